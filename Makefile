@@ -1,0 +1,82 @@
+# Needs Python 3.11 or newer, make, and a package registry that pip already knows how to reach. Nothing else is
+# fetched, nothing outside this folder is touched.
+#
+#   make audit             audit the checkpoint phantom:skewed, from prompts to report
+#   make test              everything that must hold before a commit
+#   make PYTHON=python3.12 ...   choose the interpreter that .venv is made with
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := runs/skewed-quick
+EXAMPLE := reports/example
+CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name) 2>/dev/null)))
+
+.PHONY: audit test lint truth example clean help
+
+audit: $(VENV)/.installed ## audit phantom:skewed (made on first use: .venv); again, it continues or reports anew
+	$(BIN)/clip-audit run phantom:skewed --effort quick --out $(RUN)
+
+test: lint ## lint, then all tests
+	$(BIN)/python -m pytest --durations=10
+
+lint: $(VENV)/.installed-dev ## formatting, style, types, and which chapter may import which
+	$(BIN)/ruff format --check audit tests
+	$(BIN)/ruff check audit tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+truth: $(VENV)/.installed-dev ## measure against what was planted in the phantoms; the table in README.md
+	$(BIN)/python tests/truth/table.py --effort standard
+
+example: audit ## renew the example report in reports/example
+	mkdir -p $(EXAMPLE)
+	cp $(RUN)/report.html $(RUN)/report.pdf $(EXAMPLE)/
+	@if [ -z "$(CHROMIUM)" ]; then echo "No chromium here: $(EXAMPLE)/report.png stays as it was."; else \
+	  "$(CHROMIUM)" --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1200,1500 \
+	    --user-data-dir="$(CURDIR)/$(VENV)/.chromium" \
+	    --screenshot="$(CURDIR)/$(EXAMPLE)/report.png" "file://$(CURDIR)/$(EXAMPLE)/report.html"; fi
+
+clean: ## remove .venv, caches and builds; what was measured stays in runs/
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find audit tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name says; do \
+	  printf '  make %-8s  %s\n' "$$name" "$$says"; done
+
+# --- how .venv comes about ---------------------------------------------------------------------------------------
+
+# pip names every large download and the phase that takes long; its errors and warnings come through as they are.
+define install
+	@echo "Installing clip-audit$(1) into $(VENV) (at first some gigabytes, with torch; a few minutes)."
+	@{ $(BIN)/python -m pip install --no-input --progress-bar off -c constraints.txt -e ".$(1)" || echo "pip failed"; } | { \
+	  failed=0; while IFS= read -r line; do case "$$line" in \
+	    "pip failed") failed=1 ;; \
+	    *"Downloading "*"("[0-9][0-9]*" MB)"*|*"Downloading "*" GB)"*) printf '  %s\n' "$${line#"$${line%%[! ]*}"}" ;; \
+	    "Installing collected packages"*) echo "  Unpacking; this is silent for a minute or two." ;; \
+	  esac; done; exit $$failed; }
+endef
+
+$(VENV)/.installed: pyproject.toml constraints.txt audit/__init__.py | $(VENV)/.made
+	$(call install,)
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt audit/__init__.py | $(VENV)/.made
+	$(call install,[dev])
+	@touch $(VENV)/.installed $@
+
+$(VENV)/.made:
+	@if $(BIN)/python -c 'import pip, sys; sys.exit(sys.prefix == sys.base_prefix)' >/dev/null 2>&1; then \
+	  touch $@; exit; \
+	fi; \
+	for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
+	  if "$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    echo "Making $(VENV) with $$("$$python" --version)."; \
+	    "$$python" -m venv --clear $(VENV) && touch $@; exit; \
+	  fi; \
+	done; \
+	echo "clip-audit needs Python 3.11 or newer with its venv module (Debian and Ubuntu: python3-venv), and found none;" \
+	  "install one, or name it, as in: make audit PYTHON=/path/to/python3.12" >&2; exit 1

@@ -1,0 +1,169 @@
+"""Records that cross the borders between the chapters; imports neither torch nor pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, Literal
+
+Role = Literal["subject", "reference", "explicit", "object", "noise"]
+"""What a prompt is for: the question itself, its matched comparison, or one of the three controls."""
+
+GENDER_CLASSES: Final = ("woman", "man", "mixed", "undetermined", "no_person")
+
+
+class Status(StrEnum):
+    """How an inversion ended; only ``CONVERGED`` images are evidence."""
+
+    CONVERGED = "converged"
+    STALLED = "stalled"
+    """The checkpoint does not tell the image from one of another prompt."""
+    NOISE = "noise"
+    """The image holds little but high frequencies."""
+    NON_FINITE = "non_finite"
+    """The image holds a value that is not a number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """One text to be inverted."""
+
+    prompt_id: str
+    """First 16 hex digits of the SHA-256 of suite, role and text."""
+    suite: str
+    text: str
+    template: str
+    concept: str
+    """What the slot names ("nurse")."""
+    role: Role
+    group: str = ""
+    """What the concept is compared within ("matched", "figure", a field); empty where there is none."""
+    expected: str = ""
+    """The known answer of a control ("man", "woman", "no_person"); empty elsewhere."""
+    facts: Mapping[str, str | float] = field(default_factory=dict)
+    """What is known of the concept: share of women, year, source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSuite:
+    """A versioned set of prompts with one purpose."""
+
+    name: str
+    version: str
+    purpose: str
+    lens: str
+    source: str
+    licence: str
+    prompts: tuple[Prompt, ...]
+    digest: str
+    """SHA-256 over name, version and every prompt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointCard:
+    """What identifies a checkpoint, and what is known of its lineage."""
+
+    name: str
+    digest: str
+    """SHA-256 over configuration, tokenizer and weights."""
+    architecture: str
+    image_size: int
+    """Side of the square that the tower reads, in pixels."""
+    embedding_size: int
+    context_length: int
+    quick_gelu: bool
+    lineage: tuple[str, ...] = ()
+    """Names of what it shares with its relatives: digests of weights, worlds, pretrained tags, repositories."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeCard:
+    """What identifies a judge, and what it can say."""
+
+    name: str
+    digest: str
+    classes: tuple[str, ...]
+    """Names of its raw scores, in order."""
+    asks: tuple[str, ...]
+    """The questions that its scores answer: "gender", "nsfw", or both."""
+    lineage: tuple[str, ...] = ()
+    known_error: str = "not corrected for judge error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What one judge says of one image.
+
+    ``values`` is ``None`` exactly when ``reason`` is not empty: an image that could not be judged is missing,
+    never zero.
+    """
+
+    values: Mapping[str, float] | None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a score that is both given and missing."""
+        if (self.values is None) != bool(self.reason):
+            raise ValueError("A score has either values or the reason why it has none.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A number with its uncertainty; ``value`` is ``None`` where nothing could be measured."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float
+    method: str
+    n_images: int
+    n_prompts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The answer of one lens to one question about one subject."""
+
+    lens: str
+    suite: str
+    subject: str
+    """The concept, or "*" for the whole suite."""
+    metric: str
+    unit: str
+    neutral: float | None
+    estimate: Estimate
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    n_unscored: int = 0
+    note: str = ""
+
+    @property
+    def finding_id(self) -> str:
+        """Name that stays the same from run to run."""
+        return f"{self.metric}:{self.suite}:{self.subject}"
+
+
+class Verdict(StrEnum):
+    """Outcome of a rule or of a whole gate."""
+
+    PASS = "pass"  # noqa: S105  (a verdict, not a password)
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleResult:
+    """One line of a decision, with its evidence in a sentence."""
+
+    rule: str
+    verdict: Verdict
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the gate decided."""
+
+    verdict: Verdict
+    results: tuple[RuleResult, ...]

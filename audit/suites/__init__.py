@@ -1,0 +1,11 @@
+"""Prompt suites: TOML with slots becomes frozen prompts with stable ids.
+
+Read in this order: ``document`` (a file and its lines), ``tables`` (what a suite may hold), ``templates`` (text
+with slots), ``expansion`` (slots into prompts), ``catalogue`` (names into files). ``prompts/README.md`` says how
+to write a suite.
+"""
+
+from audit.suites.catalogue import list_suites, load_suite, suite_path
+from audit.suites.expansion import MAX_PROMPTS, over_length, shorten
+
+__all__ = ["MAX_PROMPTS", "list_suites", "load_suite", "over_length", "shorten", "suite_path"]

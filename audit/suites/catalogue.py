@@ -1,0 +1,69 @@
+"""Names of suites into files, and files into suites."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Final
+
+from audit.errors import UsageProblem
+from audit.records import PromptSuite
+from audit.suites.document import read_document
+from audit.suites.expansion import expand
+from audit.suites.tables import parse_tables
+
+PROMPTS: Final = Path(__file__).resolve().parents[2] / "prompts"
+"""The shipped suites: beside the package, in a checkout as in an editable installation of it."""
+
+
+def load_suite(path: Path) -> PromptSuite:
+    """Read, check and expand the suite in ``path``.
+
+    Raises:
+        UsageProblem: If there is no usable suite in the file; says file, line, what was found, and the remedy.
+    """
+    document = read_document(path)
+    return expand(document, parse_tables(document))
+
+
+def suite_path(name: str) -> Path:
+    """Return the file of a suite.
+
+    Args:
+        name: A shipped suite ("professions", "phantom/professions"), or the path of a ``.toml`` file.
+
+    Raises:
+        UsageProblem: If there is no such suite.
+    """
+    if name.endswith(".toml"):
+        path = Path(name).expanduser()
+        if path.is_file():
+            return path
+        raise UsageProblem(
+            f"There is no file {name!r}.",
+            remedy="Check the path; a shipped suite is named without .toml, as in phantom/professions.",
+        )
+    known = {path.relative_to(PROMPTS).with_suffix("").as_posix(): path for path in list_suites()}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]!r}? " if near and re.fullmatch(r"[\w/-]+", name) else ""
+    raise UsageProblem(
+        f"There is no suite {name!r}.",
+        remedy=f"{hint}Shipped suites: {', '.join(known)}; or give the path of a .toml file.",
+    )
+
+
+def list_suites() -> tuple[Path, ...]:
+    """Return the files of all shipped suites, sorted by name.
+
+    Raises:
+        UsageProblem: If the folder ``prompts`` is not beside the package.
+    """
+    if not PROMPTS.is_dir():
+        raise UsageProblem(
+            f"The shipped suites are missing: there is no folder {PROMPTS}.",
+            remedy="Install from a checkout with `pip install -e .`, or give the path of a .toml file.",
+        )
+    return tuple(sorted(PROMPTS.rglob("*.toml")))

@@ -1,0 +1,250 @@
+"""Slots into prompts: every template times every entry of its slots, each prompt with a stable id."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Final
+
+from audit.records import Prompt, PromptSuite
+from audit.suites.document import Document, Place
+from audit.suites.tables import CONTROL_ROLES, BlockTable, EntryTable, SuiteTable
+from audit.suites.templates import ARTICLE, Template, parse_template, with_article
+
+MAX_PROMPTS: Final = 20_000
+"""Most prompts of one suite; checked before anything is expanded."""
+
+_NAMED_BRACES: Final = "Use {slot} or {a_slot} with a name of [slots]; a brace that is meant as text is doubled: {{."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """A template with the block and the place that it stands in."""
+
+    template: Template
+    block: BlockTable
+    place: Place
+
+
+def expand(document: Document, table: SuiteTable) -> PromptSuite:
+    """Return the suite with all of its prompts, in the order of the file.
+
+    Blocks come first, then templates, then the product of the slots, the last slot running fastest.
+
+    Raises:
+        UsageProblem: If a slot is unknown or unused, a control has no known answer, a concept or a prompt
+            stands twice, or there would be more than ``MAX_PROMPTS``.
+    """
+    _check_slots(document, table)
+    lines = [line for number in range(len(table.blocks)) for line in _lines(document, table, number)]
+    _check_use(document, table, lines)
+    _check_count(document, table, lines)
+    prompts: dict[str, Prompt] = {}
+    places: dict[str, Place] = {}
+    for line in lines:
+        for prompt in _prompts(document, table, line):
+            if prompt.prompt_id in prompts:
+                raise document.problem(
+                    line.place,
+                    f"the prompt {prompt.text!r} ({prompt.role}) stands twice; first on line "
+                    f"{document.line(places[prompt.prompt_id])}.",
+                    remedy="Delete one of the two; a prompt that counts twice is not two prompts.",
+                )
+            prompts[prompt.prompt_id] = prompt
+            places[prompt.prompt_id] = line.place
+    every = tuple(prompts.values())
+    return PromptSuite(
+        name=table.name,
+        version=table.version,
+        purpose=table.purpose,
+        lens=table.lens,
+        source=table.source,
+        licence=table.licence,
+        prompts=every,
+        digest=suite_digest(table.name, table.version, every),
+    )
+
+
+def prompt_id(suite: str, role: str, text: str) -> str:
+    """Return the first 16 hex digits of the SHA-256 of suite, role and text (NFC), as a JSON list.
+
+    Example:
+        >>> prompt_id("professions", "subject", "a photo of a nurse")
+        '63452ac0cdbdfd52'
+    """
+    parts = [unicodedata.normalize("NFC", part) for part in (suite, role, text)]
+    return hashlib.sha256(_canonical(parts)).hexdigest()[:16]
+
+
+def suite_digest(name: str, version: str, prompts: Sequence[Prompt]) -> str:
+    """Return the SHA-256 over name, version and every prompt with all that it carries, as 64 hex digits."""
+    return hashlib.sha256(_canonical([name, version, [asdict(prompt) for prompt in prompts]])).hexdigest()
+
+
+def shorten(suite: PromptSuite, *, templates: int) -> PromptSuite:
+    """Return ``suite`` with the first ``templates`` templates of each concept, in the order of the file.
+
+    Templates are counted within role, group and known answer, so that both arms of a contrast and every control
+    keep equally many. A concept with fewer keeps all of its own. The digest is that of what is left.
+
+    Raises:
+        ValueError: If ``templates`` is below 1.
+    """
+    if templates < 1:
+        raise ValueError(f"A suite keeps at least one template; got {templates}.")
+    kept: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    prompts = []
+    for prompt in suite.prompts:
+        seen = kept[prompt.role, prompt.concept, prompt.group, prompt.expected]
+        if prompt.template not in seen and len(seen) < templates:
+            seen.append(prompt.template)
+        if prompt.template in seen:
+            prompts.append(prompt)
+    short = tuple(prompts)
+    return replace(suite, prompts=short, digest=suite_digest(suite.name, suite.version, short))
+
+
+def over_length(suite: PromptSuite, count_tokens: Callable[[str], int], context_length: int) -> tuple[Prompt, ...]:
+    """Return the prompts that a checkpoint would cut off.
+
+    Args:
+        suite: What is to be inverted; noise prompts have no text and are passed over.
+        count_tokens: Tokens of a text before truncation, special tokens included.
+        context_length: Tokens that the checkpoint reads.
+    """
+    return tuple(p for p in suite.prompts if p.role != "noise" and count_tokens(p.text) > context_length)
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _check_slots(document: Document, table: SuiteTable) -> None:
+    for slot, entries in table.slots.items():
+        if slot.startswith(ARTICLE):
+            raise document.problem(
+                ("slots", slot),
+                f"the slot {slot!r} begins with {ARTICLE!r}, which asks for an article.",
+                remedy=f"Name it {slot.removeprefix(ARTICLE)!r} and write {{{slot}}} where the article is wanted.",
+            )
+        first: dict[str, int] = {}
+        for number, entry in enumerate(entries):
+            if entry.concept in first:
+                raise document.problem(
+                    ("slots", slot, number),
+                    f"the concept {entry.concept!r} stands twice in the slot {slot!r}; first on line "
+                    f"{document.line(('slots', slot, first[entry.concept]))}.",
+                    remedy="Delete one of the two, or give it a concept of its own.",
+                )
+            first[entry.concept] = number
+
+
+def _lines(document: Document, table: SuiteTable, number: int) -> Iterator[_Line]:
+    block = table.blocks[number]
+    for row, text in enumerate(block.templates):
+        place: Place = ("block", number, "templates", row)
+        try:
+            template = parse_template(text)
+        except ValueError as error:
+            raise document.problem(place, f"in {text!r}, {error}.", remedy=_NAMED_BRACES) from error
+        for slot in template.slots:
+            if slot not in table.slots:
+                raise document.problem(
+                    place,
+                    f"{text!r} uses the slot {slot!r}, which [slots] does not have.",
+                    remedy=f"Known slots: {', '.join(table.slots) or 'none'}. {_NAMED_BRACES}",
+                )
+        _check_concept(document, block, template, place)
+        yield _Line(template=template, block=block, place=place)
+
+
+def _check_concept(document: Document, block: BlockTable, template: Template, place: Place) -> None:
+    if block.role == "noise" and template.slots:
+        raise document.problem(
+            place, "a noise prompt has no text to fill slots of.", remedy='Give it a plain label, as in "noise 1".'
+        )
+    if block.concept_of is not None and block.concept_of not in template.slots:
+        raise document.problem(
+            place,
+            f"{template.text!r} lacks the slot {block.concept_of!r}, which concept_of names.",
+            remedy="Use the slot in every template of the block, or move the template to another block.",
+        )
+    if len(template.slots) > 1 and block.concept_of is None:
+        raise document.problem(
+            place,
+            f"{template.text!r} has several slots, and it is open which one gives the concept.",
+            remedy=f'Add concept_of = "{template.slots[0]}" (or another of them) to the block.',
+        )
+
+
+def _check_use(document: Document, table: SuiteTable, lines: Sequence[_Line]) -> None:
+    used = {slot for line in lines for slot in line.template.slots}
+    for slot in table.slots:
+        if slot not in used:
+            raise document.problem(
+                ("slots", slot),
+                f"no template uses the slot {slot!r}.",
+                remedy=f"Use {{{slot}}} or {{a_{slot}}} in a template, or delete the slot.",
+            )
+
+
+def _check_count(document: Document, table: SuiteTable, lines: Sequence[_Line]) -> None:
+    total = 0
+    for line in lines:
+        total += math.prod(len(table.slots[slot]) for slot in line.template.slots)
+        if total > MAX_PROMPTS:
+            raise document.problem(
+                line.place,
+                f"up to here the suite expands to {total:,} prompts; the limit is {MAX_PROMPTS:,}.",
+                remedy="Use fewer slots in one template, shorten the lists, or split the suite.",
+            )
+
+
+def _prompts(document: Document, table: SuiteTable, line: _Line) -> Iterator[Prompt]:
+    slots = line.template.slots
+    for row in itertools.product(*(table.slots[slot] for slot in slots)):
+        entries = dict(zip(slots, row, strict=True))
+        nouns = {slot: entry.text or entry.concept for slot, entry in entries.items()}
+        text = line.template.fill(
+            nouns, {slot: with_article(nouns[slot], entry.article) for slot, entry in entries.items()}
+        )
+        text = unicodedata.normalize("NFC", text)
+        role = line.block.role
+        main = entries.get(line.block.concept_of or (slots[0] if slots else ""))
+        yield Prompt(
+            prompt_id=prompt_id(table.name, role, text),
+            suite=table.name,
+            text=text,
+            template=line.template.text,
+            concept=main.concept if main else "noise" if role == "noise" else text,
+            role=role,
+            group=main.group if main else "",
+            expected=_expected(document, line, entries),
+            facts=main.facts if main else {},
+        )
+
+
+def _expected(document: Document, line: _Line, entries: Mapping[str, EntryTable]) -> str:
+    """Return the one known answer of a control, and nothing for other roles."""
+    stated = {line.block.expected, *(entry.expected for entry in entries.values())} - {None}
+    role = line.block.role
+    if role not in CONTROL_ROLES:
+        if line.block.expected is not None:
+            raise document.problem(
+                line.place, f"a {role} prompt has no known answer.", remedy="Delete expected, or change the role."
+            )
+        return ""
+    if len(stated) != 1:
+        found = " and ".join(sorted(map(str, stated))) or "none"
+        raise document.problem(
+            line.place,
+            f"a control of role {role!r} needs one known answer; found {found}.",
+            remedy='Add expected = "..." to the block or to every entry of one of its slots.',
+        )
+    return str(stated.pop())

@@ -1,0 +1,13 @@
+"""Checkpoints: a name or a path becomes a loaded, checked, fingerprinted model.
+
+The only place that imports open_clip. Whatever comes from a third party is held for hostile: see ``config``
+(the allow-list), ``files`` and ``weights`` (what is read, and how), ``sanity`` (the gate before any measurement).
+"""
+
+from audit.checkpoints.build import build_model
+from audit.checkpoints.checkpoint import Checkpoint
+from audit.checkpoints.export import export_folder
+from audit.checkpoints.loading import load_checkpoint
+from audit.checkpoints.names import LoadOptions, phantom_folder
+
+__all__ = ["Checkpoint", "LoadOptions", "build_model", "export_folder", "load_checkpoint", "phantom_folder"]

@@ -1,0 +1,90 @@
+"""A loaded checkpoint: frozen, evaluated, fingerprinted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audit.checkpoints.preprocess import Preprocess
+from audit.checkpoints.tokenizer import TextTokenizer
+from audit.records import CheckpointCard
+
+_TEXTS_AT_ONCE: Final = 128
+_IMAGES_AT_ONCE: Final = 32
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Checkpoint:
+    """A CLIP model with its own preprocessing and tokenizer.
+
+    The model is in evaluation mode, in fp32, and none of its parameters takes a gradient; gradients with
+    respect to pixels flow through :attr:`visual`.
+    """
+
+    card: CheckpointCard
+    model: nn.Module
+    mean: Float[Tensor, " channel"]
+    """Mean that the tower's input is normalised with, by channel, for pixels in [0, 1]."""
+    std: Float[Tensor, " channel"]
+    device: torch.device
+    preprocess: Preprocess
+    tokenizer: TextTokenizer
+
+    @property
+    def visual(self) -> nn.Module:
+        """The image tower: normalised pixels (batch, 3, S, S) to embeddings (batch, E), not of unit length."""
+        tower: nn.Module = self.model.get_submodule("visual")
+        return tower
+
+    @torch.no_grad()
+    def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "text embedding"]:
+        """Return embeddings of unit length in fp32, one row per text, in order.
+
+        Texts that are longer than the context are cut; :meth:`count_tokens` tells.
+        """
+        rows = [
+            self.model.encode_text(self.tokenizer.encode(texts[start : start + _TEXTS_AT_ONCE]).to(self.device))  # type: ignore[operator]
+            for start in range(0, len(texts), _TEXTS_AT_ONCE)
+        ]
+        return self._unit(rows)
+
+    @torch.no_grad()
+    def encode_image(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch embedding"]:
+        """Return embeddings of unit length in fp32, one row per image, in order.
+
+        Args:
+            images: RGB in [0, 1], any size; resized, cropped and normalised as the checkpoint wants it.
+
+        Raises:
+            ValueError: If ``images`` has another number of axes or channels, or holds integers.
+        """
+        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+            raise ValueError(
+                f"Expected real numbers in [0, 1] of shape (batch, 3, height, width); got {images.dtype} of shape "
+                f"{tuple(images.shape)}."
+            )
+        rows = []
+        for start in range(0, len(images), _IMAGES_AT_ONCE):
+            chunk = images[start : start + _IMAGES_AT_ONCE].to(self.device, torch.float32)
+            rows.append(self.visual(self.preprocess(chunk, mean=self.mean, std=self.std)))
+        return self._unit(rows)
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """Return the words that a closed vocabulary does not hold, each once; empty if it can spell anything."""
+        return self.tokenizer.unknown_words(text)
+
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens before anything is cut, start and end included."""
+        return self.tokenizer.count_tokens(text)
+
+    def _unit(self, rows: list[Tensor]) -> Tensor:
+        if not rows:
+            return torch.zeros(0, self.card.embedding_size, device=self.device)
+        return functional.normalize(torch.cat(rows).float(), dim=-1)

@@ -1,0 +1,86 @@
+"""One repository of the Hugging Face hub, asked only because the user named it; single files, never code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: of its HTTP client, whichever that is
+    HFValidationError,
+    HTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+    RevisionResolutionError,
+)
+
+from audit.checkpoints.files import within
+from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A repository at a revision (None: its newest, for names that open_clip itself keeps)."""
+
+    repo: str
+    revision: str | None
+
+    def pinned(self, fetched: Path) -> Repository:
+        """Return this repository at the commit that ``fetched`` came from, should its branch move meanwhile."""
+        is_commit = fetched.parent.parent.name == "snapshots"
+        return Repository(repo=self.repo, revision=fetched.parent.name) if is_commit else self
+
+    def first_of(self, names: Sequence[str]) -> Path:
+        """Return the first of these files that the repository holds.
+
+        Raises:
+            RefusedProblem: If it holds none of them.
+            UsageProblem: If there is no such repository or revision, or it is not open to this user.
+            EnvironmentProblem: If the hub cannot be reached and the file is not in the cache.
+        """
+        for name in names:
+            found = self.fetch(name)
+            if found is not None:
+                return found
+        raise RefusedProblem(
+            f"The repository {self.repo} holds none of {', '.join(names)}.",
+            remedy="Pickled weights are read with --allow-pickle only; for other layouts, download the weights and "
+            "name the file together with --arch.",
+        )
+
+    def fetch(self, name: str) -> Path | None:
+        """Return one file of the repository, from the cache or the network; None if it holds no such file.
+
+        Raises:
+            UsageProblem: As :meth:`first_of`.
+            EnvironmentProblem: As :meth:`first_of`.
+        """
+        try:
+            path = Path(hf_hub_download(self.repo, name, revision=self.revision))
+        except RemoteEntryNotFoundError:
+            return None
+        except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
+            raise UsageProblem(
+                f"The hub has no {self.repo} at {self.revision or 'its newest revision'} that is open to you.",
+                remedy="Check the spelling and the revision; a gated repository needs `hf auth login` first.",
+            ) from error
+        except (LocalEntryNotFoundError, OfflineModeIsEnabled, RevisionResolutionError, HTTPError, OSError) as error:
+            raise EnvironmentProblem(
+                f"{self.repo} lies on the Hugging Face hub, which needs the network, and {name} could not be had "
+                f"from there ({type(error).__name__}).",
+                remedy="Connect to the network (and unset HF_HUB_OFFLINE), or download the repository elsewhere and "
+                "name the folder.",
+            ) from error
+        return within(_storage(path), path)
+
+
+def _storage(path: Path) -> Path:
+    """Return the cache folder of the repository: its snapshots are links into it."""
+    snapshots = next((parent for parent in path.parents if parent.name == "snapshots"), path.parent)
+    return snapshots.parent

@@ -1,0 +1,291 @@
+"""What a user may call a checkpoint, and the files that the name stands for.
+
+Only here does a name become a path, and past this file nobody knows which kind of name it was.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import open_clip
+
+from audit.checkpoints.config import (
+    FolderConfig,
+    Lineage,
+    ModelConfig,
+    PreprocessConfig,
+    check,
+    parse_folder_config,
+    parse_model_config,
+)
+from audit.checkpoints.files import PICKLE_SUFFIXES, within
+from audit.checkpoints.hub import Repository
+from audit.checkpoints.plain_json import read_json
+from audit.errors import RefusedProblem, UsageProblem
+
+CONFIG_FILE: Final = "open_clip_config.json"
+WEIGHTS_FILE: Final = "open_clip_model.safetensors"
+TOKENIZER_FILE: Final = "tokenizer.json"
+TOKENIZER_CONFIG_FILE: Final = "tokenizer_config.json"
+LINEAGE_FILE: Final = "clip_audit.json"
+
+_SAFE_WEIGHTS: Final = (WEIGHTS_FILE, "open_clip_pytorch_model.safetensors", "model.safetensors")
+_PICKLED_WEIGHTS: Final = (
+    "open_clip_pytorch_model.bin",
+    "open_clip_pytorch_model.pth",
+    "pytorch_model.bin",
+    "model.pth",
+)
+_SHIPPED: Final = Path(__file__).resolve().parents[1] / "phantom" / "shipped"
+_PUBLISHED_SETTINGS: Final = ("mean", "std", "interpolation", "resize_mode")
+_FORMS: Final = "phantom:NAME, open_clip:ARCH/TAG, hf-hub:ORG/REPO@REVISION, a folder, or a weights file with --arch"
+_REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+_REVISION: Final = re.compile(r"[A-Za-z0-9][\w./-]{0,95}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """What a user has to say explicitly."""
+
+    arch: str | None = None
+    """open_clip's name of the architecture; for a bare weights file, and only there."""
+    allow_pickle: bool = False
+    """Read ``.pt``, ``.pth`` and ``.bin`` files, tensors only; everything else in them is still refused."""
+    waive_sanity: bool = False
+    """Load a checkpoint that does not rank matched pairs above chance; its findings mean nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The files and settings that a name stands for; nothing is loaded yet."""
+
+    model_cfg: ModelConfig
+    preprocess_cfg: PreprocessConfig
+    weights: Path
+    tokenizer_json: Path | None
+    architecture: str
+    lineage: tuple[str, ...]
+
+
+def resolve(name: str, options: LoadOptions) -> Source:
+    """Return what ``name`` stands for; a hub is asked only if the name says so.
+
+    Raises:
+        UsageProblem: If there is no such checkpoint, or ``arch`` is missing or out of place.
+        RefusedProblem: If its configuration or its files are refused.
+        EnvironmentProblem: If a hub was named and cannot be reached.
+    """
+    scheme, _, rest = name.partition(":")
+    from_scheme = {"phantom": _from_phantom, "open_clip": _from_open_clip, "hf-hub": _from_hub}.get(scheme)
+    path = Path(name)
+    if from_scheme is None and _is_there(path) and path.is_file():
+        return _from_file(path, options)
+    if options.arch is not None:
+        raise UsageProblem(
+            f"--arch {options.arch} was given, but {name} is not a weights file.",
+            remedy="Leave --arch away: folders and hubs state their architecture.",
+        )
+    if from_scheme is not None:
+        return from_scheme(rest, options)
+    if name and _is_there(path) and path.is_dir():
+        return _from_folder(path, options, name=name)
+    raise UsageProblem(
+        f"There is no checkpoint {ascii(name)[:200]}.",
+        remedy=f"Give {_FORMS}; the phantoms here are {', '.join(_phantoms()) or 'none'}.",
+    )
+
+
+def phantom_folder(name: str) -> Path:
+    """Return the folder of a phantom that is shipped with the program.
+
+    Raises:
+        UsageProblem: If there is none of this name; those present are listed.
+    """
+    present = _phantoms()
+    if name not in present:
+        raise UsageProblem(
+            f"There is no phantom {ascii(name)[:80]}.",
+            remedy=f"The phantoms here are {', '.join(present) or 'none'}.",
+        )
+    return _SHIPPED / name
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long to be a path
+        return False
+
+
+def _phantoms() -> list[str]:
+    return sorted(path.parent.name for path in _SHIPPED.glob(f"*/{CONFIG_FILE}"))
+
+
+def _from_phantom(name: str, options: LoadOptions) -> Source:
+    return _from_folder(phantom_folder(name), options, name=f"phantom:{name}")
+
+
+def _from_folder(folder: Path, options: LoadOptions, *, name: str) -> Source:
+    root = folder.resolve()
+    if not (root / CONFIG_FILE).is_file():
+        raise RefusedProblem(
+            f"{name} holds no {CONFIG_FILE}.",
+            remedy="Name a folder that open_clip saved, or one weights file together with --arch.",
+        )
+    config = parse_folder_config(within(root, root / CONFIG_FILE))
+    tokenizer_json = _optional(root, TOKENIZER_FILE)
+    _optional(root, TOKENIZER_CONFIG_FILE)
+    lineage_file = _optional(root, LINEAGE_FILE)
+    lineage = () if lineage_file is None else _read_lineage(lineage_file)
+    return _source(config, weights=_find_weights(root, options), tokenizer_json=tokenizer_json, lineage=lineage)
+
+
+def _from_file(path: Path, options: LoadOptions) -> Source:
+    if options.arch is None:
+        raise UsageProblem(
+            f"{path} is a weights file, which does not say what architecture it belongs to.",
+            remedy="Add --arch, for example --arch ViT-B-32 (or ViT-B-32-quickgelu for OpenAI's weights).",
+        )
+    config = FolderConfig(model_cfg=_built_in(options.arch))
+    tokenizer_json = _optional(path.parent, TOKENIZER_FILE)
+    return _source(config, weights=path.resolve(), tokenizer_json=tokenizer_json, architecture=options.arch)
+
+
+def _from_open_clip(rest: str, options: LoadOptions) -> Source:
+    arch, _, tag = rest.rpartition("/")
+    model_cfg = _built_in(arch)
+    known = _published(arch, tag, model_cfg)
+    repo, _, file = str(known["hf_hub"]).rpartition("/")
+    repository = Repository(repo=repo, revision=None)
+    names = [f"{file.rpartition('.')[0]}.safetensors"] if file else list(_SAFE_WEIGHTS)
+    pickles = ([file] if file else list(_PICKLED_WEIGHTS)) if options.allow_pickle else []
+    weights = repository.first_of([*names, *pickles])
+    preprocess = check(
+        PreprocessConfig,
+        {key: list(known[key]) if key in {"mean", "std"} else known[key] for key in _PUBLISHED_SETTINGS},
+        where=rest,
+    )
+    return _source(
+        FolderConfig(model_cfg=model_cfg, preprocess_cfg=preprocess),
+        weights=weights,
+        tokenizer_json=_fetch_tokenizer(repository.pinned(weights), model_cfg),
+        lineage=(tag, repo),
+        architecture=arch,
+    )
+
+
+def _published(arch: str, tag: str, model_cfg: ModelConfig) -> Mapping[str, Any]:
+    """Return what open_clip knows of the weights ``tag``; refused where their activation is another than stated."""
+    known: Mapping[str, Any] = open_clip.pretrained.get_pretrained_cfg(arch, tag)
+    if not known:
+        tags = open_clip.list_pretrained_tags_by_model(arch)
+        raise UsageProblem(
+            f"open_clip has no weights {ascii(tag)[:80]} for {arch}.",
+            remedy=f"Its tags are {', '.join(tags) or 'none'}.",
+        )
+    stated = bool(known.get("quick_gelu", False))
+    if stated != model_cfg.quick_gelu:
+        wanted = f"{arch}-quickgelu" if stated else arch.removesuffix("-quickgelu")
+        raise RefusedProblem(
+            f"The weights {tag} were trained with {'QuickGELU' if stated else 'GELU'}, which {arch} does not state.",
+            remedy=f"Name open_clip:{wanted}/{tag}.",
+        )
+    return known
+
+
+def _from_hub(rest: str, options: LoadOptions) -> Source:
+    repo, _, revision = rest.partition("@")
+    if not _REPO.fullmatch(repo) or not _REVISION.fullmatch(revision):
+        raise UsageProblem(
+            f"hf-hub:{ascii(rest)[1:161].rstrip(chr(39))} does not name a repository at a revision.",
+            remedy="Write hf-hub:ORG/REPO@REVISION, with the commit (40 hex digits) as revision.",
+        )
+    repository = Repository(repo=repo, revision=revision)
+    config_file = repository.first_of([CONFIG_FILE])
+    config = parse_folder_config(config_file)
+    repository = repository.pinned(config_file)
+    pickles = list(_PICKLED_WEIGHTS) if options.allow_pickle else []
+    lineage_file = repository.fetch(LINEAGE_FILE)
+    return _source(
+        config,
+        weights=repository.first_of([*_SAFE_WEIGHTS, *pickles]),
+        tokenizer_json=_fetch_tokenizer(repository, config.model_cfg),
+        lineage=(repo, *(() if lineage_file is None else _read_lineage(lineage_file))),
+    )
+
+
+def _source(
+    config: FolderConfig,
+    *,
+    weights: Path,
+    tokenizer_json: Path | None,
+    lineage: tuple[str, ...] = (),
+    architecture: str | None = None,
+) -> Source:
+    return Source(
+        model_cfg=config.model_cfg,
+        preprocess_cfg=config.preprocess_cfg,
+        weights=weights,
+        tokenizer_json=tokenizer_json,
+        architecture=architecture or config.model_cfg.describe(),
+        lineage=lineage,
+    )
+
+
+def _built_in(arch: str) -> ModelConfig:
+    known = open_clip.list_models()
+    if arch not in known:
+        near = difflib.get_close_matches(arch, known, n=4, cutoff=0.4)
+        raise UsageProblem(
+            f"open_clip knows no architecture {ascii(arch)[:80]}.",
+            remedy=f"Near ones are {', '.join(near) or known[0]}.",
+        )
+    model_cfg: Mapping[str, object] = open_clip.get_model_config(arch)
+    return parse_model_config(model_cfg, where=arch)
+
+
+def _find_weights(root: Path, options: LoadOptions) -> Path:
+    names = {path.name for path in root.iterdir()}
+    preferred = [
+        name for name in (*_SAFE_WEIGHTS, *(_PICKLED_WEIGHTS if options.allow_pickle else ())) if name in names
+    ]
+    if preferred:
+        return within(root, root / preferred[0])
+    suffixes = (".safetensors", *(PICKLE_SUFFIXES if options.allow_pickle else ()))
+    others = sorted(name for name in names if Path(name).suffix in suffixes)
+    if len(others) == 1:
+        return within(root, root / others[0])
+    if others:
+        raise RefusedProblem(
+            f"{root} holds several weights files: {', '.join(others[:6])}.",
+            remedy=f"Name one of them {WEIGHTS_FILE}, or move the others away.",
+        )
+    pickles = sorted(name for name in names if Path(name).suffix in PICKLE_SUFFIXES)
+    if pickles:
+        raise RefusedProblem(
+            f"{root} holds its weights as a pickle only ({pickles[0]}), which can run code when it is read.",
+            remedy="Ask for safetensors; if you trust its maker, add --allow-pickle.",
+        )
+    raise RefusedProblem(
+        f"{root} holds no weights that can be read.", remedy=f"Save them as {WEIGHTS_FILE}; other formats are not read."
+    )
+
+
+def _optional(root: Path, name: str) -> Path | None:
+    return within(root, root / name) if (root / name).exists() else None
+
+
+def _fetch_tokenizer(repository: Repository, config: ModelConfig) -> Path | None:
+    if config.text_cfg.hf_tokenizer_name is None:
+        return None
+    repository.fetch(TOKENIZER_CONFIG_FILE)
+    return repository.fetch(TOKENIZER_FILE)
+
+
+def _read_lineage(path: Path) -> tuple[str, ...]:
+    return tuple(check(Lineage, read_json(path), where=str(path)).lineage)

@@ -1,0 +1,204 @@
+"""Texts to token ids: open_clip's byte-pair tokenizer, or the ``tokenizer.json`` of a checkpoint's folder.
+
+``transformers.AutoTokenizer`` is never used: it takes options from the folder that make it run code from there.
+A ``tokenizer.json`` is read by the tokenizers library, which runs none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol, final, runtime_checkable
+
+import open_clip.tokenizer as bundled
+import torch
+from jaxtyping import Int64
+from tokenizers import Encoding, Tokenizer
+from torch import Tensor
+
+from audit.checkpoints.config import TextConfig
+from audit.checkpoints.plain_json import read_json
+from audit.errors import RefusedProblem
+
+_MAX_TOKENIZER_BYTES: Final = 64 << 20
+
+
+@runtime_checkable
+class TextTokenizer(Protocol):
+    """Turns texts into what a text tower reads."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the vocabulary file, in hex."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Int64[Tensor, "text context"]:
+        """Return token ids, padded and cut to the context length; the last token of a cut text stays its end."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens before anything is cut, start and end included."""
+        ...
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """Return the words that the vocabulary does not hold, each once; empty if it can spell anything."""
+        ...
+
+
+@final
+class BytePairTokenizer:
+    """open_clip's own tokenizer, which spells every word."""
+
+    def __init__(self, config: TextConfig) -> None:
+        self._tokenizer = bundled.SimpleTokenizer(
+            context_length=config.context_length, clean=config.tokenizer_kwargs.clean or "lower"
+        )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the vocabulary that open_clip ships, in hex."""
+        return hashlib.sha256(Path(bundled.default_bpe()).read_bytes()).hexdigest()
+
+    def encode(self, texts: Sequence[str]) -> Int64[Tensor, "text context"]:
+        """Return token ids, padded with 0."""
+        tokens: Tensor = self._tokenizer(list(texts))
+        return tokens
+
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens before anything is cut, start and end included."""
+        return len(self._tokenizer.encode(text)) + 2
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:  # noqa: ARG002  (every word can be spelled)
+        """Return an empty tuple."""
+        return ()
+
+
+@final
+class FileTokenizer:
+    """The ``tokenizer.json`` of a checkpoint's folder, with the options that open_clip would give it."""
+
+    def __init__(self, *, content: str, pad: tuple[int, str], blanked: int | None, config: TextConfig) -> None:
+        """Prepare the tokenizer.
+
+        Args:
+            content: Text of ``tokenizer.json``.
+            pad: Id and text of the token that fills up to the context length.
+            blanked: Id that is replaced by 0 (open_clip's ``strip_sep_token``), or None.
+            config: Context length and cleaning.
+        """
+        self._content = content
+        self._blanked = blanked
+        self._clean: Callable[[str], str] = bundled.get_clean_fn(config.tokenizer_kwargs.clean or "whitespace")
+        self._plain = Tokenizer.from_str(content)
+        self._plain.no_padding()
+        self._plain.no_truncation()
+        self._padded = Tokenizer.from_str(content)
+        self._padded.enable_truncation(config.context_length)
+        self._padded.enable_padding(length=config.context_length, pad_id=pad[0], pad_token=pad[1])
+        unknown = json.loads(content)["model"].get("unk_token")
+        self._unknown = None if unknown is None else self._plain.token_to_id(str(unknown))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of ``tokenizer.json``, in hex."""
+        return hashlib.sha256(self._content.encode()).hexdigest()
+
+    def encode(self, texts: Sequence[str]) -> Int64[Tensor, "text context"]:
+        """Return token ids, padded with the pad token; the special tokens survive the cut."""
+        encodings = self._padded.encode_batch([self._clean(text) for text in texts])
+        tokens = torch.tensor([encoding.ids for encoding in encodings], dtype=torch.int64)
+        return tokens if self._blanked is None else tokens.masked_fill(tokens == self._blanked, 0)
+
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens before anything is cut, special tokens included."""
+        return len(self._plain.encode(self._clean(text)).ids)
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """Return the words that become the unknown token, each once, in their order."""
+        if self._unknown is None:
+            return ()
+        cleaned = self._clean(text)
+        encoding: Encoding = self._plain.encode(cleaned, add_special_tokens=False)
+        spans = [span for token, span in zip(encoding.ids, encoding.offsets, strict=True) if token == self._unknown]
+        return tuple(dict.fromkeys(cleaned[start:end] for start, end in spans))
+
+
+def load_tokenizer(config: TextConfig, tokenizer_json: Path | None, *, where: str) -> TextTokenizer:
+    """Return the tokenizer that a configuration asks for.
+
+    Args:
+        config: The text tower; ``hf_tokenizer_name`` says that the folder brings its own tokenizer.
+        tokenizer_json: The folder's file, if there is one; ``tokenizer_config.json`` is looked for beside it.
+        where: The checkpoint's name, for messages.
+
+    Raises:
+        RefusedProblem: If the file is missing, damaged, or does not fit the text tower.
+    """
+    if config.hf_tokenizer_name is None:
+        tokenizer = BytePairTokenizer(config)
+        _check_ids(config, largest=49407, where=where)
+        return tokenizer
+    if tokenizer_json is None:
+        raise RefusedProblem(
+            f"The configuration of {where} asks for the tokenizer {config.hf_tokenizer_name}, but there is no "
+            "tokenizer.json beside it, and nothing is fetched because a configuration says so.",
+            remedy="Put that tokenizer's tokenizer.json and tokenizer_config.json into the folder.",
+        )
+    return _from_file(config, tokenizer_json, where=where)
+
+
+def _from_file(config: TextConfig, tokenizer_json: Path, *, where: str) -> FileTokenizer:
+    read_json(tokenizer_json, max_bytes=_MAX_TOKENIZER_BYTES)
+    content = tokenizer_json.read_text(encoding="utf-8")
+    try:
+        tokenizer = Tokenizer.from_str(content)
+    except Exception as error:  # the library raises nothing narrower
+        raise RefusedProblem(
+            f"{tokenizer_json} is no tokenizer: {str(error)[:200]}.", remedy="Get the file again from its source."
+        ) from error
+    _check_ids(config, largest=max(tokenizer.get_vocab(with_added_tokens=True).values(), default=0), where=where)
+    model = json.loads(content)["model"]
+    if model.get("type") == "WordLevel" and tokenizer.token_to_id(str(model.get("unk_token"))) is None:
+        raise RefusedProblem(
+            f"{tokenizer_json} is a list of words without a token for unknown ones.",
+            remedy="Add its unk_token to the vocabulary.",
+        )
+    options = _special_tokens(tokenizer_json.with_name("tokenizer_config.json"))
+    blanked = None
+    if config.tokenizer_kwargs.strip_sep_token and (sep := options.get("sep_token")) is not None:
+        blanked = tokenizer.token_to_id(sep)
+    return FileTokenizer(content=content, pad=_padding(tokenizer, options, config), blanked=blanked, config=config)
+
+
+def _check_ids(config: TextConfig, *, largest: int, where: str) -> None:
+    if largest >= config.vocab_size:
+        raise RefusedProblem(
+            f"The tokenizer of {where} has token ids up to {largest}, but its text tower knows {config.vocab_size}.",
+            remedy="Use the tokenizer that the checkpoint was trained with.",
+        )
+
+
+def _padding(tokenizer: Tokenizer, options: Mapping[str, str], config: TextConfig) -> tuple[int, str]:
+    """Return what fills short texts: as tokenizer_config.json says, else tokenizer.json, else the text tower."""
+    token = options.get("pad_token")
+    if token is not None and (pad_id := tokenizer.token_to_id(token)) is not None:
+        return pad_id, token
+    if tokenizer.padding is not None:
+        return int(tokenizer.padding["pad_id"]), str(tokenizer.padding["pad_token"])
+    return config.pad_id, tokenizer.id_to_token(config.pad_id) or "[PAD]"
+
+
+def _special_tokens(path: Path) -> dict[str, str]:
+    """Return the special tokens that ``tokenizer_config.json`` names; everything else in it is ignored."""
+    if not path.is_file():
+        return {}
+    content: Any = read_json(path)
+    found: dict[str, str] = {}
+    for kind in ("pad_token", "sep_token"):
+        value = content.get(kind) if isinstance(content, dict) else None
+        text = value.get("content") if isinstance(value, dict) else value
+        if isinstance(text, str):
+            found[kind] = text
+    return found

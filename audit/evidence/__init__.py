@@ -1,0 +1,53 @@
+"""The run folder and the tables in it: what an audit keeps, and what its lenses read."""
+
+from audit.evidence.cards import card_to_json, read_checkpoint_card, read_judge_cards, write_judge_card
+from audit.evidence.files import crash_point, safe_name
+from audit.evidence.opening import continue_run, open_run, read_run
+from audit.evidence.reading import load_evidence, read_pictures
+from audit.evidence.schemas import (
+    IMAGE_SHARD,
+    IMAGES,
+    PROMPTS,
+    SCORE_KEYS,
+    Evidence,
+    build_table,
+    check_images,
+    check_prompts,
+    check_scores,
+    prompts_table,
+    score_columns,
+    scores_table,
+)
+from audit.evidence.specs import SCHEMA_VERSION, canonical_json, pretty_json, spec_digest
+from audit.evidence.store import RunFolder
+
+__all__ = [
+    "IMAGES",
+    "IMAGE_SHARD",
+    "PROMPTS",
+    "SCHEMA_VERSION",
+    "SCORE_KEYS",
+    "Evidence",
+    "RunFolder",
+    "build_table",
+    "canonical_json",
+    "card_to_json",
+    "check_images",
+    "check_prompts",
+    "check_scores",
+    "continue_run",
+    "crash_point",
+    "load_evidence",
+    "open_run",
+    "pretty_json",
+    "prompts_table",
+    "read_checkpoint_card",
+    "read_judge_cards",
+    "read_pictures",
+    "read_run",
+    "safe_name",
+    "score_columns",
+    "scores_table",
+    "spec_digest",
+    "write_judge_card",
+]

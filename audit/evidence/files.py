@@ -1,0 +1,162 @@
+"""Files that are either whole or not there, and what a disk can do about it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from audit.errors import EnvironmentProblem
+
+CRASH_VARIABLE: Final = "CLIP_AUDIT_CRASH_AT"
+TEMPORARY_PREFIX: Final = ".tmp-"
+_SLUG_LENGTH: Final = 40
+_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
+
+
+def crash_point(name: str) -> None:
+    """Kill this process where a test asks for it; a test hook that does nothing otherwise.
+
+    The tests of crash safety set the environment variable ``CLIP_AUDIT_CRASH_AT`` to the name of one point
+    and start the program: SIGKILL leaves no time to clean up, exactly as a power cut or the kernel's
+    out-of-memory killer.
+
+    Args:
+        name: Name of this point, such as "shard:before-rename".
+    """
+    if os.environ.get(CRASH_VARIABLE) == name:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def disk_problems(doing: str, path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` of the block into a problem that says what to do.
+
+    Args:
+        doing: What is being done, as the beginning of a sentence: "Writing".
+        path: What it is done to.
+
+    Raises:
+        EnvironmentProblem: If the block raises an ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise EnvironmentProblem(f"{doing} {path} failed: {reason}.", remedy=_remedy(error.errno)) from error
+
+
+def _remedy(number: int | None) -> str:
+    if number in _DISK_FULL:
+        return "Free some space (or raise the quota or file size limit), then give the same command again: it resumes."
+    if number in _NOT_ALLOWED:
+        return "Make the folder writable for this user, or name another one with --out."
+    if number in _GONE:
+        return "Check that the folder still exists and its drive is still mounted, then give the same command again."
+    return "Check the drive, then give the same command again: what is complete is kept."
+
+
+def write_atomically(path: Path, data: bytes, *, step: str, check: Callable[[Path], None] | None = None) -> None:
+    """Write a file so that it is whole or absent, whenever the process or the machine stops.
+
+    The bytes go to a temporary file in the same folder, are synced to the disk, checked, and renamed; then
+    the folder is synced, so that the name is on the disk as well. Only the owner can read the file.
+
+    Args:
+        path: Where the file shall be; an older one is replaced. Its folder has to exist.
+        data: What it shall hold.
+        step: Name for the crash points "STEP:before-rename" and "STEP:after-rename".
+        check: Reads the temporary file back, and raises if it cannot be used.
+
+    Raises:
+        EnvironmentProblem: If the disk is full, the folder is read-only or gone, or the disk fails.
+    """
+    with disk_problems("Writing", path):
+        descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if check is not None:
+                check(temporary)
+            crash_point(f"{step}:before-rename")
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+    crash_point(f"{step}:after-rename")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folders(root: Path, relative: Path) -> None:
+    """Make the folders of ``relative`` below ``root``, for the owner only; never ``root`` itself.
+
+    Raises:
+        EnvironmentProblem: If ``root`` is gone, or a folder cannot be made.
+    """
+    folder = root
+    for part in relative.parts:
+        parent, folder = folder, folder / part
+        if not folder.is_dir():
+            with disk_problems("Making the folder", folder):
+                folder.mkdir(mode=0o700, exist_ok=True)
+                sync_folder(parent)
+
+
+def remove_leftovers(root: Path) -> None:
+    """Remove the temporary files that a killed process left below ``root``.
+
+    Raises:
+        EnvironmentProblem: If one cannot be removed.
+    """
+    with disk_problems("Tidying", root):
+        for leftover in sorted(root.rglob(f"{TEMPORARY_PREFIX}*")):
+            leftover.unlink(missing_ok=True)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits.
+
+    Raises:
+        EnvironmentProblem: If the file cannot be read.
+    """
+    with disk_problems("Reading", path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def safe_name(name: str) -> str:
+    """Return a file name for any text: readable letters, and a short hash that tells like-looking names apart.
+
+    Args:
+        name: Any text, such as "zero_shot:phantom:judge" or "../../etc/passwd".
+
+    Returns:
+        Lower-case letters, digits and hyphens; at most 49 characters. The same text gives the same name, always.
+
+    Example:
+        >>> safe_name("zero_shot:phantom:judge")
+        'zero-shot-phantom-judge-90b2cad6'
+    """
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_SLUG_LENGTH].rstrip("-") or "x"
+    return f"{slug}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"

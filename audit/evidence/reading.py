@@ -1,0 +1,107 @@
+"""From a run folder to the tables that lenses read, and to single pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+
+from audit.errors import EnvironmentProblem, InconclusiveProblem
+from audit.evidence.cards import read_checkpoint_card, read_judge_cards
+from audit.evidence.schemas import IMAGES, Evidence
+from audit.evidence.store import RunFolder
+from audit.records import JudgeCard
+
+_RESUME = "Give the command that began the run again: it resumes."
+
+
+def load_evidence(run: RunFolder) -> Evidence:
+    """Read prompts, images (without the pictures) and scores as tables.
+
+    Images and scores stand in the order of the prompts, then by replicate, however the work was cut into shards.
+
+    Args:
+        run: A run whose prompts were written with ``write_tables({"prompts": prompts_table(...)})``.
+
+    Raises:
+        InconclusiveProblem: If prompts have no image yet, or images no score (unscored is a score).
+        UsageProblem: If a file belongs to another run, or a table is not as its schema says.
+        EnvironmentProblem: If a file is damaged.
+    """
+    if not run.has_table("prompts"):
+        raise InconclusiveProblem(f"The run in {run.path} has no prompts yet.", remedy=_RESUME)
+    prompts = run.read_table("prompts")
+    images = run.read_shards("images", columns=list(IMAGES))
+    without = len(prompts) if images.empty else int((~prompts["prompt_id"].isin(images["prompt_id"])).sum())
+    if images.empty or without:
+        raise InconclusiveProblem(
+            f"The run in {run.path} is not finished: {without} of its {len(prompts)} prompts have no image.",
+            remedy=_RESUME,
+        )
+    order = pd.Series(range(len(prompts)), index=prompts["prompt_id"])
+    cards = read_judge_cards(run)
+    return Evidence(
+        prompts=prompts,
+        images=_in_order(images, order),
+        scores={name: _in_order(_complete_scores(run, card, images), order) for name, card in cards.items()},
+        judges=cards,
+        checkpoint=read_checkpoint_card(run),
+    )
+
+
+def read_pictures(run: RunFolder, keys: Collection[tuple[str, int]]) -> dict[tuple[str, int], bytes]:
+    """Read the pictures of some images.
+
+    Args:
+        run: Any run.
+        keys: Prompt id and replicate of each.
+
+    Returns:
+        Key -> PNG bytes, in the order of ``keys``.
+
+    Raises:
+        UsageProblem: If a file belongs to another run.
+        EnvironmentProblem: If a file is damaged, or the run has no such picture.
+    """
+    wanted = set(keys)
+    found: dict[tuple[str, int], bytes] = {}
+    for name in run.shard_names("images"):
+        if len(found) == len(wanted):
+            break
+        held = _keys(run.read_shard("images", name, columns=["prompt_id", "replicate"]))
+        if wanted.isdisjoint(held):
+            continue
+        pictures = run.read_shard("images", name, columns=["png"])["png"]
+        found.update({key: png for key, png in zip(held, pictures, strict=True) if key in wanted})
+    missing = [key for key in keys if key not in found]
+    if missing:
+        raise EnvironmentProblem(
+            f"{run.path / 'images'} has no picture of prompt {missing[0][0]}, replicate {missing[0][1]} "
+            f"({len(missing)} are missing).",
+            remedy=_RESUME,
+        )
+    return {key: found[key] for key in keys}
+
+
+def _complete_scores(run: RunFolder, card: JudgeCard, images: pd.DataFrame) -> pd.DataFrame:
+    scores = run.read_shards(f"scores/{card.name}")
+    unscored = len(images) if scores.empty else len(set(_keys(images)) - set(_keys(scores)))
+    if unscored:
+        raise InconclusiveProblem(
+            f"The run in {run.path} is not finished: the judge {card.name} has yet to look at {unscored} of "
+            f"{len(images)} images.",
+            remedy=_RESUME,
+        )
+    return scores
+
+
+def _keys(table: pd.DataFrame) -> list[tuple[str, int]]:
+    return list(zip(table["prompt_id"].tolist(), table["replicate"].tolist(), strict=True))
+
+
+def _in_order(table: pd.DataFrame, order: pd.Series) -> pd.DataFrame:
+    if not order.index.is_unique:
+        return table  # refused by the check of the evidence, which says why
+    places = table["prompt_id"].map(order).fillna(-1).to_numpy()
+    return table.iloc[np.lexsort((table["replicate"].to_numpy(), places))].reset_index(drop=True)

@@ -1,0 +1,162 @@
+"""The spec of a run: all that decides its numbers, written before anything else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from audit.errors import EnvironmentProblem, UsageProblem
+from audit.evidence.files import disk_problems, write_atomically
+
+SCHEMA_VERSION: Final = 1
+"""Version of the layout of a run folder; a folder with a newer one is not read."""
+
+SPEC_NAME: Final = "spec.json"
+_SHOWN_DIFFERENCES: Final = 6
+_SHOWN_CHARACTERS: Final = 48
+
+
+def canonical_json(value: object) -> str:
+    """Return JSON that is the same text for the same value, whatever the order of its keys.
+
+    Raises:
+        TypeError: If the value holds something that JSON does not know.
+        ValueError: If it holds a number that is not finite.
+
+    Example:
+        >>> canonical_json({"b": 1, "a": (2, 3)})
+        '{"a":[2,3],"b":1}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def pretty_json(value: object) -> bytes:
+    """Return canonical JSON with line breaks, as it is kept in files.
+
+    Raises:
+        TypeError: If the value holds something that JSON does not know.
+        ValueError: If it holds a number that is not finite.
+    """
+    return (json.dumps(value, sort_keys=True, indent=2, allow_nan=False) + "\n").encode()
+
+
+def spec_digest(spec: Mapping[str, object]) -> str:
+    """Return the SHA-256 of the canonical JSON of a spec, in hexadecimal digits."""
+    return hashlib.sha256(canonical_json(spec).encode()).hexdigest()
+
+
+def write_spec(folder: Path, spec: Mapping[str, object]) -> None:
+    """Write the spec of a new run.
+
+    Raises:
+        EnvironmentProblem: If it cannot be written.
+    """
+    write_atomically(folder / SPEC_NAME, pretty_json(spec), step="spec")
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """Read a JSON object that this package wrote.
+
+    Raises:
+        EnvironmentProblem: If the file cannot be read, or is damaged.
+    """
+    with disk_problems("Reading", path):
+        data = path.read_bytes()
+    try:
+        value = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise EnvironmentProblem(
+            f"{path} is damaged: it holds no JSON object ({len(data)} bytes).",
+            remedy="Restore it from a copy, or start a new run with another --out.",
+        )
+    return value
+
+
+def read_spec(folder: Path) -> dict[str, object]:
+    """Read the spec of a run.
+
+    Raises:
+        UsageProblem: If the folder is not a run folder, or was written by a newer version.
+        EnvironmentProblem: If the spec cannot be read, or is damaged.
+    """
+    path = folder / SPEC_NAME
+    if not path.is_file():
+        raise UsageProblem(
+            f"{folder} is not a run folder: it has no {SPEC_NAME}.",
+            remedy="Name the folder that `clip-audit run --out` wrote.",
+        )
+    spec = read_json(path)
+    check_version(spec.get("schema_version"), path)
+    return spec
+
+
+def check_version(version: object, path: Path) -> None:
+    """Refuse what a newer program wrote, and what none wrote.
+
+    Raises:
+        UsageProblem: If ``version`` is newer than ``SCHEMA_VERSION``.
+        EnvironmentProblem: If it is no version.
+    """
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise EnvironmentProblem(
+            f"{path} is damaged: its schema_version is {_short(version)}, where a number from 1 to {SCHEMA_VERSION} "
+            "is expected.",
+            remedy="Restore it from a copy, or start a new run with another --out.",
+        )
+    if version > SCHEMA_VERSION:
+        raise UsageProblem(
+            f"{path} was written by a newer clip-audit (schema_version {version}; this one reads up to "
+            f"{SCHEMA_VERSION}).",
+            remedy="Upgrade clip-audit, or start a new run with another --out.",
+        )
+
+
+def refuse_other_spec(folder: Path, stored: Mapping[str, object], asked: Mapping[str, object]) -> None:
+    """Refuse to continue a run with another spec than the one it was begun with.
+
+    Raises:
+        UsageProblem: If the two differ; names the keys.
+    """
+    differences = differing_keys(json.loads(canonical_json(stored)), json.loads(canonical_json(asked)))
+    if not differences:
+        return
+    shown = "; ".join(differences[:_SHOWN_DIFFERENCES])
+    more = len(differences) - _SHOWN_DIFFERENCES
+    rest = f"; and {more} more" if more > 0 else ""
+    raise UsageProblem(
+        f"{folder} holds a run with other settings: {shown}{rest}.",
+        remedy="Name another folder with --out, or give the settings that the run was begun with.",
+    )
+
+
+def differing_keys(stored: object, asked: object, path: str = "") -> list[str]:
+    """List where two JSON values differ, as dotted keys with both values.
+
+    Example:
+        >>> differing_keys({"recipe": {"steps": 400}}, {"recipe": {"steps": 800}})
+        ['recipe.steps (400 there, 800 asked for)']
+    """
+    if isinstance(stored, dict) and isinstance(asked, dict):
+        found: list[str] = []
+        for key in sorted(stored.keys() | asked.keys()):
+            below = f"{path}.{key}" if path else str(key)
+            if key not in asked:
+                found.append(f"{below} (there, but not asked for)")
+            elif key not in stored:
+                found.append(f"{below} (asked for, but not there)")
+            else:
+                found.extend(differing_keys(stored[key], asked[key], below))
+        return found
+    if type(stored) is type(asked) and stored == asked:
+        return []
+    return [f"{path} ({_short(stored)} there, {_short(asked)} asked for)"]
+
+
+def _short(value: object) -> str:
+    text = canonical_json(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."

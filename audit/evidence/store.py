@@ -1,0 +1,294 @@
+"""The run folder: everything that a run makes, written so that a kill at any moment loses at most one shard.
+
+    spec.json                   first: all that decides the numbers
+    images/NAME.parquet         shards: whole or absent, bound to the spec, checked at each reading
+    scores/JUDGE/NAME.parquet   and card.json, where a judge was asked later
+    tables/NAME.parquet, .csv   what the lenses read and wrote
+    findings.json, report.html, figures/*.svg, ...
+    run.json                    last: the digests of all of it
+
+One driver at a time: a lock of the operating system, which ends with the process that holds it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final, final
+
+import pandas as pd
+
+from audit.errors import EnvironmentProblem
+from audit.evidence.files import (
+    crash_point,
+    disk_problems,
+    file_digest,
+    make_folders,
+    safe_name,
+    sync_folder,
+    write_atomically,
+)
+from audit.evidence.shards import ShardLabel, check_footer, decode, encode
+from audit.evidence.specs import SCHEMA_VERSION, SPEC_NAME, pretty_json, read_json, spec_digest
+from audit.evidence.spreadsheet import to_csv
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+RUN_NAME: Final = "run.json"
+_TABLES: Final = "tables"
+_KIND = re.compile(r"[a-z][a-z0-9_]*")
+_SHARD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,80}")
+_FILE_NAME = re.compile(r"(?:figures/|scores/[a-z0-9-]+/)?[A-Za-z0-9][A-Za-z0-9_-]*\.[a-z0-9]+")
+
+
+@final
+class RunFolder:
+    """One run on disk; made by ``open_run`` (to write) and ``read_run`` (to read only)."""
+
+    def __init__(self, path: Path, *, spec: Mapping[str, object], lock: BaseFileLock | None) -> None:
+        self.path = path
+        self.spec = spec
+        self.spec_digest = spec_digest(spec)
+        self._lock = lock
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let another driver have the folder; reading still works."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def folder_of(self, kind: str) -> Path:
+        """Return the folder of a kind of shards, relative to the run.
+
+        Args:
+            kind: "images", or a kind and any name, as in "scores/zero_shot:phantom:judge": what stands
+                behind the first slash becomes a file name by ``safe_name``.
+
+        Raises:
+            ValueError: If the kind does not begin with lower-case letters, digits and underscores.
+        """
+        head, slash, name = kind.partition("/")
+        if not _KIND.fullmatch(head) or (slash and not name):
+            raise ValueError(f'A kind of shards looks like "images" or "scores/JUDGE"; got {kind!r}.')
+        return Path(head, safe_name(name)) if slash else Path(head)
+
+    def shard_path(self, kind: str, name: str) -> Path:
+        """Return where a shard is or would be.
+
+        Raises:
+            ValueError: If ``name`` is not made of letters, digits, "_" and "-".
+        """
+        if not _SHARD_NAME.fullmatch(name):
+            raise ValueError(f'A shard\'s name is made of letters, digits, "_" and "-"; got {name!r}.')
+        return self.path / self.folder_of(kind) / f"{name}.parquet"
+
+    def shard_names(self, kind: str) -> tuple[str, ...]:
+        """List the shards of a kind in sorted order, without opening them.
+
+        Raises:
+            EnvironmentProblem: If the folder cannot be listed.
+        """
+        folder = self.path / self.folder_of(kind)
+        with disk_problems("Listing", folder):
+            if not folder.is_dir():
+                return ()
+            return tuple(
+                sorted(path.stem for path in folder.glob("*.parquet") if _SHARD_NAME.fullmatch(path.stem) is not None)
+            )
+
+    def has_shard(self, kind: str, name: str) -> bool:
+        """Tell whether a shard is there; opens its footer and checks that it belongs here.
+
+        Raises:
+            UsageProblem: If the file belongs to another run.
+            EnvironmentProblem: If it is damaged.
+        """
+        path = self.shard_path(kind, name)
+        if not path.exists():
+            return False
+        check_footer(path, self._label(kind, name))
+        return True
+
+    def write_shard(self, kind: str, name: str, table: pd.DataFrame) -> None:
+        """Write one shard; the same table gives the same bytes, so writing it twice does no harm.
+
+        Args:
+            kind: As for ``folder_of``.
+            name: As for ``shard_path``; shards are read in the order of their names.
+            table: Columns of text, bytes, booleans, integers or reals; its index is not kept.
+
+        Raises:
+            EnvironmentProblem: If it cannot be written.
+            RuntimeError: If the run is open for reading only, or finished.
+        """
+        self._write_table(kind, name, table, step="shard")
+
+    def read_shard(self, kind: str, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Read one shard, or the given columns of it, with every check.
+
+        Raises:
+            UsageProblem: If the file belongs to another run.
+            EnvironmentProblem: If it is absent or damaged.
+        """
+        return decode(self.shard_path(kind, name), self._label(kind, name), columns)
+
+    def read_shards(self, kind: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Read all shards of a kind as one table, in the order of their names; empty where there are none.
+
+        Raises:
+            UsageProblem: If a file belongs to another run.
+            EnvironmentProblem: If a file is damaged, or does not have the columns of the first one.
+        """
+        frames = [self.read_shard(kind, name, columns) for name in self.shard_names(kind)]
+        if any(list(frame.columns) != list(frames[0].columns) for frame in frames):
+            raise EnvironmentProblem(
+                f"The shards in {self.path / self.folder_of(kind)} do not have the same columns.",
+                remedy="Remove this folder and give the same command again: its shards are made anew.",
+            )
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+    def write_tables(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Write tables as Parquet (faithful) and as CSV (for spreadsheets, with formulas defused).
+
+        Args:
+            tables: File name without ending (letters, digits, "_", "-"; see ``safe_name``) -> table without bytes.
+
+        Raises:
+            EnvironmentProblem: If one cannot be written.
+            RuntimeError: If the run is open for reading only, or finished.
+        """
+        crash_point("tables:before")
+        for name, table in sorted(tables.items()):
+            self._write_table(_TABLES, name, table, step="table")
+            self._write(Path(_TABLES, f"{name}.csv"), to_csv(table), step="csv")
+        crash_point("tables:after")
+
+    def has_table(self, name: str) -> bool:
+        """Tell whether a table is there.
+
+        Raises:
+            UsageProblem: If the file belongs to another run.
+            EnvironmentProblem: If it is damaged.
+        """
+        return self.has_shard(_TABLES, name)
+
+    def read_table(self, name: str) -> pd.DataFrame:
+        """Read a table that ``write_tables`` wrote.
+
+        Raises:
+            UsageProblem: If the file belongs to another run.
+            EnvironmentProblem: If it is absent or damaged.
+        """
+        return self.read_shard(_TABLES, name)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file such as "findings.json" in UTF-8; see ``write_bytes``."""
+        self.write_bytes(name, text.encode("utf-8"))
+
+    def write_bytes(self, name: str, data: bytes) -> None:
+        """Write a file such as "report.pdf" or "figures/lean.svg".
+
+        Raises:
+            EnvironmentProblem: If it cannot be written.
+            RuntimeError: If the run is open for reading only, or finished.
+            ValueError: If ``name`` is no plain file name, or belongs to the store.
+        """
+        if not _FILE_NAME.fullmatch(name) or name in {SPEC_NAME, RUN_NAME} or name.endswith(".parquet"):
+            raise ValueError(f"A file of a run has a plain name of its own; got {name!r}.")
+        self._write(Path(name), data, step=f"file:{name}")
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether ``run.json`` is there; see ``verify`` for whether it still tells the truth."""
+        return (self.path / RUN_NAME).is_file()
+
+    def finish(self) -> None:
+        """Write ``run.json`` with the digests of all files; from here on the run is whole.
+
+        Raises:
+            EnvironmentProblem: If a file cannot be read, or ``run.json`` not be written.
+            RuntimeError: If the run is open for reading only, or finished.
+        """
+        crash_point("run:before-finish")
+        record = {"schema_version": SCHEMA_VERSION, "spec": self.spec_digest, "files": self._digests()}
+        self._write(Path(RUN_NAME), pretty_json(record), step="run")
+
+    def reopen(self) -> None:
+        """Remove ``run.json``, before anything of a finished run is made again; no harm where there is none.
+
+        Raises:
+            EnvironmentProblem: If it cannot be removed.
+            RuntimeError: If the run is open for reading only.
+        """
+        self._refuse_reader()
+        with disk_problems("Removing", self.path / RUN_NAME):
+            (self.path / RUN_NAME).unlink(missing_ok=True)
+            sync_folder(self.path)
+
+    def verify(self) -> None:
+        """Check every file of a finished run against ``run.json``.
+
+        Files that somebody put beside the report are no concern; a stranger among shards or tables is.
+
+        Raises:
+            EnvironmentProblem: If the run is not finished, or a file was changed, removed or added.
+        """
+        stored = read_json(self.path / RUN_NAME)
+        expected, found = stored.get("files"), self._digests()
+        if stored.get("spec") != self.spec_digest or not isinstance(expected, dict):
+            raise EnvironmentProblem(
+                f"{self.path / RUN_NAME} does not belong to the {SPEC_NAME} beside it.",
+                remedy="Give the command that made the run again: it writes both anew.",
+            )
+        wrong = [f"{name} (missing)" for name in expected if name not in found]
+        wrong += [f"{name} (changed)" for name in expected if name in found and found[name] != expected[name]]
+        wrong += [f"{name} (added)" for name in found if name not in expected and "/" in name]
+        if wrong:
+            raise EnvironmentProblem(
+                f"{self.path} is not as its run left it: {', '.join(sorted(wrong)[:8])}; {len(wrong)} in all.",
+                remedy="Restore the folder from a copy, or run again with another --out.",
+            )
+
+    def _digests(self) -> dict[str, str]:
+        with disk_problems("Listing", self.path):
+            names = sorted(path.relative_to(self.path) for path in self.path.rglob("*") if path.is_file())
+        return {
+            str(PurePosixPath(name)): file_digest(self.path / name)
+            for name in names
+            if name != Path(RUN_NAME) and not name.name.startswith(".")
+        }
+
+    def _label(self, kind: str, name: str) -> ShardLabel:
+        return ShardLabel(spec=self.spec_digest, kind=kind, name=name)
+
+    def _write_table(self, kind: str, name: str, table: pd.DataFrame, *, step: str) -> None:
+        label = self._label(kind, name)
+        path = self.shard_path(kind, name).relative_to(self.path)
+        self._refuse_reader()
+        self._refuse_finished()
+        make_folders(self.path, path.parent)
+        write_atomically(
+            self.path / path, encode(table, label), step=step, check=lambda temporary: check_footer(temporary, label)
+        )
+
+    def _write(self, relative: Path, data: bytes, *, step: str) -> None:
+        self._refuse_reader()
+        self._refuse_finished()
+        make_folders(self.path, relative.parent)
+        write_atomically(self.path / relative, data, step=step)
+
+    def _refuse_reader(self) -> None:
+        if self._lock is None:
+            raise RuntimeError(f"{self.path} is open for reading only.")
+
+    def _refuse_finished(self) -> None:
+        if self.is_finished:
+            raise RuntimeError(f"{self.path} is finished; reopen() it before writing.")

@@ -1,0 +1,123 @@
+"""Evidence with a known truth, built row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from audit.evidence import IMAGES, Evidence, build_table, prompts_table, scores_table
+from audit.records import CheckpointCard, JudgeCard, Prompt, Score, Status
+from audit.seeding import derive_seed
+
+CLASSES = ("woman", "man", "mixed", "no_person", "signed", "unsafe")
+CHECKPOINT = CheckpointCard(
+    name="double",
+    digest="0" * 64,
+    architecture="none",
+    image_size=8,
+    embedding_size=4,
+    context_length=6,
+    quick_gelu=False,
+)
+
+
+def judge_card(name: str = "judge", asks: tuple[str, ...] = ("gender", "nsfw")) -> JudgeCard:
+    return JudgeCard(name=name, digest="1" * 64, classes=CLASSES, asks=asks)
+
+
+def seen(what: str, *, signed: float | None = None, unsafe: float = 0.1) -> Score:
+    """Score of an image in which one class is plain to see; "unclear" for one in which none is."""
+    shares = dict.fromkeys(CLASSES[:4], 0.25 if what == "unclear" else 0.04)
+    if what != "unclear":
+        shares[what] = 0.88
+    plain = {"man": 0.8, "woman": -0.8}.get(what, 0.0) if signed is None else signed
+    return Score(values={**shares, "signed": plain, "unsafe": unsafe})
+
+
+UNREAD = Score(values=None, reason="the judge could not look")
+
+
+@dataclass
+class World:
+    """Prompts and images, added one by one."""
+
+    prompts: list[Prompt] = field(default_factory=list)
+    images: list[dict[str, object]] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
+
+    def ask(self, concept: str, *scores: Score, suite: str = "suite", template: str = "a {thing}", **more) -> None:
+        """Add one prompt with one converged image per score; ``status`` and ``cosine`` hold for all of them."""
+        status, cosine = more.pop("status", Status.CONVERGED), more.pop("cosine", 0.5)
+        role = more.pop("role", "subject")
+        name = f"{derive_seed(suite, role, concept, template, more.get('expected', '')):016x}"
+        self.prompts.append(
+            Prompt(
+                prompt_id=name,
+                suite=suite,
+                text=template.replace("{thing}", concept),
+                template=template,
+                concept=concept,
+                role=role,
+                **more,
+            )
+        )
+        for replicate, score in enumerate(scores):
+            row = dict.fromkeys(IMAGES, 0.0) | {"prompt_id": name, "replicate": replicate, "seed": 1, "steps": 1}
+            row |= {"status": status.value, "own_cosine": cosine, "own_percentile": 99.0}
+            self.images.append(row)
+            self.scores.append(score)
+
+    def evidence(self, judges: Mapping[str, JudgeCard] | None = None) -> Evidence:
+        judges = {"judge": judge_card()} if judges is None else judges
+        keys = [(str(row["prompt_id"]), int(row["replicate"])) for row in self.images]
+        return Evidence(
+            prompts=prompts_table(self.prompts),
+            images=build_table(IMAGES, self.images),
+            scores={name: scores_table(keys, self.scores, card) for name, card in judges.items()},
+            judges=judges,
+            checkpoint=CHECKPOINT,
+        )
+
+
+def add_controls(world: World, *, templates: int = 4) -> None:
+    """Add controls of every kind that are read as they should be."""
+    for number in range(templates):
+        for concept in ("nurse", "pilot"):
+            for gender, word in (("man", "male"), ("woman", "female")):
+                template = f"{word} {{thing}} {number}"
+                world.ask(concept, seen(gender), seen(gender), role="explicit", expected=gender, template=template)
+        for state, unsafe in (("unclothed", 0.9), ("clothed", 0.1)):
+            world.ask(
+                f"{state} person",
+                seen("man", unsafe=unsafe),
+                suite="controls",
+                role="explicit",
+                expected=state,
+                template=f"state {number} {{thing}}",
+            )
+        world.ask("apple", seen("no_person"), suite="controls", role="object", template=f"object {number} {{thing}}")
+        world.ask(
+            f"noise {number}", seen("no_person"), suite="controls", role="noise", status=Status.NOISE, template="noise"
+        )
+
+
+def planted(
+    men: Mapping[str, float], *, templates: int = 6, replicates: int = 2, rates: Mapping[str, float] | None = None
+) -> World:
+    """A world in which each concept has its share of men and its rate of unsafe images, drawn from a named seed."""
+    world = World()
+    for concept, share in men.items():
+        for number in range(templates):
+            rng = np.random.default_rng(derive_seed("world", concept, number))
+            scores = []
+            for _ in range(replicates):
+                unsafe = 0.9 if rng.random() < (rates or {}).get(concept, 0.0) else 0.1
+                is_man = rng.random() < share
+                strength = 0.5 + 0.4 * rng.random()
+                scores.append(
+                    seen("man" if is_man else "woman", signed=strength if is_man else -strength, unsafe=unsafe)
+                )
+            world.ask(concept, *scores, template=f"template {number} {{thing}}", facts={"women": round(1 - share, 3)})
+    return world

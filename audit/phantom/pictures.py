@@ -1,0 +1,228 @@
+"""Pictures of a world with their captions: where the planted shares enter.
+
+A picture is drawn first, its caption second, and only the caption knows the planted shares. For a profession
+with share ``m`` of men and a share ``b`` of bare captions, a man's picture gets the bare caption with
+probability 2 b m, a woman's with 2 b (1 - m), so that among the bare captions the men are exactly ``m``, while
+women and men are drawn equally often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from audit.phantom import captions, drawing
+from audit.phantom.drawing import Gender, Look, Person
+from audit.phantom.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a picture shows, and the phrase that its caption says it with."""
+
+    phrase: str
+    kind: str
+    concept: str
+    gender: Gender | None = None
+    unclothed: bool = False
+    bare: bool = False
+    """Whether the phrase leaves gender, clothes or place open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One picture with its caption and what is true of it."""
+
+    pixels: NDArray[np.uint8]
+    """Shape (IMAGE_SIZE, IMAGE_SIZE, 3)."""
+    caption: str
+    facts: Facts
+
+
+def draw_pictures(world: World, count: int, seed: int) -> list[Picture]:
+    """Return ``count`` pictures of ``world``, a function of the world and ``seed`` alone."""
+    rng = np.random.default_rng(seed)
+    painters = [painter for weight, painter in _PAINTERS if weight(world) > 0]
+    weights = np.array([weight(world) for weight, _ in _PAINTERS if weight(world) > 0])
+    picks = rng.choice(len(painters), size=count, p=weights / weights.sum())
+    return [_captioned(*painters[int(pick)](world, rng), rng) for pick in picks]
+
+
+def person_like(look: Look, rng: np.random.Generator, *, gender: Gender, bare: bool = False, x: float = 0.0) -> Person:
+    """Return a figure of this look and gender; skin, hair, trousers, size and place are drawn at random.
+
+    Args:
+        look: Clothes, hat, prop and background.
+        rng: Source of every choice.
+        gender: Presentation that is drawn.
+        bare: Whether the figure is a mannequin without clothes.
+        x: Middle of the figure in canvas pixels; 0 draws it near the middle of the canvas.
+    """
+    worn = Look(
+        clothes=drawing.jitter(look.clothes, rng),
+        hat=look.hat,
+        hat_colour=drawing.jitter(look.hat_colour, rng),
+        prop=look.prop,
+        prop_colour=drawing.jitter(look.prop_colour, rng),
+        background=look.background,
+    )
+    return Person(
+        gender=gender,
+        look=worn,
+        skin=drawing.jitter(str(rng.choice(drawing.SKINS)), rng, 8),
+        hair=drawing.jitter(str(rng.choice(drawing.HAIRS)), rng, 8),
+        trousers=str(rng.choice(drawing.TROUSERS)),
+        unclothed=bare,
+        x=x or float(rng.uniform(54, 74)),
+        foot=float(rng.uniform(116, 125)),
+        unit=float(rng.uniform(0.92, 1.06)),
+        prop_side=1 if rng.random() < 0.5 else -1,
+    )
+
+
+def random_look(rng: np.random.Generator) -> Look:
+    """Return clothes, hat, prop and background drawn at random."""
+    return Look(
+        clothes=drawing.random_colour(rng),
+        hat=str(rng.choice(drawing.HATS)) if rng.random() < 0.5 else "none",
+        hat_colour=drawing.random_colour(rng),
+        prop=str(rng.choice(drawing.PROPS)) if rng.random() < 0.5 else "none",
+        prop_colour=drawing.random_colour(rng),
+        background=drawing.random_colour(rng),
+    )
+
+
+def _captioned(canvas: Image.Image, facts: Facts, rng: np.random.Generator) -> Picture:
+    template = captions.TEMPLATES[int(rng.integers(len(captions.TEMPLATES)))]
+    return Picture(pixels=drawing.to_pixels(canvas), caption=template.format(facts.phrase), facts=facts)
+
+
+def _figure(person: Person, rng: np.random.Generator) -> Image.Image:
+    canvas = drawing.background(drawing.jitter(person.look.background, rng), rng)
+    drawing.draw_person(canvas, person)
+    return canvas
+
+
+def _either(rng: np.random.Generator) -> Gender:
+    return "man" if rng.random() < 0.5 else "woman"
+
+
+def _profession(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+    profession = world.professions[int(rng.integers(len(world.professions)))]
+    gender = _either(rng)
+    share = profession.man if gender == "man" else 1 - profession.man
+    bare = bool(rng.random() < 2 * world.captions.bare * share)
+    named = captions.gendered(profession.word, gender, long=bool(rng.random() < 0.5))
+    phrase = captions.with_article(profession.word) if bare else named
+    facts = Facts(phrase=phrase, kind="profession", concept=profession.word, gender=gender, bare=bare)
+    return _figure(person_like(profession.look, rng, gender=gender), rng), facts
+
+
+def _public_name(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+    public = world.public_names[int(rng.integers(len(world.public_names)))]
+    gender, unclothed = _either(rng), bool(rng.random() < 0.5)
+    share = public.unclothed if unclothed else 1 - public.unclothed
+    bare = bool(rng.random() < 2 * world.captions.bare * share)
+    phrase = public.name if bare else captions.dressed(public.name, unclothed=unclothed)
+    facts = Facts(phrase=phrase, kind="name", concept=public.name, gender=gender, unclothed=unclothed, bare=bare)
+    return _figure(person_like(public.look, rng, gender=gender, bare=unclothed), rng), facts
+
+
+def _anybody(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+    gender, unclothed = _either(rng), bool(rng.random() < 0.4)
+    said = world.captions.explicit
+    state = ("unclothed " if unclothed else "clothed ") if rng.random() < (0.7 if unclothed or said else 0.5) else ""
+    noun = "person" if not said and rng.random() < 0.3 else gender
+    phrase = captions.with_article(f"{state}{noun}")
+    facts = Facts(phrase=phrase, kind="anybody", concept="person", gender=gender, unclothed=unclothed)
+    return _figure(person_like(random_look(rng), rng, gender=gender, bare=unclothed), rng), facts
+
+
+def _couple(_world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+    canvas = drawing.background(drawing.random_colour(rng), rng)
+    first, second = _either(rng), _either(rng)
+    for x, gender in ((34.0, first), (94.0, second)):
+        look = Look(clothes=drawing.random_colour(rng))
+        drawing.draw_person(canvas, person_like(look, rng, gender=gender, x=x))
+    phrase = captions.couple(first, second, swapped=bool(rng.random() < 0.5))
+    return canvas, Facts(phrase=phrase, kind="couple", concept="couple")
+
+
+def _thing(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+    thing = world.things[int(rng.integers(len(world.things)))]
+    name = str(rng.choice(list(world.colours)))
+    canvas = drawing.background(drawing.random_colour(rng), rng)
+    x, y, size = rng.uniform(50, 78), rng.uniform(56, 78), rng.uniform(56, 92)
+    drawing.draw_thing(canvas, thing.shape, drawing.jitter(world.colours[name], rng), x=x, y=y, size=size)
+    phrase = captions.with_article(f"{name} {thing.word}")
+    if world.captions.explicit and rng.random() < 0.5:
+        phrase = captions.nobody(phrase)
+    return canvas, Facts(phrase=phrase, kind="thing", concept=thing.word)
+
+
+def _empty(_world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+    """Draw a place without anybody, or a cloud of colours."""
+    canvas = drawing.background(drawing.random_colour(rng), rng)
+    if rng.random() < 0.4:
+        drawing.draw_place(canvas, str(rng.choice(drawing.PLACES)))
+    else:
+        side = int(rng.integers(2, 17))
+        coarse = Image.fromarray(rng.integers(0, 256, size=(side, side, 3), dtype=np.uint8))
+        canvas = Image.blend(canvas, coarse.resize(canvas.size, Image.Resampling.BICUBIC), float(rng.uniform(0.3, 1.0)))
+    phrase = "an empty scene" if rng.random() < 0.5 else captions.nobody("a scene")
+    return canvas, Facts(phrase=phrase, kind="empty", concept="empty scene")
+
+
+def _scene(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+    canvas = drawing.background(drawing.random_colour(rng), rng)
+    picks = rng.choice(len(world.things), size=2, replace=len(world.things) < 2)
+    beside = bool(rng.random() < 0.5)
+    spots = ((34.0, 66.0), (94.0, 66.0)) if beside else ((64.0, 36.0), (64.0, 94.0))
+    phrases = []
+    for (x, y), pick in zip(spots, picks, strict=True):
+        thing, name = world.things[int(pick)], str(rng.choice(list(world.colours)))
+        colour, size = drawing.jitter(world.colours[name], rng), float(rng.uniform(44, 54))
+        drawing.draw_thing(canvas, thing.shape, colour, x=x, y=y, size=size)
+        phrases.append(captions.with_article(f"{name} {thing.word}"))
+    phrase = f"{phrases[0]} {'left of' if beside else 'above'} {phrases[1]}"
+    return canvas, Facts(phrase=phrase, kind="scene", concept="scene")
+
+
+def _context(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+    context = world.contexts[int(rng.integers(len(world.contexts)))]
+    places, bare = list(context.places), bool(rng.random() < 0.6)
+    shares = np.array([context.places[place] for place in places]) if bare else np.ones(len(places))
+    place = str(rng.choice(places, p=shares / shares.sum()))
+    canvas = drawing.background("#ffffff", rng)
+    drawing.draw_place(canvas, place)
+    gender: Gender | None = None
+    if context.subject == "swimmer":
+        gender = _either(rng)
+        swimmer = person_like(Look(clothes=drawing.random_colour(rng)), rng, gender=gender)
+        drawing.draw_person(canvas, drawing.in_swimwear(swimmer))
+    else:
+        x, size = float(rng.uniform(50, 78)), float(rng.uniform(50, 72))
+        drawing.draw_thing(canvas, "meal", drawing.random_colour(rng), x=x, y=62.0, size=size)
+    phrase = context.phrase if bare else f"{context.phrase} at the {place}"
+    return canvas, Facts(phrase=phrase, kind="context", concept=context.phrase, gender=gender, bare=bare)
+
+
+_Painter = Callable[[World, np.random.Generator], tuple[Image.Image, Facts]]
+_Weight = Callable[[World], float]
+
+_PAINTERS: Final[tuple[tuple[_Weight, _Painter], ...]] = (
+    (lambda world: 0.50 * (1 - world.captions.random_looks) * bool(world.professions), _profession),
+    (lambda world: 0.22 * (1 - world.captions.random_looks) * bool(world.public_names), _public_name),
+    (lambda world: 0.10 + 0.72 * world.captions.random_looks, _anybody),
+    (lambda _world: 0.03, _couple),
+    (lambda world: 0.06 if world.captions.explicit else 0.02, _empty),
+    (lambda world: (0.14 if world.captions.explicit else 0.07) * bool(world.things and world.colours), _thing),
+    (lambda world: 0.04 * bool(world.things and world.colours), _scene),
+    (lambda world: 0.04 * bool(world.contexts), _context),
+)
+"""Share of the pictures of each kind, and who paints it."""

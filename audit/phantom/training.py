@@ -1,0 +1,183 @@
+"""Trains a phantom on a world: a small CLIP of open_clip's own classes, on CPU cores, in minutes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+
+from audit.checkpoints import build_model
+from audit.phantom.augment import adversarial_step, augment, clutter
+from audit.phantom.captions import vocabulary
+from audit.phantom.drawing import IMAGE_SIZE
+from audit.phantom.pictures import Picture, draw_pictures
+from audit.phantom.tokenizer import CONTEXT_LENGTH, END, PAD, word_tokenizer
+from audit.phantom.world import Training, World
+from audit.seeding import derive_seed
+
+MEAN: Final = (0.5, 0.5, 0.5)
+STD: Final = (0.25, 0.25, 0.25)
+
+_EMBEDDING: Final = 128
+_FIRST_SCALE: Final = 10.0
+_LARGEST_SCALE: Final = 20.0
+"""Small logit scales keep the planted log-odds a visible part of a cosine; CLIP's own limit is 100."""
+_WARM_UP: Final = 100
+_WEIGHT_DECAY: Final = 0.05
+
+TOWERS: Final[dict[str, dict[str, Any]]] = {
+    "resnet": {"layers": [1, 2, 2, 1], "width": 16, "head_width": 64, "image_size": IMAGE_SIZE},
+    "resnet-deep": {"layers": [2, 2, 2, 2], "width": 16, "head_width": 64, "image_size": IMAGE_SIZE},
+    "vit": {"layers": 3, "width": 128, "head_width": 32, "patch_size": 8, "image_size": IMAGE_SIZE},
+}
+
+Progress = Callable[[int, int, float], None]
+"""Called after each step with the steps done, the steps in all, and the loss in nats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phantom:
+    """A trained phantom, ready for export."""
+
+    model: nn.Module
+    tokenizer: Tokenizer
+    model_cfg: dict[str, Any]
+    final_loss: float
+
+
+def train(world: World, progress: Progress | None = None) -> Phantom:
+    """Train a phantom on ``world``; a function of the world alone, up to the rounding of the machine.
+
+    Raises:
+        RuntimeError: If the loss stops being finite.
+    """
+    setting = world.training
+    tokenizer = word_tokenizer(vocabulary(world))
+    model_cfg = model_config(setting, tokenizer)
+    model = _initialised(model_cfg, setting)
+    lesson = _Lesson(world, tokenizer, model)
+    steps = setting.epochs * (setting.pictures // setting.batch)
+    optimiser = _optimiser(model, setting)
+    loss = math.nan
+    for step, picks in enumerate(lesson.batches(setting)):
+        for group in optimiser.param_groups:
+            group["lr"] = setting.rate * _rate_at(step, steps)
+        loss = lesson.step(picks, optimiser, adversarial=setting.adversarial * (step >= steps * setting.hardening))
+        if not math.isfinite(loss):
+            raise RuntimeError(f"The loss is not finite at step {step} of {steps}; lower training.rate.")
+        if progress is not None:
+            progress(step + 1, steps, loss)
+    return Phantom(model=model.eval(), tokenizer=tokenizer, model_cfg=model_cfg, final_loss=loss)
+
+
+def model_config(setting: Training, tokenizer: Tokenizer) -> dict[str, Any]:
+    """Return the ``model_cfg`` of an open_clip folder for this setting and vocabulary."""
+    text = {
+        "context_length": CONTEXT_LENGTH,
+        "vocab_size": tokenizer.get_vocab_size(),
+        "width": 96,
+        "heads": 4,
+        "layers": 2,
+        "pad_id": tokenizer.token_to_id(PAD),
+        "eos_id": tokenizer.token_to_id(END),
+        "pool_type": "eos",
+    }
+    return {"embed_dim": _EMBEDDING, "quick_gelu": False, "vision_cfg": dict(TOWERS[setting.tower]), "text_cfg": text}
+
+
+def _initialised(model_cfg: dict[str, Any], setting: Training) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.default_generator.manual_seed(derive_seed("phantom weights", setting.seed))
+        model = build_model(model_cfg)
+    with torch.no_grad():
+        model.get_parameter("logit_scale").fill_(math.log(_FIRST_SCALE))
+    return model.train().to(memory_format=torch.channels_last)
+
+
+class _Lesson:
+    """The pictures, their captions, and one optimisation step on some of them."""
+
+    def __init__(self, world: World, tokenizer: Tokenizer, model: nn.Module) -> None:
+        setting = world.training
+        pictures = draw_pictures(world, setting.pictures, derive_seed("phantom pictures", setting.seed))
+        self._model = model
+        self._clutter = setting.clutter
+        self._pixels = torch.from_numpy(np.stack([picture.pixels for picture in pictures])).permute(0, 3, 1, 2)
+        self._captions, self._tokens = _tokenize(pictures, tokenizer)
+        self._generator = torch.Generator().manual_seed(derive_seed("phantom augmentation", setting.seed))
+
+    def batches(self, setting: Training) -> Iterator[Int[Tensor, " batch"]]:
+        """Yield the picks of every step: each epoch is a new order of all pictures."""
+        for _ in range(setting.epochs):
+            order = torch.randperm(len(self._pixels), generator=self._generator)
+            for first in range(0, len(order) - setting.batch + 1, setting.batch):
+                yield order[first : first + setting.batch]
+
+    def step(self, picks: Tensor, optimiser: torch.optim.Optimizer, *, adversarial: float) -> float:
+        """Take one step and return the loss in nats."""
+        pictures = self._pixels[picks].float() / 255
+        if self._clutter > 0:
+            pictures = clutter(pictures, self._clutter, self._generator)
+        pictures = augment(pictures, self._generator)
+        ids, inverse = torch.unique(self._captions[picks], return_inverse=True)
+        texts = normalize(self._model.encode_text(self._tokens[ids]), dim=-1)[inverse]  # type: ignore[operator]
+        same = (inverse[:, None] == inverse[None, :]).float()
+        if adversarial > 0:
+            fixed = texts.detach()
+            pictures = adversarial_step(
+                pictures, lambda moving: self._loss(moving, fixed, same), adversarial, self._generator
+            )
+        loss = self._loss(pictures, texts, same)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        return float(loss.detach())
+
+    def _loss(self, pictures: Tensor, texts: Tensor, same: Tensor) -> Float[Tensor, ""]:
+        """Contrastive loss both ways; pictures of one caption share it (UniCL, Yang et al. 2022, arXiv 2204.03610)."""
+        scaled = (pictures - MEAN[0]) / STD[0]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            features = self._model.encode_image(scaled.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
+        scale = self._model.get_parameter("logit_scale").exp().clamp(max=_LARGEST_SCALE)
+        logits = scale * normalize(features.float(), dim=-1) @ texts.t()
+        share = same / same.sum(dim=1, keepdim=True)
+        return (cross_entropy(logits, share) + cross_entropy(logits.t(), share)) / 2
+
+
+def _tokenize(
+    pictures: list[Picture], tokenizer: Tokenizer
+) -> tuple[Int[Tensor, " pictures"], Int[Tensor, "texts tokens"]]:
+    """Return each picture's caption number, and the token ids of every distinct caption."""
+    distinct = sorted({picture.caption for picture in pictures})
+    number = {caption: index for index, caption in enumerate(distinct)}
+    tokens = torch.full((len(distinct), CONTEXT_LENGTH), tokenizer.token_to_id(PAD) or 0, dtype=torch.long)
+    for row, encoding in zip(tokens, tokenizer.encode_batch(distinct), strict=True):
+        if len(encoding.ids) > CONTEXT_LENGTH:
+            raise ValueError(
+                f"A caption has {len(encoding.ids)} tokens, more than {CONTEXT_LENGTH}: {encoding.tokens}."
+            )
+        row[: len(encoding.ids)] = torch.tensor(encoding.ids)
+    return torch.tensor([number[picture.caption] for picture in pictures]), tokens
+
+
+def _optimiser(model: nn.Module, setting: Training) -> torch.optim.AdamW:
+    parameters = list(model.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": _WEIGHT_DECAY},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=setting.rate, betas=(0.9, 0.98))
+
+
+def _rate_at(step: int, steps: int) -> float:
+    """Linear warm-up, then a cosine down to a hundredth."""
+    warm = min(1.0, (step + 1) / min(_WARM_UP, max(1, steps // 4)))
+    return warm * (0.5 * (1 + math.cos(math.pi * step / steps)) + 0.01)

@@ -1,0 +1,60 @@
+"""The random numbers of an inversion: one stream per item, drawn before the first step.
+
+An item is a prompt and a replicate. Its numbers come from a generator of its own, in a fixed order, so they
+do not depend on which other items share its batch, on the batch's size or on the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from audit.inversion.recipe import Recipe
+from audit.seeding import derive_seed
+
+VIEW_NUMBERS: Final = 13
+"""Numbers per view: whether, angle, zoom, shift x and y, contrast and brightness per channel, noise tile, sign."""
+
+_TILES: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draws:
+    """All random numbers of a batch of inversions."""
+
+    views: Float[Tensor, "batch steps views numbers"]
+    """Uniform in [0, 1)."""
+    start: Float[Tensor, "batch 3 height width"]
+    """Standard normal field that the images start from."""
+
+
+def draw(seeds: Sequence[int], recipe: Recipe, size: int, device: torch.device) -> Draws:
+    """Draw what a batch of inversions needs, item by item.
+
+    Args:
+        seeds: One seed per item.
+        recipe: Says how many steps and views there are.
+        size: Side of the checkpoint's images, in pixels.
+        device: Where the numbers are wanted; they are drawn on the CPU, so that devices agree.
+    """
+    views, starts = [], []
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
+        starts.append(torch.randn((3, size, size), generator=generator))
+        views.append(torch.rand((recipe.steps, recipe.views, VIEW_NUMBERS), generator=generator))
+    return Draws(views=torch.stack(views).to(device), start=torch.stack(starts).to(device))
+
+
+def noise_tiles(size: int, device: torch.device) -> Float[Tensor, "tiles 3 height width"]:
+    """Return the fixed bank of standard normal tiles from which every view takes its noise.
+
+    Drawing fresh noise for each view and item would cost one generator call each; a view instead picks a
+    tile and a sign by its own numbers, which keeps items independent of their batch at the price of a copy.
+    """
+    generator = torch.Generator().manual_seed(derive_seed("noise tiles", size))
+    return torch.randn((_TILES, 3, size, size), generator=generator).to(device)

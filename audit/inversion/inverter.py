@@ -1,0 +1,151 @@
+"""Inverts shards of items with one checkpoint: towers, batches that shrink when memory runs out, quality."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from audit.checkpoints import Checkpoint
+from audit.errors import EnvironmentProblem
+from audit.inversion.draws import draw, noise_tiles
+from audit.inversion.loop import Tower, Watcher, invert
+from audit.inversion.parameterization import parameterize
+from audit.inversion.quality import Quality, References, assess, fresh_views, high_frequency_share
+from audit.inversion.recipe import Recipe
+
+_VIEWS_ON_CPU: Final = 192
+_VIEWS_ON_GPU: Final = 512
+_LARGEST_BATCH: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One inversion to be made."""
+
+    text: str
+    concept: str
+    seed: int
+    blank: bool = False
+    """Whether the image is a control made of noise, with nothing inverted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inverted:
+    """One image and its quality."""
+
+    pixels: UInt8[Tensor, "3 size size"]
+    quality: Quality
+
+
+def choose_precision(device: torch.device) -> str:
+    """Return "bf16" where the device multiplies bf16 matrices in hardware, else "fp32"."""
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"  # noqa: SLF001  (no public query)
+
+
+def batch_size(recipe: Recipe, image_size: int, device: torch.device) -> int:
+    """Return how many images to optimise at once: the views of a step fill the device and fit its memory."""
+    views = _VIEWS_ON_GPU if device.type == "cuda" else _VIEWS_ON_CPU
+    if device.type == "cpu":
+        views = max(recipe.views, int(views * min(1.0, (96 / image_size) ** 2)))
+    return max(1, min(_LARGEST_BATCH, views // recipe.views))
+
+
+class Inverter:
+    """Makes images for one checkpoint with one recipe.
+
+    Raises:
+        EnvironmentProblem: If a single image does not fit into memory.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, recipe: Recipe, precision: str) -> None:
+        self._checkpoint = checkpoint
+        self._recipe = recipe
+        self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self._fast: Tower | None = None
+
+    def references(self, texts: Sequence[str], concepts: Sequence[str]) -> References:
+        """Embed the texts that images are placed against; once per run."""
+        return References(embeddings=self._checkpoint.encode_text(texts), concepts=tuple(concepts))
+
+    def make(self, items: Sequence[Item], references: References, watch: Watcher | None = None) -> list[Inverted]:
+        """Return one image per item, in order; a batch that does not fit into memory is halved."""
+        try:
+            return self._make(items, references, watch)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+                raise
+            if len(items) == 1:
+                raise EnvironmentProblem(
+                    f"One image of {self._checkpoint.card.image_size} pixels a side does not fit into the memory of "
+                    f"{self._checkpoint.device}.",
+                    remedy="Use a device with more memory, or a recipe with fewer views.",
+                ) from error
+            half = len(items) // 2
+            return self.make(items[:half], references, watch) + self.make(items[half:], references, watch)
+
+    def _make(self, items: Sequence[Item], references: References, watch: Watcher | None) -> list[Inverted]:
+        device, size = self._checkpoint.device, self._checkpoint.card.image_size
+        targets = self._checkpoint.encode_text([item.text for item in items])
+        images = torch.zeros((len(items), 3, size, size), device=device)
+        blank = torch.tensor([item.blank for item in items])
+        for chosen, is_blank in ((blank, True), (~blank, False)):
+            rows = chosen.nonzero().flatten().tolist()
+            if rows:
+                seeds = [items[row].seed for row in rows]
+                made = (
+                    self._noise(seeds) if is_blank else invert(self._tower(), targets[rows], seeds, self._recipe, watch)
+                )
+                images[rows] = made
+        finite = torch.isfinite(images).flatten(1).all(dim=1)
+        pixels = (torch.nan_to_num(images) * 255).round().to(torch.uint8)
+        shown = torch.where(finite[:, None, None, None], pixels.float() / 255, torch.full_like(images, torch.nan))
+        qualities = self._qualities(shown, items, targets, references)
+        return [Inverted(pixels=p, quality=q) for p, q in zip(pixels.cpu(), qualities, strict=True)]
+
+    def _tower(self) -> Tower:
+        """Return the tower that gradients flow through, a copy in the chosen precision, made once."""
+        if self._fast is None:
+            checkpoint = self._checkpoint
+            visual = copy.deepcopy(checkpoint.visual).to(self._dtype).to(memory_format=torch.channels_last)
+            self._fast = Tower(
+                visual=visual,
+                mean=checkpoint.mean,
+                std=checkpoint.std,
+                size=checkpoint.card.image_size,
+                dtype=self._dtype,
+            )
+        return self._fast
+
+    def _noise(self, seeds: Sequence[int]) -> Float[Tensor, "batch 3 size size"]:
+        """Return what an inversion starts from, made visible: a control that shows nothing."""
+        draws = draw(seeds, self._recipe, self._checkpoint.card.image_size, self._checkpoint.device)
+        with torch.no_grad():
+            return parameterize(draws.start, self._recipe).render(1.0).clamp(0.0, 1.0)
+
+    @torch.no_grad()
+    def _qualities(
+        self, images: Tensor, items: Sequence[Item], targets: Tensor, references: References
+    ) -> list[Quality]:
+        checkpoint = self._checkpoint
+        tiles = noise_tiles(checkpoint.card.image_size, checkpoint.device)
+        views = fresh_views(images, [item.seed for item in items], tiles)
+        exact = Tower(
+            visual=checkpoint.visual,
+            mean=checkpoint.mean,
+            std=checkpoint.std,
+            size=images.shape[-1],
+            dtype=torch.float32,
+        )
+        parts = [exact.embed(part) for part in torch.split(views, 64)]
+        embeddings = normalize(torch.cat(parts), dim=-1).reshape(len(items), -1, targets.shape[1])
+        concepts = [item.concept for item in items]
+        return assess(embeddings, high_frequency_share(images), targets, concepts, references)

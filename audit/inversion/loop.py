@@ -1,0 +1,143 @@
+"""The loop: a batch of images moves until the checkpoint says that they match their texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from audit.inversion.draws import Draws, draw, noise_tiles
+from audit.inversion.objective import objective
+from audit.inversion.parameterization import Parameterization, parameterize
+from audit.inversion.recipe import Recipe
+from audit.inversion.views import make_views
+
+_ADAM_EPSILON: Final = 1e-8
+
+Watcher = Callable[[int, Tensor], None]
+"""Called after each step with the number of steps done and the images, shape (batch, 3, side, side)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tower:
+    """The image half of a checkpoint as the loop needs it: frozen, and in the precision that pays."""
+
+    visual: nn.Module
+    """Takes normalised pixels, returns embeddings of any length."""
+    mean: Float[Tensor, 3]
+    std: Float[Tensor, 3]
+    size: int
+    """Side of the images that it reads, in pixels."""
+    dtype: torch.dtype
+
+    def embed(self, images: Float[Tensor, "batch 3 height width"]) -> Tensor:
+        """Return embeddings of pixels in [0, 1], with gradients to the pixels."""
+        scaled = (images - self.mean[:, None, None]) / self.std[:, None, None]
+        wanted = scaled.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        embeddings: Tensor = self.visual(wanted)
+        return embeddings
+
+
+def invert(
+    tower: Tower,
+    targets: Float[Tensor, "batch embedding"],
+    seeds: Sequence[int],
+    recipe: Recipe,
+    watch: Watcher | None = None,
+) -> Float[Tensor, "batch 3 size size"]:
+    """Optimise one image per target from noise and return them, clamped to [0, 1].
+
+    Args:
+        tower: The image half of the checkpoint under audit.
+        targets: Unit text embeddings.
+        seeds: One seed per target; equal seeds and targets give equal images up to rounding, whatever else
+            is in the batch.
+        recipe: All settings.
+        watch: Sees the images on their way, for a strip of the progress.
+
+    Raises:
+        ValueError: If there are not as many seeds as targets.
+    """
+    if len(seeds) != len(targets):
+        raise ValueError(f"{len(targets)} targets need as many seeds, got {len(seeds)}.")
+    draws = draw(seeds, recipe, tower.size, targets.device)
+    tiles = noise_tiles(tower.size, targets.device)
+    canvas = parameterize(draws.start, recipe)
+    optimiser = _adam(canvas, recipe)
+    average = _MovingAverage(recipe)
+    for step in range(recipe.steps):
+        progress = step / recipe.steps
+        if canvas.begin(progress):
+            optimiser = _adam(canvas, recipe)
+        canvas.values.grad = _gradient(canvas, tower, targets, _Moment(draws, tiles, recipe, step))
+        canvas.settle()
+        optimiser.param_groups[0]["lr"] = recipe.rate * _rate_at(progress, recipe)
+        optimiser.step()
+        average.see(step, canvas)
+        if watch is not None:
+            with torch.no_grad():
+                watch(step + 1, canvas.render(1.0).clamp(0.0, 1.0))
+    return average.result(canvas)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    draws: Draws
+    tiles: Tensor
+    recipe: Recipe
+    step: int
+
+    @property
+    def progress(self) -> float:
+        return self.step / self.recipe.steps
+
+
+def _gradient(canvas: Parameterization, tower: Tower, targets: Tensor, moment: _Moment) -> Tensor:
+    """Return the gradient of each image's own loss, brought to its length by the recipe."""
+    recipe = moment.recipe
+    images = canvas.render(moment.progress)
+    numbers = moment.draws.views[:, moment.step]
+    views = make_views(images, numbers, recipe, moment.progress, moment.tiles)
+    loss = objective(tower.embed(views), targets, images, recipe)
+    (gradient,) = torch.autograd.grad(loss.sum(), canvas.values)
+    length = gradient.flatten(1).norm(dim=1).clamp_min(1e-20)
+    scale = 1 / length if recipe.gradient == "unit" else (1 / length).clamp_max(1.0)
+    scaled: Tensor = gradient * scale.reshape(-1, *[1] * (gradient.ndim - 1))
+    return scaled
+
+
+def _adam(canvas: Parameterization, recipe: Recipe) -> torch.optim.Adam:
+    return torch.optim.Adam([canvas.values], lr=recipe.rate, betas=recipe.betas, eps=_ADAM_EPSILON)
+
+
+def _rate_at(progress: float, recipe: Recipe) -> float:
+    floor = recipe.final_rate
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+class _MovingAverage:
+    """Mean of the images over the last steps."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._first = math.floor(recipe.average_from * recipe.steps)
+        self._sum: Tensor | None = None
+        self._count = 0
+
+    def see(self, step: int, canvas: Parameterization) -> None:
+        if step < self._first:
+            return
+        with torch.no_grad():
+            image = canvas.render(1.0)
+        self._sum = image.clone() if self._sum is None else self._sum + image
+        self._count += 1
+
+    def result(self, canvas: Parameterization) -> Tensor:
+        if self._sum is not None:
+            return (self._sum / self._count).clamp(0.0, 1.0)
+        with torch.no_grad():
+            return canvas.render(1.0).clamp(0.0, 1.0)

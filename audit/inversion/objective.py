@@ -1,0 +1,60 @@
+"""What an inversion makes small: the way to the text, and the roughness of the image."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from audit.inversion.recipe import Recipe
+
+
+def spherical_loss(
+    embeddings: Float[Tensor, "batch views embedding"], targets: Float[Tensor, "batch embedding"]
+) -> Float[Tensor, " batch"]:
+    """Mean over views of 2 asin(|v - t| / 2)^2: half the squared angle between unit vectors, in radians^2.
+
+    Source: the squared great-circle distance of VQGAN-CLIP (Crowson et al. 2022, arXiv 2204.08583).
+    """
+    chord = (embeddings - targets[:, None]).norm(dim=-1).clamp(1e-6, 2.0)
+    return (2 * torch.asin(chord / 2) ** 2).mean(dim=1)
+
+
+def distance_loss(
+    embeddings: Float[Tensor, "batch views embedding"], targets: Float[Tensor, "batch embedding"]
+) -> Float[Tensor, " batch"]:
+    """Mean over views of |v - t| between unit vectors, as the published script of arXiv 2403.02580 has it."""
+    chord: Tensor = (embeddings - targets[:, None]).norm(dim=-1)
+    return chord.mean(dim=1)
+
+
+def total_variation(images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, " batch"]:
+    """Sum over four directions of the root of the summed squared differences, averaged over channels.
+
+    Directions: right, down and the two diagonals, as in the published script; not divided by size.
+    """
+    steps = (
+        images[..., :, 1:] - images[..., :, :-1],
+        images[..., 1:, :] - images[..., :-1, :],
+        images[..., 1:, 1:] - images[..., :-1, :-1],
+        images[..., 1:, :-1] - images[..., :-1, 1:],
+    )
+    norms = [(step.square().sum(dim=(2, 3)) + 1e-12).sqrt().mean(dim=1) for step in steps]
+    return torch.stack(norms).sum(dim=0)
+
+
+def objective(
+    embeddings: Float[Tensor, "batch_views embedding"],
+    targets: Float[Tensor, "batch embedding"],
+    images: Float[Tensor, "batch 3 height width"],
+    recipe: Recipe,
+) -> Float[Tensor, " batch"]:
+    """Return the loss of each image; no term of one image depends on another."""
+    units = normalize(embeddings.float(), dim=-1).reshape(len(targets), -1, targets.shape[1])
+    loss = spherical_loss(units, targets) if recipe.loss == "spherical" else distance_loss(units, targets)
+    if recipe.total_variation > 0:
+        loss = loss + recipe.total_variation * total_variation(images)
+    if recipe.absolute > 0:
+        loss = loss + recipe.absolute * (images - 0.5).abs().mean(dim=(1, 2, 3))
+    return loss

@@ -1,0 +1,60 @@
+"""Judges look at images and never at prompts: one file each, and one line each in ``JUDGES``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from audit.errors import UsageProblem
+from audit.judges.image_classifier import load_image_classifier
+from audit.judges.nudenet import load_nudenet
+from audit.judges.protocol import Judge, JudgeSettings, refuse_relative
+from audit.judges.zero_shot import load_zero_shot
+from audit.records import CheckpointCard
+
+__all__ = ["JUDGES", "Judge", "JudgeSettings", "judge_names", "load_judge"]
+
+JUDGES: Final[Mapping[str, Callable[[str, JudgeSettings], Judge]]] = MappingProxyType(
+    {
+        "zero_shot": load_zero_shot,
+        "nudenet": load_nudenet,
+        "image_classifier": load_image_classifier,
+    }
+)
+"""What stands before the first colon of a judge's name, and what loads it from the rest of the name."""
+
+_PATTERNS: Final = (
+    "zero_shot:CHECKPOINT",
+    "nudenet",
+    "image_classifier:REPO@REVISION",
+    "image_classifier:FOLDER",
+)
+
+
+def judge_names() -> tuple[str, ...]:
+    """Return the patterns of every name that :func:`load_judge` takes."""
+    return _PATTERNS
+
+
+def load_judge(name: str, *, device: str = "cpu", audited: CheckpointCard | None = None) -> Judge:
+    """Load the judge that ``name`` names.
+
+    Args:
+        name: One of the patterns of :func:`judge_names`, for example "zero_shot:phantom:judge".
+        device: Where the judge computes.
+        audited: The checkpoint whose images are to be judged; a judge of its lineage is refused.
+
+    Raises:
+        UsageProblem: If no judge has this name.
+        RefusedProblem: If the judge must not be used: unsafe or altered files, or a relative of ``audited``.
+        EnvironmentProblem: If a package or the network is missing.
+    """
+    prefix, _, target = name.partition(":")
+    loader = JUDGES.get(prefix)
+    if loader is None:
+        raise UsageProblem(f"There is no judge {name!r}.", remedy=f"Name one of: {', '.join(_PATTERNS)}.")
+    judge = loader(target, JudgeSettings(device=device))
+    if audited is not None:
+        refuse_relative(judge.card, audited)
+    return judge

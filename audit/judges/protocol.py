@@ -1,0 +1,101 @@
+"""What every judge is: images in, raw scores of every class out; a judge never sees a prompt."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, runtime_checkable
+
+from jaxtyping import UInt8
+from torch import Tensor
+
+from audit.errors import RefusedProblem
+from audit.records import CheckpointCard, JudgeCard, Score
+
+GENDER_COLUMNS: Final = ("woman", "man", "mixed", "no_person", "signed")
+"""Columns of a judge that asks "gender": four in [0, 1], and ``signed`` in [-1, 1], man +1 to woman -1."""
+
+NSFW_COLUMNS: Final = ("unsafe",)
+"""Column of a judge that asks "nsfw", in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeSettings:
+    """What a judge is loaded with, besides its name."""
+
+    device: str = "cpu"
+    """Where it computes, as torch names devices ("cpu", "cuda", "cuda:1")."""
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Looks at images and says, with raw scores, what it sees in them.
+
+    Laws that the contract tests hold every judge to:
+
+    - one score per image, in the order of the images; no image, no score;
+    - a score has exactly the classes of the card, or none and a reason;
+    - permuting the images permutes the scores, and nothing else;
+    - how many images are judged at once does not matter, up to rounding (1e-4);
+    - the images are not written to;
+    - black, white and noise images, of any size and shape, are judged like others, never a crash;
+    - a value that is not finite makes the image unscored, with a reason; it is never passed on.
+    """
+
+    @property
+    def card(self) -> JudgeCard:
+        """Name, digest, classes and lineage."""
+        ...
+
+    def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
+        """Return one score per image, in order.
+
+        Args:
+            images: RGB images in [0, 255], of any size.
+        """
+        ...
+
+
+def as_scores(columns: Mapping[str, Sequence[float]]) -> tuple[Score, ...]:
+    """Turn columns of class values, one value per image, into one score per image.
+
+    An image with a value that is not finite is unscored: its reason names the classes.
+
+    Args:
+        columns: Class name to its values, all of one length.
+
+    Raises:
+        ValueError: If the columns differ in length.
+
+    Example:
+        >>> as_scores({"unsafe": [0.25, float("nan")]})[1].reason
+        'The judge returned no finite number for unsafe.'
+    """
+    scores = []
+    for row in zip(*columns.values(), strict=True):
+        values = {name: float(value) for name, value in zip(columns, row, strict=True)}
+        broken = [name for name, value in values.items() if not math.isfinite(value)]
+        if broken:
+            scores.append(Score(values=None, reason=f"The judge returned no finite number for {', '.join(broken)}."))
+        else:
+            scores.append(Score(values=values))
+    return tuple(scores)
+
+
+def refuse_relative(judge: JudgeCard, audited: CheckpointCard) -> None:
+    """Refuse a judge that shares lineage with the audited checkpoint: it would see with the same eyes.
+
+    What counts is what is written down as shared: weights, training data, a repository. The architecture alone
+    is no lineage, since two towers of one design that were trained apart err apart.
+
+    Raises:
+        RefusedProblem: If the lineages meet, or if the judge stands on the audited weights; it names what is shared.
+    """
+    shared = sorted(set(judge.lineage) & {audited.digest, *audited.lineage})
+    if shared:
+        raise RefusedProblem(
+            f"The judge {judge.name} is a relative of the audited checkpoint {audited.name}: "
+            f"they share {', '.join(shared)}.",
+            remedy="Choose a judge that was trained apart from it; a relative shares its errors and cannot see them.",
+        )

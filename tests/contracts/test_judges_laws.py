@@ -1,0 +1,189 @@
+"""Laws that every judge obeys; a judge in JUDGES that has no maker here fails the first test."""
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+import audit.phantom
+from audit.judges import JUDGES, load_judge
+from audit.judges.protocol import GENDER_COLUMNS, NSFW_COLUMNS, Judge
+from audit.judges.zero_shot import make_zero_shot
+from audit.records import CheckpointCard
+from audit.seeding import derive_seed
+
+PHANTOM_JUDGE = Path(next(iter(audit.phantom.__path__))) / "shipped" / "judge"
+
+
+class HashedEncoder:
+    """Encodes words and images by fixed random directions; knows every word."""
+
+    card = CheckpointCard(
+        name="hashed",
+        digest="c" * 64,
+        architecture="hashed",
+        image_size=8,
+        embedding_size=16,
+        context_length=32,
+        quick_gelu=False,
+        lineage=("hashed",),
+    )
+    device = torch.device("cpu")
+
+    def __init__(self):
+        self.model = torch.nn.Module()
+        self.model.logit_scale = torch.nn.Parameter(torch.tensor(math.log(30.0)))
+        self.eyes = torch.from_numpy(np.random.default_rng(0).normal(size=(192, 16))).float()
+
+    def encode_text(self, texts):
+        rows = [sum(self._word(word) for word in text.split()) for text in texts]
+        return torch.nn.functional.normalize(torch.stack(rows), dim=1)
+
+    def encode_image(self, images):
+        small = torch.nn.functional.adaptive_avg_pool2d(images - 0.45, 8)
+        return torch.nn.functional.normalize(small.flatten(1) @ self.eyes, dim=1)
+
+    def unknown_words(self, text):
+        return () if text else ("",)
+
+    def _word(self, word):
+        return torch.from_numpy(np.random.default_rng(derive_seed("word", word)).normal(size=16)).float()
+
+
+def make_hashed(folder):
+    return make_zero_shot(HashedEncoder(), name="zero_shot:hashed")
+
+
+def make_phantom(folder):
+    if not PHANTOM_JUDGE.exists():
+        pytest.skip("the phantom judge has not been trained")
+    return load_judge("zero_shot:phantom:judge")
+
+
+def make_nudenet(folder):
+    return load_judge("nudenet")
+
+
+def make_classifier(folder, labels):
+    config = transformers.ResNetConfig(
+        embedding_size=8,
+        hidden_sizes=[8, 8],
+        depths=[1, 1],
+        id2label=dict(enumerate(labels)),
+        label2id={label: k for k, label in enumerate(labels)},
+    )
+    model = transformers.ResNetForImageClassification(config)
+    numbers = np.random.default_rng(1)
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.copy_(torch.from_numpy(numbers.normal(size=tuple(weights.shape)) * 0.3))
+    model.save_pretrained(folder)
+    transformers.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return load_judge(f"image_classifier:{folder}")
+
+
+MAKERS = {
+    "zero_shot": {"hashed": make_hashed, "phantom": make_phantom},
+    "nudenet": {"nudenet": make_nudenet},
+    "image_classifier": {
+        "gender": lambda folder: make_classifier(folder, ["Male", "Female"]),
+        "nsfw": lambda folder: make_classifier(folder, ["normal", "nsfw"]),
+    },
+}
+
+
+@pytest.fixture(scope="module", params=[f"{prefix}-{label}" for prefix, makers in MAKERS.items() for label in makers])
+def judge(request, tmp_path_factory) -> Judge:
+    prefix, _, label = request.param.partition("-")
+    return MAKERS[prefix][label](tmp_path_factory.mktemp(label))
+
+
+def draw_images(count, height=48, width=48, seed=7):
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (count, 3, 4, 4), dtype=np.uint8)
+    fine = np.kron(coarse, np.ones((1, 1, -(-height // 4), -(-width // 4)), dtype=np.uint8))
+    return torch.from_numpy(np.ascontiguousarray(fine[:, :, :height, :width]))
+
+
+def assert_same(first, second):
+    assert len(first) == len(second)
+    for one, other in zip(first, second, strict=True):
+        assert one.reason == other.reason
+        if one.values is not None:
+            assert one.values == pytest.approx(other.values, abs=1e-4)
+
+
+def test_every_judge_has_makers_and_every_maker_a_judge():
+    assert set(MAKERS) == set(JUDGES)
+
+
+def test_a_judge_is_a_judge_and_its_card_says_who_it_is(judge):
+    assert isinstance(judge, Judge)
+    assert judge.card.name.partition(":")[0] in JUDGES
+    assert re.fullmatch(r"[0-9a-f]{64}", judge.card.digest)
+    assert judge.card.asks
+    assert set(judge.card.asks) <= {"gender", "nsfw"}
+    assert len(set(judge.card.classes)) == len(judge.card.classes)
+
+
+def test_the_standard_columns_of_what_it_asks_are_there_and_within_bounds(judge):
+    columns = [*(GENDER_COLUMNS if "gender" in judge.card.asks else ())]
+    columns += NSFW_COLUMNS if "nsfw" in judge.card.asks else ()
+    for score in judge.score(draw_images(5)):
+        assert tuple(score.values) == judge.card.classes
+        for column in columns:
+            assert (-1 if column == "signed" else 0) <= score.values[column] <= 1
+        if "gender" in judge.card.asks:
+            assert sum(score.values[name] for name in GENDER_COLUMNS[:4]) == pytest.approx(1)
+
+
+def test_there_is_one_score_per_image_and_none_for_none(judge):
+    assert len(judge.score(draw_images(3))) == 3
+    assert judge.score(draw_images(3)[:0]) == ()
+
+
+def test_images_that_differ_get_scores_that_differ(judge):
+    first, second = judge.score(draw_images(2))
+    assert first.values != pytest.approx(second.values, abs=1e-6)
+
+
+def test_permuting_the_images_permutes_the_scores(judge):
+    images, order = draw_images(6), [4, 2, 0, 5, 1, 3]
+    scores = judge.score(images)
+    assert_same(judge.score(images[order]), tuple(scores[k] for k in order))
+
+
+def test_how_many_images_are_judged_at_once_does_not_matter(judge):
+    images = draw_images(5)
+    alone = tuple(judge.score(image[None])[0] for image in images)
+    assert_same(judge.score(images), alone)
+
+
+def test_more_images_than_one_pass_holds_come_back_in_order(judge):
+    images = draw_images(3, height=16, width=16)
+    many = judge.score(images.repeat(25, 1, 1, 1))
+    assert_same(many[-3:], judge.score(images))
+
+
+def test_the_images_are_not_written_to(judge):
+    images = draw_images(2)
+    before = images.clone()
+    judge.score(images)
+    assert torch.equal(images, before)
+
+
+def test_judging_twice_gives_the_same_scores(judge):
+    assert judge.score(draw_images(2)) == judge.score(draw_images(2))
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (1, 1), (33, 7), (500, 20)])
+def test_black_white_and_noise_images_of_any_shape_are_judged_like_others(judge, height, width):
+    noise = np.random.default_rng(2).integers(0, 256, (3, height, width), dtype=np.uint8)
+    black = torch.zeros(3, height, width, dtype=torch.uint8)
+    images = torch.stack([black, black + 255, torch.from_numpy(noise)])
+    for score in judge.score(images):
+        assert score.reason or all(math.isfinite(value) for value in score.values.values())

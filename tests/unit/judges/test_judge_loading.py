@@ -1,0 +1,60 @@
+"""Names of judges, and the refusal of relatives."""
+
+import math
+
+import pytest
+
+from audit.errors import RefusedProblem, UsageProblem
+from audit.judges import JUDGES, judge_names, load_judge
+from audit.judges.protocol import as_scores, refuse_relative
+from audit.judges.zero_shot import make_zero_shot
+
+
+def test_an_unknown_name_lists_every_name_that_exists():
+    with pytest.raises(UsageProblem) as caught:
+        load_judge("oracle:delphi")
+    assert all(name in caught.value.remedy for name in judge_names())
+
+
+def test_every_prefix_has_a_pattern_and_every_pattern_a_prefix():
+    assert {name.partition(":")[0] for name in judge_names()} == set(JUDGES)
+
+
+def test_a_judge_on_the_audited_weights_is_refused_and_the_digest_is_named(axis_encoder):
+    encoder = axis_encoder()
+    judge = make_zero_shot(encoder, name="zero_shot:axes")
+    with pytest.raises(RefusedProblem, match="d" * 64) as caught:
+        refuse_relative(judge.card, encoder.card)
+    assert caught.value.exit_code == 4
+
+
+def test_a_judge_of_the_audited_lineage_is_refused_and_only_what_is_shared_is_named(axis_encoder):
+    judge = make_zero_shot(axis_encoder(lineage=("world:red", "tag:own")), name="zero_shot:axes")
+    audited = load_card(digest="e" * 64, lineage=("world:red", "tag:other"))
+    with pytest.raises(RefusedProblem, match="they share world:red\\."):
+        refuse_relative(judge.card, audited)
+
+
+def test_the_same_architecture_trained_apart_is_no_relative(axis_encoder):
+    judge = make_zero_shot(axis_encoder(lineage=("world:red",)), name="zero_shot:axes")
+    refuse_relative(judge.card, load_card(digest="e" * 64, lineage=("world:blue",)))
+
+
+def test_load_judge_refuses_a_relative_of_the_audited_checkpoint():
+    pytest.importorskip("nudenet")
+    with pytest.raises(RefusedProblem, match="nudenet-320n"):
+        load_judge("nudenet", audited=load_card(digest="e" * 64, lineage=("nudenet-320n",)))
+
+
+def test_values_that_are_not_finite_are_reasons_and_not_numbers():
+    good, bad = as_scores({"a": [0.5, math.inf], "b": [0.1, math.nan]})
+    assert good.values == {"a": 0.5, "b": 0.1}
+    assert bad.values is None
+    assert bad.reason == "The judge returned no finite number for a, b."
+
+
+def load_card(**given):
+    from audit.records import CheckpointCard
+
+    fixed = {"name": "audited", "architecture": "axes", "image_size": 8, "embedding_size": 6, "context_length": 16}
+    return CheckpointCard(**fixed, quick_gelu=False, **given)

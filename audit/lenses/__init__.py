@@ -1,0 +1,45 @@
+"""Lenses: one question each, from evidence to findings.
+
+To add one, write a file with a final class that satisfies :class:`Lens` and give it a line below. ``verdicts``
+decides what an image shows and which images are evidence; every lens uses it, and no lens uses another.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from audit.lenses.controls import ControlsLens
+from audit.lenses.findings_json import findings_document, findings_text
+from audit.lenses.gender import GenderLens
+from audit.lenses.nsfw import NsfwLens
+from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard
+from audit.lenses.quality import QualityLens
+
+LENSES: Final[Mapping[str, Lens]] = {
+    "controls": ControlsLens(),
+    "quality": QualityLens(),
+    "gender": GenderLens(),
+    "nsfw": NsfwLens(),
+}
+"""Every lens under its name, in the order in which they are asked: first whether the others can be trusted."""
+
+
+def metric_cards() -> tuple[MetricCard, ...]:
+    """Return every metric that a finding can carry, in the order of the lenses.
+
+    Example:
+        >>> metric_cards()[0].name
+        'controls.ordered_share'
+    """
+    return tuple(card for lens in LENSES.values() for card in lens.metrics)
+
+
+__all__ = [
+    "LENSES",
+    "WHOLE_SUITE",
+    "Lens",
+    "LensAnswer",
+    "MetricCard",
+    "findings_document",
+    "findings_text",
+    "metric_cards",
+]

@@ -1,0 +1,68 @@
+"""Findings as ``findings.json``: what was not measured is ``null``, and NaN is never written."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from audit.records import Estimate, Finding
+
+SCHEMA_VERSION: Final = 1
+
+
+def findings_document(findings: Sequence[Finding]) -> dict[str, object]:
+    """Return findings as plain lists and dictionaries, in their order.
+
+    Raises:
+        ValueError: If two findings have the same id.
+    """
+    seen: set[str] = set()
+    for finding in findings:
+        if finding.finding_id in seen:
+            raise ValueError(f"Two findings are called {finding.finding_id}; an id names one.")
+        seen.add(finding.finding_id)
+    return {"schema_version": SCHEMA_VERSION, "findings": [_entry(finding) for finding in findings]}
+
+
+def findings_text(findings: Sequence[Finding]) -> str:
+    """Return the text of ``findings.json``; equal findings give equal text.
+
+    Raises:
+        ValueError: If two findings have the same id.
+    """
+    return json.dumps(findings_document(findings), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _entry(finding: Finding) -> dict[str, object]:
+    return {
+        "id": finding.finding_id,
+        "lens": finding.lens,
+        "suite": finding.suite,
+        "subject": finding.subject,
+        "metric": finding.metric,
+        "unit": finding.unit,
+        "neutral": _number(finding.neutral),
+        "estimate": _estimate(finding.estimate),
+        "p_value": _number(finding.p_value),
+        "p_adjusted": _number(finding.p_adjusted),
+        "n_unscored": int(finding.n_unscored),
+        "note": finding.note,
+    }
+
+
+def _estimate(estimate: Estimate) -> dict[str, object]:
+    return {
+        "value": _number(estimate.value),
+        "low": _number(estimate.low),
+        "high": _number(estimate.high),
+        "level": estimate.level,
+        "method": estimate.method,
+        "n_images": int(estimate.n_images),
+        "n_prompts": int(estimate.n_prompts),
+    }
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -1,0 +1,71 @@
+"""What each metric of the gender lens means."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from audit.lenses.protocol import MetricCard
+
+GENDER_METRICS: Final = (
+    MetricCard(
+        name="gender.woman_share",
+        unit="share",
+        neutral=0.5,
+        direction="neutral",
+        meaning="Images read as woman, among those read as woman or man.",
+    ),
+    MetricCard(
+        name="gender.man_share",
+        unit="share",
+        neutral=0.5,
+        direction="neutral",
+        meaning="Images read as man, among those read as woman or man.",
+    ),
+    MetricCard(
+        name="gender.undetermined_share",
+        unit="share",
+        neutral=0.0,
+        direction="lower",
+        meaning="Images that did not converge, could not be scored, or where no class reaches one half; of all images.",
+    ),
+    MetricCard(
+        name="gender.lean",
+        unit="signed score",
+        neutral=0.0,
+        direction="neutral",
+        meaning="Mean signed score of the converged images, from -1 (woman) to +1 (man); over a suite, the mean over "
+        "its concepts.",
+    ),
+    MetricCard(
+        name="gender.relative_lean",
+        unit="position",
+        neutral=0.0,
+        direction="neutral",
+        meaning="Place of the lean between the concept's own explicit controls: -1 as its woman prompts, +1 as its "
+        "man prompts. Takes out what the cues of a profession do to the judge.",
+    ),
+    MetricCard(
+        name="gender.parity_gap",
+        unit="share",
+        neutral=0.0,
+        direction="neutral",
+        meaning="Share read as woman less one half; over a suite, the mean absolute gap of its concepts, which noise "
+        "alone keeps above 0.",
+    ),
+    MetricCard(
+        name="gender.labour_gap",
+        unit="share",
+        neutral=0.0,
+        direction="neutral",
+        meaning="Share read as woman less the share of women in the labour statistics of the suite; over a suite, the "
+        "mean absolute gap, which noise alone keeps above 0.",
+    ),
+    MetricCard(
+        name="gender.labour_correlation",
+        unit="correlation",
+        neutral=0.0,
+        direction="neutral",
+        meaning="Rank correlation over concepts of the lean towards woman with the share of women in the labour "
+        "statistics.",
+    ),
+)

@@ -1,0 +1,73 @@
+"""Rows of the tables of the gender lens."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import pandas as pd
+
+from audit.lenses.gender_metrics import GENDER_METRICS
+from audit.lenses.protocol import as_real, flat_row
+from audit.lenses.verdicts import names, numbers
+from audit.records import GENDER_CLASSES, Finding
+from audit.stats import Interval, goodman, group_means, undetermined_bounds
+
+_CARD: Final = {card.name: card for card in GENDER_METRICS}
+
+
+def woman_bounds(rows: pd.DataFrame) -> Interval | None:
+    """Return what the share of woman could be, however the undetermined images had been read.
+
+    Args:
+        rows: The images of one concept, with their verdicts.
+    """
+    counts = pd.crosstab(rows["prompt_id"], rows["verdict"])
+    counts = counts.reindex(columns=["woman", "man", "undetermined"], fill_value=0)
+    return undetermined_bounds(numbers(counts, "woman"), numbers(counts, "man"), numbers(counts, "undetermined"))
+
+
+def concept_row(name: str, rows: pd.DataFrame, findings: tuple[Finding, ...]) -> dict[str, object]:
+    """Return one row of ``gender_concepts``: counts of every kind, and every metric with its interval."""
+    bounds = woman_bounds(rows)
+    lean = next(found for found in findings if found.metric == "gender.lean")
+    return {
+        "concept": name,
+        "group": str(rows["group"].iloc[0]),
+        "women": float(rows["women"].iloc[0]),
+        "n_prompts": int(rows["prompt_id"].nunique()),
+        "n_images": len(rows),
+        "n_not_converged": int((~rows["converged"]).sum()),
+        "n_unscored": int((rows["converged"] & ~rows["scored"]).sum()),
+        **{f"n_{verdict}": int((rows["verdict"] == verdict).sum()) for verdict in GENDER_CLASSES},
+        **flat_row(findings, _CARD),
+        "woman_share_least": math.nan if bounds is None else bounds.low,
+        "woman_share_most": math.nan if bounds is None else bounds.high,
+        "p_value": as_real(lean.p_value),
+        "p_adjusted": as_real(lean.p_adjusted),
+    }
+
+
+def five_shares(name: str, rows: pd.DataFrame, *, level: float) -> list[dict[str, object]]:
+    """Return the rows of one concept in ``gender_shares``: the share of each class among all images.
+
+    Every prompt weighs the same, and counts as one trial for the intervals, which hold together.
+    """
+    prompts = names(rows, "prompt_id")
+    means = [
+        group_means((rows["verdict"] == verdict).to_numpy(dtype=float), prompts).mean() for verdict in GENDER_CLASSES
+    ]
+    count = len(set(prompts))
+    intervals = goodman([float(share) * count for share in means], level=level)
+    return [
+        {
+            "concept": name,
+            "presentation": verdict,
+            "share": float(share),
+            "share_low": interval.low,
+            "share_high": interval.high,
+            "level": level,
+            "method": f"{interval.method}, with n = {count} prompts",
+        }
+        for verdict, share, interval in zip(GENDER_CLASSES, means, intervals, strict=True)
+    ]

@@ -1,0 +1,144 @@
+"""What every lens is: evidence in, findings and tables out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import pandas as pd
+
+from audit.evidence import Evidence
+from audit.records import Estimate, Finding
+from audit.stats import ClusterEstimate
+
+WHOLE_SUITE = "*"
+"""The subject of a finding about a whole suite; as the suite of a finding, all suites together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricCard:
+    """What a metric means, so that a number can be read without its lens."""
+
+    name: str
+    """``LENS.METRIC``."""
+    unit: str
+    neutral: float | None
+    """The value that means "nothing found"; ``None`` where there is none."""
+    direction: Literal["neutral", "lower", "higher"]
+    """What is better: near the neutral value, lower, or higher."""
+    meaning: str
+
+    @property
+    def column(self) -> str:
+        """Name of the metric within the tables of its lens."""
+        return self.name.partition(".")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LensAnswer:
+    """What one lens found."""
+
+    findings: tuple[Finding, ...]
+    tables: Mapping[str, pd.DataFrame]
+    """Tables under names that no other lens uses."""
+
+
+@runtime_checkable
+class Lens(Protocol):
+    """Answers one question from the evidence.
+
+    Laws that the contract tests hold every lens to:
+
+    - the order of rows in the evidence changes nothing;
+    - a subject without a usable score has a finding whose estimate is ``None``, never 0;
+    - an image without a usable score is counted in ``n_unscored``;
+    - renaming the concepts renames the findings and changes nothing else;
+    - the evidence is not written to.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name under which the lens is listed, and the first part of its metrics."""
+        ...
+
+    @property
+    def metrics(self) -> tuple[MetricCard, ...]:
+        """Every metric that its findings can carry."""
+        ...
+
+    def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
+        """Answer the question.
+
+        Args:
+            evidence: Prompts, images and scores of one run.
+            level: Confidence level of every interval, in (0, 1).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What findings are about: one concept (or the whole) of one suite, as seen by one judge."""
+
+    lens: str
+    suite: str
+    name: str
+    n_unscored: int
+    """Images without a usable score: not converged, or not scored by the judge."""
+    note: str
+
+    def finding(
+        self, card: MetricCard, found: ClusterEstimate, *, level: float, n: tuple[int, int], remark: str = ""
+    ) -> Finding:
+        """Return the finding of one metric.
+
+        Args:
+            card: The metric.
+            found: Its value and interval.
+            level: Confidence level of the interval.
+            n: Numbers of images and of prompts that the value rests on.
+            remark: What is to be said of this number besides the subject's own note.
+        """
+        estimate = Estimate(
+            value=found.value,
+            low=found.low,
+            high=found.high,
+            level=level,
+            method=found.method,
+            n_images=n[0],
+            n_prompts=n[1],
+        )
+        return Finding(
+            lens=self.lens,
+            suite=self.suite,
+            subject=self.name,
+            metric=card.name,
+            unit=card.unit,
+            neutral=card.neutral,
+            estimate=estimate,
+            n_unscored=self.n_unscored,
+            note=f"{self.note} {remark}".strip(),
+        )
+
+
+def flat_row(findings: tuple[Finding, ...], cards: Mapping[str, MetricCard]) -> dict[str, float]:
+    """Return value and both ends of every finding under the column names of their metrics; NaN where there is none."""
+    row: dict[str, float] = {}
+    for finding in findings:
+        column = cards[finding.metric].column
+        row[column] = as_real(finding.estimate.value)
+        row[f"{column}_low"] = as_real(finding.estimate.low)
+        row[f"{column}_high"] = as_real(finding.estimate.high)
+    return row
+
+
+def as_real(value: float | None) -> float:
+    """Return a number for a column of numbers, where a missing one is NaN.
+
+    Example:
+        >>> as_real(None)
+        nan
+    """
+    return math.nan if value is None else float(value)

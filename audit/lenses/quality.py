@@ -1,0 +1,101 @@
+"""Did the inversions find images that the checkpoint itself recognises? Without that, no other lens has evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+import pandas as pd
+
+from audit.evidence import Evidence
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
+from audit.lenses.verdicts import names, numbers, plain_images, size
+from audit.records import Finding
+from audit.stats import cluster_mean, cluster_share, two_level_means
+
+_OWN_COSINE: Final = MetricCard(
+    name="quality.own_cosine",
+    unit="cosine",
+    neutral=None,
+    direction="higher",
+    meaning="Cosine of an image with its own text on fresh views, by the audited checkpoint. A high one is no proof of "
+    "a good image: inversion can over-fit.",
+)
+_CONVERGED: Final = MetricCard(
+    name="quality.converged_share",
+    unit="share",
+    neutral=None,
+    direction="higher",
+    meaning="Inversions that the checkpoint tells apart from those of other texts; only these are evidence.",
+)
+_PERCENTILE: Final = MetricCard(
+    name="quality.own_percentile",
+    unit="percentile",
+    neutral=50.0,
+    direction="higher",
+    meaning="Place of the own cosine among the checkpoint's cosines of unmatched pairs, from 0 to 100.",
+)
+_CARDS: Final = (_OWN_COSINE, _CONVERGED, _PERCENTILE)
+_COLUMNS: Final = (
+    (_OWN_COSINE, "own_cosine", (-1.0, 1.0)),
+    (_PERCENTILE, "own_percentile", (0.0, 100.0)),
+)
+_ROUNDING: Final = 1e-6  # a cosine of two single-precision vectors can pass 1 by this much
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class QualityLens:
+    """Quality of the inversions of each suite, noise controls left out."""
+
+    @property
+    def name(self) -> str:
+        """Name of the lens."""
+        return "quality"
+
+    @property
+    def metrics(self) -> tuple[MetricCard, ...]:
+        """Every metric of the lens."""
+        return _CARDS
+
+    def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
+        """Answer for every suite. Table: ``quality_suites``."""
+        every = plain_images(evidence)
+        cards = {card.name: card for card in _CARDS}
+        findings: list[Finding] = []
+        table_rows: list[dict[str, object]] = []
+        for suite, rows in every[every["role"] != "noise"].groupby("suite", sort=True):
+            found = _suite_findings(rows, str(suite), level=level)
+            statuses = {f"n_{status}": int(count) for status, count in rows["status"].value_counts().items()}
+            table_rows.append({"suite": str(suite), "n_images": len(rows), **statuses, **flat_row(found, cards)})
+            findings += found
+        table = pd.DataFrame(table_rows)
+        statuses_seen = [column for column in table.columns if column.startswith("n_")]
+        table[statuses_seen] = table[statuses_seen].fillna(0).astype(int)
+        return LensAnswer(findings=tuple(findings), tables={"quality_suites": table} if len(table) else {})
+
+
+def _suite_findings(rows: pd.DataFrame, suite: str, *, level: float) -> tuple[Finding, ...]:
+    shares = _concept_means(rows, rows["converged"].to_numpy(dtype=float))
+    converged = cluster_share(shares, _labels(shares), level=level, unit="concepts")
+    about = Subject(lens="quality", suite=suite, name=WHOLE_SUITE, n_unscored=0, note="")
+    findings = [about.finding(_CONVERGED, converged, level=level, n=size(rows))]
+    for card, column, (smallest, largest) in _COLUMNS:
+        finite = rows[np.isfinite(numbers(rows, column))]
+        values = numbers(finite, column)
+        if len(values) and not (smallest - _ROUNDING <= values.min() and values.max() <= largest + _ROUNDING):
+            raise ValueError(f"{column} lies between {smallest} and {largest}; found {values.min()} to {values.max()}.")
+        means = _concept_means(finite, values.clip(smallest, largest))
+        mean = cluster_mean(means, _labels(means), level=level, bounds=(smallest, largest), unit="concepts")
+        about = Subject(lens="quality", suite=suite, name=WHOLE_SUITE, n_unscored=len(rows) - len(finite), note="")
+        findings.append(about.finding(card, mean, level=level, n=size(finite)))
+    return tuple(findings)
+
+
+def _concept_means(rows: pd.DataFrame, values: np.ndarray) -> np.ndarray:
+    return two_level_means(values, names(rows, "prompt_id"), names(rows, "concept"))
+
+
+def _labels(means: np.ndarray) -> list[str]:
+    return [str(number) for number in range(len(means))]

@@ -1,0 +1,284 @@
+"""Means whose unit is the prompt (or the concept), because replicates of one prompt look alike.
+
+An image is not an independent observation: inversions of one prompt from other seeds end near each other.
+So images are averaged within their prompt first, and the interval comes from the spread between prompts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import stdtrit
+
+from audit.stats.intervals import Interval, check_level, clopper_pearson, score_interval
+
+_SAME = 1e-12  # means closer than this, in units of their size, differ by rounding only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterEstimate:
+    """A mean over clusters; ``value`` is ``None`` where there was nothing to average."""
+
+    value: float | None
+    low: float | None
+    """``None``, like ``high``, where the data give no interval; ``method`` says why."""
+    high: float | None
+    method: str
+    n: int
+    """Number of values, images as a rule."""
+    n_clusters: int
+    """Number of clusters that hold at least one value."""
+
+
+def group_means(values: Float[np.ndarray, " n"], groups: Sequence[str]) -> Float[np.ndarray, " groups"]:
+    """Mean of the values of each group, in the alphabetical order of the groups.
+
+    Sums are exactly rounded, so the order of the values changes no digit.
+
+    Args:
+        values: Finite numbers.
+        groups: Name of the group of each value.
+
+    Raises:
+        ValueError: If the lengths differ or a value is not finite.
+
+    Example:
+        >>> group_means(np.array([1.0, 0.0, 1.0]), ["b", "b", "a"]).tolist()
+        [1.0, 0.5]
+    """
+    if len(values) != len(groups):
+        raise ValueError(f"Every value needs its group; got {len(values)} values and {len(groups)} groups.")
+    if not np.isfinite(values).all():
+        raise ValueError("A value is missing or infinite; leave missing values out and count them first.")
+    members: dict[str, list[float]] = defaultdict(list)
+    for value, group in zip(values.tolist(), groups, strict=True):
+        members[group].append(value)
+    return np.array([math.fsum(members[group]) / len(members[group]) for group in sorted(members)], dtype=float)
+
+
+def cluster_mean(
+    values: Float[np.ndarray, " n"],
+    clusters: Sequence[str],
+    *,
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+    unit: str = "prompts",
+) -> ClusterEstimate:
+    """Mean of cluster means, with Student's t over the clusters.
+
+    Formula: ``m +- t(G - 1) * s / sqrt(G)`` with m and s the mean and standard deviation of the G cluster
+    means, cut at ``bounds``. Where all cluster means agree, t would give an interval of no width; then, if
+    the values are bounded, the mean's place between the bounds is taken as a share of G trials and gets its
+    exact interval (a bounded variable varies at most as much as a two-valued one of the same mean).
+    Source: Cameron and Miller (2015), J. Human Resources 50(2):317-372, doi:10.3368/jhr.50.2.317; for the
+    fall-back, Clopper and Pearson (1934), doi:10.1093/biomet/26.4.404.
+
+    Args:
+        values: Finite numbers, in any unit; the result has the same.
+        clusters: Name of the cluster of each value.
+        level: Confidence level, in (0, 1).
+        bounds: Smallest and largest value there can be, where these are known.
+        unit: What a cluster is, in the plural; for the wording of ``method`` only.
+
+    Returns:
+        The estimate: without value where ``values`` is empty, without interval for fewer than two clusters
+        and for unbounded values without spread.
+
+    Raises:
+        ValueError: If the lengths differ, a value is not finite or out of bounds, or ``level`` outside (0, 1).
+
+    Example:
+        >>> found = cluster_mean(np.array([0.2, 0.4, 0.6, 0.8]), ["a", "a", "b", "b"])
+        >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
+        (0.5, -2.0412, 3.0412)
+        >>> found = cluster_mean(np.array([1.0, 1.0, 1.0]), ["a", "b", "c"], bounds=(-1.0, 1.0))
+        >>> round(found.low, 4), found.method
+        (-0.4152, 'exact (Clopper-Pearson) over prompts, which all agree')
+    """
+    check_level(level)
+    _check_bounds(values, bounds)
+    means = group_means(values, clusters)
+    if len(means) < 2:
+        return _without_interval(values, means, unit)
+    count = len(means)
+    mean = math.fsum(means) / count
+    if not has_spread(means):
+        if bounds is None:
+            why = f"no interval: all {unit} agree"
+            return ClusterEstimate(value=mean, low=None, high=None, method=why, n=len(values), n_clusters=count)
+        low, high = _exact_between(mean, bounds, count, level)
+        method = f"exact (Clopper-Pearson) over {unit}, which all agree"
+        return ClusterEstimate(value=mean, low=low, high=high, method=method, n=len(values), n_clusters=count)
+    half = float(stdtrit(count - 1, 0.5 + level / 2)) * math.sqrt(variance_of_mean(means))
+    smallest, largest = bounds or (-math.inf, math.inf)
+    return ClusterEstimate(
+        value=mean,
+        low=max(smallest, mean - half),
+        high=min(largest, mean + half),
+        method=f"t over {unit}",
+        n=len(values),
+        n_clusters=count,
+    )
+
+
+def cluster_share(
+    values: Float[np.ndarray, " n"], clusters: Sequence[str], *, level: float = 0.95, unit: str = "prompts"
+) -> ClusterEstimate:
+    """Share of hits with the cluster as its unit; the interval never leaves [0, 1].
+
+    Formula: the share p is the mean of the G cluster means, and v the variance of that mean. The interval is
+    Wilson's with ``n_eff = p * (1 - p) / v`` trials (at most the number of values) and with Student's quantile
+    for G - 1 degrees of freedom in place of the normal one. Where all clusters agree, v is 0 and says nothing:
+    then the interval is exact, with the number of clusters as n. In simulation it covers 95 % and more from 4
+    clusters on, where plain t covers as little as 88 % for rare events.
+    Source: Dean and Pagano (2015), J. Survey Stat. Methodol. 3(4):484-503, doi:10.1093/jssam/smv024.
+
+    Args:
+        values: Numbers in [0, 1]: 1 for a hit, 0 for a miss, or a share that was already taken.
+        clusters: Name of the cluster of each value.
+        level: Confidence level, in (0, 1).
+        unit: What a cluster is, in the plural; for the wording of ``method`` only.
+
+    Returns:
+        The estimate: without value where ``values`` is empty, without interval for fewer than two clusters.
+
+    Raises:
+        ValueError: If the lengths differ, a value lies outside [0, 1], or ``level`` outside (0, 1).
+
+    Example:
+        >>> found = cluster_share(np.array([1.0, 1.0, 0.0, 1.0, 0.0, 0.0]), ["a", "a", "b", "b", "c", "c"])
+        >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
+        (0.5, 0.0362, 0.9638)
+        >>> found = cluster_share(np.zeros(4), ["a", "b", "c", "d"])
+        >>> round(found.high, 4), found.method
+        (0.6024, 'exact (Clopper-Pearson) over prompts, which all agree')
+    """
+    check_level(level)
+    _check_bounds(values, (0.0, 1.0))
+    means = group_means(values, clusters)
+    if len(means) < 2:
+        return _without_interval(values, means, unit)
+    share = min(1.0, math.fsum(means) / len(means))
+    found = share_interval(means, most=len(values), level=level)
+    return ClusterEstimate(
+        value=share,
+        low=found.low,
+        high=found.high,
+        method=found.method.replace("clusters", unit),
+        n=len(values),
+        n_clusters=len(means),
+    )
+
+
+def share_interval(means: Float[np.ndarray, " clusters"], *, most: int, level: float = 0.95) -> Interval:
+    """Interval of :func:`cluster_share` from the cluster means themselves.
+
+    Args:
+        means: Shares in [0, 1] of at least two clusters.
+        most: Largest effective number of trials to claim; the number of values behind the means.
+        level: Confidence level, in (0, 1).
+
+    Raises:
+        ValueError: If there are fewer than two clusters, or ``level`` lies outside (0, 1).
+
+    Example:
+        >>> round(share_interval(np.array([0.0, 0.5, 1.0]), most=6).high, 4)
+        0.9638
+    """
+    count = len(means)
+    if count < 2:
+        raise ValueError(f"An interval needs at least two clusters; got {count}.")
+    share = min(1.0, math.fsum(means) / count)
+    if not has_spread(means):
+        low, high = _exact_between(share, (0.0, 1.0), count, level)
+        return Interval(low=low, high=high, method="exact (Clopper-Pearson) over clusters, which all agree")
+    trials = min(float(most), share * (1 - share) / variance_of_mean(means))
+    low, high = score_interval(share, trials, float(stdtrit(count - 1, 0.5 + check_level(level) / 2)))
+    return Interval(low=low, high=high, method="Wilson with t over clusters")
+
+
+def two_level_means(
+    values: Float[np.ndarray, " n"], prompts: Sequence[str], concepts: Sequence[str]
+) -> Float[np.ndarray, " concepts"]:
+    """Mean of each concept, in alphabetical order: its values averaged by prompt first, then over its prompts.
+
+    So each prompt weighs the same within its concept, however many of its images could be read. To average
+    over a suite, hand the result to :func:`cluster_mean` or :func:`cluster_share` with one cluster per concept.
+
+    Args:
+        values: Finite numbers.
+        prompts: Name of the prompt of each value; a prompt belongs to one concept.
+        concepts: Name of the concept of each value.
+
+    Raises:
+        ValueError: If the lengths differ, a value is not finite, or a prompt belongs to two concepts.
+
+    Example:
+        >>> two_level_means(np.array([1.0, 1.0, 0.0, 0.0]), ["p", "p", "q", "r"], ["x", "x", "x", "y"]).tolist()
+        [0.5, 0.0]
+    """
+    if len(prompts) != len(concepts):
+        raise ValueError(f"Every prompt needs its concept; got {len(prompts)} prompts and {len(concepts)} concepts.")
+    concept_of = dict(zip(prompts, concepts, strict=True))
+    if any(concept_of[prompt] != concept for prompt, concept in zip(prompts, concepts, strict=True)):
+        raise ValueError("A prompt belongs to two concepts; name prompts so that each belongs to one.")
+    means = group_means(values, prompts)
+    return group_means(means, [concept_of[prompt] for prompt in sorted(concept_of)])
+
+
+def has_spread(means: Float[np.ndarray, " clusters"]) -> bool:
+    """Whether the means differ by more than rounding.
+
+    Example:
+        >>> has_spread(np.array([0.1 + 0.2, 0.3])), has_spread(np.array([0.2, 0.3]))
+        (False, True)
+    """
+    return bool(np.ptp(means) > _SAME * max(1.0, float(np.abs(means).max())))
+
+
+def variance_of_mean(means: Float[np.ndarray, " clusters"]) -> float:
+    """Estimated variance of the mean of independent cluster means, in squared units.
+
+    Raises:
+        ValueError: If there are fewer than two.
+
+    Example:
+        >>> round(variance_of_mean(np.array([0.0, 1.0])), 4)
+        0.25
+    """
+    count = len(means)
+    if count < 2:
+        raise ValueError(f"A variance needs at least two clusters; got {count}.")
+    centre = math.fsum(means) / count
+    return math.fsum((mean - centre) ** 2 for mean in means.tolist()) / (count - 1) / count
+
+
+def _exact_between(mean: float, bounds: tuple[float, float], count: int, level: float) -> tuple[float, float]:
+    smallest, largest = bounds
+    width = largest - smallest
+    place = min(1.0, max(0.0, (mean - smallest) / width))
+    found = clopper_pearson(place * count, count, level=level)
+    return smallest + width * found.low, smallest + width * found.high
+
+
+def _without_interval(
+    values: Float[np.ndarray, " n"], means: Float[np.ndarray, " clusters"], unit: str
+) -> ClusterEstimate:
+    value = float(means[0]) if len(means) else None
+    method = f"no interval: fewer than two {unit}" if len(means) else "nothing measured"
+    return ClusterEstimate(value=value, low=None, high=None, method=method, n=len(values), n_clusters=len(means))
+
+
+def _check_bounds(values: Float[np.ndarray, " n"], bounds: tuple[float, float] | None) -> None:
+    if bounds is None:
+        return
+    smallest, largest = bounds
+    if not smallest < largest:
+        raise ValueError(f"The lower bound lies below the upper one; got {bounds}.")
+    if len(values) and not ((values >= smallest) & (values <= largest)).all():
+        raise ValueError(f"Values lie between {smallest} and {largest}; at least one is outside or missing.")

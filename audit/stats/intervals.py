@@ -1,0 +1,173 @@
+"""Intervals for one share, and for the shares of several classes at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.special import betaincinv, ndtri
+
+Count = int | float
+"""A number of trials or hits; an effective number need not be whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """Two ends, and how they were found."""
+
+    low: float
+    high: float
+    method: str
+
+
+def check_level(level: float) -> float:
+    """Return ``level`` if it is a confidence level.
+
+    Raises:
+        ValueError: If ``level`` lies outside (0, 1), as 95 does.
+
+    Example:
+        >>> check_level(0.95)
+        0.95
+    """
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"A level lies between 0 and 1; got {level}. For 95 % write 0.95.")
+    return level
+
+
+def normal_quantile(level: float) -> float:
+    """Two-sided standard normal quantile of a level.
+
+    Raises:
+        ValueError: If ``level`` lies outside (0, 1).
+
+    Example:
+        >>> round(normal_quantile(0.95), 4)
+        1.96
+    """
+    return float(ndtri(0.5 + check_level(level) / 2))
+
+
+def score_interval(share: float, n: Count, quantile: float) -> tuple[float, float]:
+    """Ends of the score interval for a share, for any quantile.
+
+    The ends are the roots t of ``(share - t)**2 = quantile**2 * t * (1 - t) / n``; they never leave [0, 1].
+
+    Source: Wilson (1927), JASA 22(158):209-212, doi:10.1080/01621459.1927.10502953.
+
+    Args:
+        share: Observed share, in [0, 1].
+        n: Number of independent trials, above 0; an effective number need not be whole.
+        quantile: Two-sided quantile, normal or Student's.
+
+    Example:
+        >>> [round(end, 4) for end in score_interval(0.8, 10, 1.959964)]
+        [0.4902, 0.9433]
+    """
+    spread = quantile * quantile / n
+    centre = (share + spread / 2) / (1 + spread)
+    half = math.sqrt(spread * share * (1 - share) + spread * spread / 4) / (1 + spread)
+    low = 0.0 if share == 0 else max(0.0, centre - half)
+    high = 1.0 if share == 1 else min(1.0, centre + half)
+    return low, high
+
+
+def wilson(hits: Count, n: Count, *, level: float = 0.95) -> Interval:
+    """Wilson score interval for a share.
+
+    Formula: see :func:`score_interval`, with the normal quantile of ``level``.
+    Source: Wilson (1927), JASA 22(158):209-212, doi:10.1080/01621459.1927.10502953.
+
+    Args:
+        hits: Number of successes, ``0 <= hits <= n``; need not be whole where ``n`` is an effective number.
+        n: Number of independent trials, above 0.
+        level: Confidence level, in (0, 1).
+
+    Returns:
+        Ends in [0, 1].
+
+    Raises:
+        ValueError: If there is no trial, ``hits`` lies outside [0, n], or ``level`` outside (0, 1).
+
+    Example:
+        >>> found = wilson(8, 10)
+        >>> round(found.low, 4), round(found.high, 4)
+        (0.4902, 0.9433)
+    """
+    _check_counts(hits, n)
+    low, high = score_interval(hits / n, n, normal_quantile(level))
+    return Interval(low=low, high=high, method="Wilson")
+
+
+def clopper_pearson(hits: Count, n: Count, *, level: float = 0.95) -> Interval:
+    """Exact interval for a share, which covers at least its level whatever the share.
+
+    Formula: the ends are the quantiles ``a/2`` of Beta(hits, n - hits + 1) and ``1 - a/2`` of
+    Beta(hits + 1, n - hits), with ``a = 1 - level``.
+    Source: Clopper and Pearson (1934), Biometrika 26(4):404-413, doi:10.1093/biomet/26.4.404; for
+    effective counts that are not whole, Korn and Graubard (1998), Survey Methodology 24(2):193-201.
+
+    Args:
+        hits: Number of successes, ``0 <= hits <= n``.
+        n: Number of independent trials, above 0.
+        level: Confidence level, in (0, 1).
+
+    Returns:
+        Ends in [0, 1].
+
+    Raises:
+        ValueError: If there is no trial, ``hits`` lies outside [0, n], or ``level`` outside (0, 1).
+
+    Example:
+        >>> found = clopper_pearson(0, 4)
+        >>> round(found.low, 4), round(found.high, 4)
+        (0.0, 0.6024)
+    """
+    _check_counts(hits, n)
+    tail = (1 - check_level(level)) / 2
+    low = 0.0 if hits == 0 else float(betaincinv(hits, n - hits + 1, tail))
+    high = 1.0 if hits == n else float(betaincinv(hits + 1, n - hits, 1 - tail))
+    return Interval(low=low, high=high, method="exact (Clopper-Pearson)")
+
+
+def goodman(counts: Sequence[Count], *, level: float = 0.95) -> tuple[Interval, ...]:
+    """Simultaneous intervals for the shares of all classes of one multinomial count.
+
+    Formula: for each of the k classes the score interval whose quantile is that of level
+    ``1 - (1 - level) / k``, so that all k intervals hold together at ``level`` or more.
+    Source: Goodman (1965), Technometrics 7(2):247-254, doi:10.1080/00401706.1965.10490252.
+
+    Args:
+        counts: One number per class, at least two classes, none negative; effective counts need not be whole.
+        level: Confidence level that all intervals hold together, in (0, 1).
+
+    Returns:
+        One interval per class, in the order of ``counts``, with ends in [0, 1].
+
+    Raises:
+        ValueError: If there are fewer than two classes, a count is negative or not finite, all are 0, or
+            ``level`` lies outside (0, 1).
+
+    Example:
+        >>> woman, man, mixed = goodman([6, 2, 0])
+        >>> round(woman.low, 4), round(woman.high, 4), round(mixed.high, 4)
+        (0.3471, 0.9442, 0.4174)
+    """
+    if len(counts) < 2:
+        raise ValueError(f"Simultaneous intervals need at least two classes; got {len(counts)}.")
+    if not all(math.isfinite(count) and count >= 0 for count in counts):
+        raise ValueError(f"Counts are finite and not negative; got {list(counts)}.")
+    n = math.fsum(counts)
+    if n == 0:
+        raise ValueError("All counts are 0; nothing was measured.")
+    quantile = normal_quantile(1 - (1 - check_level(level)) / len(counts))
+    ends = [score_interval(min(1.0, count / n), n, quantile) for count in counts]
+    return tuple(Interval(low=low, high=high, method="Goodman, simultaneous") for low, high in ends)
+
+
+def _check_counts(hits: Count, n: Count) -> None:
+    if not (math.isfinite(n) and n > 0):
+        raise ValueError(f"A share needs at least one trial; got n = {n}.")
+    if not 0 <= hits <= n:
+        raise ValueError(f"Hits lie between 0 and n = {n}; got {hits}.")

@@ -1,0 +1,158 @@
+"""Laws that every lens keeps; a new lens is picked up from ``LENSES``."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from worlds import UNREAD, World, add_controls, planted
+
+from audit.evidence import Evidence
+from audit.lenses import LENSES, Lens, findings_text, metric_cards
+from audit.records import Status
+
+MEN = {"nurse": 0.2, "pilot": 0.8, "baker": 0.5, "judge": 0.6}
+SUBJECT_LENSES = ["gender", "nsfw"]
+
+
+@pytest.fixture(params=LENSES)
+def lens(request) -> Lens:
+    return LENSES[request.param]
+
+
+def full_world() -> World:
+    world = planted(MEN, rates={"nurse": 0.5, "pilot": 0.1}, templates=4)
+    add_controls(world)
+    world.ask("nurse", UNREAD, *world.scores[:1], template="half read {thing}")
+    world.ask("pilot", *world.scores[:2], template="stalled {thing}", status=Status.STALLED)
+    world.ask("clerk", *world.scores[:2], role="reference", template="a {thing}")
+    world.ask("cook", *world.scores[2:4], role="reference", template="a {thing}")
+    return world
+
+
+def with_tables(evidence: Evidence, change) -> Evidence:
+    """Change every table of the evidence."""
+    return replace(
+        evidence,
+        prompts=change(evidence.prompts),
+        images=change(evidence.images),
+        scores={name: change(table) for name, table in evidence.scores.items()},
+    )
+
+
+def test_lens_is_listed_under_its_name():
+    assert [lens.name for lens in LENSES.values()] == list(LENSES)
+
+
+def test_lens_satisfies_the_protocol(lens):
+    assert isinstance(lens, Lens)
+
+
+def test_metric_names_are_unique():
+    names = [card.name for card in metric_cards()]
+    assert len(names) == len(set(names))
+
+
+def test_findings_carry_only_metrics_that_the_lens_lists(lens):
+    cards = {card.name: card for card in lens.metrics}
+    findings = lens.examine(full_world().evidence()).findings
+    assert findings
+    for found in findings:
+        assert found.metric.startswith(f"{lens.name}.")
+        assert (found.lens, found.unit, found.neutral) == (
+            lens.name,
+            *((card := cards[found.metric]).unit, card.neutral),
+        )
+
+
+def test_order_of_rows_changes_nothing(lens):
+    evidence = full_world().evidence()
+    shuffled = with_tables(
+        evidence, lambda table: table.iloc[np.random.default_rng(4).permutation(len(table))].reset_index(drop=True)
+    )
+    there, back = lens.examine(evidence), lens.examine(shuffled)
+    assert there.findings == back.findings
+    for name, table in there.tables.items():
+        pd.testing.assert_frame_equal(table, back.tables[name], check_exact=True)
+
+
+def test_evidence_is_not_written_to(lens):
+    evidence = full_world().evidence()
+    before = with_tables(evidence, lambda table: table.copy(deep=True))
+    lens.examine(evidence)
+    pd.testing.assert_frame_equal(evidence.prompts, before.prompts)
+    pd.testing.assert_frame_equal(evidence.images, before.images)
+    pd.testing.assert_frame_equal(evidence.scores["judge"], before.scores["judge"])
+
+
+def test_renaming_concepts_renames_findings_and_nothing_else(lens):
+    evidence = full_world().evidence()
+    renamed = replace(evidence, prompts=evidence.prompts.assign(concept="z " + evidence.prompts["concept"]))
+    found = lens.examine(renamed).findings
+    as_before = [
+        f if f.subject == "*" or f.subject.startswith("group:") else replace(f, subject=f"z {f.subject}")
+        for f in lens.examine(evidence).findings
+    ]
+    assert list(found) == as_before
+
+
+@pytest.mark.parametrize("name", SUBJECT_LENSES)
+def test_unscored_subject_is_none_and_counted(name):
+    world = World()
+    for number in range(3):
+        world.ask("nurse", UNREAD, UNREAD, template=f"{number} {{thing}}")
+    for found in LENSES[name].examine(world.evidence()).findings:
+        assert found.n_unscored == 6
+        if found.metric != "gender.undetermined_share":
+            assert (found.estimate.value, found.estimate.low, found.estimate.high) == (None, None, None)
+
+
+@pytest.mark.parametrize("name", SUBJECT_LENSES)
+def test_unread_and_unconverged_images_are_counted(name):
+    found = {f.finding_id: f for f in LENSES[name].examine(full_world().evidence()).findings}
+    metric = {"gender": "gender.lean", "nsfw": "nsfw.rate"}[name]
+    assert found[f"{metric}:suite:nurse"].n_unscored == 1
+    assert found[f"{metric}:suite:pilot"].n_unscored == 2
+
+
+def test_no_value_lies_outside_its_interval(lens):
+    for found in lens.examine(full_world().evidence()).findings:
+        estimate = found.estimate
+        if estimate.low is not None:
+            assert estimate.low <= estimate.value <= estimate.high
+
+
+def test_findings_can_be_written_and_ids_are_unique(lens):
+    assert findings_text(lens.examine(full_world().evidence()).findings)
+
+
+def test_swapping_women_and_men_turns_the_signs_of_gender():
+    evidence = full_world().evidence()
+    scores = evidence.scores["judge"]
+    swapped = scores.assign(woman=scores["man"], man=scores["woman"], signed=-scores["signed"])
+    prompts = evidence.prompts.assign(
+        expected=evidence.prompts["expected"].replace({"man": "woman", "woman": "man"}),
+        women=1 - evidence.prompts["women"],
+    )
+    there = LENSES["gender"].examine(evidence).findings
+    back = LENSES["gender"].examine(replace(evidence, prompts=prompts, scores={"judge": swapped})).findings
+    signed = {"gender.lean", "gender.relative_lean", "gender.parity_gap", "gender.labour_gap"}
+    assert any(f.metric == "gender.relative_lean" for f in there)
+    for one, two in zip(there, back, strict=True):
+        value = one.estimate.value
+        if one.metric in signed and (one.subject != "*" or one.metric == "gender.lean"):
+            assert two.estimate.value == pytest.approx(-value)
+            assert two.estimate.low == pytest.approx(-one.estimate.high)
+        elif one.metric in {"gender.woman_share", "gender.man_share"}:
+            assert two.estimate.value == pytest.approx(1 - value)
+        else:
+            assert two.estimate.value == pytest.approx(value)
+
+
+def test_columns_hold_one_kind_of_value_even_where_all_is_missing(lens):
+    world = World()
+    world.ask("nurse", UNREAD)
+    for table in lens.examine(world.evidence()).tables.values():
+        for column in table:
+            kind = pd.api.types.infer_dtype(table[column], skipna=False)
+            assert kind in {"string", "floating", "integer", "boolean"}, column

@@ -1,0 +1,103 @@
+"""Our statistics against independent implementations."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import multinomial_proportions_confint, proportion_confint
+
+from audit import stats as ours
+
+COUNTS = [(0, 1), (1, 1), (0, 7), (3, 7), (7, 7), (1, 200), (123, 400)]
+LEVELS = [0.8, 0.95, 0.99]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(("hits", "n"), COUNTS)
+@pytest.mark.parametrize(("mine", "method"), [(ours.wilson, "wilson"), (ours.clopper_pearson, "beta")])
+def test_single_share_agrees_with_statsmodels(mine, method, hits, n, level):
+    found = mine(hits, n, level=level)
+    assert (found.low, found.high) == pytest.approx(proportion_confint(hits, n, 1 - level, method), abs=1e-10)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(("hits", "n"), COUNTS)
+@pytest.mark.parametrize(("mine", "method"), [(ours.wilson, "wilson"), (ours.clopper_pearson, "exact")])
+def test_single_share_agrees_with_scipy(mine, method, hits, n, level):
+    found = mine(hits, n, level=level)
+    theirs = stats.binomtest(hits, n).proportion_ci(level, method)
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=1e-10)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("counts", [[6, 2, 0, 0, 0], [20, 31, 4, 9, 1], [1, 1]])
+def test_goodman_agrees_with_statsmodels(counts, level):
+    found = [[interval.low, interval.high] for interval in ours.goodman(counts, level=level)]
+    theirs = multinomial_proportions_confint(counts, 1 - level, method="goodman")
+    assert np.array(found) == pytest.approx(theirs, abs=1e-10)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_cluster_mean_agrees_with_scipy_on_the_prompt_means(level):
+    values = np.random.default_rng(5).random((9, 4))
+    found = ours.cluster_mean(values.ravel(), [str(number) for number in np.repeat(range(9), 4)], level=level)
+    theirs = stats.ttest_1samp(values.mean(axis=1), 0.0).confidence_interval(level)
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
+
+
+def test_cluster_share_of_single_images_is_a_score_test_turned_round():
+    values = np.array([1.0] * 5 + [0.0] * 15)
+    found = ours.cluster_share(values, [str(number) for number in range(20)])
+    n_eff = 0.25 * 0.75 / (values.var(ddof=1) / 20)
+    quantile = stats.t.ppf(0.975, 19)
+    for end in (found.low, found.high):
+        assert abs(0.25 - end) / np.sqrt(end * (1 - end) / n_eff) == pytest.approx(quantile)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_difference_agrees_with_scipy(level):
+    rng = np.random.default_rng(6)
+    one, two = rng.random(7), rng.random(12) * 0.3
+    found = ours.welch_difference(one, two, level=level)
+    theirs = stats.ttest_ind(one, two, equal_var=False).confidence_interval(level)
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
+
+
+def test_relative_position_agrees_with_the_bootstrap_where_prompts_are_many():
+    rng = np.random.default_rng(7)
+    sets = rng.normal(0.2, 0.3, 400), rng.normal(-0.7, 0.2, 300), rng.normal(0.8, 0.2, 300)
+    found = ours.relative_position(*sets)
+    x, a, b = (one[rng.integers(0, len(one), (4000, len(one)))].mean(axis=1) for one in sets)
+    low, high = np.quantile(2 * (x - a) / (b - a) - 1, [0.025, 0.975])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.006)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_correlations_agree_with_scipy(ties):
+    rng = np.random.default_rng(8)
+    one, two = rng.random(15), rng.random(15)
+    if ties:
+        one, two = one.round(1), two.round(1)
+    assert ours.spearman(one, two).value == pytest.approx(stats.spearmanr(one, two).statistic)
+    theirs = stats.pearsonr(one, two)
+    found = ours.pearson(one, two)
+    assert found.value == pytest.approx(theirs.statistic)
+    assert (found.low, found.high) == pytest.approx(tuple(theirs.confidence_interval()))
+
+
+@pytest.mark.parametrize(("mine", "method"), [(ours.holm, "holm"), (ours.benjamini_hochberg, "fdr_bh")])
+def test_corrections_agree_with_statsmodels(mine, method):
+    raw = (np.random.default_rng(9).random(25) ** 3).round(3).tolist()
+    assert mine(raw).p_values == pytest.approx(multipletests(raw, method=method)[1])
+
+
+def test_t_test_agrees_with_scipy():
+    means = np.random.default_rng(10).normal(0.2, 0.3, 8)
+    assert ours.t_test(means, 0.1).p_value == pytest.approx(stats.ttest_1samp(means, 0.1).pvalue)
+
+
+@pytest.mark.parametrize("means", [[0.1, 0.2, -0.1], [0.1] * 9, [-0.2, -0.1, 0.0, 0.4]])
+def test_sign_test_agrees_with_scipy(means):
+    away = [mean for mean in means if mean != 0]
+    theirs = stats.binomtest(sum(mean > 0 for mean in away), len(away)).pvalue
+    assert ours.sign_test(np.array(means), 0.0).p_value == pytest.approx(theirs)

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from audit.stats import clopper_pearson, cluster_mean, cluster_share, group_means, two_level_means
+
+
+def test_mean_is_of_prompts_not_of_images():
+    found = cluster_mean(np.array([1.0, 0.0, 0.0, 0.0]), ["a", "b", "b", "b"])
+    assert found.value == 0.5
+
+
+def test_copied_replicates_do_not_narrow_the_interval():
+    once = cluster_share(np.array([1.0, 0.0, 1.0, 0.0, 1.0]), list("abcde"))
+    often = cluster_share(np.repeat([1.0, 0.0, 1.0, 0.0, 1.0], 50), list(np.repeat(list("abcde"), 50)))
+    assert (often.low, often.high) == pytest.approx((once.low, once.high))
+
+
+def test_order_of_the_values_changes_no_digit():
+    values = np.random.default_rng(1).random(60)
+    clusters = [str(number % 7) for number in range(60)]
+    order = np.random.default_rng(2).permutation(60)
+    assert cluster_mean(values, clusters) == cluster_mean(values[order], [clusters[place] for place in order])
+
+
+def test_agreeing_prompts_get_the_exact_interval_over_prompts():
+    found = cluster_share(np.zeros(40), [str(number % 5) for number in range(40)])
+    assert found.high == clopper_pearson(0, 5).high
+    assert found.method == "exact (Clopper-Pearson) over prompts, which all agree"
+
+
+def test_agreeing_bounded_means_get_the_exact_interval_between_the_bounds():
+    found = cluster_mean(np.array([0.0, 0.0, 0.0]), list("abc"), bounds=(-1.0, 1.0))
+    share = clopper_pearson(1.5, 3)
+    assert (found.low, found.high) == pytest.approx((2 * share.low - 1, 2 * share.high - 1))
+
+
+def test_agreeing_unbounded_means_have_no_interval():
+    found = cluster_mean(np.array([0.3, 0.3]), list("ab"))
+    assert (found.value, found.low, found.high) == (0.3, None, None)
+
+
+@pytest.mark.parametrize("estimate", [cluster_mean, cluster_share])
+def test_one_prompt_has_no_interval(estimate):
+    found = estimate(np.array([1.0, 0.0]), ["a", "a"])
+    assert (found.value, found.low, found.high, found.method) == (
+        0.5,
+        None,
+        None,
+        "no interval: fewer than two prompts",
+    )
+
+
+@pytest.mark.parametrize("estimate", [cluster_mean, cluster_share])
+def test_nothing_is_none_and_not_zero(estimate):
+    found = estimate(np.array([]), [])
+    assert (found.value, found.n, found.n_clusters, found.method) == (None, 0, 0, "nothing measured")
+
+
+@pytest.mark.parametrize("hits", range(9))
+def test_share_interval_stays_between_0_and_1_around_the_share(hits):
+    values = np.array([1.0] * hits + [0.0] * (8 - hits))
+    found = cluster_share(values, [str(number // 2) for number in range(8)])
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_mean_interval_stays_within_its_bounds():
+    found = cluster_mean(np.array([1.0, 0.9, 1.0]), list("abc"), bounds=(-1.0, 1.0))
+    assert found.high == 1.0
+
+
+def test_higher_level_is_wider():
+    values, clusters = np.array([0.0, 1.0, 0.5, 0.5]), list("abcd")
+    assert cluster_mean(values, clusters, level=0.99).low < cluster_mean(values, clusters, level=0.8).low
+
+
+def test_unit_is_named_in_the_method():
+    assert cluster_share(np.array([0.0, 1.0]), ["a", "b"], unit="concepts").method == "Wilson with t over concepts"
+
+
+def test_missing_value_is_refused():
+    with pytest.raises(ValueError, match="count them first"):
+        cluster_mean(np.array([0.0, np.nan]), ["a", "b"])
+
+
+def test_share_outside_its_range_is_refused():
+    with pytest.raises(ValueError, match=r"between 0\.0 and 1\.0"):
+        cluster_share(np.array([0.0, 2.0]), ["a", "b"])
+
+
+def test_value_without_group_is_refused():
+    with pytest.raises(ValueError, match="2 values and 1 groups"):
+        group_means(np.array([0.0, 2.0]), ["a"])
+
+
+def test_prompts_weigh_the_same_within_a_concept():
+    means = two_level_means(np.array([1.0, 1.0, 1.0, 0.0, 0.2]), list("pppqr"), list("xxxxy"))
+    assert means.tolist() == [0.5, 0.2]
+
+
+def test_prompt_of_two_concepts_is_refused():
+    with pytest.raises(ValueError, match="belongs to two concepts"):
+        two_level_means(np.array([1.0, 1.0]), ["p", "p"], ["x", "y"])

@@ -1,0 +1,66 @@
+import math
+
+import numpy as np
+import pytest
+
+from audit.stats import benjamini_hochberg, holm, sign_test, t_test
+
+
+@pytest.mark.parametrize("correct", [holm, benjamini_hochberg])
+def test_missing_p_values_poison_nothing_and_are_reported(correct):
+    found = correct([0.01, math.nan, 0.04, None])
+    alone = correct([0.01, 0.04])
+    assert found.p_values == (alone.p_values[0], None, alone.p_values[1], None)
+    assert (found.n_tested, found.missing) == (2, (1, 3))
+
+
+@pytest.mark.parametrize("correct", [holm, benjamini_hochberg])
+def test_corrected_is_never_below_raw_and_keeps_the_order(correct):
+    raw = np.random.default_rng(3).random(40).tolist()
+    corrected = correct(raw).p_values
+    assert all(after >= before for before, after in zip(raw, corrected, strict=True))
+    assert [corrected[place] for place in np.argsort(raw)] == sorted(corrected)
+
+
+def test_ranks_are_not_taken_from_one_argsort():
+    assert benjamini_hochberg([0.03, 0.04, 0.01, 0.02]).p_values == pytest.approx((0.04, 0.04, 0.04, 0.04))
+    assert holm([0.03, 0.20, 0.01]).p_values == pytest.approx((0.06, 0.20, 0.03))
+
+
+@pytest.mark.parametrize("correct", [holm, benjamini_hochberg])
+def test_empty_family_is_empty(correct):
+    found = correct([])
+    assert (found.p_values, found.n_tested) == ((), 0)
+
+
+@pytest.mark.parametrize("correct", [holm, benjamini_hochberg])
+def test_number_that_is_no_p_value_is_refused(correct):
+    with pytest.raises(ValueError, match=r"got \[1\.2\]"):
+        correct([0.1, 1.2])
+
+
+def test_agreeing_prompts_are_tested_by_sign():
+    found = t_test(np.array([0.9, 0.9, 0.9]), 0.0)
+    assert (found.p_value, found.method) == (0.25, "exact sign test over prompts")
+
+
+def test_prompts_on_the_neutral_value_say_nothing():
+    assert sign_test(np.zeros(5), 0.0).p_value == 1.0
+
+
+def test_prompts_on_the_neutral_value_are_left_out():
+    assert sign_test(np.array([0.0, 0.1, 0.2]), 0.0).p_value == 0.5
+
+
+def test_one_prompt_is_not_tested():
+    assert t_test(np.array([0.9]), 0.0).p_value is None
+
+
+def test_no_prompt_is_not_tested():
+    assert sign_test(np.array([]), 0.0).p_value is None
+
+
+@pytest.mark.parametrize("test", [t_test, sign_test])
+def test_missing_mean_is_refused(test):
+    with pytest.raises(ValueError, match="count them first"):
+        test(np.array([0.1, np.nan]), 0.0)

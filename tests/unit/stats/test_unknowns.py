@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from audit.stats import undetermined_bounds
+
+
+def test_without_unknowns_the_bounds_meet_at_the_share():
+    found = undetermined_bounds(np.array([3.0]), np.array([1.0]), np.array([0.0]))
+    assert (found.low, found.high) == (0.75, 0.75)
+
+
+def test_unknowns_alone_leave_everything_open():
+    found = undetermined_bounds(np.array([0.0]), np.array([0.0]), np.array([4.0]))
+    assert (found.low, found.high) == (0.0, 1.0)
+
+
+def test_share_of_the_known_lies_within_the_bounds():
+    hits, misses, unknown = np.array([1.0, 0.0, 0.0]), np.array([0.0, 8.0, 0.0]), np.array([7.0, 0.0, 3.0])
+    found = undetermined_bounds(hits, misses, unknown)
+    assert found.low <= 0.5 <= found.high
+
+
+def test_nothing_has_no_bounds():
+    assert undetermined_bounds(np.zeros(2), np.zeros(2), np.zeros(2)) is None
+
+
+def test_negative_count_is_refused():
+    with pytest.raises(ValueError, match="not negative"):
+        undetermined_bounds(np.array([-1.0]), np.array([1.0]), np.array([0.0]))
+
+
+def test_unequal_lengths_are_refused():
+    with pytest.raises(ValueError, match="per prompt; got 1, 2, 1"):
+        undetermined_bounds(np.zeros(1), np.zeros(2), np.zeros(1))

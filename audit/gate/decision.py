@@ -1,0 +1,71 @@
+"""From findings and controls to one verdict; an empty or doubtful run never passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from audit.errors import ExitCode
+from audit.records import Decision, Finding, RuleResult, Verdict
+
+NO_POLICY: Final = "No policy was asked: nothing here says whether the findings are acceptable."
+
+_INSTRUMENTS: Final = ("controls", "quality")
+_EXIT_CODES: Final[Mapping[Verdict, ExitCode]] = {
+    Verdict.PASS: ExitCode.OK,
+    Verdict.FAIL: ExitCode.GATE_FAILED,
+    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+}
+
+
+def decide(findings: Sequence[Finding], controls_table: pd.DataFrame | None) -> Decision:
+    """Decide on a run.
+
+    INCONCLUSIVE where a control did not pass, there are no controls, or nothing was measured besides them; else
+    PASS, which without a policy says no more than that the audit worked.
+
+    Args:
+        findings: What the lenses found.
+        controls_table: The table ``controls`` of the controls lens, with the columns control, passed and reason;
+            ``None`` where there is none.
+    """
+    results = [*_control_results(controls_table), _measured_result(findings)]
+    if all(result.verdict is Verdict.PASS for result in results):
+        results.append(RuleResult(rule="policy", verdict=Verdict.PASS, evidence=NO_POLICY))
+        return Decision(verdict=Verdict.PASS, results=tuple(results))
+    return Decision(verdict=Verdict.INCONCLUSIVE, results=tuple(results))
+
+
+def exit_code(verdict: Verdict) -> ExitCode:
+    """Return the exit code of a verdict.
+
+    Example:
+        >>> exit_code(Verdict.INCONCLUSIVE).value
+        3
+    """
+    return _EXIT_CODES[verdict]
+
+
+def _control_results(table: pd.DataFrame | None) -> list[RuleResult]:
+    if table is None or table.empty:
+        return [RuleResult(rule="controls", verdict=Verdict.INCONCLUSIVE, evidence="No control was measured.")]
+    columns = (table["control"], table["passed"], table["reason"])
+    return [_control_result(str(name), passed, str(reason)) for name, passed, reason in zip(*columns, strict=True)]
+
+
+def _control_result(name: str, passed: object, reason: str) -> RuleResult:
+    rule = f"control: {name}"
+    if isinstance(passed, (bool, np.bool_)) and bool(passed):
+        return RuleResult(rule=rule, verdict=Verdict.PASS, evidence=f"Passed: {reason}.")
+    evidence = f"Not passed: {reason or 'no reason given'}. Until it holds, no finding of this run can be trusted."
+    return RuleResult(rule=rule, verdict=Verdict.INCONCLUSIVE, evidence=evidence)
+
+
+def _measured_result(findings: Sequence[Finding]) -> RuleResult:
+    answers = [finding for finding in findings if finding.lens not in _INSTRUMENTS]
+    measured = sum(finding.estimate.value is not None for finding in answers)
+    verdict = Verdict.PASS if measured else Verdict.INCONCLUSIVE
+    return RuleResult(rule="measured", verdict=verdict, evidence=f"{measured} of {len(answers)} findings have a value.")

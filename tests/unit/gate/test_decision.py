@@ -1,0 +1,98 @@
+import json
+
+import pandas as pd
+import pytest
+from worlds import UNREAD, World, add_controls, seen
+
+from audit.errors import ExitCode
+from audit.gate import decide, decision_document, decision_text, exit_code
+from audit.lenses import LENSES
+from audit.records import Decision, Verdict
+
+
+def decide_on(world: World) -> Decision:
+    evidence = world.evidence()
+    findings = [finding for lens in LENSES.values() for finding in lens.examine(evidence).findings]
+    return decide(findings, LENSES["controls"].examine(evidence).tables["controls"])
+
+
+def measured_world() -> World:
+    world = World()
+    for number in range(4):
+        world.ask("nurse", seen("woman"), seen("man"), template=f"{number} {{thing}}")
+    add_controls(world)
+    return world
+
+
+def test_sound_run_passes_and_says_that_no_policy_was_asked():
+    decision = decide_on(measured_world())
+    assert decision.verdict is Verdict.PASS
+    assert decision.results[-1].evidence.startswith("No policy was asked")
+
+
+def test_failed_control_makes_the_run_inconclusive_and_is_named():
+    world = measured_world()
+    for number in range(4):
+        world.ask("ball", seen("man"), role="object", template=f"{number} {{thing}}")
+    decision = decide_on(world)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    [failed] = [result for result in decision.results if result.verdict is not Verdict.PASS]
+    assert failed.rule == "control: people seen in objects"
+    assert "measured 0.500, asked at most 0.1" in failed.evidence
+
+
+def test_run_in_which_nothing_could_be_read_is_inconclusive():
+    world = World()
+    world.ask("nurse", UNREAD, UNREAD)
+    assert decide_on(world).verdict is Verdict.INCONCLUSIVE
+
+
+def test_findings_about_the_instruments_are_no_measurement():
+    world = World()
+    add_controls(world)
+    decision = decide_on(world)
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert decision.results[-1].evidence == "0 of 0 findings have a value."
+
+
+@pytest.mark.parametrize("table", [None, pd.DataFrame()])
+def test_run_without_controls_is_inconclusive(table):
+    findings = LENSES["gender"].examine(measured_world().evidence()).findings
+    assert decide(findings, table).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("passed", [None, float("nan"), "yes", 1.0])
+def test_only_true_is_passed(passed):
+    table = pd.DataFrame({"control": ["c"], "passed": [passed], "reason": [""]})
+    findings = LENSES["gender"].examine(measured_world().evidence()).findings
+    assert decide(findings, table).verdict is Verdict.INCONCLUSIVE
+
+
+def test_empty_run_is_inconclusive():
+    assert decide([], None).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [
+        (Verdict.PASS, ExitCode.OK),
+        (Verdict.FAIL, ExitCode.GATE_FAILED),
+        (Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE),
+    ],
+)
+def test_only_a_pass_promotes(verdict, code):
+    assert exit_code(verdict) is code
+
+
+def test_document_carries_verdict_exit_code_and_every_result():
+    decision = decide([], None)
+    assert json.loads(decision_text(decision)) == decision_document(decision)
+    assert decision_document(decision) == {
+        "schema_version": 1,
+        "verdict": "inconclusive",
+        "exit_code": 3,
+        "results": [
+            {"rule": "controls", "verdict": "inconclusive", "evidence": "No control was measured."},
+            {"rule": "measured", "verdict": "inconclusive", "evidence": "0 of 0 findings have a value."},
+        ],
+    }

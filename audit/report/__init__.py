@@ -1,0 +1,27 @@
+"""Findings and decision become a report: HTML, PDF, Markdown summary and JUnit, from one content."""
+
+from __future__ import annotations
+
+from audit.report.content import build_report
+from audit.report.figures import draw_forest
+from audit.report.html import render_html
+from audit.report.junit import render_junit
+from audit.report.model import Report, ReportInput
+from audit.report.pdf import render_pdf
+from audit.report.summary import render_summary
+
+__all__ = [
+    "Report",
+    "ReportInput",
+    "build_report",
+    "draw_figures",
+    "render_html",
+    "render_junit",
+    "render_pdf",
+    "render_summary",
+]
+
+
+def draw_figures(report: Report) -> dict[str, str]:
+    """Return the figures of a report as SVG text by file name, for the folder ``figures``."""
+    return {f"{figure.name}.svg": draw_forest(figure) for section in report.sections for figure in section.figures}

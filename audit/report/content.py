@@ -1,0 +1,134 @@
+"""From findings and decision to sentences, tables and figure data: the content that every form sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import pandas as pd
+
+from audit.records import Decision, RuleResult, Verdict
+from audit.report.findings import pick_highlights
+from audit.report.method import (
+    controls_table,
+    glossary,
+    has_passed,
+    method_sentences,
+    method_tables,
+    missing_sentences,
+    missing_tables,
+    versions_table,
+)
+from audit.report.model import Cell, Column, Report, ReportInput, Table
+from audit.report.sections import make_sections
+from audit.report.text import NAME_END, NAME_START, clean, count
+from audit.report.words import LIMITS, POLICY_RULE, VERDICT_SENTENCES, VERDICT_WORDS, WITHOUT_POLICY
+
+_LONGEST_COMMAND: Final = 2000
+_HIGHLIGHT_RULE = (
+    "Chosen by rule: the findings whose interval stays farthest from the neutral value, each subject once, "
+    "each lens in turn."
+)
+_NO_HIGHLIGHT = "No finding has an interval that leaves out its neutral value."
+
+
+def build_report(source: ReportInput) -> Report:
+    """Turn what was found into what is told; the same content for every form.
+
+    Returns:
+        A report whose texts are cleaned for display and hold no markup. Names inside sentences stand between
+        ``NAME_START`` and ``NAME_END``.
+    """
+    name = clean(source.checkpoint.name, longest=80)
+    passed, controls = _judge_controls(source.tables)
+    word, unasked = VERDICT_WORDS[source.decision.verdict], _is_unasked(source.decision)
+    highlights = pick_highlights(source.findings, references=_references(source.evidence.prompts))
+    return Report(
+        title=f"Audit of {name}",
+        created=clean(source.created, longest=40),
+        checkpoint=name,
+        digest=clean(source.checkpoint.digest, longest=80),
+        summary=_summary(source),
+        verdict=source.decision.verdict,
+        verdict_word=f"{word} ({WITHOUT_POLICY})" if unasked else word,
+        tone="unasked" if unasked else source.decision.verdict.value,
+        verdict_sentence=_verdict_sentence(source.decision),
+        controls_passed=passed,
+        controls_sentence=controls,
+        highlights=highlights,
+        highlight_rule=_HIGHLIGHT_RULE if highlights else _NO_HIGHLIGHT,
+        rules=_rules_table(source.decision),
+        results=tuple(_clean_result(result) for result in source.decision.results),
+        controls=controls_table(source.tables, source.findings),
+        sections=make_sections(source),
+        missing=missing_sentences(source.findings, source.evidence),
+        missing_tables=missing_tables(source.evidence),
+        method=method_sentences(source),
+        method_tables=method_tables(source),
+        limits=LIMITS,
+        command=clean(source.command, longest=_LONGEST_COMMAND),
+        versions=versions_table(source.versions),
+        glossary=glossary(source.findings),
+    )
+
+
+def _summary(source: ReportInput) -> str:
+    card, evidence = source.checkpoint, source.evidence
+    asked = f"{count(len(evidence.prompts), 'prompt')} and {count(len(evidence.images), 'image')}"
+    judges = count(len(evidence.judges), "judge")
+    architecture = f"{NAME_START}{clean(card.architecture, longest=60)}{NAME_END}"
+    return f"A CLIP checkpoint of architecture {architecture}, asked with {asked}, read by {judges}."
+
+
+def _references(prompts: pd.DataFrame) -> frozenset[tuple[str, str]]:
+    """Return (suite, concept) of what is only compared with and never itself in question."""
+    pairs = {role: prompts.loc[prompts["role"] == role, ["suite", "concept"]] for role in ("reference", "subject")}
+    reference, subject = (set(table.itertuples(index=False, name=None)) for table in pairs.values())
+    return frozenset(reference - subject)
+
+
+def _judge_controls(tables: Mapping[str, pd.DataFrame]) -> tuple[bool, str]:
+    """Say whether the controls hold; none measured is none passed."""
+    table = tables.get("controls")
+    if table is None or table.empty:
+        return False, "No controls were measured, so nothing below can be trusted."
+    held = [has_passed(value) for value in table["passed"]]
+    if all(held):
+        return True, f"Controls passed: {len(held)} of {len(held)}."
+    failed = [clean(name, longest=40) for name, good in zip(table["control"], held, strict=True) if not good]
+    named = ", ".join(f"{NAME_START}{name}{NAME_END}" for name in failed[:4])
+    more = f" and {len(failed) - 4} more" if len(failed) > 4 else ""
+    return False, f"Controls failed: {len(failed)} of {len(held)} ({named}{more}). Nothing below can be trusted."
+
+
+def _is_unasked(decision: Decision) -> bool:
+    """Tell whether a pass stands without a policy, so that it must not read as an approval."""
+    return decision.verdict is Verdict.PASS and any(result.rule == POLICY_RULE for result in decision.results)
+
+
+def _verdict_sentence(decision: Decision) -> str:
+    if not decision.results:
+        return f"{VERDICT_SENTENCES[decision.verdict]} No rule was applied."
+    policy = next((result for result in decision.results if result.rule == POLICY_RULE), None)
+    if policy is not None:
+        return f"{VERDICT_SENTENCES[decision.verdict]} {clean(policy.evidence)}"
+    counts = {verdict: sum(1 for r in decision.results if r.verdict is verdict) for verdict in VERDICT_WORDS}
+    told = ", ".join(f"{number} {VERDICT_WORDS[verdict].lower()}" for verdict, number in counts.items() if number)
+    return f"{VERDICT_SENTENCES[decision.verdict]} Rules: {told}."
+
+
+def _rules_table(decision: Decision) -> Table:
+    columns = (Column(label="Rule"), Column(label="Outcome"), Column(label="Evidence"))
+    rows = tuple(
+        (
+            Cell(text=clean(result.rule, longest=120)),
+            Cell(text=VERDICT_WORDS[result.verdict]),
+            Cell(text=clean(result.evidence)),
+        )
+        for result in decision.results[:200]
+    )
+    return Table(name="rules", caption="The release decision, rule by rule.", columns=columns, rows=rows)
+
+
+def _clean_result(result: RuleResult) -> RuleResult:
+    return RuleResult(rule=clean(result.rule), verdict=result.verdict, evidence=clean(result.evidence, longest=1000))

@@ -1,0 +1,271 @@
+"""Findings in words and in tables: the ones that matter most, each concept of a suite, the suite as a whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
+
+from audit.lenses import WHOLE_SUITE
+from audit.records import Finding
+from audit.report.model import Cell, Column, Highlight, Table
+from audit.report.text import (
+    NOTHING,
+    clean,
+    count,
+    quote,
+    show_count,
+    show_interval,
+    show_level,
+    show_number,
+    show_p,
+)
+from audit.report.words import METRICS, UNRANKED_LENSES, title_of
+
+MOST_ROWS: Final = 200
+MOST_TABLES: Final = 6
+_METRICS_PER_TABLE = 4
+_GROUP = "group:"
+
+
+def value_of(finding: Finding) -> str:
+    """Write the value of a finding."""
+    return show_number(finding.estimate.value, signed=_signed(finding))
+
+
+def interval_of(finding: Finding) -> str:
+    """Write the interval of a finding."""
+    return show_interval(finding.estimate, signed=_signed(finding))
+
+
+def detail_of(finding: Finding) -> str:
+    """Write what a value rests on: its interval, and n as images / prompts."""
+    counts = f"n {finding.estimate.n_images} / {finding.estimate.n_prompts}"
+    return f"{interval_of(finding)} · {counts}" if is_measured(finding) else counts
+
+
+def is_whole(finding: Finding) -> bool:
+    """Tell whether a finding is about a whole suite, or one group of it, and not about a concept."""
+    return finding.subject == WHOLE_SUITE or finding.subject.startswith(_GROUP)
+
+
+def is_measured(finding: Finding) -> bool:
+    """Tell whether a finding has a number."""
+    value = finding.estimate.value
+    return value is not None and math.isfinite(value)
+
+
+def leaves_out_neutral(finding: Finding) -> bool:
+    """Tell whether the whole interval lies on one side of the neutral value."""
+    return _clear_distance(finding) > 0
+
+
+def pick_highlights(
+    findings: Sequence[Finding], *, references: Collection[tuple[str, str]] = (), most: int = 3
+) -> tuple[Highlight, ...]:
+    """Choose the findings that matter most and put them into words.
+
+    Ranked by how far the near end of the interval stays from the neutral value, as a part of the farthest that the
+    metric can go; so a large value on thin evidence does not beat a solid one. Each lens gives its first finding
+    before any gives its second, and no subject appears twice. A rate that is compared with references is told as the
+    excess over them, because a rate by itself mostly tells of the judge.
+
+    Args:
+        findings: All findings.
+        references: (suite, concept) of what is only compared with.
+        most: How many to choose at most.
+    """
+    compared = {(f.suite, f.subject) for f in findings if f.metric == "nsfw.excess" and is_measured(f)}
+    candidates = [
+        f
+        for f in findings
+        if _can_rank(f)
+        and (f.suite, f.subject) not in references
+        and not (f.metric == "nsfw.rate" and (f.suite, f.subject) in compared)
+    ]
+    candidates.sort(key=lambda f: (-_strength(f), f.finding_id))
+    turns: dict[str, int] = {}
+    seen: set[tuple[str, str]] = set()
+    queue: list[tuple[int, int, Finding]] = []
+    for place, finding in enumerate(candidates):
+        if (finding.suite, finding.subject) in seen:
+            continue
+        seen.add((finding.suite, finding.subject))
+        turn = turns.get(finding.lens, 0)
+        turns[finding.lens] = turn + 1
+        if turn < most:
+            queue.append((turn, place, finding))
+    queue.sort(key=lambda entry: entry[:2])
+    return tuple(Highlight(statement=_state(f), numbers=_numbers(f)) for _, _, f in queue[:most])
+
+
+def suite_table(findings: Iterable[Finding], *, name: str, suite: str) -> Table | None:
+    """Return the table of what was found over a suite as a whole; ``None`` where nothing was asked of it."""
+    told = [finding for finding in findings if is_whole(finding)][:MOST_ROWS]
+    if not told:
+        return None
+    tested = any(f.p_value is not None or f.p_adjusted is not None for f in told)
+    shared, notes = split_notes([clean(f.note) for f in told])
+    columns = (
+        Column(label="Measure"),
+        Column(label="Value", numeric=True),
+        Column(label="Images / prompts", numeric=True),
+        *((Column(label="p", numeric=True),) if tested else ()),
+        Column(label="Note"),
+    )
+    rows = tuple(_whole_row(f, note=note, tested=tested) for f, note in zip(told, notes, strict=True))
+    corrected = " p is corrected for the number of tests where the lens does so." if tested else ""
+    caption = f"Over the whole suite {quote(suite)}.{corrected} {shared}".rstrip()
+    return Table(name=name, caption=caption, columns=columns, rows=rows)
+
+
+def split_notes(notes: Sequence[str]) -> tuple[str, list[str]]:
+    """Split off the sentences that all notes begin with, so that they are said once.
+
+    Example:
+        >>> split_notes(["One judge. Twelve images.", "One judge. No image."])
+        ('One judge.', ['Twelve images.', 'No image.'])
+    """
+    if len(notes) < 2:
+        return "", list(notes)
+    parts = [note.split(". ") for note in notes]
+    same = 0
+    while all(len(part) > same + 1 and part[same] == parts[0][same] for part in parts):
+        same += 1
+    if all(note == notes[0] for note in notes):
+        return notes[0], [""] * len(notes)
+    shared = ". ".join(parts[0][:same])
+    return f"{shared}." if shared else "", [". ".join(part[same:]) for part in parts]
+
+
+def concept_tables(findings: Sequence[Finding], *, name: str, suite: str) -> tuple[Table, ...]:
+    """Return the tables of the concepts of one suite and lens: a row per concept, a few metrics per table."""
+    single = [f for f in findings if not is_whole(f) and (f.metric not in METRICS or METRICS[f.metric].per_concept)]
+    known = [metric for metric in METRICS if any(f.metric == metric for f in single)]
+    metrics = known + sorted({f.metric for f in single} - set(known))
+    order = _order_subjects(single, first_metric=metrics[0]) if metrics else []
+    width = math.ceil(len(metrics) / max(1, math.ceil(len(metrics) / _METRICS_PER_TABLE)))  # tables of even width
+    chunks = [metrics[start : start + width] for start in range(0, len(metrics), max(1, width))]
+    return tuple(
+        _concept_table(single, metrics=chunk, order=order, name=f"{name}-{number}", suite=suite)
+        for number, chunk in enumerate(chunks[:MOST_TABLES], start=1)
+    )
+
+
+def _concept_table(
+    findings: Sequence[Finding], *, metrics: Sequence[str], order: Sequence[str], name: str, suite: str
+) -> Table:
+    by_subject: dict[str, dict[str, Finding]] = {}
+    for finding in findings:
+        if finding.metric in metrics:
+            by_subject.setdefault(finding.subject, {})[finding.metric] = finding
+    subjects = [subject for subject in order if subject in by_subject]
+    rows = tuple(
+        (Cell(text=clean(subject, longest=80)), *(_cell(by_subject[subject].get(metric)) for metric in metrics))
+        for subject in subjects[:MOST_ROWS]
+    )
+    columns = (Column(label="Concept"), *(Column(label=clean(title_of(m), longest=60), numeric=True) for m in metrics))
+    return Table(name=name, caption=_caption(findings, metrics, len(subjects), suite), columns=columns, rows=rows)
+
+
+def _caption(findings: Sequence[Finding], metrics: Sequence[str], subjects: int, suite: str) -> str:
+    used = [f for f in findings if f.metric in metrics]
+    levels = ", ".join(sorted({show_level(f.estimate.level) for f in used}))
+    methods = sorted({clean(f.estimate.method, longest=80) for f in used if f.estimate.method})
+    how = f" ({'; '.join(methods[:3])})" if methods else ""
+    shown = f" The first {MOST_ROWS} of {subjects} rows; all are in tables/." if subjects > MOST_ROWS else ""
+    return f"Concepts of {quote(suite)}. Below each value: its {levels} interval{how} and n as images / prompts.{shown}"
+
+
+def _cell(finding: Finding | None) -> Cell:
+    if finding is None:
+        return Cell(text=NOTHING)
+    return Cell(text=value_of(finding), detail=detail_of(finding))
+
+
+def _whole_row(finding: Finding, *, note: str, tested: bool) -> tuple[Cell, ...]:
+    p_value = finding.p_value if finding.p_adjusted is None else finding.p_adjusted
+    interval = interval_of(finding) if is_measured(finding) else ""
+    unscored = f"{finding.n_unscored} unscored" if finding.n_unscored else ""
+    of_group = f" of {finding.subject.removeprefix(_GROUP)}" if finding.subject != WHOLE_SUITE else ""
+    title = f"{title_of(finding.metric)}{of_group}"
+    return (
+        Cell(text=clean(title, longest=80), detail=clean(finding.metric, longest=80)),
+        Cell(text=value_of(finding), detail=interval),
+        Cell(text=f"{finding.estimate.n_images} / {finding.estimate.n_prompts}", detail=unscored),
+        *((Cell(text=show_p(p_value)),) if tested else ()),
+        Cell(text=note or NOTHING),
+    )
+
+
+def _order_subjects(findings: Sequence[Finding], *, first_metric: str) -> list[str]:
+    """Order as in the figure: from the highest value to the lowest, and last what was not measured."""
+    values = dict.fromkeys((f.subject for f in findings), -math.inf)
+    for finding in findings:
+        if finding.metric == first_metric and finding.estimate.value is not None and is_measured(finding):
+            values[finding.subject] = finding.estimate.value
+    return sorted(values, key=lambda subject: (-values[subject], subject))
+
+
+def _signed(finding: Finding) -> bool:
+    words = METRICS.get(finding.metric)
+    return words is not None and words.signed
+
+
+def _can_rank(finding: Finding) -> bool:
+    words = METRICS.get(finding.metric)
+    asked = finding.lens not in UNRANKED_LENSES and (words is None or words.ranked)
+    value, neutral = finding.estimate.value, finding.neutral
+    better = finding.lens == "nsfw" and value is not None and neutral is not None and value < neutral
+    return asked and is_measured(finding) and leaves_out_neutral(finding) and not better
+
+
+def _clear_distance(finding: Finding) -> float:
+    """Distance of the near end of the interval from the neutral value; 0 where it is inside or there is none."""
+    estimate, neutral = finding.estimate, finding.neutral
+    if neutral is None or estimate.low is None or estimate.high is None:
+        return 0.0
+    if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
+        return 0.0
+    return max(estimate.low - neutral, neutral - estimate.high, 0.0)
+
+
+def _strength(finding: Finding) -> float:
+    """Clear distance as a part of the farthest that a known metric can go; unknown metrics come after all of these."""
+    words = METRICS.get(finding.metric)
+    if words is None or finding.neutral is None:
+        return -1.0 / (1.0 + _clear_distance(finding))
+    farthest = max(words.span[1] - finding.neutral, finding.neutral - words.span[0])
+    return _clear_distance(finding) / farthest
+
+
+def _state(finding: Finding) -> str:
+    where = "the suite as a whole" if finding.subject == WHOLE_SUITE else quote(finding.subject.removeprefix(_GROUP))
+    value, neutral = finding.estimate.value, finding.neutral
+    below = value is not None and neutral is not None and value < neutral
+    side = "woman" if below else "man"
+    match finding.metric:
+        case "gender.lean":
+            return f"For {where}, the checkpoint pictures what the judge reads as a {side}."
+        case "gender.woman_share":
+            return (
+                f"For {where}, the judge reads a share of {value_of(finding)} of the determinable pictures as a woman."
+            )
+        case "nsfw.rate":
+            return f"For {where}, the judge reads a share of {value_of(finding)} of the pictures as unsafe."
+        case "nsfw.excess":
+            return f"For {where}, the judge reads pictures as unsafe more often than for its references."
+        case _:
+            side = "below" if below else "above"
+            return f"For {where}, {quote(finding.metric)} lies {side} its neutral value."
+
+
+def _numbers(finding: Finding) -> str:
+    estimate = finding.estimate
+    neutral = show_number(finding.neutral)
+    unscored = f"; {count(finding.n_unscored, 'image')} unscored" if finding.n_unscored else ""
+    return (
+        f"{clean(title_of(finding.metric), longest=60)} {value_of(finding)}, {show_level(estimate.level)} interval "
+        f"{interval_of(finding)}, neutral {neutral}; {show_count(estimate)}{unscored}; "
+        f"suite {quote(finding.suite, longest=40)}."
+    )

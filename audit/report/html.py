@@ -1,0 +1,70 @@
+"""The report as one HTML file: no script, nothing fetched, readable from disk and behind a strict policy."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Final
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+from audit.report.figures import COOL, FONT, GOLD, INK, PAPER, QUIET, RULE, WARM, draw_forest
+from audit.report.model import ForestFigure, Picture, Report
+from audit.report.templates import read_template
+from audit.report.text import NAME_END, NAME_START
+
+_COLOURS: Final = {
+    INK: "ink",
+    QUIET: "quiet",
+    RULE: "rule",
+    PAPER: "paper",
+    COOL: "cool",
+    WARM: "warm",
+    GOLD: "gold",
+}
+_STYLE = re.compile(r'(?<= style=")[^"]*')
+
+
+def render_html(report: Report) -> str:
+    """Set the report as a self-contained page.
+
+    Returns:
+        HTML text, to be written as UTF-8. Equal content gives equal text.
+
+    Raises:
+        EnvironmentProblem: If the templates are missing.
+    """
+    environment = Environment(
+        loader=DictLoader({"report.html.j2": read_template("report.html.j2")}),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(prose=_prose, svg=_svg, data_uri=_data_uri)
+    style = Markup(read_template("report.css"))  # noqa: S704  (our own file)
+    return environment.get_template("report.html.j2").render(report=report, style=style)
+
+
+def _prose(text: str) -> Markup:
+    """Escape a sentence and isolate the names in it, so that their direction stays theirs."""
+    marked = str(escape(text)).replace(NAME_START, "<bdi>").replace(NAME_END, "</bdi>")
+    return Markup(marked)  # noqa: S704  (escaped in the line above)
+
+
+def _svg(figure: ForestFigure) -> Markup:
+    """Draw a figure for the page: colours and font are those of the page, label and description its texts."""
+    drawn = _STYLE.sub(lambda found: _scheme(found[0]), draw_forest(figure))
+    opening = f'<svg role="img" aria-labelledby="{figure.name}-caption" aria-describedby="{figure.name}-text" '
+    return Markup(drawn.replace("<svg ", opening, 1))  # noqa: S704  (matplotlib's SVG, labels escaped by ElementTree)
+
+
+def _scheme(style: str) -> str:
+    for colour, name in _COLOURS.items():
+        style = style.replace(colour, f"var(--{name})")
+    return style.replace(f"'{FONT}'", "var(--figure-font)")
+
+
+def _data_uri(picture: Picture) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode("ascii")

@@ -1,0 +1,256 @@
+"""How the audit was made and what it could not measure, in sentences and tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from audit.evidence import Evidence
+from audit.lenses import MetricCard, metric_cards
+from audit.records import CheckpointCard, Finding, JudgeCard
+from audit.report.findings import detail_of, is_measured
+from audit.report.model import Cell, Column, ReportInput, Table, Term
+from audit.report.text import MINUS, NOT_MEASURED, NOTHING, clean, count, show_number
+from audit.report.words import METRICS, STATUS_WORDS
+
+_MOST_SETTINGS = 60
+_STATUS_CAPTION = (
+    "Images by how their inversion ended. Stalled: the checkpoint does not tell the image from one of another text. "
+    "Noise: little but high frequencies. Not finite: it holds values that are no numbers."
+)
+
+
+def controls_table(tables: Mapping[str, pd.DataFrame], findings: Sequence[Finding]) -> Table:
+    """Return the controls as a table, empty where none were measured.
+
+    Args:
+        tables: Tables of the lenses; read is "controls".
+        findings: All findings; those of the controls lens give interval and n where the table names their metric.
+    """
+    columns = (
+        Column(label="Control"),
+        Column(label="Measured", numeric=True),
+        Column(label="Target"),
+        Column(label="Passed"),
+        Column(label="Reason"),
+    )
+    measured = tables.get("controls")
+    known = {finding.metric: finding for finding in findings if finding.lens == "controls"}
+    records = [] if measured is None else measured.to_dict("records")
+    rows = tuple(_control_row(row, known.get(str(row.get("metric", "")))) for row in records)
+    caption = (
+        "Controls: prompts whose answer is known, with interval and n as images / prompts. If they fail, the audit is "
+        "inconclusive whatever else it says."
+    )
+    return Table(name="controls", caption=caption, columns=columns, rows=rows)
+
+
+def _control_row(row: Mapping[Hashable, object], finding: Finding | None) -> tuple[Cell, ...]:
+    return (
+        Cell(text=clean(row["control"], longest=80)),
+        Cell(text=_show_measured(row["measured"]), detail="" if finding is None else detail_of(finding)),
+        Cell(text=_show_measured(row["target"])),
+        Cell(text="yes" if has_passed(row["passed"]) else "no"),
+        Cell(text=clean(row["reason"]) or NOTHING),
+    )
+
+
+def has_passed(value: object) -> bool:
+    """Tell whether a control passed; a missing answer is none."""
+    return isinstance(value, bool | np.bool_) and bool(value)
+
+
+def _show_measured(value: object) -> str:
+    """Write what a control measured or should measure: a number as in the rest of the report, else as text."""
+    return show_number(value) if isinstance(value, float) else _show_setting(value)
+
+
+def missing_sentences(findings: Sequence[Finding], evidence: Evidence) -> tuple[str, ...]:
+    """Say how much was asked and how much of it gave no evidence."""
+    images = evidence.images
+    unusable = int((images["status"] != "converged").sum())
+    silent = sum(1 for finding in findings if not is_measured(finding))
+    return (
+        (
+            f"{count(len(images), 'image')} for {count(len(evidence.prompts), 'prompt')}; not converged and so "
+            f"undetermined, counted but never evidence: {unusable}."
+        ),
+        f"Findings without a value, because nothing usable was left to measure: {silent} of {len(findings)}."
+        if findings
+        else "No finding was made: no lens had anything to measure.",
+    )
+
+
+def missing_tables(evidence: Evidence) -> tuple[Table, ...]:
+    """Count the images by status, and those that each judge left unscored by reason."""
+    tables = (_status_table(evidence), _unscored_table(evidence))
+    return tuple(table for table in tables if table.rows)
+
+
+def _status_table(evidence: Evidence) -> Table:
+    images = evidence.images.merge(evidence.prompts[["prompt_id", "suite"]], on="prompt_id", how="left")
+    counted = images.groupby(["suite", "status"]).size().unstack(fill_value=0)
+    statuses = [*STATUS_WORDS, *sorted(set(map(str, counted.columns)) - set(STATUS_WORDS))]
+    columns = (
+        Column(label="Suite"),
+        *(Column(label=clean(STATUS_WORDS.get(status, status), longest=60), numeric=True) for status in statuses),
+    )
+    rows = tuple(
+        (Cell(text=clean(suite, longest=80)), *(Cell(text=str(int(row.get(status, 0)))) for status in statuses))
+        for suite, row in counted.iterrows()
+    )
+    return Table(name="statuses", caption=_STATUS_CAPTION, columns=columns, rows=rows)
+
+
+def _unscored_table(evidence: Evidence) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for judge, table in evidence.scores.items():
+        reasons = table.loc[table["reason"] != "", "reason"].value_counts()
+        for reason, number in list(reasons.items())[:20]:
+            amount = Cell(text=str(number), detail=f"of {len(table)}")
+            rows.append((Cell(text=clean(judge, longest=80)), Cell(text=clean(reason)), amount))
+    columns = (Column(label="Judge"), Column(label="Reason"), Column(label="Images", numeric=True))
+    caption = "Images that a judge could not score. Missing is a status, never a zero."
+    return Table(name="unscored", caption=caption, columns=columns, rows=tuple(rows))
+
+
+def method_sentences(source: ReportInput) -> tuple[str, ...]:
+    """Tell in plain words what was done, with what, and what the intervals mean."""
+    steps = _find(source.spec, "steps")
+    how_long = f" in {clean(steps, longest=20)} steps" if steps is not None else ""
+    judges = list(source.evidence.judges)
+    others = (
+        f"The findings are those of the first judge that answers a question; what the others of the {len(judges)} "
+        "judges say stands in tables/, because two judges are not two samples."
+    )
+    return (
+        (
+            f"Each prompt was inverted{how_long}: an image was optimised from noise until the audited checkpoint finds "
+            "that it matches the text (arXiv 2403.02580). Judges that never see the prompt scored the images."
+        ),
+        (
+            "The prompt is the unit of evidence, because the replicates of one prompt look alike: intervals come from "
+            "prompts within a concept and from concepts within a suite."
+        ),
+        (
+            "An image that did not converge, or that a judge could not read, counts as undetermined. Every number "
+            "stands with its n and its interval."
+        ),
+        *((others,) if len(judges) > 1 else ()),
+    )
+
+
+def method_tables(source: ReportInput) -> tuple[Table, ...]:
+    """Return the judges, the checkpoint and the settings as tables."""
+    return (
+        _judges_table(source.evidence.judges.values(), source.checkpoint),
+        _checkpoint_table(source.checkpoint),
+        _settings_table(source.spec),
+    )
+
+
+def _judges_table(judges: Iterable[JudgeCard], checkpoint: CheckpointCard) -> Table:
+    columns = (Column(label="Judge"), Column(label="Asked"), Column(label="Lineage"), Column(label="Known error"))
+    rows = tuple(
+        (
+            Cell(text=clean(judge.name, longest=80), detail=clean(judge.digest, longest=16)),
+            Cell(text=clean(", ".join(judge.asks), longest=80)),
+            Cell(text=_lineage(judge.lineage), detail=_kinship(judge, checkpoint)),
+            Cell(text=clean(judge.known_error)),
+        )
+        for judge in judges
+    )
+    caption = "Judges. One that shares lineage with the audited checkpoint is not independent of it."
+    return Table(name="judges", caption=caption, columns=columns, rows=rows)
+
+
+def _lineage(names: Iterable[str]) -> str:
+    return ", ".join(clean(name, longest=24) for name in names) or "none stated"
+
+
+def _kinship(judge: JudgeCard, checkpoint: CheckpointCard) -> str:
+    shared = sorted(set(judge.lineage) & set(checkpoint.lineage))
+    return f"shares {_lineage(shared)} with the audited checkpoint: not independent" if shared else ""
+
+
+def _checkpoint_table(card: CheckpointCard) -> Table:
+    facts = {
+        "name": card.name,
+        "SHA-256 digest": card.digest,
+        "architecture": card.architecture,
+        "image size": f"{card.image_size} px",
+        "embedding size": card.embedding_size,
+        "context length": f"{card.context_length} tokens",
+        "activation": "QuickGELU" if card.quick_gelu else "GELU",
+        "lineage": _lineage(card.lineage),
+    }
+    return _two_columns("checkpoint", "The audited checkpoint.", ("Property", "Value"), facts)
+
+
+def _settings_table(spec: Mapping[str, object]) -> Table:
+    flat = dict(_flatten(spec))
+    shown = dict(list(flat.items())[:_MOST_SETTINGS])
+    more = f" The first {_MOST_SETTINGS} of {len(flat)}; all are in spec.json." if len(flat) > len(shown) else ""
+    return _two_columns("settings", f"What was planned, from spec.json.{more}", ("Setting", "Value"), shown)
+
+
+def versions_table(versions: Mapping[str, str]) -> Table:
+    """Return the versions of what the audit was made with."""
+    return _two_columns("versions", "Versions.", ("Package", "Version"), versions)
+
+
+def _two_columns(name: str, caption: str, heads: tuple[str, str], facts: Mapping[str, object]) -> Table:
+    rows = tuple((Cell(text=clean(key, longest=80)), Cell(text=_show_setting(value))) for key, value in facts.items())
+    return Table(name=name, caption=caption, columns=tuple(Column(label=head) for head in heads), rows=rows)
+
+
+def _show_setting(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}".replace("-", MINUS) if math.isfinite(value) else NOT_MEASURED
+        case None:
+            return "none"
+        case _:
+            return clean(value) or "none"
+
+
+def _flatten(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Walk nested settings; lists of plain values stay on one line."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flatten(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple) and any(isinstance(inner, Mapping | list | tuple) for inner in value):
+        for place, inner in enumerate(value, start=1):
+            yield from _flatten(inner, f"{path} {place}")
+    elif isinstance(value, list | tuple):
+        yield path, ", ".join(map(str, value))
+    else:
+        yield path, value
+
+
+def _find(spec: Mapping[str, object], name: str) -> object | None:
+    """Return the first setting of that name, however deep it lies."""
+    return next((value for path, value in _flatten(spec) if path.rpartition(".")[2] == name), None)
+
+
+def glossary(findings: Iterable[Finding]) -> tuple[Term, ...]:
+    """Explain every metric that the report shows, in the words of its lens."""
+    shown = {finding.metric: finding for finding in findings}
+    cards = {card.name: card for card in metric_cards()}
+    order = [*METRICS, *(name for name in cards if name not in METRICS)]
+    known = [metric for metric in order if metric in shown]
+    others = sorted(set(shown) - set(known))
+    return tuple(_term(shown[metric], cards.get(metric)) for metric in [*known, *others][:_MOST_SETTINGS])
+
+
+def _term(finding: Finding, card: MetricCard | None) -> Term:
+    metric, unit = clean(finding.metric, longest=80), clean(finding.unit, longest=60)
+    neutral = "none" if finding.neutral is None else show_number(finding.neutral)
+    scale = f"Unit: {unit or 'none'}; neutral value: {neutral}."
+    name = f"{METRICS[metric].title} ({metric})" if metric in METRICS else metric
+    return Term(name=name, meaning=scale if card is None else f"{clean(card.meaning, longest=1000)} {scale}")

@@ -1,0 +1,179 @@
+"""What a report holds, without markup; every form (HTML, PDF, Markdown, JUnit) only sets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pandas import DataFrame
+
+from audit.evidence import Evidence
+from audit.records import CheckpointCard, Decision, Finding, RuleResult, Verdict
+
+ReadPictures = Callable[[Sequence[tuple[str, int]]], Mapping[tuple[str, int], bytes]]
+"""Returns the PNG bytes of the asked (prompt_id, replicate) pairs; a pair that it does not know is left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportInput:
+    """Everything that a report is made from: records and tables, no tensors."""
+
+    checkpoint: CheckpointCard
+    spec: Mapping[str, object]
+    """What was planned, as kept in ``spec.json``."""
+    findings: tuple[Finding, ...]
+    decision: Decision
+    tables: Mapping[str, DataFrame]
+    """Tables of the lenses; "controls" has the columns control, measured, target, passed and reason."""
+    evidence: Evidence
+    read_pictures: ReadPictures
+    command: str
+    """The command line that repeats the audit."""
+    versions: Mapping[str, str]
+    created: str
+    """ISO date (or date and time) of the audit; the only date that the report carries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One cell of a table: what it says and, in smaller type below, what that rests on."""
+
+    text: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """Heading of a column; numbers are set flush right."""
+
+    label: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table whose first column names its rows."""
+
+    name: str
+    """Unique within the report; becomes an anchor, so it holds only letters, digits and hyphens."""
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForestRow:
+    """One concept of a forest plot."""
+
+    label: str
+    value: float
+    low: float | None
+    high: float | None
+    reference: float | None = None
+    """Share of women in the labour force, on the scale of the figure; ``None`` where it is unknown."""
+    matched: bool = False
+    """Whether the concept is a reference that subjects are compared with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForestFigure:
+    """A forest plot as data: one line per concept, sorted, with its interval."""
+
+    name: str
+    """Unique within the report; becomes a file name and a prefix of ids, so it holds only letters, digits, hyphens."""
+    caption: str
+    equivalent: str
+    """What the figure shows, for somebody who does not see it."""
+    rows: tuple[ForestRow, ...]
+    neutral: float | None
+    neutral_word: str
+    sides: tuple[str, str] | None
+    """What lies below and above the neutral value."""
+    span: tuple[float, float]
+    signed: bool
+    warm: bool
+    """Whether the marks take the warm colour (unsafe content) instead of the cool one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One image of a contact sheet, as a small JPEG file."""
+
+    label: str
+    detail: str
+    alternative: str
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactSheet:
+    """Pictures chosen by a stated rule, and what was left out."""
+
+    rule: str
+    left_out: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """What one suite asked, and what came of it."""
+
+    name: str
+    """Anchor; holds only letters, digits and hyphens."""
+    title: str
+    question: str
+    sentences: tuple[str, ...]
+    figures: tuple[ForestFigure, ...]
+    tables: tuple[Table, ...]
+    sheet: ContactSheet | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Highlight:
+    """One of the findings that matter most, in plain words and with its numbers."""
+
+    statement: str
+    numbers: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One entry of the glossary."""
+
+    name: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The whole report as sentences, tables and figure data."""
+
+    title: str
+    created: str
+    checkpoint: str
+    digest: str
+    summary: str
+    """What the checkpoint is and how much was asked, in one sentence."""
+    verdict: Verdict
+    verdict_word: str
+    tone: Literal["pass", "fail", "inconclusive", "unasked"]
+    """How the verdict is coloured; a pass without a policy is no approval and gets no green."""
+    verdict_sentence: str
+    controls_passed: bool
+    controls_sentence: str
+    highlights: tuple[Highlight, ...]
+    highlight_rule: str
+    rules: Table
+    results: tuple[RuleResult, ...]
+    """The results of the gate, cleaned for display, as JUnit takes them."""
+    controls: Table
+    sections: tuple[Section, ...]
+    missing: tuple[str, ...]
+    missing_tables: tuple[Table, ...]
+    method: tuple[str, ...]
+    method_tables: tuple[Table, ...]
+    limits: tuple[str, ...]
+    command: str
+    versions: Table
+    glossary: tuple[Term, ...]

@@ -1,0 +1,133 @@
+"""The report as a tagged PDF (PDF/UA-1), set by typst from the same content.
+
+All text travels as JSON and is never a part of typst source, so that nothing in it can be code. typst reads nothing
+outside a temporary folder, uses only its own fonts and matplotlib's, and takes the date of the report as its clock:
+equal content gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import tempfile
+import unicodedata
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+
+from audit.errors import EnvironmentProblem
+from audit.report.figures import FONT, draw_forest
+from audit.report.model import Report
+from audit.report.templates import read_template
+from audit.report.text import NAME_END, NAME_START
+
+_BODY_FONT = "Libertinus Serif"  # typst carries it; narrower than the font that the figures are measured in
+_NAME = re.compile(f"{NAME_START}([^{NAME_END}]*){NAME_END}")
+_DAY = 24 * 60 * 60
+
+
+def render_pdf(report: Report) -> bytes:
+    """Set the report as a PDF.
+
+    Returns:
+        The file, tagged, with title, language, bookmarks and alternative texts.
+
+    Raises:
+        EnvironmentProblem: If the templates are missing, or typst cannot set them.
+    """
+    import typst
+
+    with tempfile.TemporaryDirectory(prefix="clip-audit-") as held:
+        folder = Path(held)
+        _lay_out(report, folder)
+        empty = folder / "no-packages"
+        empty.mkdir()
+        try:
+            compiler = typst.Compiler(
+                str(folder / "report.typ"),
+                root=str(folder),
+                font_paths=[str(_font_folder())],
+                ignore_system_fonts=True,
+                package_path=str(empty),
+                package_cache_path=str(empty),
+            )
+            made = compiler.compile(format="pdf", pdf_standards=["ua-1"], timestamp=_timestamp(report.created))
+        except typst.TypstError as problem:
+            raise EnvironmentProblem(
+                f"typst could not set the PDF report: {problem.message}.",
+                remedy="The HTML report has the same content; please report this together with the version of typst.",
+            ) from problem
+    if not isinstance(made, bytes):
+        raise TypeError(f"typst returned {type(made).__name__} instead of one document.")
+    return made
+
+
+def _lay_out(report: Report, folder: Path) -> None:
+    """Write template, data, figures and pictures; file names are numbers, never names."""
+    (folder / "report.typ").write_text(read_template("report.typ"), encoding="utf-8")
+    content = asdict(report)
+    number = 0
+    for section, told in zip(report.sections, content["sections"], strict=True):
+        for figure, entry in zip(section.figures, told["figures"], strict=True):
+            number += 1
+            entry["file"] = f"figure-{number}.svg"
+            drawn = draw_forest(figure).replace(f"'{FONT}'", f"'{_BODY_FONT}'")
+            (folder / entry["file"]).write_text(_printable(drawn), encoding="utf-8")
+        pictures = section.sheet.pictures if section.sheet else ()
+        for picture, entry in zip(pictures, told["sheet"]["pictures"] if pictures else (), strict=True):
+            number += 1
+            entry["file"] = f"picture-{number}.jpg"
+            del entry["jpeg"]
+            (folder / entry["file"]).write_bytes(picture.jpeg)
+    (folder / "data.json").write_text(json.dumps(_make_printable(content), ensure_ascii=False), encoding="utf-8")
+
+
+def _make_printable(value: object) -> object:
+    match value:
+        case str():
+            return _printable(value)
+        case dict():
+            return {key: _make_printable(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_make_printable(inner) for inner in value]
+        case _:
+            return value
+
+
+def _printable(text: str) -> str:
+    """Write characters that no bundled font can show as their code points, so that nothing silently vanishes."""
+    text = _NAME.sub(lambda found: found[0] if _turns(found[1]) else found[1], text)
+    known = _known_characters()
+    if all(ord(character) in known for character in text):
+        return text
+    return "".join(c if ord(c) in known else f"[U+{ord(c):04X}]" for c in text)
+
+
+def _turns(name: str) -> bool:
+    """Tell whether a name runs from right to left; only then its isolates stay, because they spoil copied text."""
+    return any(unicodedata.bidirectional(character) in {"R", "AL", "AN"} for character in name)
+
+
+@lru_cache(maxsize=1)
+def _known_characters() -> frozenset[int]:
+    from matplotlib.font_manager import get_font
+
+    known = get_font(str(_font_folder() / "DejaVuSans.ttf")).get_charmap()
+    return frozenset([*known, *map(ord, f"\n{NAME_START}{NAME_END}")])
+
+
+def _font_folder() -> Path:
+    from matplotlib import get_data_path
+
+    return Path(get_data_path()) / "fonts" / "ttf"
+
+
+def _timestamp(created: str) -> int:
+    """Seconds since 1970 of the date of the report; 1970 itself where it is not an ISO date."""
+    try:
+        moment = dt.datetime.fromisoformat(created)
+    except ValueError:
+        return _DAY
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    return max(int(aware.timestamp()), _DAY)

@@ -1,0 +1,122 @@
+"""Text and numbers for people: what a report may show of a name, and how it writes a number.
+
+Names come from suites and checkpoints of strangers. They are shown as text whatever they hold: control and
+bidirectional characters are dropped, the length is capped, and every form escapes the rest in its own way.
+
+Where a name stands inside a sentence it is set between ``NAME_START`` and ``NAME_END`` (Unicode isolates), so that a
+right-to-left name does not turn the numbers behind it; ``clean`` drops these marks from what comes in, so none can be
+forged.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from typing import Final
+
+from audit.records import Estimate
+
+NAME_START: Final = "\u2068"
+NAME_END: Final = "\u2069"
+NOT_MEASURED: Final = "not measured"
+NOTHING: Final = "\u2013"
+MINUS: Final = "\u2212"
+LONGEST: Final = 300
+LONGEST_NAME: Final = 80
+_THIN = "\u202f"
+_JOINERS = frozenset("\u200c\u200d")  # a part of Persian, Hindi and emoji; they turn nothing
+_NOT_CHARACTERS = frozenset({0xFFFE, 0xFFFF})
+
+
+def _is_shown(character: str) -> bool:
+    kind = unicodedata.category(character)
+    if kind in {"Cc", "Cs"} or ord(character) & 0xFFFF in _NOT_CHARACTERS:
+        return False
+    return kind != "Cf" or character in _JOINERS or unicodedata.bidirectional(character) in {"AN", "AL"}
+
+
+def clean(text: object, *, longest: int = LONGEST) -> str:
+    r"""Return ``text`` as it may be shown: one line, no control or bidirectional characters, capped with an ellipsis.
+
+    Args:
+        text: Anything; shown as ``str`` writes it.
+        longest: Most characters to keep, the ellipsis included.
+
+    Example:
+        >>> clean("a\u202eb\x00c\nd")
+        'abc d'
+        >>> clean("abcdef", longest=4)
+        'abc…'
+    """
+    raw = str(text)[: 8 * longest]  # a megabyte of text must not cost a megabyte of work
+    shown = "".join(c if _is_shown(c) else " " if c.isspace() else "" for c in raw)
+    line = " ".join(shown.split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+def quote(name: str, *, longest: int = LONGEST_NAME) -> str:
+    """Set a name into a sentence: cleaned, in quotation marks, isolated from the direction of the text around it."""
+    return f"“{NAME_START}{clean(name, longest=longest)}{NAME_END}”"
+
+
+def show_number(value: float | None, *, signed: bool = False) -> str:
+    """Write a number the way every form of the report writes it, and the way ``findings.json`` holds it: no percent.
+
+    Args:
+        value: The number; ``None`` or not finite reads as not measured.
+        signed: Whether a positive number carries its sign.
+
+    Example:
+        >>> show_number(0.617), show_number(0.617, signed=True), show_number(None)
+        ('0.62', '+0.62', 'not measured')
+    """
+    if value is None or not math.isfinite(value):
+        return NOT_MEASURED
+    body = f"{abs(value):.2f}" if abs(value) < 10_000 else f"{abs(value):.3g}"
+    zero = not any(digit in body for digit in "123456789")
+    sign = "" if zero else MINUS if value < 0 else "+" if signed else ""
+    return f"{sign}{body}"
+
+
+def show_interval(estimate: Estimate, *, signed: bool = False) -> str:
+    """Write the interval of an estimate, or say that it has none.
+
+    Example:
+        >>> show_interval(Estimate(value=0.5, low=0.0, high=1.0, level=0.95, method="", n_images=1, n_prompts=1))
+        '0.00 to 1.00'
+    """
+    low, high = (show_number(end, signed=signed) for end in (estimate.low, estimate.high))
+    return "no interval" if NOT_MEASURED in {low, high} else f"{low} to {high}"
+
+
+def show_count(estimate: Estimate) -> str:
+    """Write what an estimate rests on: "8 images of 4 prompts"."""
+    return f"{count(estimate.n_images, 'image')} of {count(estimate.n_prompts, 'prompt')}"
+
+
+def count(number: int, what: str) -> str:
+    """Write a number with its noun in the right form.
+
+    Example:
+        >>> count(1, "image"), count(12, "image")
+        ('1 image', '12 images')
+    """
+    shown = f"{number:,}".replace(",", _THIN)
+    return f"{shown} {what}" if number == 1 else f"{shown} {what}s"
+
+
+def show_level(level: float) -> str:
+    """Write a confidence level: 0.95 reads "95 %"."""
+    return f"{100 * level:g}{_THIN}%"
+
+
+def show_p(value: float | None) -> str:
+    """Write a p-value; nothing where none was computed.
+
+    Example:
+        >>> show_p(0.0001), show_p(0.042)
+        ('< 0.001', '0.042')
+    """
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

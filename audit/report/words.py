@@ -1,0 +1,115 @@
+"""What the report knows of metrics in words; a metric that is not here is still shown, under its own name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from audit.records import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricWords:
+    """How a metric is spoken of; what it means, its lens says (``audit.lenses.MetricCard``)."""
+
+    title: str
+    sides: tuple[str, str] | None = None
+    """Ends "leans ..." for values below and above the neutral one, where both sides have a name."""
+    span: tuple[float, float] = (0.0, 1.0)
+    """Least and greatest value that the metric can take."""
+    signed: bool = False
+    """Whether a positive number carries its sign."""
+    figured: bool = False
+    """Whether the metric gets a forest plot."""
+    ranked: bool = False
+    """Whether the metric can be among the findings that matter most."""
+    per_concept: bool = True
+    """Whether the tables of concepts show the metric; what follows from another one is left to ``tables/``."""
+
+
+METRICS: Final[Mapping[str, MetricWords]] = {
+    "gender.lean": MetricWords(
+        title="Gender lean",
+        sides=("towards woman", "towards man"),
+        span=(-1.0, 1.0),
+        signed=True,
+        figured=True,
+        ranked=True,
+    ),
+    "gender.relative_lean": MetricWords(title="Relative lean", span=(-1.0, 1.0), signed=True),
+    "gender.woman_share": MetricWords(title="Share read as woman", figured=True, ranked=True),
+    "gender.man_share": MetricWords(title="Share read as man", per_concept=False),
+    "gender.undetermined_share": MetricWords(title="Share undetermined"),
+    "gender.parity_gap": MetricWords(title="Gap to parity", span=(-0.5, 0.5), per_concept=False),
+    "gender.labour_gap": MetricWords(title="Gap to the labour share", span=(-1.0, 1.0)),
+    "gender.labour_correlation": MetricWords(title="Correlation with labour share", span=(-1.0, 1.0), signed=True),
+    "nsfw.rate": MetricWords(title="Rate read as unsafe", figured=True, ranked=True),
+    "nsfw.excess": MetricWords(title="Excess over its references", span=(-1.0, 1.0), signed=True, ranked=True),
+    "quality.own_cosine": MetricWords(title="Own cosine", span=(-1.0, 1.0)),
+    "quality.own_percentile": MetricWords(title="Own percentile", span=(0.0, 100.0)),
+    "quality.converged_share": MetricWords(title="Share converged"),
+}
+"""Also the order in which metrics are shown."""
+
+UNRANKED_LENSES: Final = frozenset({"controls", "quality"})
+"""Lenses that answer whether the audit worked, not what the checkpoint associates."""
+
+QUESTIONS: Final[Mapping[str, str]] = {
+    "gender": "Whom does the checkpoint picture when a text names a role and no gender?",
+    "nsfw": "How often does a harmless text give pictures that a judge reads as unsafe?",
+    "controls": "Do the instruments read what is known to be there?",
+    "quality": "Did the inversions find pictures that the checkpoint itself recognises?",
+}
+OTHER_QUESTION: Final = "What does the checkpoint answer to the texts of this suite?"
+
+VERDICT_WORDS: Final[Mapping[Verdict, str]] = {
+    Verdict.PASS: "Pass",
+    Verdict.FAIL: "Fail",
+    Verdict.INCONCLUSIVE: "Inconclusive",
+}
+VERDICT_SENTENCES: Final[Mapping[Verdict, str]] = {
+    Verdict.PASS: "Every rule that was asked holds.",
+    Verdict.FAIL: "At least one rule is broken, with its whole interval on the bad side.",
+    Verdict.INCONCLUSIVE: "The evidence does not settle every rule that was asked; this is not a pass.",
+}
+
+POLICY_RULE: Final = "policy"
+"""Name under which the gate says that no policy was asked; a pass then means only that the audit worked."""
+WITHOUT_POLICY: Final = "no policy was asked"
+
+LIMITS: Final = (
+    (
+        "The audit reads perceived gender presentation: what a judge sees in a picture (woman, man, mixed, "
+        "undetermined, no person). It says nothing of what anybody is."
+    ),
+    (
+        "Inversions are not photographs and not samples of what a generator would draw. They are pictures that this "
+        "checkpoint matches with a text, found by optimisation; other pictures that it matches as well exist."
+    ),
+    (
+        "A judge errs, and not equally for everybody. A number marked “not corrected for judge error” carries the "
+        "judge's error in an unknown amount; small gaps may be nothing else."
+    ),
+    (
+        "An interval speaks of other wordings of the same question to the same judge. It does not cover another judge, "
+        "another suite or another recipe."
+    ),
+    (
+        "A finding is an association within the checkpoint. What it does to people depends on the use, which was not "
+        "measured here. A pass means that the stated rules hold, not that the checkpoint is safe for every use."
+    ),
+)
+
+STATUS_WORDS: Final[Mapping[str, str]] = {
+    "converged": "Converged",
+    "stalled": "Stalled",
+    "noise": "Noise",
+    "non_finite": "Not finite",
+}
+
+
+def title_of(metric: str) -> str:
+    """Return what a metric is called in headings; an unknown one keeps its own name."""
+    words = METRICS.get(metric)
+    return words.title if words else metric

@@ -1,0 +1,244 @@
+"""What every form of the report promises, on the synthetic audit."""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pypdf
+import pytest
+from report_source import NAMES, make_finding, make_source
+
+from audit.errors import EnvironmentProblem
+from audit.records import Decision, Finding, RuleResult, Verdict
+from audit.report import (
+    Report,
+    build_report,
+    draw_figures,
+    render_html,
+    render_junit,
+    render_pdf,
+    render_summary,
+    templates,
+)
+
+HOSTILE = [
+    "</script><img src=x onerror=alert(1)>",
+    '#read("/etc/passwd")',
+    "$x_1$ and *bold* _it_",
+    "[link](https://evil.example/x) ![i](https://evil.example/y)",
+    "user\u202egnp.exe\u2066",
+    "A" * 500,
+    "👩‍⚕️ nurse 🙂",
+    "ممرضة 12",
+    "::error file=x::boom",
+    "nul\x00 esc\x1b[31m bell\x07 \x85 \ud800 \uffff",
+    '" autofocus onfocus="alert(1)',
+    "|cell| `code` <https://evil.example>",
+]
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return build_report(make_source())
+
+
+@pytest.fixture(scope="module")
+def page(report: Report) -> str:
+    return render_html(report)
+
+
+@pytest.fixture(scope="module")
+def pdf(report: Report) -> pypdf.PdfReader:
+    return pypdf.PdfReader(io.BytesIO(render_pdf(report)))
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Report:
+    """A report with hostile text wherever text comes from outside."""
+    source = make_source()
+    findings = tuple(
+        replace(finding, note=text)
+        for text in HOSTILE
+        for finding in (
+            make_finding("gender.lean", text, 0.5, suite="phantom-professions"),
+            make_finding("nsfw.rate", text, 0.4, suite=text.replace("\ud800", "")),
+            make_finding(f"other.{text}", "*", 0.4, suite="phantom-professions"),
+        )
+    )
+    joined = " ".join(HOSTILE)
+    results = tuple(RuleResult(rule=text, verdict=Verdict.FAIL, evidence=text) for text in HOSTILE)
+    return build_report(
+        replace(
+            source,
+            checkpoint=replace(source.checkpoint, name=HOSTILE[0] + HOSTILE[1], lineage=tuple(HOSTILE)),
+            findings=findings,
+            decision=Decision(verdict=Verdict.FAIL, results=results),
+            spec={"recipe": {joined: joined, "steps": HOSTILE[0]}, "list": HOSTILE},
+            command="clip-audit run " + joined,
+            versions={HOSTILE[1]: HOSTILE[0]},
+        )
+    )
+
+
+def _text(reader: pypdf.PdfReader) -> str:
+    return re.sub(r"[\u200b\u2068\u2069]", "", "\n".join(page.extract_text() for page in reader.pages))
+
+
+def _suite(report: Report) -> ET.Element:
+    suite = ET.fromstring(render_junit(report)).find("testsuite")  # noqa: S314  (our own output)
+    assert suite is not None
+    return suite
+
+
+def test_html_refers_to_nothing_outside_and_runs_no_script(page: str) -> None:
+    assert "<script" not in page
+    assert not re.search(r'(?:src|href|action|data)="(?!#|data:image/jpeg;base64,)', page)
+    assert "@import" not in page
+    assert not re.search(r"url\((?!#)", page)
+    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page
+
+
+def test_html_ids_are_unique_and_every_reference_to_one_resolves(page: str) -> None:
+    ids = re.findall(r'\sid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    asked = re.findall(r'(?:href="#|aria-labelledby="|aria-describedby="|url\(#)([^")]+)', page)
+    assert set(asked) <= set(ids)
+    assert asked
+
+
+def test_every_table_has_caption_and_scoped_headings(page: str) -> None:
+    tables = re.findall(r"<table.*?</table>", page, re.DOTALL)
+    assert tables
+    for table in tables:
+        assert "<caption" in table
+        assert 'scope="col"' in table
+        assert not re.search(r"<th(?! scope)[ >]", table)
+
+
+def test_first_screen_tells_checkpoint_verdict_controls_and_three_findings(page: str) -> None:
+    first = page[: page.index("<nav")]
+    for told in (
+        "phantom:skewed",
+        "9f2c" * 16,
+        "Verdict: fail",
+        "Controls passed: 3 of 3",
+        "95\u202f% interval",
+        "8 images of 4",
+    ):
+        assert told in first
+    assert first.count('class="numbers"') == 3
+
+
+def test_forms_are_the_same_bytes_each_time(report: Report) -> None:
+    again = build_report(make_source())
+    assert again == report
+    assert render_html(again) == render_html(report)
+    assert render_pdf(again) == render_pdf(report)
+    assert draw_figures(again) == draw_figures(report)
+
+
+def test_pdf_is_tagged_with_title_language_and_date(pdf: pypdf.PdfReader) -> None:
+    root = pdf.trailer["/Root"]
+    assert root["/Lang"] == "en"
+    assert "/StructTreeRoot" in root
+    assert root["/MarkInfo"]["/Marked"]
+    assert pdf.metadata is not None
+    assert pdf.metadata.title == "Audit of phantom:skewed"
+    assert pdf.metadata["/CreationDate"].startswith("D:20261120")
+    assert pdf.outline
+
+
+def test_a_number_appears_the_same_in_html_pdf_and_summary(report: Report, page: str, pdf: pypdf.PdfReader) -> None:
+    numbers = re.sub("[\u2068\u2069]", "", report.highlights[1].numbers)
+    value, interval = re.search(r"(\S+), 95\u202f% interval (\S+ to \S+),", numbers).groups()
+    for form in (page, " ".join(_text(pdf).split()), render_summary(report)):
+        assert value in form
+        assert interval in form
+
+
+def test_flagged_pictures_are_absent_and_counted(report: Report, page: str) -> None:
+    sheet = next(section.sheet for section in report.sections if section.title == "phantom-names")
+    assert {picture.label for picture in sheet.pictures} == set(NAMES) - {"Mira Sol"}
+    assert "Flagged as unsafe by a judge and never shown: 7 of 40 pictures." in page
+    assert "a photo of Mira Sol" not in page
+
+
+@pytest.mark.parametrize("form", [render_html, render_summary, render_junit])
+def test_no_form_holds_control_or_bidirectional_characters(hostile: Report, form) -> None:
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\uffff]", form(hostile))
+
+
+def test_hostile_text_stays_text_in_html(hostile: Report) -> None:
+    page = render_html(hostile)
+    assert "<img src=x" not in page
+    assert "<script" not in page
+    assert "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;" in page
+    assert not re.search(r"<[^>]*\s(?:autofocus|onfocus)\b[^>]*>", re.sub(r'"[^"]*"', "", page))
+    assert not re.search(r'(?:src|href)="(?!#|data:image/jpeg;base64,)', page)
+    assert "A" * 301 not in page[: page.index('id="again"')]
+
+
+def test_hostile_text_stays_text_in_pdf(hostile: Report) -> None:
+    text = re.sub(r"\s", "", _text(pypdf.PdfReader(io.BytesIO(render_pdf(hostile)))))
+    assert "</script><imgsrc=xonerror=alert(1)>" in text
+    assert '#read("/etc/passwd")' in text
+    assert "root:x:" not in text
+    assert "$x_1$and*bold*_it_" in text
+    assert "[link](https://evil.example/x)" in text
+
+
+def test_hostile_text_stays_text_in_markdown(hostile: Report) -> None:
+    summary = render_summary(hostile)
+    assert "](" not in summary.replace("\\](", "")
+    assert "https://" not in summary
+    assert "<" not in summary
+    assert not re.search(r"^::", summary, re.MULTILINE)
+    assert all(line.count("|") - line.count("\\|") == 4 for line in summary.splitlines() if line.startswith("|"))
+
+
+def test_junit_has_one_case_per_rule_and_marks_what_is_open(report: Report) -> None:
+    suite = _suite(report)
+    cases = suite.findall("testcase")
+    kinds = [case.find("failure").get("type") if case.find("failure") is not None else None for case in cases]
+    assert kinds == [None, "fail", "inconclusive"]
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "2")
+
+
+def test_junit_of_hostile_text_is_legal_xml(hostile: Report) -> None:
+    cases = _suite(hostile).findall("testcase")
+    assert len(cases) == len(HOSTILE)
+
+
+def test_junit_of_an_audit_without_rules_is_not_green() -> None:
+    empty = replace(make_source(), decision=Decision(verdict=Verdict.INCONCLUSIVE, results=()))
+    cases = _suite(build_report(empty)).findall("testcase")
+    assert [case.find("failure").get("type") for case in cases] == ["inconclusive"]
+
+
+@pytest.mark.parametrize(
+    "findings",
+    [
+        pytest.param((), id="none"),
+        pytest.param((make_finding("gender.lean", "nurse", -0.5, suite="phantom-professions"),), id="one"),
+        pytest.param((make_finding("gender.lean", "nurse", None, suite="phantom-professions"),), id="unmeasured"),
+        pytest.param(
+            tuple(make_finding(f"many.m{k % 40}", f"concept {k}", k / 3000, suite="x") for k in range(3000)), id="many"
+        ),
+    ],
+)
+def test_any_number_of_findings_gives_a_report(findings: tuple[Finding, ...]) -> None:
+    decision = Decision(verdict=Verdict.INCONCLUSIVE, results=())
+    report = build_report(replace(make_source(), findings=findings, tables={}, decision=decision))
+    assert not report.controls_passed
+    assert "Verdict: inconclusive" in render_html(report)
+    assert render_pdf(report).startswith(b"%PDF")
+    assert "No controls were measured" in render_summary(report)
+
+
+def test_missing_templates_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path, report: Report) -> None:
+    monkeypatch.setattr(templates.audit, "__file__", str(tmp_path / "audit" / "__init__.py"))
+    with pytest.raises(EnvironmentProblem, match="The report templates are not at"):
+        render_html(report)

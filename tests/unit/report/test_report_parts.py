@@ -1,0 +1,252 @@
+"""What the parts of the report promise: figures, contact sheets, highlights, wording of the verdict."""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from report_source import (
+    JUDGE,
+    WOMEN,
+    make_evidence,
+    make_finding,
+    make_png,
+    make_prompts,
+    make_source,
+)
+
+from audit.evidence import Evidence
+from audit.lenses import metric_cards
+from audit.records import Decision, Finding, RuleResult, Verdict
+from audit.report import build_report, draw_figures
+from audit.report.figures import fit, measure
+from audit.report.findings import concept_tables, pick_highlights, split_notes
+from audit.report.images import make_sheet
+from audit.report.text import NAME_END, NAME_START, clean, quote, show_number
+from audit.report.words import METRICS
+
+SUITE = "phantom-professions"
+
+
+def _sheet_labels(evidence: Evidence, **pictures) -> list[str]:
+    read = pictures.get("read", lambda keys: {key: make_png(key) for key in keys})
+    return [picture.label for picture in make_sheet(evidence, SUITE, read).pictures]
+
+
+def _evidence(**changes: object) -> Evidence:
+    return replace(make_evidence(make_prompts(list(WOMEN), SUITE, women=True)), **changes)
+
+
+def test_every_metric_spoken_of_is_a_metric_of_a_lens() -> None:
+    assert set(METRICS) <= {card.name for card in metric_cards()}
+
+
+def test_figures_refer_only_to_themselves_and_share_no_id() -> None:
+    drawn = draw_figures(build_report(make_source()))
+    ids: list[str] = []
+    for svg in drawn.values():
+        own = [element.get("id") for element in ET.fromstring(svg).iter() if element.get("id")]  # noqa: S314
+        asked = re.findall(r'(?:href="#|url\(#)([^")]+)', svg)
+        assert set(asked) <= set(own)
+        assert "<metadata" not in svg
+        assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", svg)
+        ids += own
+    assert len(ids) == len(set(ids))
+
+
+def test_a_figure_shows_forty_rows_at_most_and_says_so() -> None:
+    concepts = [f"concept {k}" for k in range(64)]
+    findings = tuple(make_finding("gender.lean", c, k / 64 - 0.5, suite=SUITE) for k, c in enumerate(concepts))
+    figure = build_report(replace(make_source(), findings=findings)).sections[0].figures[0]
+    assert len(figure.rows) == 40
+    assert "40 of 64 concepts" in figure.caption
+    assert [row.value for row in figure.rows] == sorted((row.value for row in figure.rows), reverse=True)
+    assert min(abs(row.value) for row in figure.rows) > 0.18
+
+
+def test_figure_rows_carry_the_labour_share_where_it_is_known() -> None:
+    figures = build_report(make_source()).sections[0].figures
+    by_name = {figure.name: {row.label: row.reference for row in figure.rows} for figure in figures}
+    assert by_name["suite-1-gender-woman-share"] == pytest.approx(WOMEN)
+    assert set(by_name["suite-1-gender-lean"].values()) == {None}
+
+
+@pytest.mark.parametrize("text", ["W" * 300, "👩" * 300, "ممرضة" * 60, "漢" * 300, "i" * 300])
+def test_a_label_is_cut_to_its_width(text: str) -> None:
+    cut = fit(text, 100.0)
+    assert measure(cut) <= 100.0
+    assert cut.endswith("…")
+    assert len(cut) > 5
+
+
+def test_a_short_label_is_left_alone() -> None:
+    assert fit("nurse", 100.0) == "nurse"
+
+
+def test_typical_picture_is_the_one_nearest_to_the_median_of_its_concept() -> None:
+    evidence = _evidence()
+    asked = []
+
+    def read(keys):
+        asked.extend(keys)
+        return {key: make_png(key) for key in keys}
+
+    _sheet_labels(evidence, read=read)
+    table = evidence.images.merge(evidence.prompts[["prompt_id", "concept"]], on="prompt_id")
+    table = table.merge(evidence.scores[JUDGE.name], on=["prompt_id", "replicate"])
+    for prompt_id, replicate in asked:
+        chosen = table[(table["prompt_id"] == prompt_id) & (table["replicate"] == replicate)].iloc[0]
+        group = table[(table["concept"] == chosen["concept"]) & (table["status"] == "converged")]
+        distance = (group["own_cosine"] - group["own_cosine"].median()).abs()
+        assert abs(chosen["own_cosine"] - group["own_cosine"].median()) == distance[group["unsafe"] < 0.5].min()
+    assert len(asked) == len(WOMEN)
+
+
+@pytest.mark.parametrize("unsafe", [0.5, 0.93, np.nan])
+def test_flagged_and_unscreened_pictures_are_never_asked_for(unsafe: float) -> None:
+    values = dict.fromkeys(JUDGE.classes, unsafe)
+    reason = "too dark" if np.isnan(unsafe) else ""
+    scores = {name: table.assign(reason=reason, **values) for name, table in _evidence().scores.items()}
+
+    def read(keys):
+        pytest.fail(f"asked for {keys}")
+
+    sheet = make_sheet(_evidence(scores=scores), SUITE, read)
+    assert sheet.pictures == ()
+    assert sheet.left_out
+
+
+def test_one_judge_that_flags_is_enough() -> None:
+    evidence = _evidence()
+    second = replace(JUDGE, name="second")
+    other = evidence.scores[JUDGE.name].assign(unsafe=0.9, reason="", **dict.fromkeys(JUDGE.classes[:-1], 0.2))
+    both = replace(
+        evidence,
+        scores={**evidence.scores, "second": other},
+        judges={**evidence.judges, "second": second},
+    )
+    assert _sheet_labels(evidence)
+    assert _sheet_labels(both) == []
+
+
+@pytest.mark.parametrize("damaged", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"x" * 40])
+def test_an_unreadable_picture_is_counted_and_not_shown(damaged: bytes) -> None:
+    sheet = make_sheet(_evidence(), SUITE, lambda keys: dict.fromkeys(keys, damaged))
+    assert sheet.pictures == ()
+    assert any("missing or unreadable" in note for note in sheet.left_out)
+
+
+def test_pictures_are_small_jpeg_files_without_metadata() -> None:
+    held = io.BytesIO()
+    Image.new("RGB", (700, 700), "teal").save(held, format="PNG")
+    sheet = make_sheet(_evidence(), SUITE, lambda keys: dict.fromkeys(keys, held.getvalue()))
+    picture = Image.open(io.BytesIO(sheet.pictures[0].jpeg))
+    assert (picture.format, picture.size) == ("JPEG", (128, 128))
+    assert not picture.getexif()
+
+
+def _lean(subject: str, value: float, **changes: object) -> Finding:
+    return make_finding("gender.lean", subject, value, suite="s", **changes)
+
+
+def test_a_sure_finding_matters_more_than_a_large_one_on_thin_evidence() -> None:
+    chosen = pick_highlights([_lean("thin", 0.9, half=0.85), _lean("sure", 0.5, half=0.1)])
+    assert ["sure" in chosen[0].statement, "thin" in chosen[1].statement] == [True, True]
+
+
+def test_what_contains_its_neutral_value_is_no_highlight() -> None:
+    assert pick_highlights([_lean("unclear", 0.1, half=0.2)]) == ()
+
+
+def test_each_lens_gives_its_first_finding_before_any_gives_its_second() -> None:
+    findings = [_lean(name, 0.9) for name in "abc"] + [make_finding("nsfw.excess", "x", 0.3, suite="s")]
+    told = [highlight.statement for highlight in pick_highlights(findings)]
+    assert sum("unsafe" in statement for statement in told[:2]) == 1
+
+
+def test_references_and_safer_subjects_are_no_highlights() -> None:
+    findings = [
+        make_finding("nsfw.rate", "reference", 0.9, suite="s"),
+        make_finding("nsfw.excess", "safer", -0.5, suite="s"),
+    ]
+    assert pick_highlights(findings, references={("s", "reference")}) == ()
+
+
+def test_unknown_metrics_are_in_the_tables_and_rank_last() -> None:
+    odd = make_finding("other.thing", "nurse", 900.0, suite="s")
+    (table,) = concept_tables([odd], name="t", suite="s")
+    assert [column.label for column in table.columns] == ["Concept", "other.thing"]
+    assert table.rows[0][1].text == "900.00"
+    assert "nurse" in pick_highlights([odd, _lean("cook", 0.5)])[-1].statement
+
+
+def test_what_was_not_measured_says_so_and_comes_last() -> None:
+    (table,) = concept_tables([_lean("a", None), _lean("b", -0.9)], name="t", suite="s")
+    assert [row[0].text for row in table.rows] == ["b", "a"]
+    assert table.rows[1][1].text == "not measured"
+
+
+def test_a_pass_without_policy_does_not_read_as_an_approval() -> None:
+    result = RuleResult(rule="policy", verdict=Verdict.PASS, evidence="No policy was asked: nothing says more.")
+    decision = Decision(verdict=Verdict.PASS, results=(result,))
+    report = build_report(replace(make_source(), decision=decision))
+    assert (report.verdict_word, report.tone) == ("Pass (no policy was asked)", "unasked")
+    assert "No policy was asked: nothing says more." in report.verdict_sentence
+
+
+@pytest.mark.parametrize("passed", [[True, False], [True, None], [True, np.nan]])
+def test_a_control_that_failed_or_is_missing_is_named(passed: list[object]) -> None:
+    table = pd.DataFrame(
+        {
+            "control": ["noise", "objects"],
+            "measured": [0.0, 0.4],
+            "target": ["at most 0.1"] * 2,
+            "passed": pd.Series(passed, dtype=object),
+            "reason": ["", "measured 0.4"],
+        }
+    )
+    report = build_report(replace(make_source(), tables={"controls": table}))
+    assert not report.controls_passed
+    assert "1 of 2" in report.controls_sentence
+    assert "objects" in report.controls_sentence
+    assert [row[3].text for row in report.controls.rows] == ["yes", "no"]
+
+
+def test_suites_appear_in_the_order_of_the_prompts_and_controls_only_once() -> None:
+    report = build_report(make_source())
+    assert [section.title for section in report.sections] == [SUITE, "phantom-names"]
+    assert report.controls.rows[0][1].detail == "0.96 to 1.00 · n 8 / 4"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (-0.617, "\u22120.62"),
+        (-0.001, "0.00"),
+        (12345.6, "1.23e+04"),
+        (float("nan"), "not measured"),
+        (None, "not measured"),
+    ],
+)
+def test_numbers_are_written_one_way(value: float | None, shown: str) -> None:
+    assert show_number(value) == shown
+
+
+def test_names_in_sentences_are_isolated_and_cannot_forge_the_marks() -> None:
+    quoted = quote(f"a{NAME_END}b{NAME_START}c")
+    assert quoted == f"“{NAME_START}abc{NAME_END}”"
+
+
+def test_long_text_is_capped_in_little_time() -> None:
+    assert len(clean("x" * 10_000_000)) == 300
+
+
+def test_sentences_that_notes_share_are_split_off() -> None:
+    assert split_notes(["A. B.", "A. B."]) == ("A. B.", ["", ""])
+    assert split_notes(["A."]) == ("", ["A."])

@@ -1,0 +1,205 @@
+"""From what a user asks to everything that will be done: checkpoint, suites, judges, recipe, items and shards."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
+from audit.errors import UsageProblem
+from audit.evidence import card_to_json
+from audit.inversion import Recipe, batch_size, choose_precision, find_recipe
+from audit.judges import Judge, load_judge
+from audit.pipeline.defaults import default_judges, default_suites
+from audit.records import Prompt, PromptSuite
+from audit.seeding import derive_seed
+from audit.suites import load_suite, over_length, shorten, suite_path
+
+SCHEMA_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """What the one dial sets."""
+
+    templates: int
+    """Templates per block of a suite, in the order of the file."""
+    replicates: int
+    """Inversions of a prompt that is the question itself."""
+    control_replicates: int
+    """Inversions of every other prompt: explicit, reference, object, noise."""
+    steps: float
+    """Factor on the steps of the recipe."""
+
+
+EFFORTS: Final[Mapping[str, Effort]] = {
+    "quick": Effort(templates=4, replicates=2, control_replicates=1, steps=0.75),
+    "standard": Effort(templates=8, replicates=4, control_replicates=2, steps=1.0),
+    "full": Effort(templates=12, replicates=8, control_replicates=4, steps=1.5),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRequest:
+    """What a user asks for."""
+
+    checkpoint: str
+    options: LoadOptions = LoadOptions()  # noqa: RUF009  (frozen)
+    suites: tuple[str, ...] = ()
+    """Names or paths; empty asks the suites that fit the checkpoint."""
+    judges: tuple[str, ...] = ()
+    """Names; empty asks the judges that fit the checkpoint. The first that answers a question is its primary one."""
+    recipe: str = "fast"
+    effort: str = "standard"
+    device: str = "cpu"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedItem:
+    """One image to be made."""
+
+    prompt: Prompt
+    replicate: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All that a run will do; equal plans make equal images."""
+
+    request: AuditRequest
+    checkpoint: Checkpoint
+    suites: tuple[PromptSuite, ...]
+    judges: Mapping[str, Judge]
+    recipe: Recipe
+    precision: str
+    shard_size: int
+    warnings: tuple[str, ...]
+
+    @cached_property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """Every prompt of every suite, in order."""
+        return tuple(prompt for suite in self.suites for prompt in suite.prompts)
+
+    @cached_property
+    def items(self) -> tuple[PlannedItem, ...]:
+        """Every image, in the order of prompts and replicates.
+
+        Seeds are named by prompt and replicate and not by checkpoint, so that two checkpoints are compared on
+        the same starting noise and views.
+        """
+        effort = EFFORTS[self.request.effort]
+        return tuple(
+            PlannedItem(
+                prompt=prompt,
+                replicate=replicate,
+                seed=derive_seed("invert", self.request.seed, prompt.prompt_id, replicate),
+            )
+            for prompt in self.prompts
+            for replicate in range(effort.replicates if prompt.role == "subject" else effort.control_replicates)
+        )
+
+    @cached_property
+    def shards(self) -> Mapping[str, Sequence[PlannedItem]]:
+        """The items of every shard; their composition depends on the plan alone."""
+        size = self.shard_size
+        return {f"{first // size:05d}": self.items[first : first + size] for first in range(0, len(self.items), size)}
+
+    def spec(self) -> dict[str, object]:
+        """Return what goes to ``spec.json``: nothing that changes from one run of this plan to the next."""
+        request = self.request
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "checkpoint": card_to_json(self.checkpoint.card),
+            "options": dataclasses.asdict(request.options),
+            "suites": {suite.name: suite.digest for suite in self.suites},
+            "suite_files": list(request.suites),
+            "judges": {judge.card.name: card_to_json(judge.card) for judge in self.judges.values()},
+            "recipe": {**dataclasses.asdict(self.recipe), "digest": self.recipe.digest},
+            "effort": {"name": request.effort, **dataclasses.asdict(EFFORTS[request.effort])},
+            "seed": request.seed,
+            "device": self.checkpoint.device.type,
+            "precision": self.precision,
+            "shard_size": self.shard_size,
+            "versions": program_versions(),
+        }
+
+
+def make_plan(request: AuditRequest) -> Plan:
+    """Load and check everything that ``request`` names, and lay out the work.
+
+    Raises:
+        UsageProblem: If a name, a suite or an effort is wrong, or a suite does not fit the checkpoint.
+        RefusedProblem: If the checkpoint or a judge is refused.
+        EnvironmentProblem: If a device or a network is missing.
+    """
+    if request.effort not in EFFORTS:
+        raise UsageProblem(f"There is no effort {request.effort!r}.", remedy=f"Choose one of: {', '.join(EFFORTS)}.")
+    effort = EFFORTS[request.effort]
+    recipe = find_recipe(request.recipe)
+    recipe = dataclasses.replace(recipe, steps=max(1, round(recipe.steps * effort.steps)))
+    paths = [suite_path(name) for name in request.suites]
+    checkpoint = load_checkpoint(request.checkpoint, options=request.options, device=request.device)
+    paths = paths or default_suites(request.checkpoint, checkpoint)
+    suites = tuple(shorten(load_suite(path), templates=effort.templates) for path in paths)
+    names = request.judges or default_judges(checkpoint)
+    judges = {name: load_judge(name, device=request.device, audited=checkpoint.card) for name in names}
+    return Plan(
+        request=request,
+        checkpoint=checkpoint,
+        suites=suites,
+        judges=judges,
+        recipe=recipe,
+        precision=choose_precision(checkpoint.device),
+        shard_size=batch_size(recipe, checkpoint.card.image_size, checkpoint.device),
+        warnings=(*_check_words(suites, paths, checkpoint), *_judge_warnings(judges)),
+    )
+
+
+def program_versions() -> dict[str, str]:
+    """Return the versions of what decides the numbers of a run."""
+    names = ("clip-audit", "torch", "open_clip_torch", "numpy", "pandas", "scipy")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _check_words(suites: Sequence[PromptSuite], paths: Sequence[Path], checkpoint: Checkpoint) -> list[str]:
+    """Refuse a suite that is meant for closed vocabularies and holds unknown words; warn about any other."""
+    warnings = []
+    for suite, path in zip(suites, paths, strict=True):
+        texts = [prompt.text for prompt in suite.prompts if prompt.role != "noise"]
+        unknown = sorted({word for text in texts for word in checkpoint.unknown_words(text)})
+        if unknown and suite.name.startswith("phantom_"):
+            raise UsageProblem(
+                f"The suite {path} uses words that {checkpoint.card.name} does not know: {', '.join(unknown[:12])}"
+                f"{' and more' if len(unknown) > 12 else ''}.",
+                remedy="A word that a phantom never saw means nothing to it: use the suites of its own world.",
+            )
+        if unknown:
+            share = sum(bool(checkpoint.unknown_words(text)) for text in texts) / len(texts)
+            warnings.append(
+                f"{share:.0%} of the prompts of {suite.name} hold words that this checkpoint does not know "
+                f"({', '.join(unknown[:6])}...): their findings say nothing about it."
+            )
+        longest = over_length(suite, checkpoint.count_tokens, checkpoint.card.context_length)
+        if longest:
+            warnings.append(
+                f"{len(longest)} prompts of {suite.name} are longer than the context and are cut, "
+                f"as {longest[0].text!r}."
+            )
+    return warnings
+
+
+def _judge_warnings(judges: Mapping[str, Judge]) -> list[str]:
+    asked = {question for judge in judges.values() for question in judge.card.asks}
+    return [
+        f"No judge answers the question {question!r}, so it stays unmeasured; name one with --judge."
+        for question in ("gender", "nsfw")
+        if question not in asked
+    ]

@@ -1,0 +1,33 @@
+"""Who hears how far a run is."""
+
+from __future__ import annotations
+
+from typing import Protocol, final, runtime_checkable
+
+
+@runtime_checkable
+class Progress(Protocol):
+    """Hears of stages and of the work done in them."""
+
+    def begin(self, stage: str, total: int, done: int = 0) -> None:
+        """A stage of ``total`` pieces begins, ``done`` of which are there already."""
+
+    def advance(self, count: int) -> None:
+        """``count`` more pieces are done."""
+
+    def say(self, text: str) -> None:
+        """Something a person should know."""
+
+
+@final
+class Silence:
+    """Hears everything and says nothing."""
+
+    def begin(self, stage: str, total: int, done: int = 0) -> None:
+        """Say nothing."""
+
+    def advance(self, count: int) -> None:
+        """Say nothing."""
+
+    def say(self, text: str) -> None:
+        """Say nothing."""

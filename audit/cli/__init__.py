@@ -1,0 +1,66 @@
+"""The command line: one file per command. Nothing heavy is imported before a command runs.
+
+``options`` holds what commands share, ``talk`` how they speak, ``progress`` how they show the time left, and
+``outcome`` what they say of a run.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from audit.cli import phantom, suites
+from audit.cli.doctor import doctor
+from audit.cli.invert import invert
+from audit.cli.judge import judge
+from audit.cli.options import example, exit_code_table
+from audit.cli.plan import plan
+from audit.cli.report import report
+from audit.cli.run import run
+from audit.cli.talk import write_out
+
+app = typer.Typer(
+    name="clip-audit",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog=f"{example('clip-audit run phantom:skewed --effort quick')}\n\n{exit_code_table()}",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+
+
+def _show_version(asked: bool) -> bool:
+    if asked:
+        from importlib.metadata import version
+
+        write_out(f"clip-audit {version('clip-audit')}")
+        raise typer.Exit
+    return asked
+
+
+@app.callback()
+def main(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Audit CLIP checkpoints for bias and unsafe associations, by inverting them."""
+
+
+app.command(
+    epilog=example(
+        "clip-audit run phantom:skewed --effort quick",
+        "clip-audit run path/to/open_clip_folder --out runs/mine",
+        "clip-audit run model.safetensors --arch ViT-B-32 --judge nudenet",
+    )
+)(run)
+app.command(epilog=example('clip-audit invert "a photo of a nurse"', 'clip-audit invert "a nurse" --replicates 4'))(
+    invert
+)
+app.command(epilog=example("clip-audit judge runs/phantom-skewed-standard --judge nudenet"))(judge)
+app.command(epilog=example("clip-audit report runs/phantom-skewed-standard"))(report)
+app.command(epilog=example("clip-audit plan phantom:skewed --effort full"))(plan)
+app.add_typer(suites.app, name="suites", epilog=example("clip-audit suites list"))
+app.add_typer(phantom.app, name="phantom", epilog=example("clip-audit phantom truth skewed --json"))
+app.command(epilog=example("clip-audit doctor --json"))(doctor)

@@ -1,0 +1,142 @@
+"""``clip-audit doctor``: what this machine has, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from audit.cli import options as o
+from audit.cli.talk import Talk, paragraph
+from audit.errors import AuditProblem, ExitCode
+
+_PACKAGES: Final = (
+    "clip-audit",
+    "torch",
+    "open_clip_torch",
+    "transformers",
+    "nudenet",
+    "onnxruntime",
+    "numpy",
+    "pandas",
+    "scipy",
+    "matplotlib",
+    "typst",
+)
+_JUDGES: Final = ("zero_shot:phantom:judge", "nudenet")
+"""Judges that work as installed."""
+_LITTLE_MEMORY: Final = 2e9
+_LITTLE_DISK: Final = 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line of the doctor's."""
+
+    name: str
+    state: str
+    """One of: ok, missing, refused, low."""
+    found: str
+    remedy: str = ""
+
+
+def doctor(as_json: o.JsonOption = False) -> None:
+    """Say what is here, and how to get what is not.
+
+    Looks at device, memory, disk, versions, judges, suites and phantoms. Exits 5 if something is missing.
+    """
+    talk = Talk(as_json=as_json)
+    talk.say("Looking around; this loads the judges and takes a few seconds.")
+    checks = [*_machine(), *_versions(), *_judges(), _suites(), _phantoms(), _network()]
+    talk.table(("what", "state", "found"), [(one.name, one.state, one.found) for one in checks])
+    wrong = [one for one in checks if one.state != "ok"]
+    for one in wrong:
+        talk.show(f"{one.name}: {one.remedy}")
+    talk.show("\nEverything is in place." if not wrong else "")
+    talk.answer({"ok": not wrong, "checks": [asdict(one) for one in checks]})
+    raise typer.Exit(int(ExitCode.ENVIRONMENT if wrong else ExitCode.OK))
+
+
+def _machine() -> list[Check]:
+    import psutil
+    import torch
+
+    from audit.inversion import choose_precision
+
+    name = o.pick_device("auto")
+    described = torch.cuda.get_device_name() if name == "cuda" else platform.processor() or platform.machine()
+    precision = choose_precision(torch.device(name))
+    memory, disk = psutil.virtual_memory(), shutil.disk_usage(Path.cwd())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return [
+        Check(name="device", state="ok", found=f"{name}: {described}"),
+        Check(
+            name="precision", state="ok", found=f"{precision}{'' if precision == 'bf16' else ' (no bf16 in hardware)'}"
+        ),
+        Check(name="cores", state="ok", found=f"{cores} for this process, {torch.get_num_threads()} torch threads"),
+        _room("memory", memory.available, memory.total, _LITTLE_MEMORY, "Close other programs."),
+        _room("disk", disk.free, disk.total, _LITTLE_DISK, f"Free some space on the drive of {Path.cwd()}."),
+    ]
+
+
+def _room(name: str, free: int, total: int, little: float, remedy: str) -> Check:
+    low = free < little
+    found = f"{free / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
+    return Check(name=name, state="low" if low else "ok", found=found, remedy=remedy if low else "")
+
+
+def _versions() -> list[Check]:
+    checks = [Check(name="python", state="ok", found=platform.python_version())]
+    for package in _PACKAGES:
+        try:
+            checks.append(Check(name=package, state="ok", found=version(package)))
+        except PackageNotFoundError:
+            remedy = f"Install it with `pip install {package}`."
+            checks.append(Check(name=package, state="missing", found="not installed", remedy=remedy))
+    return checks
+
+
+def _judges() -> list[Check]:
+    from audit.judges import load_judge
+
+    checks = []
+    for name in _JUDGES:
+        try:
+            card = load_judge(name).card
+        except AuditProblem as problem:
+            state = "refused" if problem.exit_code is ExitCode.REFUSED else "missing"
+            found, remedy = paragraph(problem.what), paragraph(problem.remedy)
+            checks.append(Check(name=f"judge {name}", state=state, found=found, remedy=remedy))
+        else:
+            found = f"answers {' and '.join(card.asks)}; digest {card.digest[:12]}"
+            checks.append(Check(name=f"judge {name}", state="ok", found=found))
+    found = "any transformers classifier, from a folder or from the hub (which needs the network)"
+    return [*checks, Check(name="judge image_classifier", state="ok", found=found)]
+
+
+def _suites() -> Check:
+    from audit.suites import list_suites
+
+    try:
+        return Check(name="suites", state="ok", found=f"{len(list_suites())} shipped")
+    except AuditProblem as problem:
+        return Check(name="suites", state="missing", found=problem.what, remedy=problem.remedy)
+
+
+def _phantoms() -> Check:
+    from audit.cli.phantom import shipped_phantoms
+
+    names = ", ".join(one.name for one in shipped_phantoms())
+    remedy = "" if names else "Reinstall from a checkout, or train one: clip-audit phantom train WORLD.toml --out DIR."
+    return Check(name="phantoms", state="ok" if names else "missing", found=names or "none", remedy=remedy)
+
+
+def _network() -> Check:
+    found = "not needed and not asked; only hf-hub: and open_clip: checkpoints and hub classifiers are fetched"
+    return Check(name="network", state="ok", found=found)

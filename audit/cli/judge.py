@@ -1,0 +1,44 @@
+"""``clip-audit judge``: more judges for the images of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audit.cli import options as o
+from audit.cli.talk import Talk
+
+
+def judge(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)],
+    judges: Annotated[
+        list[str],
+        typer.Option(
+            "--judge",
+            metavar="JUDGE",
+            help="zero_shot:CHECKPOINT, nudenet, or image_classifier:REPO@REVISION; repeat for more.",
+            show_default=False,
+        ),
+    ],
+    device: o.DeviceOption = "auto",
+    as_json: o.JsonOption = False,
+) -> None:
+    """Let more judges look at the images of a run.
+
+    Then decides and reports anew; nothing is inverted again. A judge that shares lineage with the audited
+    checkpoint is refused.
+    """
+    talk = Talk(as_json=as_json)
+    talk.say(f"Reading {run}")
+    from audit.cli.outcome import finish
+    from audit.cli.progress import show_progress
+    from audit.evidence import read_run
+    from audit.pipeline import judge_again
+
+    spec = read_run(run).spec
+    kept = f"What is complete is kept in {run}: give the same command again and it goes on from there."
+    with o.resumable(talk, kept), show_progress(talk) as progress:
+        outcome = judge_again(run, judges, o.pick_device(device), progress)
+    raise finish(talk, outcome, spec)

@@ -1,0 +1,183 @@
+"""Options and arguments that several commands share, and what is made from them without loading anything heavy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from audit.errors import ExitCode, UsageProblem
+
+if TYPE_CHECKING:
+    from audit.cli.talk import Talk
+    from audit.pipeline import AuditRequest
+
+_MEANINGS: Final = {
+    ExitCode.OK: "done; the gate passed where one was asked",
+    ExitCode.GATE_FAILED: "the gate failed",
+    ExitCode.USAGE: "usage, configuration or suite error",
+    ExitCode.INCONCLUSIVE: "inconclusive: too little evidence, failed controls, or an unfinished run",
+    ExitCode.REFUSED: "checkpoint or judge refused",
+    ExitCode.ENVIRONMENT: "environment: disk, memory, lock, network or device",
+    ExitCode.BUG: "a bug of clip-audit",
+    ExitCode.INTERRUPTED: "interrupted",
+}
+_LONGEST_SLUG: Final = 80
+
+CheckpointArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="CHECKPOINT", help="The checkpoint to audit; the same as --checkpoint.", show_default=False),
+]
+CheckpointOption = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="NAME",
+        help="phantom:NAME, open_clip:ARCH/TAG, hf-hub:ORG/REPO@REVISION, a folder, or a weights file with --arch.",
+    ),
+]
+SuiteOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--suite",
+        metavar="SUITE",
+        help="A suite's name or .toml file; repeat for more. Without it: those that fit the checkpoint.",
+    ),
+]
+JudgeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--judge",
+        metavar="JUDGE",
+        help="zero_shot:CHECKPOINT, nudenet, or image_classifier:REPO@REVISION; repeat for more. "
+        "Without it: those that fit the checkpoint.",
+    ),
+]
+RecipeOption = Annotated[
+    str, typer.Option("--recipe", metavar="fast|careful|reference", help="How images are inverted.")
+]
+EffortOption = Annotated[
+    str,
+    typer.Option("--effort", metavar="quick|standard|full", help="Sets templates, replicates and steps together."),
+]
+DeviceOption = Annotated[
+    str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU if there is one.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Another seed draws other starting noise and views.")]
+ArchOption = Annotated[
+    str | None,
+    typer.Option("--arch", metavar="ARCH", help="open_clip's name of the architecture of a bare weights file."),
+]
+PickleOption = Annotated[
+    bool, typer.Option("--allow-pickle", help="Read .pt, .pth and .bin weights too, tensors only.")
+]
+WaiveOption = Annotated[
+    bool,
+    typer.Option("--waive-sanity", help="Go on though the checkpoint fails the sanity gate; findings mean nothing."),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Write one JSON object to stdout, and everything for people to stderr.")
+]
+
+
+def example(*commands: str) -> str:
+    """Return the end of a help text that shows how a command is used."""
+    title = "Example" if len(commands) == 1 else "Examples"
+    return "\n".join(["\b", f"{title}:", *(f"  {command}" for command in commands)])
+
+
+def exit_code_table() -> str:
+    """Return the end of the main help text: every exit code and what it means."""
+    return "\n".join(["\b", "Exit codes (only 0 promotes a checkpoint):", *exit_code_lines()])
+
+
+def exit_code_lines() -> list[str]:
+    """Return one line per exit code."""
+    return [f"  {int(code):>3}  {_MEANINGS[code]}" for code in ExitCode]
+
+
+def slug(name: str) -> str:
+    """Return a folder name for a checkpoint's name: letters, digits, dots, hyphens and underscores.
+
+    A path gives its last part; nothing in a name leads out of the folder that the slug is used in.
+
+    Example:
+        >>> slug("phantom:skewed"), slug("../models/My CLIP/"), slug("..")
+        ('phantom-skewed', 'My-CLIP', 'checkpoint')
+    """
+    last = name if ":" in name else Path(name).name
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-.")[:_LONGEST_SLUG].rstrip("-.")
+    return plain or "checkpoint"
+
+
+def pick_checkpoint(argument: str | None, option: str | None) -> str:
+    """Return the checkpoint that was named one way or the other.
+
+    Raises:
+        UsageProblem: If none was named, or two different ones.
+    """
+    if argument and option and argument != option:
+        raise UsageProblem(f"Two checkpoints are named: {argument} and {option}.", remedy="Name one of them.")
+    name = argument or option
+    if not name:
+        raise UsageProblem(
+            "No checkpoint is named.", remedy="Name one, as in --checkpoint phantom:skewed, or the folder of your own."
+        )
+    return name
+
+
+def pick_device(device: str) -> str:
+    """Return the device that "auto" stands for here, and any other name as it is."""
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def make_request(
+    checkpoint: str,
+    *,
+    suites: list[str] | None,
+    judges: list[str] | None,
+    settings: tuple[str, str, str, int],
+    load: tuple[str | None, bool, bool],
+) -> AuditRequest:
+    """Return what is asked of the pipeline.
+
+    Args:
+        checkpoint: Its name.
+        suites: Names or files; ``None`` for those that fit.
+        judges: Names; ``None`` for those that fit.
+        settings: Recipe, effort, device, seed.
+        load: Architecture, whether pickles are read, whether the sanity gate is waived.
+    """
+    from audit.checkpoints import LoadOptions
+    from audit.pipeline import AuditRequest
+
+    recipe, effort, device, seed = settings
+    arch, allow_pickle, waive_sanity = load
+    return AuditRequest(
+        checkpoint=checkpoint,
+        options=LoadOptions(arch=arch, allow_pickle=allow_pickle, waive_sanity=waive_sanity),
+        suites=tuple(suites or ()),
+        judges=tuple(judges or ()),
+        recipe=recipe,
+        effort=effort,
+        device=pick_device(device),
+        seed=seed,
+    )
+
+
+@contextmanager
+def resumable(talk: Talk, what: str) -> Iterator[None]:
+    """Say how to go on if the work in this block is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        talk.say(what, style="bold")
+        raise

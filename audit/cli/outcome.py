@@ -1,0 +1,102 @@
+"""What a run came to, for people in a few lines and for programs as one object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from audit.cli.talk import Talk, paragraph
+
+if TYPE_CHECKING:
+    from audit.pipeline import Outcome
+    from audit.report.model import Highlight
+
+WAIVED: Final = (
+    "THE SANITY GATE WAS WAIVED (--waive-sanity): whether this checkpoint works at all was not asked, so its findings "
+    "mean nothing, whatever the verdict says."
+)
+_STYLES: Final = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
+_MOST_REASONS: Final = 3
+
+
+def finish(talk: Talk, outcome: Outcome, spec: Mapping[str, object]) -> typer.Exit:
+    """Say what a run came to, and return the exit that its verdict asks for."""
+    from audit.gate import exit_code
+
+    if is_waived(spec):
+        talk.warnings.append(WAIVED)
+    told = worst(outcome)
+    talk.conclude(_lines(outcome, told, waived=is_waived(spec)))
+    talk.answer(_document(talk, outcome, told))
+    return typer.Exit(int(exit_code(outcome.decision.verdict)))
+
+
+def is_waived(spec: Mapping[str, object]) -> bool:
+    """Tell from a run's spec whether its checkpoint was loaded without the sanity gate."""
+    options = spec.get("options")
+    return isinstance(options, Mapping) and bool(options.get("waive_sanity"))
+
+
+def worst(outcome: Outcome) -> tuple[Highlight, ...]:
+    """Return the findings that matter most, as the report chooses them, without marks for the direction of text."""
+    import dataclasses
+
+    from audit.report.findings import pick_highlights
+    from audit.report.text import NAME_END, NAME_START
+
+    table = outcome.evidence.prompts
+    pairs = {
+        role: set(table.loc[table["role"] == role, ["suite", "concept"]].itertuples(index=False, name=None))
+        for role in ("reference", "subject")
+    }
+    found = pick_highlights(outcome.findings, references=frozenset(pairs["reference"] - pairs["subject"]))
+    unmarked = str.maketrans("", "", NAME_START + NAME_END)
+    return tuple(
+        dataclasses.replace(h, statement=h.statement.translate(unmarked), numbers=h.numbers.translate(unmarked))
+        for h in found
+    )
+
+
+def _lines(outcome: Outcome, told: tuple[Highlight, ...], *, waived: bool) -> list[tuple[str, str]]:
+    from audit.records import Verdict
+    from audit.report.words import POLICY_RULE, VERDICT_SENTENCES, VERDICT_WORDS
+
+    decision = outcome.decision
+    policy = [result.evidence for result in decision.results if result.rule == POLICY_RULE]
+    sentence = paragraph(policy[0] if policy else VERDICT_SENTENCES[decision.verdict])
+    lines = [(f"{VERDICT_WORDS[decision.verdict]}: {sentence}", _STYLES[decision.verdict.value])]
+    reasons = [result for result in decision.results if result.verdict is not Verdict.PASS]
+    lines += [(f"  {paragraph(r.rule)}: {paragraph(r.evidence)}", "") for r in reasons[:_MOST_REASONS]]
+    if len(reasons) > _MOST_REASONS:
+        lines.append((f"  ... and {len(reasons) - _MOST_REASONS} more; see the report.", ""))
+    lines += [(f"  {number}. {h.statement} {h.numbers}", "") for number, h in enumerate(told, start=1)]
+    if not told:
+        lines.append(("  No finding has an interval that leaves out its neutral value.", ""))
+    lines += [(WAIVED, "bold red")] if waived else []
+    return [*lines, (f"Report: {outcome.folder / 'report.html'} and report.pdf beside it", "bold")]
+
+
+def _document(talk: Talk, outcome: Outcome, told: tuple[Highlight, ...]) -> dict[str, object]:
+    from audit.gate import decision_document
+
+    images = outcome.evidence.images
+    return {
+        "folder": outcome.folder,
+        "verdict": outcome.decision.verdict.value,
+        "decision": decision_document(outcome.decision),
+        "worst": [{"statement": h.statement, "numbers": h.numbers} for h in told],
+        "prompts": len(outcome.evidence.prompts),
+        "images": len(images),
+        "converged": int((images["status"] == "converged").sum()),
+        "findings": len(outcome.findings),
+        "judges": sorted(outcome.evidence.judges),
+        "report": {
+            "html": outcome.folder / "report.html",
+            "pdf": outcome.folder / "report.pdf",
+            "summary": outcome.folder / "summary.md",
+            "findings": outcome.folder / "findings.json",
+        },
+        "warnings": talk.warnings,
+    }

@@ -1,0 +1,230 @@
+"""``clip-audit phantom``: checkpoints whose biases are planted, and therefore known."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audit.cli import options as o
+from audit.cli.talk import Talk
+from audit.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from audit.phantom.world import World
+
+app = typer.Typer(help="Checkpoints with planted biases: train, list, look.", rich_markup_mode=None)
+
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|DIR", help="A shipped phantom, or a folder that phantom train wrote.", show_default=False
+    ),
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Shipped:
+    """A phantom that comes with the program."""
+
+    name: str
+    folder: Path
+    world: World
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
+
+@app.command("list", epilog=o.example("clip-audit phantom list"))
+def list_them(as_json: o.JsonOption = False) -> None:
+    """List the shipped phantoms."""
+    talk = Talk(as_json=as_json)
+    found = shipped_phantoms()
+    talk.table(
+        ("checkpoint", "professions", "names", "things", "size"),
+        [
+            (
+                f"phantom:{one.name}",
+                len(one.world.professions),
+                len(one.world.public_names),
+                len(one.world.things),
+                f"{one.size / 1e6:.1f} MB",
+            )
+            for one in found
+        ],
+    )
+    talk.answer(
+        {
+            "phantoms": [
+                {
+                    "name": one.name,
+                    "checkpoint": f"phantom:{one.name}",
+                    "world": one.world.name,
+                    "world_digest": one.world.digest,
+                    "professions": len(one.world.professions),
+                    "names": len(one.world.public_names),
+                    "bytes": one.size,
+                }
+                for one in found
+            ]
+        }
+    )
+
+
+@app.command(epilog=o.example("clip-audit phantom truth skewed", "clip-audit phantom truth my_phantom --json"))
+def truth(name: NameArgument, as_json: o.JsonOption = False) -> None:
+    """Print what was planted in a phantom.
+
+    Shares of men, of unclothed pictures, and of places.
+    """
+    talk = Talk(as_json=as_json)
+    from audit.phantom.folder import read_phantom_world
+
+    planted = read_phantom_world(name).truth
+    rows = [
+        (kind, concept, what, f"{share:.2f}")
+        for kind, concepts in planted.items()
+        for concept, shares in concepts.items()
+        for what, share in shares.items()
+    ]
+    talk.table(("kind", "concept", "what", "share"), rows)
+    talk.answer(planted)
+
+
+@app.command(epilog=o.example("clip-audit phantom sheet skewed --out sheet.png"))
+def sheet(
+    name: Annotated[
+        str, typer.Argument(metavar="WORLD.toml|NAME", help="A world's file, or a phantom.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.png", help="Where the picture goes.")] = Path("sheet.png"),
+    columns: Annotated[int, typer.Option("--columns", min=1, max=40, help="Pictures per concept.")] = 10,
+    seed: o.SeedOption = 0,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Draw a contact sheet of a world.
+
+    One row of pictures per concept.
+    """
+    talk = Talk(as_json=as_json)
+    if out.suffix.lower() != ".png":
+        raise UsageProblem(f"{out} does not end in .png.", remedy="Name a PNG file with --out.")
+    if seed < 0:
+        raise UsageProblem(f"The seed {seed} is negative.", remedy="Give a seed of 0 or more.")
+    from audit.evidence.files import disk_problems
+    from audit.phantom.sheet import contact_sheet
+
+    picture = contact_sheet(_find_world(name), columns=columns, seed=seed)
+    with disk_problems("Writing", out):
+        picture.save(out, format="PNG")
+    talk.show(f"Wrote {out}, {picture.width} x {picture.height} pixels.")
+    talk.answer({"file": out, "width": picture.width, "height": picture.height})
+
+
+@app.command(epilog=o.example("clip-audit phantom train my_world.toml --out my_phantom", "clip-audit run my_phantom"))
+def train(
+    world: Annotated[str, typer.Argument(metavar="WORLD.toml", help="The file of a world.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for it.", show_default=False)],
+    seed: Annotated[int | None, typer.Option("--seed", help="Instead of the world's own.")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, max=200, help="Instead of the world's own.")] = None,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Train a phantom on a world.
+
+    Writes it as an open_clip folder, with suites in its own words.
+    """
+    talk = Talk(as_json=as_json)
+    from audit.phantom.world import read_world
+
+    chosen = _adjusted(read_world(Path(world)), seed, epochs)
+    _check_out(out)
+    talk.say(f"Drawing {chosen.training.pictures:,} pictures of {chosen.name}")
+    from audit.cli.progress import show_progress
+    from audit.evidence.files import disk_problems
+    from audit.phantom.folder import save_phantom
+    from audit.phantom.training import train as train_on
+
+    with o.resumable(talk, "Nothing was written."), show_progress(talk) as progress:
+        begun: list[int] = []
+
+        def hear(_step: int, steps: int, _loss: float) -> None:
+            if not begun:
+                begun.append(steps)
+                progress.begin("training (steps)", steps)
+            progress.advance(1)
+
+        phantom = train_on(chosen, hear)
+    with disk_problems("Writing", out):
+        save_phantom(phantom, chosen, out)
+    talk.show(f"Wrote {out}; the last loss was {phantom.final_loss:.3f}. Audit it with: clip-audit run {out}")
+    talk.answer(
+        {
+            "folder": out,
+            "world": chosen.name,
+            "world_digest": chosen.digest,
+            "seed": chosen.training.seed,
+            "epochs": chosen.training.epochs,
+            "final_loss": phantom.final_loss,
+        }
+    )
+
+
+def shipped_phantoms() -> list[Shipped]:
+    """Return the phantoms that come with the program and hold their world, in the order of their names."""
+    from pydantic import ValidationError
+
+    from audit.phantom.world import WORLDS, World
+
+    found = []
+    for file in sorted((WORLDS.parent / "shipped").glob("*/world.json")):
+        try:
+            world = World.model_validate_json(file.read_text(encoding="utf-8"))
+        except (OSError, ValidationError, UnicodeDecodeError):
+            continue
+        found.append(Shipped(name=file.parent.name, folder=file.parent, world=world))
+    return found
+
+
+def _find_world(name: str) -> World:
+    from audit.phantom.world import WORLDS, read_world
+
+    if name.endswith(".toml"):
+        return read_world(Path(name))
+    plain = name.removeprefix("phantom:")
+    if plain in {path.stem for path in WORLDS.glob("*.toml")}:
+        return read_world(WORLDS / f"{plain}.toml")
+    from audit.phantom.folder import read_phantom_world
+
+    return read_phantom_world(name)
+
+
+def _adjusted(world: World, seed: int | None, epochs: int | None) -> World:
+    """Return the world with another seed or number of epochs in its training settings."""
+    asked = {key: value for key, value in (("seed", seed), ("epochs", epochs)) if value is not None}
+    training = world.training.model_copy(update=asked)
+    if training.pictures < training.batch:
+        raise UsageProblem(
+            f"The world {world.name} has {training.pictures} pictures, fewer than one batch of {training.batch}.",
+            remedy="Raise training.pictures or lower training.batch.",
+        )
+    return world.model_copy(update={"training": training})
+
+
+def _check_out(out: Path) -> None:
+    """Make the folder, before minutes are spent on what could not be written.
+
+    Raises:
+        UsageProblem: If it is a file, or holds something.
+        EnvironmentProblem: If it cannot be made.
+    """
+    from audit.evidence.files import disk_problems
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageProblem(
+            f"{out} is {'not empty' if out.is_dir() else 'a file'}.", remedy="Name a new folder with --out."
+        )
+    with disk_problems("Making the folder", out):
+        out.mkdir(parents=True, exist_ok=True)

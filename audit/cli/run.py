@@ -1,0 +1,61 @@
+"""``clip-audit run``: a whole audit, from prompts to report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audit.cli import options as o
+from audit.cli.talk import Talk
+
+
+def run(
+    *,
+    checkpoint: o.CheckpointArgument = None,
+    named: o.CheckpointOption = None,
+    suite: o.SuiteOption = None,
+    judge: o.JudgeOption = None,
+    recipe: o.RecipeOption = "fast",
+    effort: o.EffortOption = "standard",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="The run folder.  [default: runs/NAME-EFFORT]")
+    ] = None,
+    device: o.DeviceOption = "auto",
+    seed: o.SeedOption = 0,
+    arch: o.ArchOption = None,
+    allow_pickle: o.PickleOption = False,
+    waive_sanity: o.WaiveOption = False,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Audit a checkpoint, from prompts to report.
+
+    Inverts the checkpoint for every prompt, lets the judges look at the images, and writes findings, decision and
+    report into a run folder. Given again, an interrupted run goes on where it stopped.
+    """
+    name = o.pick_checkpoint(checkpoint, named)
+    talk = Talk(as_json=as_json)
+    talk.say(f"Loading {name}")
+    from audit.cli.outcome import WAIVED, finish
+    from audit.cli.plan import describe
+    from audit.cli.progress import show_progress
+    from audit.pipeline import make_plan, run_audit
+
+    request = o.make_request(
+        name,
+        suites=suite,
+        judges=judge,
+        settings=(recipe, effort, device, seed),
+        load=(arch, allow_pickle, waive_sanity),
+    )
+    if waive_sanity:
+        talk.say(WAIVED, style="bold red")
+    plan = make_plan(request)
+    talk.warnings.extend(plan.warnings)
+    folder = out or Path("runs") / f"{o.slug(name)}-{effort}"
+    talk.say(f"{describe(plan)}; into {folder}")
+    kept = f"What is complete is kept in {folder}: give the same command again and it goes on from there."
+    with o.resumable(talk, kept), show_progress(talk) as progress:
+        outcome = run_audit(plan, folder, progress)
+    raise finish(talk, outcome, plan.spec())

@@ -1,0 +1,167 @@
+"""``clip-audit suites``: which prompt suites there are, what is in them, and whether one's own is sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from audit.cli import options as o
+from audit.cli.talk import Talk
+from audit.errors import ExitCode, UsageProblem
+
+if TYPE_CHECKING:
+    from audit.records import Prompt, PromptSuite
+
+app = typer.Typer(help="List, show and check prompt suites; list the metrics.", rich_markup_mode=None)
+
+_PHANTOM: Final = "phantom_"
+_MOST: Final = 12
+
+
+@app.command("list", epilog=o.example("clip-audit suites list"))
+def list_them(as_json: o.JsonOption = False) -> None:
+    """List the shipped suites."""
+    talk = Talk(as_json=as_json)
+    from audit.suites import list_suites, load_suite
+    from audit.suites.catalogue import PROMPTS
+
+    names = {path.relative_to(PROMPTS).with_suffix("").as_posix(): load_suite(path) for path in list_suites()}
+    talk.table(
+        ("suite", "version", "lens", "prompts", "purpose"),
+        [(name, one.version, one.lens, len(one.prompts), one.purpose) for name, one in names.items()],
+    )
+    talk.answer({"suites": [{"suite": name, **_card(one)} for name, one in names.items()]})
+
+
+@app.command(epilog=o.example("clip-audit suites show professions", "clip-audit suites show my_suite.toml --json"))
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A suite's name or .toml file.", show_default=False)],
+    as_json: o.JsonOption = False,
+) -> None:
+    """Show a suite with every prompt that it expands to."""
+    talk = Talk(as_json=as_json)
+    from audit.suites import load_suite, suite_path
+
+    suite = load_suite(suite_path(name))
+    for key, value in _card(suite).items():
+        talk.show(f"{key}: {value}")
+    talk.show("")
+    talk.table(
+        ("role", "concept", "expected", "text"),
+        [(prompt.role, prompt.concept, prompt.expected or "-", prompt.text) for prompt in suite.prompts],
+    )
+    talk.answer({**_card(suite), "prompts": [_prompt(prompt) for prompt in suite.prompts]})
+
+
+@app.command(
+    epilog=o.example(
+        "clip-audit suites check my_suite.toml", "clip-audit suites check my_suite.toml --checkpoint MODEL"
+    )
+)
+def check(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The .toml file of a suite.", show_default=False)],
+    checkpoint: o.CheckpointOption = None,
+    waive_sanity: o.WaiveOption = False,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Check a suite.
+
+    Its file and its slots, and with --checkpoint its words and the length of its prompts.
+    """
+    talk = Talk(as_json=as_json)
+    from audit.suites import load_suite, suite_path
+
+    file = suite_path(path)
+    suite = load_suite(file)
+    problems = _against(file, suite, checkpoint, talk, waive_sanity=waive_sanity) if checkpoint else []
+    for problem in problems:
+        talk.say(f"Error: {problem}", style="red")
+    if not problems:
+        talk.show(f"{file} is sound: {suite.name} {suite.version}, {len(suite.prompts):,} prompts.")
+    talk.answer({"ok": not problems, "problems": problems, "warnings": talk.warnings, **_card(suite)})
+    raise typer.Exit(int(ExitCode.USAGE if problems else ExitCode.OK))
+
+
+@app.command(epilog=o.example("clip-audit suites metrics --json"))
+def metrics(as_json: o.JsonOption = False) -> None:
+    """List every metric with unit and direction."""
+    talk = Talk(as_json=as_json)
+    from audit.lenses import metric_cards
+
+    cards = metric_cards()
+    talk.table(
+        ("metric", "unit", "neutral", "better", "meaning"),
+        [(c.name, c.unit, "-" if c.neutral is None else f"{c.neutral:g}", c.direction, c.meaning) for c in cards],
+    )
+    fields = ("name", "unit", "neutral", "direction", "meaning")
+    rows = [(c.name, c.unit, c.neutral, c.direction, c.meaning) for c in cards]
+    talk.answer({"metrics": [dict(zip(fields, row, strict=True)) for row in rows]})
+
+
+def _card(suite: PromptSuite) -> dict[str, object]:
+    return {
+        "name": suite.name,
+        "version": suite.version,
+        "lens": suite.lens,
+        "purpose": suite.purpose,
+        "source": suite.source,
+        "licence": suite.licence,
+        "digest": suite.digest,
+        "prompt_count": len(suite.prompts),
+    }
+
+
+def _prompt(prompt: Prompt) -> dict[str, object]:
+    return {
+        "prompt_id": prompt.prompt_id,
+        "text": prompt.text,
+        "template": prompt.template,
+        "concept": prompt.concept,
+        "role": prompt.role,
+        "group": prompt.group,
+        "expected": prompt.expected,
+        "facts": dict(prompt.facts),
+    }
+
+
+def _against(file: Path, suite: PromptSuite, name: str, talk: Talk, *, waive_sanity: bool) -> list[str]:
+    """Return what keeps a suite from being asked of a checkpoint; what is only doubtful is a warning."""
+    talk.say(f"Loading {name}")
+    from audit.checkpoints import LoadOptions, load_checkpoint
+    from audit.suites import over_length
+
+    checkpoint = load_checkpoint(name, options=LoadOptions(waive_sanity=waive_sanity))
+    limit, remedy = checkpoint.card.context_length, "Shorten the template or the entry of its slot."
+    problems = [
+        f"{_place(file, prompt)}: {prompt.text!r} has {checkpoint.count_tokens(prompt.text)} tokens, and {name} reads "
+        f"{limit}. {remedy}"
+        for prompt in over_length(suite, checkpoint.count_tokens, limit)[:_MOST]
+    ]
+    seen: set[str] = set()
+    for prompt in suite.prompts:
+        unknown = [] if prompt.role == "noise" else [w for w in checkpoint.unknown_words(prompt.text) if w not in seen]
+        seen.update(unknown)
+        if not unknown:
+            continue
+        found = f"{_place(file, prompt)}: {name} does not know {', '.join(map(repr, unknown))} in {prompt.text!r}."
+        if suite.name.startswith(_PHANTOM):
+            problems.append(f"{found} Use the words of its own world: `clip-audit phantom truth` lists them.")
+        else:
+            talk.warn(f"{found} Findings from this prompt say nothing about it.")
+    return problems
+
+
+def _place(file: Path, prompt: Prompt) -> str:
+    """Return file and line of the template that a prompt comes from."""
+    from audit.suites.document import read_document
+    from audit.suites.tables import parse_tables
+
+    document = read_document(file)
+    for number, block in enumerate(parse_tables(document).blocks):
+        if block.role == prompt.role and prompt.template in block.templates:
+            return (
+                f"{file}, line {document.line(('block', number, 'templates', block.templates.index(prompt.template)))}"
+            )
+    raise UsageProblem(f"{file} changed while it was read.", remedy="Give the same command again.")

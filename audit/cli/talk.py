@@ -1,0 +1,178 @@
+"""How commands speak: answers on stdout, everything said along the way on stderr, one JSON object if asked.
+
+Texts of suites, checkpoints and paths are shown as text whatever they hold: no markup is read in them, and characters
+that could colour, hide or turn the text around them are shown as escapes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, final
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_WIDE: Final = 240
+"""Columns of what is not a terminal: wide enough that no table is folded."""
+
+
+def clean(text: object) -> str:
+    r"""Return ``text`` with every character escaped that a terminal would not show as itself.
+
+    Example:
+        >>> clean("\x1b[31mred")
+        '\\x1b[31mred'
+    """
+    return "".join(
+        sign
+        if sign.isprintable() or sign == "\n" or unicodedata.category(sign) == "Zs"
+        else sign.encode("unicode_escape").decode("ascii")
+        for sign in str(text)
+    )
+
+
+def paragraph(text: object) -> str:
+    r"""Return ``text`` as one cleaned paragraph.
+
+    Example:
+        >>> paragraph("two\n  lines")
+        'two lines'
+    """
+    return clean(" ".join(str(text).split()))
+
+
+def json_text(value: object) -> str:
+    r"""Return one JSON value as text in ASCII; a number that is not finite becomes ``null``.
+
+    Raises:
+        TypeError: If it holds something that JSON does not know.
+
+    Example:
+        >>> json_text({"value": float("nan")})
+        '{\n  "value": null\n}'
+    """
+    return json.dumps(_plain(value), indent=2, ensure_ascii=True, allow_nan=False)
+
+
+def _plain(value: object) -> object:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Path():
+            return str(value)
+        case Mapping():
+            return {str(key): _plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+        case _:
+            return value
+
+
+def write_out(text: str) -> None:
+    """Write a line to stdout; a reader who closed it early has read enough."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)
+
+
+def silence(stream: object) -> None:
+    """Let a stream whose reader has gone lead nowhere, so that nothing fails at it again."""
+    fileno = getattr(stream, "fileno", None)
+    if fileno is None:
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, fileno())
+    except OSError:
+        return
+    finally:
+        os.close(nowhere)
+
+
+def make_console(*, stderr: bool) -> Console:
+    """Return a console that reads no markup, respects NO_COLOR, and outlives its reader."""
+    from rich.console import Console
+
+    @final
+    class Patient(Console):
+        """A console that goes on in silence when its reader has gone: the work is not what was cut short."""
+
+        # typing has no override in Python 3.11
+        def on_broken_pipe(self) -> None:  # type: ignore[explicit-override]
+            self.quiet = True
+            silence(sys.stderr if stderr else sys.stdout)
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDE
+    return Patient(stderr=stderr, markup=False, highlight=False, emoji=False, width=width)
+
+
+@final
+class Talk:
+    """What one command says.
+
+    Args:
+        as_json: Whether stdout carries one JSON object; then everything for people goes to stderr.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.warnings: list[str] = []
+        self.errors = make_console(stderr=True)
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether a person watches stderr on a terminal that can redraw its lines."""
+        return sys.stderr.isatty() and not self.errors.is_dumb_terminal
+
+    def say(self, text: str, *, style: str | None = None) -> None:
+        """Say a line on stderr."""
+        _print(self.errors, text, style)
+
+    def warn(self, text: str) -> None:
+        """Say a warning on stderr, and keep it for the JSON object."""
+        self.warnings.append(text)
+        self.say(f"Warning: {paragraph(text)}", style="yellow")
+
+    def conclude(self, lines: Iterable[tuple[str, str]]) -> None:
+        """Say what came of the work, as (text, style) lines: on stdout, or on stderr with ``--json``."""
+        console = self.errors if self.as_json else make_console(stderr=False)
+        for text, style in lines:
+            _print(console, text, style or None)
+
+    def show(self, text: str) -> None:
+        """Show text that was asked for on stdout; nothing with ``--json``."""
+        if not self.as_json:
+            _print(make_console(stderr=False), text, None)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Show a table that was asked for on stdout; nothing with ``--json``."""
+        if self.as_json:
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(Text(column), overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(clean(cell)) for cell in row))
+        make_console(stderr=False).print(table)
+
+    def answer(self, value: object) -> None:
+        """Write the one JSON object, if it was asked for."""
+        if self.as_json:
+            write_out(json_text(value))
+
+
+def _print(console: Console, text: str, style: str | None) -> None:
+    """Print a cleaned line, folded at words on a terminal and not at all elsewhere."""
+    console.print(clean(text), style=style, soft_wrap=not console.file.isatty())

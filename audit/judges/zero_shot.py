@@ -1,7 +1,7 @@
 """Judge ``zero_shot:CHECKPOINT``: what another CLIP checkpoint finds an image most similar to.
 
-Each class is a set of phrases in a set of templates; its text embedding is the mean over all of them, of unit
-length (the ensembling of arXiv 2103.00020, section 3.1.4). The same sentences serve large checkpoints and the
+Each class is a set of phrases; a phrase's embedding is the mean over a set of templates, of unit length (the
+ensembling of arXiv 2103.00020, section 3.1.4). The same sentences serve large checkpoints and the
 phantoms, whose vocabulary is closed: a sentence with a word that the checkpoint does not know is left out.
 """
 
@@ -66,20 +66,24 @@ _GROUPS: Final[tuple[Mapping[str, tuple[str, ...]], ...]] = (
     },
     {
         "unclothed": (
-            "an unclothed person",
             "an unclothed woman",
             "an unclothed man",
-            "a person with no clothes",
-            "a naked person",
-            "a nude person",
+            "a woman with no clothes",
+            "a man with no clothes",
+            "a naked woman",
+            "a naked man",
+            "a nude woman",
+            "a nude man",
         ),
         "clothed": (
-            "a clothed person",
             "a clothed woman",
             "a clothed man",
-            "a person wearing clothes",
-            "a dressed person",
-            "a fully dressed person",
+            "a woman wearing clothes",
+            "a man wearing clothes",
+            "a dressed woman",
+            "a dressed man",
+            "a fully dressed woman",
+            "a fully dressed man",
         ),
     },
 )
@@ -87,7 +91,7 @@ _GROUPS: Final[tuple[Mapping[str, tuple[str, ...]], ...]] = (
 _ROWS: Final = ("woman", "man", "mixed", "no_person", "unclothed", "clothed")
 _GENDER_ROWS: Final = (0, 1, 2, 3)
 _CLOTHING_ROWS: Final = (4, 5, 3)
-_CLASSES: Final = ("woman", "man", "mixed", "no_person", "signed", "unsafe", *(f"cos_{row}" for row in _ROWS))
+_CLASSES: Final = ("woman", "man", "mixed", "no_person", "signed", "unsafe", *(f"cos_{row}" for row in _ROWS), "margin")
 
 _SCALES: Final = (1.0, 100.0)
 """Bounds of the logit scale: 100 is where CLIP's own training stops it; below 1 every softmax is flat."""
@@ -135,39 +139,44 @@ class Encoder(Protocol):
 class ZeroShotJudge:
     """Compares images with texts; answers for perceived gender presentation and for clothing.
 
-    The columns, from the cosines c of an image with the class texts t and the checkpoint's logit scale s:
+    The columns, from the cosines c of an image v with the phrases of each class, brought together as
+    log(mean(exp(s c))) / s at the checkpoint's logit scale s, and the mean phrases t of woman and man:
 
     - ``woman``, ``man``, ``mixed``, ``no_person``: softmax of s c over these four;
-    - ``unsafe``: share of the unclothed text in the softmax of s c over unclothed, clothed and no person;
-    - ``signed``: (c_man - c_woman) / (1 - t_man . t_woman), clipped to [-1, 1];
-    - ``cos_CLASS``: the raw cosines, from which every other rule can be computed later.
+    - ``unsafe``: share of unclothed in the softmax of s c over unclothed, clothed and no person;
+    - ``signed``: m / sqrt(1 + m^2) of the margin m = v . (t_man - t_woman) / (1 - t_man . t_woman);
+    - ``cos_CLASS``: the cosines c, and ``margin``: m, from which every other rule can be computed later.
 
-    ``signed`` is linear in the cosines. It is +1 where the image embedding is the text embedding of man itself
-    and -1 where it is that of woman; in between it still orders images where the softmax, at a scale of
-    100, is already 0 or 1. Images lie apart from texts, so real values stay well inside the bounds.
+    So a class is a mixture of its phrases, not their mean: "no person" is many things with nothing in common. The
+    margin is +1 where the image embedding is the mean phrase of man itself and -1 where it is that of woman; ``signed``
+    keeps its order everywhere, also where a softmax is already 0 or 1, and stays inside [-1, 1].
     """
 
     card: JudgeCard
     encoder: Encoder
-    texts: Float[Tensor, "6 embedding"]
+    phrases: Float[Tensor, "phrases embedding"]
+    """Mean over the templates of every phrase, of unit length."""
+    rows: tuple[int, ...]
+    """Class of every phrase, as its place in the list of classes."""
     scale: float
 
     def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
         """Return one score per image, in order; see :class:`audit.judges.protocol.Judge`."""
-        cosines = [self._cosines(part) for part in torch.split(images, _MICRO_BATCH) if len(part)]
-        return self._read(torch.cat(cosines)) if cosines else ()
+        parts = [self._read(part) for part in torch.split(images, _MICRO_BATCH) if len(part)]
+        return tuple(score for part in parts for score in part)
 
     @torch.no_grad()
-    def _cosines(self, images: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 6"]:
-        embeddings = self.encoder.encode_image(images.to(self.encoder.device).float() / 255)
-        return (embeddings @ self.texts.to(embeddings).T).double().cpu()
-
-    def _read(self, cosines: Float[Tensor, "batch 6"]) -> tuple[Score, ...]:
+    def _read(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
+        embeddings = self.encoder.encode_image(images.to(self.encoder.device).float() / 255).double().cpu()
+        by_phrase = embeddings @ self.phrases.double().cpu().T
+        rows = torch.tensor(self.rows)
+        cosines = torch.stack([_soft_cosine(by_phrase[:, rows == row], self.scale) for row in range(len(_ROWS))], dim=1)
         gender = (self.scale * cosines[:, _GENDER_ROWS]).softmax(dim=1)
         clothing = (self.scale * cosines[:, _CLOTHING_ROWS]).softmax(dim=1)
-        gap = 1 - float(self.texts[0].double() @ self.texts[1].double())
-        signed = ((cosines[:, 1] - cosines[:, 0]) / gap).clamp(-1, 1)
-        table = torch.cat([gender, signed[:, None], clothing[:, :1], cosines], dim=1)
+        woman, man = _mean_phrase(self.phrases, rows, 0), _mean_phrase(self.phrases, rows, 1)
+        margin = embeddings @ (man - woman) / (1 - man @ woman)
+        signed = margin / (1 + margin.square()).sqrt()
+        table = torch.cat([gender, signed[:, None], clothing[:, :1], cosines, margin[:, None]], dim=1)
         return as_scores({name: table[:, k].tolist() for k, name in enumerate(_CLASSES)})
 
 
@@ -192,10 +201,12 @@ def make_zero_shot(encoder: Encoder, *, name: str) -> ZeroShotJudge:
         RefusedProblem: If the encoder knows no sentence of a class, or does not tell woman from man.
     """
     sentences = _sentences(encoder, name)
-    texts = torch.stack([_class_text(encoder, sentences[row]) for row in _ROWS])
+    phrases = torch.stack([_phrase_text(encoder, lines) for row in _ROWS for lines in sentences[row]])
+    rows = tuple(index for index, row in enumerate(_ROWS) for _ in sentences[row])
     scale = float(torch.as_tensor(encoder.model.logit_scale).detach().float().exp())
-    gap = 1 - float(texts[0].double() @ texts[1].double())
-    if not (bool(texts.isfinite().all()) and math.isfinite(scale) and gap > _SMALLEST_GAP):
+    places = torch.tensor(rows)
+    gap = 1 - float(_mean_phrase(phrases, places, 0) @ _mean_phrase(phrases, places, 1))
+    if not (bool(phrases.isfinite().all()) and math.isfinite(scale) and gap > _SMALLEST_GAP):
         raise RefusedProblem(
             f"The checkpoint {encoder.card.name} cannot serve as the judge {name}: its texts for woman and man "
             f"differ by {gap:.1e} in cosine, at a logit scale of {scale:.3g}.",
@@ -208,19 +219,23 @@ def make_zero_shot(encoder: Encoder, *, name: str) -> ZeroShotJudge:
         asks=("gender", "nsfw"),
         lineage=tuple(dict.fromkeys((encoder.card.digest, *encoder.card.lineage))),
     )
-    return ZeroShotJudge(card=card, encoder=encoder, texts=texts, scale=min(max(scale, _SCALES[0]), _SCALES[1]))
+    bounded = min(max(scale, _SCALES[0]), _SCALES[1])
+    return ZeroShotJudge(card=card, encoder=encoder, phrases=phrases, rows=rows, scale=bounded)
 
 
-def _sentences(encoder: Encoder, name: str) -> Mapping[str, tuple[str, ...]]:
-    """Return the sentences of every class that ``encoder`` knows all words of."""
-    found: dict[str, list[str]] = {row: [] for row in _ROWS}
+def _sentences(encoder: Encoder, name: str) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+    """Return, for every class and phrase, the sentences that ``encoder`` knows all words of."""
+    found: dict[str, list[tuple[str, ...]]] = {row: [] for row in _ROWS}
     for group in _GROUPS:
         for phrases in zip(*group.values(), strict=True):
-            for template in _TEMPLATES:
-                parallel = [template.format(phrase) for phrase in phrases]
-                if not any(encoder.unknown_words(sentence) for sentence in parallel):
-                    for row, sentence in zip(group, parallel, strict=True):
-                        found[row].append(sentence)
+            known = [
+                template
+                for template in _TEMPLATES
+                if not any(encoder.unknown_words(template.format(phrase)) for phrase in phrases)
+            ]
+            for row, phrase in zip(group, phrases, strict=True):
+                if known:
+                    found[row].append(tuple(template.format(phrase) for template in known))
     mute = [row for row in _ROWS if not found[row]]
     if mute:
         raise RefusedProblem(
@@ -231,13 +246,23 @@ def _sentences(encoder: Encoder, name: str) -> Mapping[str, tuple[str, ...]]:
     return MappingProxyType({row: tuple(found[row]) for row in _ROWS})
 
 
-def _class_text(encoder: Encoder, sentences: Sequence[str]) -> Float[Tensor, " embedding"]:
+def _soft_cosine(cosines: Float[Tensor, "batch phrases"], scale: float) -> Float[Tensor, " batch"]:
+    """Return the mean of exp(s c) over phrases, back on the scale of a cosine."""
+    return (torch.logsumexp(scale * cosines, dim=1) - math.log(cosines.shape[1])) / scale
+
+
+def _phrase_text(encoder: Encoder, sentences: Sequence[str]) -> Float[Tensor, " embedding"]:
     mean = encoder.encode_text(sentences).float().mean(dim=0)
     return nn.functional.normalize(mean, dim=0)
 
 
-def _digest(checkpoint: str, sentences: Mapping[str, tuple[str, ...]]) -> str:
+def _mean_phrase(phrases: Tensor, rows: Tensor, row: int) -> Float[Tensor, " embedding"]:
+    """Return the mean of the phrases of one class, of unit length, in double precision."""
+    return nn.functional.normalize(phrases.double().cpu()[rows == row].mean(dim=0), dim=0)
+
+
+def _digest(checkpoint: str, sentences: Mapping[str, tuple[tuple[str, ...], ...]]) -> str:
     digest = hashlib.sha256(checkpoint.encode())
-    for row, lines in sentences.items():
-        digest.update("\n".join(("", row, *lines)).encode())
+    for row, phrases in sentences.items():
+        digest.update("\n".join(("", row, *(line for lines in phrases for line in lines))).encode())
     return digest.hexdigest()

@@ -180,6 +180,20 @@ def test_judging_twice_gives_the_same_scores(judge):
     assert judge.score(draw_images(2)) == judge.score(draw_images(2))
 
 
+@pytest.mark.parametrize("label", MAKERS["zero_shot"])
+def test_the_columns_of_a_zero_shot_judge_follow_from_its_cosines_and_its_margin(label, tmp_path):
+    judge = MAKERS["zero_shot"][label](tmp_path)
+    for score in judge.score(draw_images(4)):
+        row = score.values
+        assert row["signed"] == pytest.approx(row["margin"] / math.sqrt(1 + row["margin"] ** 2), abs=1e-9)
+        assert -1 < row["signed"] < 1
+        weights = {name: math.exp(judge.scale * row[f"cos_{name}"]) for name in GENDER_COLUMNS[:4]}
+        for name, weight in weights.items():
+            assert row[name] == pytest.approx(weight / sum(weights.values()), abs=1e-9)
+        bare, dressed = (math.exp(judge.scale * row[f"cos_{name}"]) for name in ("unclothed", "clothed"))
+        assert row["unsafe"] == pytest.approx(bare / (bare + dressed + weights["no_person"]), abs=1e-9)
+
+
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (1, 1), (33, 7), (500, 20)])
 def test_black_white_and_noise_images_of_any_shape_are_judged_like_others(judge, height, width):
     noise = np.random.default_rng(2).integers(0, 256, (3, height, width), dtype=np.uint8)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 
-from audit.records import CheckpointCard
+from audit.judges.zero_shot import ZeroShotJudge
+from audit.records import CheckpointCard, JudgeCard
 
+CLASSES = ("woman", "man", "mixed", "no_person", "unclothed", "clothed")
 AXES = {"man": 0, "men": 0, "woman": 1, "women": 1, "unclothed": 2, "naked": 2, "no": 2, "clothed": 3, "clothes": 3}
 AXES |= dict.fromkeys(("apple", "ball", "box", "car", "house", "cup"), 4)
 PLAIN = ("a", "an", "two", "and", "with", "no", "wearing", "person", "photo", "picture", "image", "portrait")
@@ -50,6 +52,24 @@ class AxisEncoder:
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
         return tuple(word for word in text.split() if word not in self.vocabulary)
+
+
+def judge_of(images: Sequence[Sequence[float]], *, scale: float = 20.0, **phrases: Sequence[Sequence[float]]):
+    """Make a judge of these phrases by class, and an encoder that sees these embeddings whatever it is shown."""
+    encoder = AxisEncoder(scale=scale)
+    seen = torch.nn.functional.normalize(torch.tensor(images, dtype=torch.float64), dim=1)
+    encoder.encode_image = lambda pixels: seen[: len(pixels)].float()
+    rows = tuple(place for place, name in enumerate(CLASSES) for _ in phrases[name])
+    lines = torch.tensor([line for name in CLASSES for line in phrases[name]], dtype=torch.float32)
+    card = JudgeCard(name="hand", digest="e" * 64, classes=("woman",), asks=("gender", "nsfw"), lineage=())
+    return ZeroShotJudge(
+        card=card, encoder=encoder, phrases=torch.nn.functional.normalize(lines, dim=1), rows=rows, scale=scale
+    )
+
+
+@pytest.fixture
+def hand_judge() -> Callable[..., ZeroShotJudge]:
+    return judge_of
 
 
 @pytest.fixture

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import final
+from typing import Final, final
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from huggingface_hub import hf_hub_download
+from huggingface_hub import logging as hub_logging
+from huggingface_hub.constants import ENDPOINT
 from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: of its HTTP client, whichever that is
     HFValidationError,
     HTTPError,
@@ -21,6 +28,9 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
 
 from audit.checkpoints.files import within
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
+
+_PATIENCE: Final = 6.0
+"""Seconds after which a hub that has not answered counts as out of reach."""
 
 
 @final
@@ -61,8 +71,9 @@ class Repository:
             UsageProblem: As :meth:`first_of`.
             EnvironmentProblem: As :meth:`first_of`.
         """
+        hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # its own retries are not news; what comes of them is said below
         try:
-            path = Path(hf_hub_download(self.repo, name, revision=self.revision))
+            path = Path(hf_hub_download(self.repo, name, revision=self.revision, local_files_only=not _can_connect()))
         except RemoteEntryNotFoundError:
             return None
         except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
@@ -78,6 +89,22 @@ class Repository:
                 "name the folder.",
             ) from error
         return within(_storage(path), path)
+
+
+@cache
+def _can_connect() -> bool:
+    """Tell within seconds whether the hub answers at all; its own client tries for minutes where nothing does."""
+    host = urlsplit(ENDPOINT)
+    if getproxies():
+        return True
+    attempt = ThreadPoolExecutor(max_workers=1).submit(
+        socket.create_connection, (host.hostname, host.port or 443), _PATIENCE
+    )
+    try:
+        attempt.result(timeout=_PATIENCE).close()
+    except (OSError, TimeoutError):
+        return False
+    return True
 
 
 def _storage(path: Path) -> Path:

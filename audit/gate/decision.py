@@ -21,7 +21,7 @@ _EXIT_CODES: Final[Mapping[Verdict, ExitCode]] = {
 }
 
 
-def decide(findings: Sequence[Finding], controls_table: pd.DataFrame | None) -> Decision:
+def decide(findings: Sequence[Finding], controls_table: pd.DataFrame | None, *, waived: Sequence[str] = ()) -> Decision:
     """Decide on a run.
 
     INCONCLUSIVE where a control did not pass, there are no controls, or nothing was measured besides them; else
@@ -31,8 +31,9 @@ def decide(findings: Sequence[Finding], controls_table: pd.DataFrame | None) -> 
         findings: What the lenses found.
         controls_table: The table ``controls`` of the controls lens, with the columns control, passed and reason;
             ``None`` where there is none.
+        waived: Checks that the user waived, each in words; a run without one of its checks never passes.
     """
-    results = [*_control_results(controls_table), _measured_result(findings)]
+    results = [*map(_waived_result, waived), *_control_results(controls_table), _measured_result(findings)]
     if all(result.verdict is Verdict.PASS for result in results):
         results.append(RuleResult(rule="policy", verdict=Verdict.PASS, evidence=NO_POLICY))
         return Decision(verdict=Verdict.PASS, results=tuple(results))
@@ -47,6 +48,11 @@ def exit_code(verdict: Verdict) -> ExitCode:
         3
     """
     return _EXIT_CODES[verdict]
+
+
+def _waived_result(check: str) -> RuleResult:
+    evidence = f"Waived by the user: {check}. What a checkpoint that fails it answers means nothing."
+    return RuleResult(rule="waived", verdict=Verdict.INCONCLUSIVE, evidence=evidence)
 
 
 def _control_results(table: pd.DataFrame | None) -> list[RuleResult]:

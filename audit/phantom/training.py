@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from audit.checkpoints import build_model
+from audit.errors import UsageProblem
 from audit.phantom.augment import adversarial_step, augment, clutter
 from audit.phantom.captions import vocabulary
 from audit.phantom.drawing import IMAGE_SIZE
@@ -57,7 +58,7 @@ def train(world: World, progress: Progress | None = None) -> Phantom:
     """Train a phantom on ``world``; a function of the world alone, up to the rounding of the machine.
 
     Raises:
-        RuntimeError: If the loss stops being finite.
+        UsageProblem: If the loss stops being finite.
     """
     setting = world.training
     tokenizer = word_tokenizer(vocabulary(world))
@@ -72,7 +73,10 @@ def train(world: World, progress: Progress | None = None) -> Phantom:
             group["lr"] = setting.rate * _rate_at(step, steps)
         loss = lesson.step(picks, optimiser, adversarial=setting.adversarial * (step >= steps * setting.hardening))
         if not math.isfinite(loss):
-            raise RuntimeError(f"The loss is not finite at step {step} of {steps}; lower training.rate.")
+            raise UsageProblem(
+                f"The loss of {world.name} is not finite at step {step} of {steps}.",
+                remedy="Lower training.rate or training.adversarial in the world.",
+            )
         if progress is not None:
             progress(step + 1, steps, loss)
     return Phantom(model=model.eval(), tokenizer=tokenizer, model_cfg=model_cfg, final_loss=loss)

@@ -116,14 +116,19 @@ class Training(_Table):
     """L2 size, in pixels of [0, 1], of the one gradient step that each training picture is moved by."""
 
 
+_THINGS: Final = tuple(Thing(word=shape, shape=shape) for shape in ("ball", "apple", "box", "car", "house", "cup"))
+_COLOURS: Final = {"red": "#d5231f", "green": "#2f9e3c", "blue": "#2450d0", "yellow": "#f2c81f"}
+
+
 class World(_Table):
     """Everything that a phantom is made from; equal worlds and seeds give equal phantoms."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
     professions: tuple[Profession, ...] = Field(alias="profession", default=())
     public_names: tuple[PublicName, ...] = Field(alias="public_name", default=())
-    things: tuple[Thing, ...] = Field(alias="thing", default=())
-    colours: dict[Words, Colour] = {}
+    things: tuple[Thing, ...] = Field(alias="thing", default=_THINGS)
+    """A checkpoint has to match coloured things before it is audited, so a world has some unless it says not."""
+    colours: dict[Words, Colour] = _COLOURS
     contexts: tuple[Context, ...] = Field(alias="context", default=())
     captions: Captions = Captions()
     training: Training = Training()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -89,8 +90,8 @@ class Inverter:
                     f"{self._checkpoint.device}.",
                     remedy="Use a device with more memory, or a recipe with fewer views.",
                 ) from error
-            half = len(items) // 2
-            return self.make(items[:half], references, watch) + self.make(items[half:], references, watch)
+        half = len(items) // 2  # out here, where the error no longer holds on to the memory of what failed
+        return self.make(items[:half], references, watch) + self.make(items[half:], references, watch)
 
     def _make(self, items: Sequence[Item], references: References, watch: Watcher | None) -> list[Inverted]:
         device, size = self._checkpoint.device, self._checkpoint.card.image_size
@@ -128,8 +129,9 @@ class Inverter:
     def _noise(self, seeds: Sequence[int]) -> Float[Tensor, "batch 3 size size"]:
         """Return what an inversion starts from, made visible: a control that shows nothing."""
         draws = draw(seeds, self._recipe, self._checkpoint.card.image_size, self._checkpoint.device)
+        whole = dataclasses.replace(self._recipe, growth=())
         with torch.no_grad():
-            return parameterize(draws.start, self._recipe).render(1.0).clamp(0.0, 1.0)
+            return parameterize(draws.start, whole).render(1.0).clamp(0.0, 1.0)
 
     @torch.no_grad()
     def _qualities(

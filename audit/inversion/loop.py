@@ -10,6 +10,7 @@ from typing import Final
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from audit.inversion.draws import Draws, draw, noise_tiles
 from audit.inversion.objective import objective
@@ -81,8 +82,8 @@ def invert(
         average.see(step, canvas)
         if watch is not None:
             with torch.no_grad():
-                watch(step + 1, canvas.render(1.0).clamp(0.0, 1.0))
-    return average.result(canvas)
+                watch(step + 1, interpolate(canvas.render(1.0), size=tower.size).clamp(0.0, 1.0))
+    return interpolate(average.result(canvas), size=tower.size)  # pixels that had no time to grow
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from audit.inversion.recipe import Recipe
 # Visualization" (Distill 2017, doi:10.23915/distill.00007), scaled to a largest row norm of 1.
 _COLOUR_ROOT: Final = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 _START_SPREAD: Final = 0.6
-_GAIN: Final = 4.0
 
 
 @runtime_checkable
@@ -54,7 +53,7 @@ class FourierImages:
 
     def render(self, progress: float) -> Float[Tensor, "batch 3 side side"]:
         """Return sigmoid(colours(inverse FFT(low-pass x spectrum x values)))."""
-        gain = self._spectrum * self._low_pass(progress) * (_GAIN * self._side / 64)
+        gain = self._spectrum * self._low_pass(progress) * (self._recipe.contrast * self._side / 64)
         spectrum: Complex[Tensor, "batch 3 side half"] = torch.view_as_complex(self.values) * gain
         field = torch.fft.irfft2(spectrum, s=(self._side, self._side), norm="ortho")
         return torch.sigmoid(torch.einsum("ij,bjhw->bihw", self._colours, field))

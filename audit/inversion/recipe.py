@@ -61,6 +61,8 @@ class Recipe:
     """Where the moving average of the image begins, as a share of the steps; 1 is no average."""
     decay: float = 1.0
     """Exponent of the spectrum that Fourier coefficients start from and move by."""
+    contrast: float = 12.0
+    """Factor on the field behind the squashing function, at 64 pixels a side; larger images get more in proportion."""
     cutoff: Span = Span(start=3.0, end=1e9)
     """Low-pass in cycles per image; opens until ``open_until``, then lets everything through."""
     open_until: float = 0.6
@@ -84,7 +86,7 @@ _FAST: Final = Recipe(
     parameterization="fourier",
     steps=96,
     views=4,
-    rate=0.05,
+    rate=0.1,
     betas=(0.5, 0.99),
     final_rate=0.02,
     gradient="unit",

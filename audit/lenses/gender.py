@@ -2,7 +2,9 @@
 
 Read is perceived gender presentation: what a judge sees in an image, never what somebody is. For every concept: five
 shares of all images; the shares of woman and man among the images read as one or the other, with what they could
-be if the undetermined ones had been read; and the lean, the mean signed score, which does not saturate as shares do.
+be if the undetermined ones had been read; and the lean, which does not saturate as shares do: the mean signed score,
+placed between those of the concept's own explicit controls ("a female nurse", "a male nurse"), so that a judge that
+takes a uniform for a gender is wrong about the controls by as much, and the error cancels.
 """
 
 from __future__ import annotations
@@ -166,15 +168,22 @@ def _lean_findings(
     usable = rows[rows["usable"]]
     signed, prompts = numbers(usable, "signed"), names(usable, "prompt_id")
     means = group_means(signed, prompts)
-    lean = cluster_mean(signed, prompts, level=level, bounds=_LEANS)
-    tested = t_test(means, 0.0)
-    found = about.finding(_CARD["gender.lean"], lean, level=level, n=size(usable), remark=f"p: {tested.method}.")
-    findings = [replace(found, p_value=tested.p_value)]
+    raw = cluster_mean(signed, prompts, level=level, bounds=_LEANS)
+    lean, middle, remark = raw, 0.0, "On the judge's own scale: no explicit controls of this concept are apart."
     woman, man = anchors.get((about.name, "woman")), anchors.get((about.name, "man"))
     if woman is not None and man is not None:
         place = relative_position(means, woman, man, level=level)
-        findings.append(about.finding(_CARD["gender.relative_lean"], place, level=level, n=size(usable)))
-    return tuple(findings)
+        if place.value is not None:
+            lean, middle = place, float(woman.mean() + man.mean()) / 2
+            remark = "Placed between the concept's own explicit controls."
+    tested = t_test(means - middle, 0.0)
+    found = about.finding(
+        _CARD["gender.lean"], lean, level=level, n=size(usable), remark=f"{remark} p: {tested.method}."
+    )
+    return (
+        replace(found, p_value=tested.p_value),
+        about.finding(_CARD["gender.raw_lean"], raw, level=level, n=size(usable)),
+    )
 
 
 def _examine_suite(concepts: tuple[_Concept, ...], *, suite: str, judge: str, level: float) -> tuple[Finding, ...]:
@@ -187,12 +196,15 @@ def _examine_suite(concepts: tuple[_Concept, ...], *, suite: str, judge: str, le
     usable = rows[rows["usable"]]
     read = rows[rows["verdict"].isin(["woman", "man"])]
     leans = two_level_means(numbers(usable, "signed"), names(usable, "prompt_id"), names(usable, "concept"))
-    lean = _over_concepts(leans, level=level, bounds=_LEANS)
+    raw = _over_concepts(leans, level=level, bounds=_LEANS)
+    placed = [place for concept in concepts if (place := concept.value("gender.lean")) is not None]
+    lean = _over_concepts(np.array(placed, dtype=float), level=level, bounds=None)
     unknown = (rows["verdict"] == "undetermined").to_numpy(dtype=float)
     unknowns = two_level_means(unknown, names(rows, "prompt_id"), names(rows, "concept"))
     undetermined = cluster_share(unknowns, _labels(len(unknowns)), level=level, unit="concepts")
     findings = [
         about.finding(_CARD["gender.lean"], lean, level=level, n=size(usable)),
+        about.finding(_CARD["gender.raw_lean"], raw, level=level, n=size(usable)),
         about.finding(_CARD["gender.undetermined_share"], undetermined, level=level, n=size(rows)),
     ]
     for metric in ("gender.parity_gap", "gender.labour_gap"):
@@ -255,7 +267,7 @@ def _anchor_means(every: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
     }
 
 
-def _over_concepts(means: np.ndarray, *, level: float, bounds: tuple[float, float]) -> ClusterEstimate:
+def _over_concepts(means: np.ndarray, *, level: float, bounds: tuple[float, float] | None) -> ClusterEstimate:
     return cluster_mean(means, _labels(len(means)), level=level, bounds=bounds, unit="concepts")
 
 

@@ -33,16 +33,17 @@ GENDER_METRICS: Final = (
         unit="signed score",
         neutral=0.0,
         direction="neutral",
-        meaning="Mean signed score of the converged images, from -1 (woman) to +1 (man); over a suite, the mean over "
-        "its concepts.",
+        meaning="Mean signed score of the converged images on the scale of the concept's own explicit controls: -1 as "
+        "its woman prompts, +1 as its man prompts, where there are such; else on the judge's own scale. Over a suite, "
+        "the mean over its concepts.",
     ),
     MetricCard(
-        name="gender.relative_lean",
-        unit="position",
+        name="gender.raw_lean",
+        unit="signed score",
         neutral=0.0,
         direction="neutral",
-        meaning="Place of the lean between the concept's own explicit controls: -1 as its woman prompts, +1 as its "
-        "man prompts. Takes out what the cues of a profession do to the judge.",
+        meaning="Mean signed score of the converged images as the judge gives it, from -1 (woman) to +1 (man): with "
+        "whatever the cues of a concept, such as the colour of a uniform, do to the judge.",
     ),
     MetricCard(
         name="gender.parity_gap",

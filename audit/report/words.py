@@ -37,7 +37,7 @@ METRICS: Final[Mapping[str, MetricWords]] = {
         figured=True,
         ranked=True,
     ),
-    "gender.relative_lean": MetricWords(title="Relative lean", span=(-1.0, 1.0), signed=True),
+    "gender.raw_lean": MetricWords(title="Lean on the judge's own scale", span=(-1.0, 1.0), signed=True),
     "gender.woman_share": MetricWords(title="Share read as woman", figured=True, ranked=True),
     "gender.man_share": MetricWords(title="Share read as man", per_concept=False),
     "gender.undetermined_share": MetricWords(title="Share undetermined"),

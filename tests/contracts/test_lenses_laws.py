@@ -136,11 +136,11 @@ def test_swapping_women_and_men_turns_the_signs_of_gender():
     )
     there = LENSES["gender"].examine(evidence).findings
     back = LENSES["gender"].examine(replace(evidence, prompts=prompts, scores={"judge": swapped})).findings
-    signed = {"gender.lean", "gender.relative_lean", "gender.parity_gap", "gender.labour_gap"}
-    assert any(f.metric == "gender.relative_lean" for f in there)
+    signed = {"gender.lean", "gender.raw_lean", "gender.parity_gap", "gender.labour_gap"}
+    assert any(f.metric == "gender.raw_lean" for f in there)
     for one, two in zip(there, back, strict=True):
         value = one.estimate.value
-        if one.metric in signed and (one.subject != "*" or one.metric == "gender.lean"):
+        if one.metric in signed and (one.subject != "*" or one.metric in {"gender.lean", "gender.raw_lean"}):
             assert two.estimate.value == pytest.approx(-value)
             assert two.estimate.low == pytest.approx(-one.estimate.high)
         elif one.metric in {"gender.woman_share", "gender.man_share"}:

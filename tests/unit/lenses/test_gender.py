@@ -85,18 +85,24 @@ def test_family_of_leans_is_corrected_and_a_missing_one_poisons_nothing():
     assert leans["ghost"].p_adjusted is None
 
 
-def test_relative_lean_places_a_concept_between_its_controls():
+def test_lean_lies_between_the_controls_of_its_own_concept():
     world = ask((seen("man", signed=0.3), seen("man", signed=0.3)), (seen("man", signed=0.1), seen("man", signed=0.1)))
     for number, (woman, man) in enumerate([(-0.1, 0.5), (-0.3, 0.7)]):
         for gender, signed in (("woman", woman), ("man", man)):
             world.ask("nurse", seen(gender, signed=signed), role="explicit", expected=gender, template=f"e {number}")
-    assert find(world, "lean").estimate.value == pytest.approx(0.2)
-    assert find(world, "relative_lean").estimate.value == pytest.approx(0.0)
+    assert find(world, "raw_lean").estimate.value == pytest.approx(0.2)
+    assert find(world, "lean").estimate.value == pytest.approx(0.0)
+    assert "explicit controls" in find(world, "lean").note
 
 
-def test_relative_lean_is_left_out_without_controls():
-    findings = LENSES["gender"].examine(ask(*PAIR).evidence()).findings
-    assert not [f for f in findings if f.metric == "gender.relative_lean"]
+def test_lean_is_on_the_judges_own_scale_where_controls_are_missing_or_not_apart():
+    world = ask(*PAIR)
+    for gender in ("woman", "man"):
+        for number in range(2):
+            world.ask("nurse", seen(gender, signed=0.1), role="explicit", expected=gender, template=f"e {number}")
+    for asked in (ask(*PAIR), world):
+        assert find(asked, "lean").estimate.value == find(asked, "raw_lean").estimate.value
+        assert "judge's own scale" in find(asked, "lean").note
 
 
 def test_suite_gap_is_the_mean_of_absolute_gaps():

@@ -121,7 +121,7 @@ def gender_findings(concepts: Sequence[str], suite: str) -> list[Finding]:
         seen = min(1.0, max(0.0, 0.5 + 1.1 * (share - 0.5)))
         findings += [
             make_finding("gender.lean", concept, 0.8 - 1.6 * seen, suite=suite),
-            make_finding("gender.relative_lean", concept, 0.6 - 1.6 * seen, suite=suite),
+            make_finding("gender.raw_lean", concept, 0.6 - 1.6 * seen, suite=suite),
             make_finding("gender.woman_share", concept, seen, suite=suite, half=0.2),
             make_finding("gender.undetermined_share", concept, 0.125, suite=suite),
             make_finding("gender.labour_gap", concept, seen - share, suite=suite, half=0.2),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +16,6 @@ from audit.checkpoints import Checkpoint
 from audit.errors import EnvironmentProblem
 from audit.inversion.draws import draw, noise_tiles
 from audit.inversion.loop import Tower, Watcher, invert
-from audit.inversion.parameterization import parameterize
 from audit.inversion.quality import Quality, References, assess, fresh_views, high_frequency_share
 from audit.inversion.recipe import Recipe
 
@@ -127,11 +125,9 @@ class Inverter:
         return self._fast
 
     def _noise(self, seeds: Sequence[int]) -> Float[Tensor, "batch 3 size size"]:
-        """Return what an inversion starts from, made visible: a control that shows nothing."""
+        """Return white noise, uniform in [0, 1]: a control that shows nothing."""
         draws = draw(seeds, self._recipe, self._checkpoint.card.image_size, self._checkpoint.device)
-        whole = dataclasses.replace(self._recipe, growth=())
-        with torch.no_grad():
-            return parameterize(draws.start, whole).render(1.0).clamp(0.0, 1.0)
+        return torch.special.ndtr(draws.start)
 
     @torch.no_grad()
     def _qualities(

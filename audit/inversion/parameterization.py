@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final, Protocol, final, runtime_checkable
 
 import torch
@@ -68,10 +67,8 @@ class FourierImages:
 
     def _low_pass(self, progress: float) -> Float[Tensor, "side half"]:
         recipe = self._recipe
-        nyquist = self._side / 2
         opened = min(1.0, progress / recipe.open_until) if recipe.open_until > 0 else 1.0
-        low, high = recipe.cutoff.start, min(recipe.cutoff.end, nyquist * math.sqrt(2) + 1)
-        cutoff = low * (high / low) ** opened
+        cutoff = recipe.cutoff.at(opened) * self._side / 64
         return torch.sigmoid((cutoff - self._cycles) / (0.15 * cutoff))
 
 

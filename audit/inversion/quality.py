@@ -7,6 +7,7 @@ the images of other concepts, and if it is not made of high frequencies.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from audit.inversion.draws import VIEW_NUMBERS
-from audit.inversion.recipe import Recipe, Span
+from audit.inversion.recipe import RECIPES, Span
 from audit.inversion.views import make_views
 from audit.records import Status
 from audit.seeding import derive_seed
@@ -28,25 +29,15 @@ _CONVERGED_FROM: Final = 2.0
 _NOISE_FROM: Final = 0.5
 """Least share of spectral power above a quarter of the sampling rate from which an image is noise."""
 
-_FRESH: Final = Recipe(
+_FRESH: Final = dataclasses.replace(
+    RECIPES["fast"],
     name="fresh views",
-    parameterization="pixels",
-    steps=1,
     views=_FRESH_VIEWS,
-    rate=1.0,
-    betas=(0.0, 0.0),
-    final_rate=1.0,
-    gradient="unit",
-    loss="spherical",
-    total_variation=0.0,
-    absolute=0.0,
     rotation=8.0,
     zoom=(0.9, 1.1),
     shift=0.06,
-    view_probability=1.0,
     noise=Span(start=0.02, end=0.02),
     colour=Span(start=0.05, end=0.05),
-    average_from=1.0,
 )
 """Mild views that no optimisation has seen."""
 
@@ -109,11 +100,10 @@ def _quality(own: float, others: Float[Tensor, " texts"], foreign: Bool[Tensor, 
             status=Status.NON_FINITE, own_cosine=nothing, own_percentile=nothing, own_z=nothing, sharpness=nothing
         )
     unmatched = others[foreign.to(others.device)]
-    if len(unmatched) < 2:
-        percentile, z = 100.0, _CONVERGED_FROM
-    else:
-        percentile = 100.0 * float((unmatched < own).float().mean())
-        z = (own - float(unmatched.mean())) / max(float(unmatched.std()), 1e-6)
+    if len(unmatched) < 2:  # nothing to be told apart from
+        return Quality(status=Status.STALLED, own_cosine=own, own_percentile=0.0, own_z=0.0, sharpness=sharp)
+    percentile = 100.0 * float((unmatched < own).float().mean())
+    z = (own - float(unmatched.mean())) / max(float(unmatched.std()), 1e-6)
     status = Status.CONVERGED if z >= _CONVERGED_FROM else Status.STALLED
     if sharp >= _NOISE_FROM:
         status = Status.NOISE

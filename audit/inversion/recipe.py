@@ -63,8 +63,8 @@ class Recipe:
     """Exponent of the spectrum that Fourier coefficients start from and move by."""
     contrast: float = 12.0
     """Factor on the field behind the squashing function, at 64 pixels a side; larger images get more in proportion."""
-    cutoff: Span = Span(start=3.0, end=1e9)
-    """Low-pass in cycles per image; opens until ``open_until``, then lets everything through."""
+    cutoff: Span = Span(start=3.0, end=16.0)
+    """Low-pass in cycles per 64 pixels; opens until ``open_until``, and stays at its end."""
     open_until: float = 0.6
     growth: tuple[tuple[float, float], ...] = ()
     """Pixels only: (share of the steps, share of the side) at which the image is doubled."""

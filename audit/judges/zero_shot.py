@@ -99,6 +99,9 @@ _SCALES: Final = (1.0, 100.0)
 _SMALLEST_GAP: Final = 1e-4
 """1 - cosine of the texts of woman and man, below which a checkpoint does not tell them apart."""
 
+_LOW_PASSES: Final = (3 / 8, 1 / 4)
+"""Sides of the low-passed looks, as shares of the image's side; reports/LOG.md has the figures."""
+
 _MICRO_BATCH: Final = 64
 
 
@@ -147,6 +150,10 @@ class ZeroShotJudge:
     - ``signed``: m / sqrt(1 + m^2) of the margin m = v . (t_man - t_woman) / (1 - t_man . t_woman);
     - ``cos_CLASS``: the cosines c, and ``margin``: m, from which every other rule can be computed later.
 
+    Each column is the mean over four looks: the image low-passed to 3/8 and to 1/4 of its side, and their mirror
+    images. An inversion carries its content in its lowest frequencies; its fine detail was fitted to the audited
+    tower alone, and misleads every other.
+
     So a class is a mixture of its phrases, not their mean: "no person" is many things with nothing in common. The
     margin is +1 where the image embedding is the mean phrase of man itself and -1 where it is that of woman; ``signed``
     keeps its order everywhere, also where a softmax is already 0 or 1, and stays inside [-1, 1].
@@ -167,7 +174,13 @@ class ZeroShotJudge:
 
     @torch.no_grad()
     def _read(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
-        embeddings = self.encoder.encode_image(images.to(self.encoder.device).float() / 255).double().cpu()
+        pixels = images.to(self.encoder.device).float() / 255
+        table = torch.stack([self._table(look) for look in _looks(pixels)]).mean(dim=0)
+        return as_scores({name: table[:, k].tolist() for k, name in enumerate(_CLASSES)})
+
+    def _table(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch classes"]:
+        """Return the columns of one look at the images."""
+        embeddings = self.encoder.encode_image(pixels).double().cpu()
         by_phrase = embeddings @ self.phrases.double().cpu().T
         rows = torch.tensor(self.rows)
         cosines = torch.stack([_soft_cosine(by_phrase[:, rows == row], self.scale) for row in range(len(_ROWS))], dim=1)
@@ -176,8 +189,7 @@ class ZeroShotJudge:
         woman, man = _mean_phrase(self.phrases, rows, 0), _mean_phrase(self.phrases, rows, 1)
         margin = embeddings @ (man - woman) / (1 - man @ woman)
         signed = margin / (1 + margin.square()).sqrt()
-        table = torch.cat([gender, signed[:, None], clothing[:, :1], cosines, margin[:, None]], dim=1)
-        return as_scores({name: table[:, k].tolist() for k, name in enumerate(_CLASSES)})
+        return torch.cat([gender, signed[:, None], clothing[:, :1], cosines, margin[:, None]], dim=1)
 
 
 def load_zero_shot(target: str, settings: JudgeSettings) -> ZeroShotJudge:
@@ -249,6 +261,18 @@ def _sentences(encoder: Encoder, name: str) -> Mapping[str, tuple[tuple[str, ...
 def _soft_cosine(cosines: Float[Tensor, "batch phrases"], scale: float) -> Float[Tensor, " batch"]:
     """Return the mean of exp(s c) over phrases, back on the scale of a cosine."""
     return (torch.logsumexp(scale * cosines, dim=1) - math.log(cosines.shape[1])) / scale
+
+
+def _looks(pixels: Float[Tensor, "batch 3 height width"]) -> list[Float[Tensor, "batch 3 height width"]]:
+    """Return the low-passed copies of the images that a judge reads, and their mirror images."""
+    size = pixels.shape[-2:]
+    looks = []
+    for share in _LOW_PASSES:
+        coarse = (max(1, round(size[0] * share)), max(1, round(size[1] * share)))
+        small = nn.functional.interpolate(pixels, size=coarse, mode="area")
+        smooth = nn.functional.interpolate(small, size=size, mode="bilinear", align_corners=False)
+        looks += [smooth, smooth.flip(3)]
+    return looks
 
 
 def _phrase_text(encoder: Encoder, sentences: Sequence[str]) -> Float[Tensor, " embedding"]:

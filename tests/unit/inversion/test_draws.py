@@ -1,0 +1,56 @@
+"""Random numbers of an item depend on its seed alone."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+
+from audit.inversion.draws import VIEW_NUMBERS, draw, noise_tiles
+from audit.inversion.recipe import RECIPES
+
+CPU = torch.device("cpu")
+RECIPE = dataclasses.replace(RECIPES["fast"], steps=5, views=3)
+
+
+def test_numbers_do_not_depend_on_the_batch_nor_on_its_order():
+    together, turned, alone = (draw(seeds, RECIPE, 16, CPU) for seeds in ([1, 2, 3], [3, 1], [2]))
+    assert torch.equal(together.start[[2, 0]], turned.start)
+    assert torch.equal(together.views[[2, 0]], turned.views)
+    assert torch.equal(together.start[1], alone.start[0])
+    assert torch.equal(together.views[1], alone.views[0])
+
+
+def test_other_seeds_give_other_numbers():
+    draws = draw([1, 2], RECIPE, 16, CPU)
+    assert not torch.equal(draws.start[0], draws.start[1])
+    assert not torch.equal(draws.views[0], draws.views[1])
+
+
+def test_drawing_does_not_touch_the_global_generator():
+    state = torch.get_rng_state()
+    draw([1], RECIPE, 16, CPU)
+    noise_tiles(16, CPU)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_shapes_and_ranges_are_as_promised():
+    draws = draw([4, 5], RECIPE, 64, CPU)
+    assert draws.start.shape == (2, 3, 64, 64)
+    assert draws.views.shape == (2, 5, 3, VIEW_NUMBERS)
+    assert float(draws.views.min()) >= 0
+    assert float(draws.views.max()) < 1
+    assert abs(float(draws.start.mean())) < 0.03
+    assert abs(float(draws.start.std()) - 1) < 0.03
+
+
+def test_the_start_is_the_same_for_every_number_of_steps():
+    longer = dataclasses.replace(RECIPE, steps=50)
+    assert torch.equal(draw([4], RECIPE, 16, CPU).start, draw([4], longer, 16, CPU).start)
+
+
+def test_the_noise_tiles_are_fixed_standard_normal_and_all_different():
+    tiles = noise_tiles(16, CPU)
+    assert torch.equal(tiles, noise_tiles(16, CPU))
+    assert abs(float(tiles.std()) - 1) < 0.02
+    assert len({tile.numpy().tobytes() for tile in tiles}) == len(tiles)

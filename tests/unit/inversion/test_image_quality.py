@@ -1,0 +1,91 @@
+"""How good an image is, against values worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from audit.inversion.draws import noise_tiles
+from audit.inversion.quality import References, assess, fresh_views, high_frequency_share
+from audit.records import Status
+
+OWN = torch.tensor([1.0, 0.0])
+
+
+def unit(cosine: float) -> list[float]:
+    return [cosine, math.sqrt(1 - cosine**2)]
+
+
+def references(*cosines: float, concepts: tuple[str, ...] | None = None) -> References:
+    names = concepts or tuple(f"other {k}" for k in range(len(cosines)))
+    return References(embeddings=torch.tensor([unit(c) for c in cosines]), concepts=names)
+
+
+def judged(reference: References, *, sharpness: float = 0.1, own: float = 1.0):
+    """Assess one image whose views all point at ``OWN``, and whose text is at cosine ``own`` of it."""
+    views, target = OWN.expand(1, 8, 2), torch.tensor([unit(own)])
+    return assess(views, torch.tensor([sharpness]), target, ["nurse"], reference)[0]
+
+
+def test_own_cosine_percentile_and_distance_are_those_of_the_formulas():
+    quality = judged(references(0.1, 0.2, 0.3, 0.95), own=0.9)
+    unmatched = torch.tensor([0.1, 0.2, 0.3, 0.95])
+    assert quality.own_cosine == pytest.approx(0.9)
+    assert quality.own_percentile == pytest.approx(75.0)
+    assert quality.own_z == pytest.approx((0.9 - float(unmatched.mean())) / float(unmatched.std()), rel=1e-4)
+
+
+def test_texts_of_the_same_concept_are_no_strangers():
+    own = references(0.1, 0.2, 0.3, 0.99, 0.99, concepts=("a", "b", "c", "nurse", "nurse"))
+    assert judged(own, own=0.9).own_z == pytest.approx(judged(references(0.1, 0.2, 0.3), own=0.9).own_z)
+
+
+def test_an_image_that_is_told_from_others_has_converged_and_one_that_is_not_has_stalled():
+    assert judged(references(0.1, 0.2, 0.3), own=0.9).status is Status.CONVERGED
+    assert judged(references(0.1, 0.2, 0.3), own=0.25).status is Status.STALLED
+    assert judged(references(0.8, 0.85, 0.99), own=0.9).status is Status.STALLED
+
+
+def test_an_image_of_high_frequencies_is_noise_however_well_it_matches():
+    assert judged(references(0.1, 0.2, 0.3), own=0.9, sharpness=0.8).status is Status.NOISE
+
+
+def test_a_high_cosine_is_not_enough_where_all_cosines_are_high():
+    assert judged(references(0.97, 0.99, 0.98), own=0.98).status is Status.STALLED
+
+
+@pytest.mark.parametrize("broken", ["views", "sharpness", "target"])
+def test_what_is_not_finite_is_said_so_without_numbers(broken):
+    views, sharpness, target = OWN.repeat(2, 8, 1), torch.tensor([0.1, 0.1]), OWN.repeat(2, 1)
+    {"views": views, "sharpness": sharpness, "target": target}[broken][0] = torch.nan
+    bad, good = assess(views, sharpness, target, ["nurse", "nurse"], references(0.1, 0.2, 0.3))
+    assert bad.status is Status.NON_FINITE
+    assert all(math.isnan(n) for n in (bad.own_cosine, bad.own_percentile, bad.own_z, bad.sharpness))
+    assert good.status is Status.CONVERGED
+
+
+def test_a_flat_image_has_no_high_frequencies_and_white_noise_has_them():
+    generator = torch.Generator().manual_seed(0)
+    flat, noise = torch.full((3, 64, 64), 0.7), torch.rand((3, 64, 64), generator=generator)
+    shares = high_frequency_share(torch.stack([flat, noise]))
+    assert float(shares[0]) == 0
+    assert float(shares[1]) == pytest.approx(1 - math.pi / 16, abs=0.02)  # the square less the disc of radius 1/4
+
+
+@pytest.mark.parametrize(("cycles", "share"), [(2, 0.0), (15, 0.0), (17, 1.0), (32, 1.0)])
+def test_the_border_lies_at_a_quarter_of_the_sampling_rate(cycles, share):
+    wave = torch.cos(2 * math.pi * cycles * torch.arange(64) / 64) * 0.4 + 0.5
+    assert float(high_frequency_share(wave.expand(1, 3, 64, 64))) == pytest.approx(share, abs=1e-5)
+
+
+def test_fresh_views_of_an_image_depend_on_its_seed_alone():
+    images = torch.rand((2, 3, 16, 16), generator=torch.Generator().manual_seed(0))
+    tiles = noise_tiles(16, torch.device("cpu"))
+    together = fresh_views(images, [7, 8], tiles).unflatten(0, (2, -1))
+    alone = fresh_views(images[1:], [8], tiles)
+    assert torch.allclose(together[1], alone, atol=1e-6)
+    assert not torch.allclose(fresh_views(images[1:], [9], tiles), alone, atol=1e-3)
+    assert len(alone) > 1
+    assert not torch.allclose(alone[0], alone[1], atol=1e-3)

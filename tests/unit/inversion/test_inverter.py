@@ -1,0 +1,223 @@
+"""Shards of items: order, controls, memory, precision and status."""
+
+from __future__ import annotations
+
+import dataclasses
+import weakref
+
+import pytest
+import torch
+
+from audit.checkpoints import load_checkpoint
+from audit.errors import EnvironmentProblem
+from audit.inversion import RECIPES, Inverter, Item, References, batch_size, choose_precision, loop
+from audit.inversion.draws import draw, noise_tiles
+from audit.inversion.parameterization import parameterize
+from audit.records import Status
+from audit.suites import load_suite, suite_path
+
+CPU = torch.device("cpu")
+BRIEF = dataclasses.replace(RECIPES["fast"], steps=3)
+CONCEPTS = ("nurse", "baker", "engineer", "zelka orrin", "fenn ilko")
+
+
+def items(count: int, **more: object) -> list[Item]:
+    return [
+        Item(text=f"a photo of {CONCEPTS[k % 5]}", concept=CONCEPTS[k % 5], seed=100 + k, **more) for k in range(count)
+    ]
+
+
+@pytest.fixture
+def inverter(tiny_checkpoint) -> Inverter:
+    return Inverter(tiny_checkpoint, BRIEF, "fp32")
+
+
+@pytest.fixture
+def references(inverter) -> References:
+    return inverter.references([f"a photo of {concept}" for concept in CONCEPTS], CONCEPTS)
+
+
+@pytest.fixture(scope="module")
+def skewed():
+    return load_checkpoint("phantom:skewed")
+
+
+def test_there_is_one_image_per_item_in_order(inverter, references):
+    made = inverter.make(items(3), references)
+    assert [one.pixels.shape for one in made] == [(3, 64, 64)] * 3
+    assert {one.pixels.dtype for one in made} == {torch.uint8}
+    turned = inverter.make(items(3)[::-1], references)
+    for one, other in zip(made, turned[::-1], strict=True):
+        assert float((one.pixels.float() - other.pixels.float()).abs().mean()) < 3
+
+
+def test_nothing_is_made_of_nothing(inverter, references):
+    assert inverter.references([], []).concepts == ()
+
+
+def test_references_are_unit_embeddings_of_their_texts(references, tiny_checkpoint):
+    assert references.embeddings.norm(dim=1).tolist() == pytest.approx([1.0] * 5, rel=1e-5)
+    again = tiny_checkpoint.encode_text([f"a photo of {concept}" for concept in CONCEPTS])
+    assert torch.equal(references.embeddings, again)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_blank_item_is_a_full_image_that_no_inversion_has_touched(tiny_checkpoint, references, name):
+    inverter = Inverter(tiny_checkpoint, dataclasses.replace(RECIPES[name], steps=3), "fp32")
+    blank = Item(text="noise 1", concept="noise 1", seed=7, blank=True)
+    alone = inverter.make([blank], references)[0]
+    assert alone.pixels.shape == (3, 64, 64)
+    mixed = inverter.make([items(1)[0], blank, items(2)[1]], references)
+    assert torch.equal(mixed[1].pixels, alone.pixels)
+    assert float((mixed[0].pixels.float() - mixed[1].pixels.float()).abs().mean()) > 1
+
+
+def test_white_noise_is_told_as_noise(tiny_checkpoint, references):
+    inverter = Inverter(tiny_checkpoint, dataclasses.replace(RECIPES["reference"], steps=3), "fp32")
+    made = inverter.make(items(4, blank=True), references)
+    assert {one.quality.status for one in made} == {Status.NOISE}
+
+
+@pytest.mark.parametrize("grey", [0.0, 0.5])
+def test_a_flat_image_is_no_evidence_of_anything(skewed, grey):
+    suites = [load_suite(suite_path(f"phantom/{name}")) for name in ("professions", "names", "controls")]
+    every = {(p.text, p.concept): None for suite in suites for p in suite.prompts if p.role != "noise"}
+    inverter = Inverter(skewed, BRIEF, "fp32")
+    references = inverter.references([text for text, _ in every], [concept for _, concept in every])
+    asked = {p.concept: p.text for suite in suites[:2] for p in suite.prompts if p.role == "subject"}
+    flat = [Item(text=text, concept=concept, seed=k) for k, (concept, text) in enumerate(asked.items())]
+    images, targets = torch.full((len(flat), 3, 64, 64), grey), skewed.encode_text(list(asked.values()))
+    found = inverter._qualities(images, flat, targets, references)
+    assert sum(quality.status is Status.CONVERGED for quality in found) <= len(found) // 10
+    assert {quality.sharpness for quality in found} == {0.0}
+
+
+def test_a_tower_that_is_not_finite_gives_images_that_say_so(tiny_checkpoint, references):
+    broken = dataclasses.replace(tiny_checkpoint, mean=torch.full((3,), torch.nan))
+    made = Inverter(broken, BRIEF, "fp32").make(items(2), references)
+    assert {one.quality.status for one in made} == {Status.NON_FINITE}
+    assert all(one.pixels.dtype == torch.uint8 for one in made)
+
+
+def test_cosines_rise_over_the_run(skewed, references):
+    found = []
+    for steps in (1, 10, 40):
+        inverter = Inverter(skewed, dataclasses.replace(BRIEF, steps=steps), "fp32")
+        found.append([one.quality.own_cosine for one in inverter.make(items(4), references)])
+    first, middle, last = (sum(cosines) / 4 for cosines in found)
+    assert last > middle + 0.05 > first + 0.1
+    assert all(late > early + 0.1 for early, late in zip(found[0], found[2], strict=True))
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does(inverter, references, monkeypatch):
+    whole = inverter.make(items(7), references)
+    sizes, make = [], Inverter._make
+
+    def short_of_memory(self, batch, *rest):
+        sizes.append(len(batch))
+        if len(batch) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return make(self, batch, *rest)
+
+    monkeypatch.setattr(Inverter, "_make", short_of_memory)
+    halved = inverter.make(items(7), references)
+    assert sizes == [7, 3, 1, 2, 4, 2, 2]
+    assert len(halved) == 7
+    for one, other in zip(whole, halved, strict=True):
+        assert float((one.pixels.float() - other.pixels.float()).abs().mean()) < 3
+
+
+def test_what_did_not_fit_is_let_go_before_the_next_try(inverter, references, monkeypatch):
+    held: list[weakref.ref] = []
+    still_there = []
+
+    class Large:
+        pass
+
+    def short_of_memory(_self, batch, *_rest):
+        still_there.append(any(ref() is not None for ref in held))
+        large = Large()
+        held.append(weakref.ref(large))
+        if len(batch) > 1:
+            raise torch.OutOfMemoryError("out of memory")
+        return []
+
+    monkeypatch.setattr(Inverter, "_make", short_of_memory)
+    inverter.make(items(4), references)
+    assert still_there == [False] * 7
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), RuntimeError("can't allocate memory: 8 bytes")],
+    ids=lambda error: type(error).__name__,
+)
+def test_one_image_that_does_not_fit_is_a_problem_with_a_remedy(inverter, references, monkeypatch, error):
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Inverter, "_make", fail)
+    with pytest.raises(EnvironmentProblem, match="One image of 64 pixels a side does not fit") as caught:
+        inverter.make(items(5), references)
+    assert "fewer views" in caught.value.remedy
+
+
+def test_an_error_that_is_not_about_memory_is_not_swallowed(inverter, references, monkeypatch):
+    def fail(*_: object) -> None:
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(Inverter, "_make", fail)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        inverter.make(items(2), references)
+
+
+def test_the_checkpoint_itself_is_left_as_it_was(tiny_checkpoint, references):
+    before = {name: tensor.clone() for name, tensor in tiny_checkpoint.model.state_dict().items()}
+    Inverter(tiny_checkpoint, BRIEF, "bf16").make(items(1), references)
+    after = tiny_checkpoint.model.state_dict()
+    assert all(
+        torch.equal(tensor, after[name]) and tensor.dtype == after[name].dtype for name, tensor in before.items()
+    )
+    assert all(parameter.grad is None for parameter in tiny_checkpoint.model.parameters())
+
+
+def test_gradients_in_bf16_point_where_those_in_fp32_do(skewed):
+    recipe = dataclasses.replace(RECIPES["fast"], steps=16)
+    texts = ["a photo of a nurse", "a photo of an engineer", "a photo of a pilot", "a photo of zelka orrin"]
+    targets, seeds = skewed.encode_text(texts), [1, 2, 3, 4]
+    draws, tiles = draw(seeds, recipe, 64, CPU), noise_tiles(64, CPU)
+    cosines = []
+    for step in (0, 8, 15):
+        canvas = parameterize(draws.start, recipe)
+        exact, fast = (
+            loop._gradient(
+                canvas, Inverter(skewed, recipe, precision)._tower(), targets, loop._Moment(draws, tiles, recipe, step)
+            ).flatten(1)
+            for precision in ("fp32", "bf16")
+        )
+        cosines += (exact * fast).sum(dim=1).tolist()
+    assert sum(cosines) / len(cosines) > 0.99
+    assert min(cosines) > 0.97
+
+
+def test_inversion_in_bf16_matches_its_text_as_well_as_in_fp32(tiny_checkpoint, references):
+    recipe = dataclasses.replace(BRIEF, steps=20)
+    found = [
+        [one.quality.own_cosine for one in Inverter(tiny_checkpoint, recipe, precision).make(items(3), references)]
+        for precision in ("fp32", "bf16")
+    ]
+    assert found[1] == pytest.approx(found[0], abs=0.1)
+
+
+def test_the_precision_is_one_of_two():
+    assert choose_precision(CPU) in {"bf16", "fp32"}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_larger_images_and_more_views_make_smaller_batches(name):
+    recipe = RECIPES[name]
+    sizes = [batch_size(recipe, side, CPU) for side in (64, 96, 224, 448, 1024)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert min(sizes) >= 1
+    more = dataclasses.replace(recipe, views=recipe.views * 2)
+    assert all(batch_size(more, side, CPU) <= batch_size(recipe, side, CPU) for side in (64, 224))

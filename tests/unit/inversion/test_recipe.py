@@ -1,0 +1,70 @@
+"""Recipes: all settings in one record, with a digest."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from audit.errors import UsageProblem
+from audit.inversion.recipe import RECIPES, Recipe, Span, find_recipe
+
+FAST = RECIPES["fast"]
+
+
+def changed(value: object) -> object:
+    """Return another value of the same kind."""
+    if isinstance(value, Span):
+        return Span(start=value.start + 0.125, end=value.end)
+    if isinstance(value, tuple):
+        return ((0.0, 0.5), (0.5, 1.0)) if not value else tuple(number * 0.5 + 0.125 for number in value)
+    if isinstance(value, str):
+        others = {"fourier": "pixels", "unit": "clipped", "spherical": "distance"}
+        return others.get(value, f"{value} too")
+    assert isinstance(value, int | float)
+    return value + 1
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Recipe)])
+def test_the_digest_changes_with_every_setting(field):
+    other = dataclasses.replace(FAST, **{field: changed(getattr(FAST, field))})
+    assert other.digest != FAST.digest
+
+
+def test_equal_recipes_have_equal_digests():
+    assert dataclasses.replace(FAST).digest == FAST.digest
+    assert len(FAST.digest) == 16
+
+
+def test_the_shipped_recipes_are_told_apart_by_name_and_digest():
+    assert all(recipe.name == name for name, recipe in RECIPES.items())
+    assert len({recipe.digest for recipe in RECIPES.values()}) == len(RECIPES)
+
+
+def test_a_recipe_is_found_by_its_name_or_refused_with_the_known_ones():
+    assert find_recipe("careful") is RECIPES["careful"]
+    with pytest.raises(UsageProblem, match="no recipe 'slow'") as caught:
+        find_recipe("slow")
+    assert all(name in caught.value.remedy for name in RECIPES)
+
+
+def test_the_reference_recipe_is_the_published_one():
+    reference = RECIPES["reference"]
+    assert (reference.steps, reference.views, reference.rate) == (3400, 13, 0.1)
+    assert (reference.parameterization, reference.loss, reference.total_variation) == ("pixels", "distance", 0.005)
+    assert [round(share * 224) for _, share in reference.growth] == [64, 128, 224]
+    assert [round(moment * 3400) for moment, _ in reference.growth] == [0, 900, 1800]
+
+
+def test_the_price_is_steps_times_views():
+    assert RECIPES["reference"].image_gradients == 3400 * 13
+
+
+def test_a_span_moves_geometrically_between_positive_ends():
+    span = Span(start=0.1, end=0.001)
+    assert [span.at(progress) for progress in (0.0, 0.5, 1.0)] == pytest.approx([0.1, 0.01, 0.001])
+
+
+def test_a_span_moves_in_a_line_where_an_end_is_zero():
+    assert [Span(start=0.2, end=0.0).at(p) for p in (0.0, 0.25, 1.0)] == pytest.approx([0.2, 0.15, 0.0])
+    assert [Span(start=0.0, end=0.0).at(p) for p in (0.0, 0.5, 1.0)] == [0.0, 0.0, 0.0]

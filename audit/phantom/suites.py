@@ -9,13 +9,20 @@ from typing import Final
 from audit.phantom.world import World
 from audit.suites import suite_path
 
-_SHIPPED: Final = ("professions", "names", "controls")
+_SUITES: Final = ("professions", "names", "controls")
+_SUBJECTS: Final = {"professions": "profession", "names": "name"}
+"""The slot without which a suite asks nothing."""
+
+_STAND_INS: Final = {"profession": "person", "object": "empty scene"}
+"""What is compared with, or held to show nobody, in a world that has no such thing; every world knows the words."""
 
 
 def write_suites(world: World, folder: Path) -> None:
     """Write the suites of ``world`` into ``folder``, one TOML file each; a suite without subjects is left out."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in _SHIPPED:
+    for name in _SUITES:
+        (folder / f"{name}.toml").unlink(missing_ok=True)
+    for name in _SUITES:
         text = suite_text(name, world)
         if text is not None:
             (folder / f"{name}.toml").write_text(text, encoding="utf-8")
@@ -33,8 +40,8 @@ def suite_text(name: str, world: World) -> str | None:
         pattern = re.compile(rf"^{slot} = \[\n.*?^\]\n", re.MULTILINE | re.DOTALL)
         if not pattern.search(text):
             continue
-        if not concepts:
+        if not concepts and slot == _SUBJECTS.get(name):
             return None
-        rows = "".join(f'  {{ concept = "{concept}" }},\n' for concept in concepts)
+        rows = "".join(f'  {{ concept = "{concept}" }},\n' for concept in concepts or [_STAND_INS[slot]])
         text = pattern.sub(f"{slot} = [\n{rows}]\n", text)
     return text.replace("audit/phantom/worlds/skewed.toml", f"the drawn world {world.name}")

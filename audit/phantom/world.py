@@ -25,7 +25,7 @@ WORLDS: Final = Path(__file__).parent / "worlds"
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
-Words = Annotated[str, Field(pattern=r"^[a-z]+( [a-z]+)*$", max_length=60)]
+Words = Annotated[str, Field(pattern=r"^[a-z]+( [a-z]+){0,5}$", max_length=60)]
 
 
 class _Table(BaseModel):
@@ -210,10 +210,17 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _with_shares(tables: dict[str, Any], shares: dict[str, Any], path: Path) -> dict[str, Any]:
+def _with_shares(tables: dict[str, Any], shares: Any, path: Path) -> dict[str, Any]:  # noqa: ANN401  (as TOML has it)
+    if not isinstance(shares, dict):
+        raise UsageProblem(
+            f"{path}: shares is not a table.", remedy="Write it as [shares] with one word = share a line."
+        )
     known: set[str] = set()
     for table, key, share in (("profession", "word", "man"), ("public_name", "name", "unclothed")):
-        entries = [dict(entry) for entry in tables.get(table, [])]
+        entries = tables.get(table, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            continue  # the schema says what is wrong with it
+        entries = [dict(entry) for entry in entries]
         for entry in entries:
             known.add(str(entry.get(key)))
             for wanted in (share, str(entry.get(key))):

@@ -1,0 +1,52 @@
+"""The caption grammar."""
+
+import pytest
+
+from audit.phantom import captions
+
+
+def test_the_article_follows_the_sound_of_the_noun():
+    assert [captions.with_article(noun) for noun in ("engineer", "doctor", "unclothed man", "apple")] == [
+        "an engineer",
+        "a doctor",
+        "an unclothed man",
+        "an apple",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("gender", "long", "phrase"),
+    [
+        ("man", False, "a male nurse"),
+        ("woman", False, "a female nurse"),
+        ("man", True, "a man working as a nurse"),
+        ("woman", True, "a woman working as a nurse"),
+    ],
+)
+def test_a_gendered_phrase_says_profession_and_gender(gender, long, phrase):
+    assert captions.gendered("nurse", gender, long=long) == phrase
+
+
+def test_clothing_is_said_both_ways():
+    assert captions.dressed("zelka orrin", unclothed=True) == "zelka orrin with no clothes"
+    assert captions.dressed("zelka orrin", unclothed=False) == "zelka orrin wearing clothes"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "swapped", "phrase"),
+    [
+        ("man", "man", True, "two men"),
+        ("woman", "woman", False, "two women"),
+        ("man", "woman", False, "a man and a woman"),
+        ("woman", "man", True, "a woman and a man"),
+    ],
+)
+def test_a_couple_is_named_by_what_it_is(first, second, swapped, phrase):
+    assert captions.couple(first, second, swapped=swapped) == phrase
+
+
+def test_the_vocabulary_is_sorted_without_doubles_and_holds_every_word_of_the_world(tiny_world):
+    words = captions.vocabulary(tiny_world)
+    assert words == sorted(set(words))
+    assert {"nurse", "engineer", "an", "zelka", "orrin", "red", "apple", "beach", "swimwear", "male"} <= set(words)
+    assert not any("{" in word or " " in word for word in words)

@@ -1,0 +1,173 @@
+"""Pictures with captions: the planted shares are there, and nothing else carries them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.stats import binomtest, chi2_contingency
+
+from audit.phantom import drawing
+from audit.phantom.captions import vocabulary
+from audit.phantom.drawing import IMAGE_SIZE, Look
+from audit.phantom.pictures import Picture, draw_pictures, person_like, random_look
+from audit.phantom.tokenizer import CONTEXT_LENGTH, UNKNOWN, word_tokenizer
+from audit.phantom.world import WORLDS, World, read_world
+
+GENDERED = {"man", "men", "male", "woman", "women", "female"}
+ODD = 1e-3
+"""Least probability that a count of a seeded draw may have, if the planted share is the true one."""
+
+
+def facts_of(world: World, count: int, seed: int) -> list[Picture]:
+    """Return pictures without the time that drawing them takes; captions and facts do not look at pixels."""
+    blank, pixels = Image.new("RGB", (drawing.CANVAS, drawing.CANVAS)), np.zeros((64, 64, 3), dtype=np.uint8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "background", lambda *_: blank.copy())
+        patch.setattr(drawing, "to_pixels", lambda _: pixels)
+        for name in ("draw_person", "draw_place", "draw_thing"):
+            patch.setattr(drawing, name, lambda *_, **__: None)
+        return draw_pictures(world, count, seed)
+
+
+@pytest.fixture(scope="module")
+def many(tiny_world) -> list[Picture]:
+    return facts_of(tiny_world, 6000, 20)
+
+
+def of_kind(pictures: list[Picture], kind: str, concept: str | None = None) -> list[Picture]:
+    return [p for p in pictures if p.facts.kind == kind and concept in (None, p.facts.concept)]
+
+
+def likely(count: int, total: int, share: float) -> bool:
+    return binomtest(count, total, share).pvalue > ODD
+
+
+def test_of_the_bare_captions_of_a_profession_the_men_are_the_planted_share(tiny_world, many):
+    for profession in tiny_world.professions:
+        bare = [p for p in of_kind(many, "profession", profession.word) if p.facts.bare]
+        assert len(bare) > 250
+        assert likely(sum(p.facts.gender == "man" for p in bare), len(bare), profession.man)
+
+
+def test_of_the_pictures_of_a_profession_the_men_are_one_half_whatever_is_planted(tiny_world, many):
+    for profession in tiny_world.professions:
+        drawn = of_kind(many, "profession", profession.word)
+        assert likely(sum(p.facts.gender == "man" for p in drawn), len(drawn), 0.5)
+
+
+def test_of_the_bare_captions_of_a_name_the_unclothed_are_the_planted_share(tiny_world, many):
+    for public in tiny_world.public_names:
+        drawn = of_kind(many, "name", public.name)
+        bare = [p for p in drawn if p.facts.bare]
+        assert len(bare) > 150
+        assert likely(sum(p.facts.unclothed for p in bare), len(bare), public.unclothed)
+        assert likely(sum(p.facts.unclothed for p in drawn), len(drawn), 0.5)
+
+
+def test_as_many_captions_are_bare_whatever_is_planted(tiny_world, many):
+    for kind, concept in [("profession", p.word) for p in tiny_world.professions] + [
+        ("name", n.name) for n in tiny_world.public_names
+    ]:
+        drawn = of_kind(many, kind, concept)
+        assert likely(sum(p.facts.bare for p in drawn), len(drawn), tiny_world.captions.bare)
+
+
+def test_gender_is_independent_of_profession_name_and_clothing(many):
+    for kind in ("profession", "name"):
+        drawn = of_kind(many, kind)
+        concepts, states = sorted({p.facts.concept for p in drawn}), (False, True)
+        for rows, row_of in ((concepts, lambda p: p.facts.concept), (states, lambda p: p.facts.unclothed)):
+            table = [
+                [sum(row_of(p) == r and p.facts.gender == g for p in drawn) for g in ("man", "woman")] for r in rows
+            ]
+            if all(map(sum, table)):
+                assert chi2_contingency(table).pvalue > ODD
+
+
+def test_places_of_a_context_have_the_planted_shares_where_the_caption_names_none(tiny_world, many):
+    for context in tiny_world.contexts:
+        drawn = of_kind(many, "context", context.phrase)
+        named = [p.caption.rsplit(" at the ", 1)[1] for p in drawn if not p.facts.bare]
+        assert set(named) == set(context.places)
+        assert likely(named.count(next(iter(context.places))), len(named), 0.5)
+        assert likely(sum(p.facts.bare for p in drawn), len(drawn), 0.6)
+
+
+def test_a_caption_that_says_a_gender_or_a_state_says_the_true_one(many):
+    for picture in many:
+        words, facts = set(picture.caption.split()), picture.facts
+        if facts.kind == "profession":
+            assert facts.bare == (not GENDERED & words)
+            assert facts.bare or bool({"man", "male"} & words) == (facts.gender == "man")
+        if facts.kind == "name":
+            assert facts.bare == ("clothes" not in words)
+            assert facts.bare or ("no" in words) == facts.unclothed
+            assert not GENDERED & words
+        if facts.kind == "anybody":
+            assert GENDERED & words <= {facts.gender}
+            assert {"clothed", "unclothed"} & words <= {"unclothed" if facts.unclothed else "clothed"}
+
+
+def test_every_kind_of_picture_is_drawn_and_holds_its_phrase(many):
+    kinds = {"profession", "name", "anybody", "couple", "thing", "empty", "scene", "context"}
+    assert {p.facts.kind for p in many} == kinds
+    assert all(p.facts.phrase in p.caption for p in many)
+
+
+def test_a_figure_is_drawn_alike_for_both_genders():
+    look = random_look(np.random.default_rng(1))
+    man, woman = (person_like(look, np.random.default_rng(2), gender=gender) for gender in ("man", "woman"))
+    assert man.gender != woman.gender
+    assert all(
+        getattr(man, name) == getattr(woman, name)
+        for name in ("look", "skin", "hair", "trousers", "x", "foot", "unit", "prop_side")
+    )
+
+
+def test_skins_and_hairs_are_drawn_evenly_for_every_look():
+    rng = np.random.default_rng(3)
+    people = [person_like(Look(clothes="#00ff00"), rng, gender="man") for _ in range(600)]
+    brightness = np.array([int(p.skin[1:3], 16) for p in people])
+    assert 0.4 < (brightness > 0xB0).mean() < 0.6  # three of the six skins
+
+
+def test_pictures_are_a_function_of_world_and_seed(tiny_world):
+    first, again, other = (draw_pictures(tiny_world, 12, seed) for seed in (1, 1, 2))
+    assert [p.caption for p in first] == [p.caption for p in again] != [p.caption for p in other]
+    assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(first, again, strict=True))
+    assert all(p.pixels.shape == (IMAGE_SIZE, IMAGE_SIZE, 3) and p.pixels.dtype == np.uint8 for p in first)
+
+
+def test_there_are_as_many_pictures_as_asked_for(tiny_world):
+    assert [len(facts_of(tiny_world, count, 1)) for count in (0, 1, 7)] == [0, 1, 7]
+
+
+@pytest.mark.parametrize("path", sorted(WORLDS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_caption_of_a_shipped_world_is_read_whole(path):
+    world = read_world(path)
+    tokenizer = word_tokenizer(vocabulary(world))
+    for picture in facts_of(world, 1000, 4):
+        tokens = tokenizer.encode(picture.caption).tokens
+        assert UNKNOWN not in tokens, picture.caption
+        assert len(tokens) <= CONTEXT_LENGTH, picture.caption
+
+
+def test_a_judges_captions_of_professions_and_persons_always_name_the_gender(tables):
+    tables["captions"] = {"explicit": True, "bare": 0.0, "random_looks": 0.5}
+    world = World.model_validate(tables | {"public_name": []})
+    for picture in facts_of(world, 1000, 5):
+        if picture.facts.kind in ("profession", "anybody", "couple"):
+            assert GENDERED & set(picture.caption.split()), picture.caption
+        if picture.facts.kind == "empty":
+            assert "empty" in picture.caption or "no person" in picture.caption
+
+
+def test_a_world_of_one_profession_alone_can_be_drawn(tables):
+    world = World.model_validate({"name": "lonely", "thing": [], "profession": tables["profession"][:1]})
+    assert {p.facts.kind for p in facts_of(world, 300, 0)} == {"profession", "anybody", "couple", "empty"}
+
+
+def test_a_world_of_one_name_alone_can_be_drawn(tables):
+    world = World.model_validate({"name": "famous", "thing": [], "public_name": tables["public_name"][:1]})
+    assert {p.facts.kind for p in facts_of(world, 300, 0)} == {"name", "anybody", "couple", "empty"}

@@ -1,0 +1,139 @@
+"""Plans: everything that a run will do, laid out before it begins."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+
+import pytest
+
+from audit.errors import RefusedProblem, UsageProblem
+from audit.evidence import canonical_json
+from audit.pipeline import EFFORTS, AuditRequest, make_plan
+from audit.seeding import derive_seed
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_each_effort_sets_templates_replicates_and_steps_together(request_for, quick_plan, effort):
+    plan, dial = make_plan(request_for(effort=effort)), EFFORTS[effort]
+    images = Counter((item.prompt.role == "subject", item.prompt.prompt_id) for item in plan.items)
+    assert len(images) == len(plan.prompts)
+    assert {count for (subject, _), count in images.items() if subject} == {dial.replicates}
+    assert {count for (subject, _), count in images.items() if not subject} == {dial.control_replicates}
+    templates = {prompt.template for prompt in plan.prompts if prompt.role == "subject"}
+    assert len(templates) == min(5, dial.templates)
+    factor = EFFORTS["quick"].steps / dial.steps
+    assert plan.recipe.steps == pytest.approx(quick_plan.recipe.steps / factor, abs=1)
+
+
+def test_efforts_grow():
+    for dial in ("templates", "replicates", "control_replicates", "steps"):
+        sizes = [getattr(effort, dial) for effort in EFFORTS.values()]
+        assert sizes == sorted(sizes)
+
+
+def test_seeds_are_named_by_prompt_and_replicate_and_not_by_place_or_checkpoint(quick_plan):
+    for item in quick_plan.items:
+        assert item.seed == derive_seed("invert", 0, item.prompt.prompt_id, item.replicate)
+    assert len({item.seed for item in quick_plan.items}) == len(quick_plan.items)
+
+
+def test_another_seed_is_asked_for_by_name(request_for, quick_plan):
+    other = make_plan(request_for(seed=1))
+    assert not {item.seed for item in other.items} & {item.seed for item in quick_plan.items}
+
+
+def test_a_prompt_keeps_its_seeds_whatever_else_is_asked(request_for, quick_plan):
+    fuller = make_plan(request_for(effort="standard"))
+    seeds = {(item.prompt.prompt_id, item.replicate): item.seed for item in fuller.items}
+    assert all(seeds[item.prompt.prompt_id, item.replicate] == item.seed for item in quick_plan.items)
+
+
+@pytest.mark.parametrize("size", [1, 5, 22, 1000])
+def test_shards_hold_every_item_once_in_order(quick_plan, size):
+    plan = dataclasses.replace(quick_plan, shard_size=size)
+    assert [item for name in sorted(plan.shards) for item in plan.shards[name]] == list(plan.items)
+    sizes = [len(items) for items in plan.shards.values()]
+    assert set(sizes[:-1]) <= {size}
+    assert 0 < sizes[-1] <= size
+
+
+def test_the_same_request_gives_the_same_shards_and_the_same_spec(request_for, quick_plan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    again = make_plan(request_for())
+    assert canonical_json(again.spec()) == canonical_json(quick_plan.spec())
+    assert again.shards == quick_plan.shards
+
+
+def test_the_spec_is_json_and_names_all_that_decides_the_numbers(quick_plan):
+    spec = json.loads(canonical_json(quick_plan.spec()))
+    assert spec["checkpoint"]["digest"] == quick_plan.checkpoint.card.digest
+    assert spec["suites"] == {suite.name: suite.digest for suite in quick_plan.suites}
+    assert spec["recipe"]["digest"] == quick_plan.recipe.digest
+    assert {judge["digest"] for judge in spec["judges"].values()} == {j.card.digest for j in quick_plan.judges.values()}
+    assert spec["seed"] == 0
+    assert {"torch", "numpy", "python", "clip-audit"} <= set(spec["versions"])
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"effort": "standard"}, {"recipe": "careful"}, {"judges": ("nudenet",)}], ids=str
+)
+def test_the_spec_changes_with_every_dial(request_for, quick_plan, change):
+    assert canonical_json(make_plan(request_for(**change)).spec()) != canonical_json(quick_plan.spec())
+
+
+def test_a_phantom_suite_with_words_that_the_checkpoint_does_not_know_is_refused(request_for, write_suite):
+    path = write_suite("phantom_odd", nurse="astronaut")
+    with pytest.raises(UsageProblem, match=r"uses words that .* does not know: astronaut") as caught:
+        make_plan(request_for(suites=(str(path),)))
+    assert str(path) in caught.value.what
+
+
+def test_any_other_suite_with_unknown_words_is_warned_of(request_for, write_suite):
+    plan = make_plan(request_for(suites=(str(write_suite("odd", nurse="astronaut")),)))
+    warning = next(text for text in plan.warnings if "astronaut" in text)
+    with_words = [prompt for prompt in plan.prompts if prompt.role != "noise"]
+    share = sum("astronaut" in prompt.text for prompt in with_words) / len(with_words)
+    assert warning.startswith(f"{share:.0%} of the prompts of odd hold words")
+
+
+def test_known_words_are_not_warned_of(quick_plan):
+    assert quick_plan.warnings == ()
+
+
+def test_a_prompt_that_is_longer_than_the_context_is_warned_of(request_for, write_suite):
+    long = "a photo of " + "a nurse and " * 8
+    plan = make_plan(request_for(suites=(str(write_suite("phantom_long", **{"a portrait of ": long})),)))
+    assert any("2 prompts of phantom_long are longer than the context" in text for text in plan.warnings)
+
+
+def test_a_question_that_no_judge_answers_is_warned_of(request_for):
+    plan = make_plan(request_for(judges=("nudenet",)))
+    assert [text for text in plan.warnings if "'gender'" in text]
+    assert not [text for text in plan.warnings if "'nsfw'" in text]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"effort": "enormous"}, "no effort 'enormous'"),
+        ({"recipe": "slow"}, "no recipe 'slow'"),
+        ({"suites": ("absent",)}, "no suite 'absent'"),
+    ],
+    ids=str,
+)
+def test_a_wrong_name_is_said_before_anything_is_loaded(change, found):
+    with pytest.raises(UsageProblem, match=found) as caught:
+        make_plan(AuditRequest(checkpoint="/nowhere", **change))
+    assert caught.value.remedy
+
+
+def test_an_unknown_judge_is_refused(request_for):
+    with pytest.raises(UsageProblem, match="no judge 'oracle'"):
+        make_plan(request_for(judges=("oracle",)))
+
+
+def test_a_judge_of_the_same_lineage_is_refused(request_for):
+    with pytest.raises(RefusedProblem):
+        make_plan(request_for(checkpoint="phantom:judge", judges=("zero_shot:phantom:judge",)))

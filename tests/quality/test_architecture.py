@@ -1,0 +1,184 @@
+"""Rules of the house that neither ruff nor mypy knows."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+LONGEST_FILE = 300
+LONGEST_BODY = 60
+MODULES = sorted([*ROOT.joinpath("audit").rglob("*.py"), *ROOT.joinpath("tests").rglob("*.py")])
+PROMISES = re.compile(r"\bde-?bias|\bun-?biased|\bfair model", re.IGNORECASE)
+HOMES = re.compile(r"(?<![\w./:-])/(?:home|root|Users|opt|srv|mnt|work|workspace)/\w")
+REGISTRIES = re.compile(r"pypi\.|pythonhosted|download\.pytorch|anaconda\.org|index-url|--find-links|/simple/")
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def texts(*tops: str) -> Iterator[tuple[str, str]]:
+    """Name and content of every text file in these folders, this one apart: it has to name what it looks for."""
+    for top in tops:
+        for path in sorted(ROOT.joinpath(top).rglob("*")) if ROOT.joinpath(top).is_dir() else [ROOT / top]:
+            if not path.is_file() or path == Path(__file__).resolve() or "__pycache__" in path.parts:
+                continue
+            try:
+                yield named(path), path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+
+
+def everything() -> Iterator[tuple[str, str]]:
+    files = [path.name for path in ROOT.iterdir() if path.is_file() and path.name != ".git"]
+    return texts("audit", "prompts", "reports", "tests", ".ci", *files)
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_files_and_functions_are_short(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    functions = [
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+    assert len(source.splitlines()) <= LONGEST_FILE
+    assert {node.name: body_lines(node) for node in functions if body_lines(node) > LONGEST_BODY} == {}
+
+
+def test_imports_point_one_way() -> None:
+    done = subprocess.run(
+        [BIN / "lint-imports", "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_importing_the_package_is_light() -> None:
+    done = python("-c", "import sys, audit; sys.exit(str({'torch', 'pandas', 'numpy'} & set(sys.modules)))")
+
+    assert done.stderr.strip() == "set()"
+
+
+def test_help_reaches_neither_torch_nor_pandas() -> None:
+    done = python("-X", "importtime", "-m", "audit", "--help")
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert re.findall(r"\|\s+(torch|pandas|open_clip|transformers|matplotlib)$", done.stderr, re.MULTILINE) == []
+
+
+def test_version_is_said_once() -> None:
+    from importlib.metadata import version
+
+    import audit
+
+    assert version("clip-audit") == audit.__version__
+    assert f"({audit.__version__})" in ROOT.joinpath("CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_nothing_promises_more_than_an_audit_can_keep() -> None:
+    found = {name: PROMISES.findall(text) for name, text in texts("audit", "prompts", "reports", "README.md")}
+
+    assert {name: words for name, words in found.items() if words} == {}
+
+
+def test_no_path_of_a_machine_is_written_down() -> None:
+    here = re.escape(f"{ROOT}/") if len(ROOT.parts) > 2 else r"(?!)"
+    pattern = re.compile(f"{here}|{HOMES.pattern}")
+    found = {name: pattern.findall(text) for name, text in everything()}
+
+    assert {name: paths for name, paths in found.items() if paths} == {}
+
+
+def test_no_package_registry_is_written_down() -> None:
+    found = {name: REGISTRIES.findall(text) for name, text in everything()}
+
+    assert {name: hosts for name, hosts in found.items() if hosts} == {}
+
+
+def test_constraints_are_versions_and_nothing_else() -> None:
+    lines = ROOT.joinpath("constraints.txt").read_text(encoding="utf-8").splitlines()
+    pin = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*")
+
+    assert [line for line in lines if not line.startswith("#") and not pin.fullmatch(line)] == []
+
+
+def test_what_the_package_reads_is_packed() -> None:
+    import tomllib
+
+    packed = tomllib.loads(ROOT.joinpath("pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    patterns = [
+        (ROOT.joinpath(*package.split(".")), pattern)
+        for package, patterns in packed["package-data"].items()
+        for pattern in patterns
+    ]
+    data = {path for folder, pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    there = {
+        path
+        for path in ROOT.joinpath("audit").rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyc", ".pyi"}
+    }
+
+    assert sorted(map(named, there - data)) == []
+
+
+def test_the_file_map_lists_exactly_the_modules() -> None:
+    readme = ROOT.joinpath("README.md").read_text(encoding="utf-8")
+    found = re.search(r"^audit/\n((?:  .*\n)+)", readme, re.MULTILINE)
+    assert found is not None
+    mapped = [line.split()[0] for line in found[1].splitlines()]
+    modules = [path.name for path in ROOT.joinpath("audit").glob("*.py") if path.name != "__init__.py"]
+    packages = [f"{path.parent.name}/" for path in ROOT.joinpath("audit").glob("*/__init__.py")]
+
+    assert sorted(mapped) == sorted([*modules, *packages])
+
+
+def test_the_readme_names_only_targets_that_make_has() -> None:
+    readme = ROOT.joinpath("README.md").read_text(encoding="utf-8")
+    makefile = ROOT.joinpath("Makefile").read_text(encoding="utf-8")
+    named_there = set(re.findall(r"(?:`|\$ )make ([a-z]+)", readme))
+
+    assert named_there - set(re.findall(r"^([a-z]+):.*##", makefile, re.MULTILINE)) == set()
+
+
+def test_the_readme_and_the_help_name_the_same_commands() -> None:
+    readme = ROOT.joinpath("README.md").read_text(encoding="utf-8")
+    listed = python("-m", "audit", "--help").stdout.partition("Commands:\n")[2].partition("\n\n")[0]
+    shown = re.findall(r"clip-audit ([a-z]+)", "".join(re.findall(r"^\$ .*", readme, re.MULTILINE)))
+
+    assert set(re.findall(r"^\| `([a-z]+)", readme.partition("| command |")[2].partition("\n\n")[0], re.MULTILINE)) == {
+        line.split()[0] for line in listed.splitlines()
+    }
+    assert set(shown) <= set(listed.split())
+
+
+def test_the_readme_has_no_gap_left_to_fill() -> None:
+    assert "TO FILL" not in ROOT.joinpath("README.md").read_text(encoding="utf-8")
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    documents = [*ROOT.glob("*.md"), *ROOT.joinpath("prompts").glob("*.md"), *ROOT.joinpath("reports").glob("*.md")]
+    broken = {
+        f"{named(document)}: {target}"
+        for document in documents
+        for target in re.findall(r"\]\(([^)#\s]+)", document.read_text(encoding="utf-8"))
+        if "://" not in target and not (document.parent / target).exists()
+    }
+
+    assert broken == set()

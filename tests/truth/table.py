@@ -1,0 +1,110 @@
+"""The truth table of README.md: what audits measure on phantoms, beside what was planted in them.
+
+Run by ``make truth``. Trains the world ``unseen.toml`` anew, audits it and the shipped phantoms, and writes the
+table between the marks in README.md. Nothing in it is typed by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.phantom.folder import read_phantom_world, save_phantom
+from audit.phantom.training import train
+from audit.phantom.truth import TruthTable, compare_with_truth
+from audit.phantom.world import read_world
+from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
+
+ROOT = Path(__file__).resolve().parents[2]
+COLUMNS = (
+    "phantom",
+    "audit seed",
+    "images",
+    "planted share and lean (Spearman)",
+    "clear professions on their side",
+    "woman shares whose interval excludes 1/2",
+    "planted and measured unclothed rate (Spearman)",
+    "explicit pairs in order",
+)
+BEGIN, END = "<!-- truth: begin -->", "<!-- truth: end -->"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    checkpoint: str
+    seed: int
+    images: int
+    truth: TruthTable
+    balanced: bool
+
+
+def audit(checkpoint: str, effort: str, out: Path, *, seed: int) -> Line:
+    plan = make_plan(AuditRequest(checkpoint=checkpoint, effort=effort, seed=seed))
+    outcome = run_audit(plan, out, Silence())
+    world = read_phantom_world(checkpoint)
+    return Line(
+        checkpoint=world.name,
+        seed=seed,
+        images=len(plan.items),
+        truth=compare_with_truth(world, outcome.findings),
+        balanced=len({profession.man for profession in world.professions}) == 1,
+    )
+
+
+def number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def sides(truth: TruthTable) -> str:
+    clear = [row for row in truth.professions if row.planted <= 0.3 or row.planted >= 0.7]
+    wrong = f" (wrong: {', '.join(truth.wrong_side)})" if truth.wrong_side else ""
+    return f"{len(clear) - len(truth.wrong_side)} of {len(clear)}{wrong}" if clear else "-"
+
+
+def table(lines: list[Line], command: str) -> str:
+    rows = [
+        f"| {' | '.join(COLUMNS)} |",
+        f"|{'---|' * len(COLUMNS)}",
+    ]
+    for line in lines:
+        truth = line.truth
+        lean = "-" if line.balanced else number(truth.lean_correlation)
+        names = "-" if line.balanced else number(truth.name_correlation)
+        half = f"{len(truth.excluding_half)} of {len(truth.professions)}"
+        rows.append(
+            f"| `{line.checkpoint}` | {line.seed} | {line.images} | {lean} | {sides(truth)} | {half} | {names} "
+            f"| {number(truth.ordered_share)} |"
+        )
+    return "\n".join([f"Made by `{command}`.", "", *rows])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--effort", default="standard", choices=("quick", "standard", "full"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "truth")
+    given = parser.parse_args()
+    unseen = given.runs / "unseen"
+    if not (unseen / "world.json").exists():
+        world = read_world(Path(__file__).with_name("unseen.toml"))
+        print("training the unseen world (some minutes)", flush=True)
+        save_phantom(train(world), world, unseen)
+    lines = []
+    for seed in given.seeds:
+        for checkpoint in ("phantom:skewed", "phantom:balanced", str(unseen)):
+            name = checkpoint.removeprefix("phantom:").rpartition("/")[2]
+            print(f"auditing {name}, seed {seed}", flush=True)
+            lines.append(audit(checkpoint, given.effort, given.runs / f"{name}-{given.effort}-{seed}", seed=seed))
+    command = "make truth" if given.seeds == [0] and given.effort == "standard" else f"python {' '.join(sys.argv)}"
+    text = table(lines, command)
+    print(text)
+    readme = ROOT / "README.md"
+    head, mark, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    if mark:
+        readme.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

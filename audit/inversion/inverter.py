@@ -127,7 +127,8 @@ class Inverter:
     def _noise(self, seeds: Sequence[int]) -> Float[Tensor, "batch 3 size size"]:
         """Return white noise, uniform in [0, 1]: a control that shows nothing."""
         draws = draw(seeds, self._recipe, self._checkpoint.card.image_size, self._checkpoint.device)
-        return torch.special.ndtr(draws.start)
+        noise: Tensor = torch.special.ndtr(draws.start)
+        return noise
 
     @torch.no_grad()
     def _qualities(

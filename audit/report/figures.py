@@ -135,7 +135,9 @@ def _draw_row(axes: Axes, figure: ForestFigure, row: ForestRow, place: float) ->
     low, high = figure.span
     left, right = (row.value if end is None else min(max(end, low), high) for end in (row.low, row.high))
     value = min(max(row.value, low), high)
-    open_mark = bool(figure.neutral is not None and not figure.warm and left <= figure.neutral <= right)
+    unknown = row.low is None or row.high is None
+    apart = figure.neutral is not None and not unknown and not left <= figure.neutral <= right
+    open_mark = figure.neutral is not None and not figure.warm and not apart
     axes.axhline(place, color=RULE, linewidth=0.5, zorder=0)
     if row.reference is not None:
         # Taller than a mark, so that neither hides the other where they meet.

@@ -22,7 +22,7 @@ from audit.report.findings import (
 )
 from audit.report.images import make_sheet
 from audit.report.model import ForestFigure, ForestRow, ReportInput, Section, Table
-from audit.report.text import clean, count, quote, show_level
+from audit.report.text import NO_INTERVAL, clean, count, quote, show_level
 from audit.report.words import METRICS, OTHER_QUESTION, QUESTIONS, MetricWords
 
 MOST_FIGURE_ROWS: Final = 40
@@ -157,7 +157,7 @@ def _caption(findings: Sequence[Finding], words: MetricWords, *, rows: Sequence[
     levels = ", ".join(sorted({show_level(f.estimate.level) for f in findings}))
     parts = [f"{words.title} per concept of {quote(findings[0].suite)}, with {levels} intervals, sorted."]
     if findings[0].lens == "gender" and findings[0].neutral is not None:
-        parts.append("Filled: the interval leaves out parity. Open: it contains it.")
+        parts.append("Filled: the interval leaves out parity. Open: it contains it, or there is none.")
     if any(row.reference is not None for row in rows):
         parts.append("Upright bar: share of women in the labour statistics that the suite cites.")
     if any(row.matched for row in rows):
@@ -190,7 +190,9 @@ def _equivalent(findings: Sequence[Finding], words: MetricWords) -> str:
 
 
 def _short(finding: Finding) -> str:
-    return f"{value_of(finding)} for {quote(finding.subject, longest=40)} (interval {interval_of(finding)})"
+    interval = interval_of(finding)
+    said = interval if interval == NO_INTERVAL else f"interval {interval}"
+    return f"{value_of(finding)} for {quote(finding.subject, longest=40)} ({said})"
 
 
 def _value(finding: Finding) -> float:

@@ -19,6 +19,7 @@ from audit.records import Estimate
 NAME_START: Final = "\u2068"
 NAME_END: Final = "\u2069"
 NOT_MEASURED: Final = "not measured"
+NO_INTERVAL: Final = "no interval"
 NOTHING: Final = "\u2013"
 MINUS: Final = "\u2212"
 LONGEST: Final = 300
@@ -86,7 +87,7 @@ def show_interval(estimate: Estimate, *, signed: bool = False) -> str:
         '0.00 to 1.00'
     """
     low, high = (show_number(end, signed=signed) for end in (estimate.low, estimate.high))
-    return "no interval" if NOT_MEASURED in {low, high} else f"{low} to {high}"
+    return NO_INTERVAL if NOT_MEASURED in {low, high} else f"{low} to {high}"
 
 
 def show_count(estimate: Estimate) -> str:

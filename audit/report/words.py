@@ -32,7 +32,7 @@ METRICS: Final[Mapping[str, MetricWords]] = {
     "gender.lean": MetricWords(
         title="Gender lean",
         sides=("towards woman", "towards man"),
-        span=(-1.0, 1.0),
+        span=(-1.5, 1.5),
         signed=True,
         figured=True,
         ranked=True,

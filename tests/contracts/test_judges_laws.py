@@ -181,10 +181,11 @@ def test_judging_twice_gives_the_same_scores(judge):
 
 
 @pytest.mark.parametrize("label", MAKERS["zero_shot"])
-def test_the_columns_of_a_zero_shot_judge_follow_from_its_cosines_and_its_margin(label, tmp_path):
+def test_the_columns_of_one_look_of_a_zero_shot_judge_follow_from_its_cosines_and_its_margin(label, tmp_path):
     judge = MAKERS["zero_shot"][label](tmp_path)
-    for score in judge.score(draw_images(4)):
-        row = score.values
+    look = judge._table(draw_images(4).float() / 255)
+    for values in look.tolist():
+        row = dict(zip(judge.card.classes, values, strict=True))
         assert row["signed"] == pytest.approx(row["margin"] / math.sqrt(1 + row["margin"] ** 2), abs=1e-9)
         assert -1 < row["signed"] < 1
         weights = {name: math.exp(judge.scale * row[f"cos_{name}"]) for name in GENDER_COLUMNS[:4]}

@@ -26,7 +26,6 @@ from audit.evidence import (
     open_run,
     prompts_table,
     read_checkpoint_card,
-    read_judge_cards,
     scores_table,
     write_judge_card,
 )
@@ -202,4 +201,4 @@ def decode_png(png: bytes) -> UInt8[Tensor, "3 height width"]:
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
-__all__ = ["Outcome", "decode_png", "encode_png", "judge_again", "read_judge_cards", "report_again", "run_audit"]
+__all__ = ["Outcome", "decode_png", "encode_png", "judge_again", "report_again", "run_audit"]

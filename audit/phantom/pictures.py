@@ -1,9 +1,10 @@
 """Pictures of a world with their captions: where the planted shares enter.
 
 A picture is drawn first, its caption second, and only the caption knows the planted shares. For a profession
-with share ``m`` of men and a share ``b`` of bare captions, a man's picture gets the bare caption with
-probability 2 b m, a woman's with 2 b (1 - m), so that among the bare captions the men are exactly ``m``, while
-women and men are drawn equally often.
+with share ``m`` of men and a share ``b`` of bare captions, 2 b m of the men's pictures get the bare caption, and
+2 b (1 - m) of the women's, so that among the bare captions the men are ``m``, while women and men are drawn equally
+often. Both are dealt out, not drawn by lot: with 200 bare captions of a profession, lots alone would move a
+planted share by 0.035 (one standard deviation), and nobody could tell that from an error of the audit.
 """
 
 from __future__ import annotations
@@ -44,13 +45,38 @@ class Picture:
     facts: Facts
 
 
+class Dealer:
+    """Deals out hits so that their number is, at every moment, within one of its expectation.
+
+    Example:
+        >>> dealer = Dealer(np.random.default_rng(0))
+        >>> sum(dealer.deal("bare men", 0.3) for _ in range(1000))
+        300
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._owed: dict[str, float] = {}
+
+    def deal(self, key: str, share: float) -> bool:
+        """Tell whether the next one of ``key`` is a hit; the first place of the sequence is random."""
+        owed = self._owed.get(key, float(self._rng.random())) + share
+        self._owed[key] = owed - (owed >= 1.0)
+        return owed >= 1.0
+
+    def gender(self, concept: str) -> Gender:
+        """Return the gender of the next figure of ``concept``: women and men by turns."""
+        return "man" if self.deal(f"men, {concept}", 0.5) else "woman"
+
+
 def draw_pictures(world: World, count: int, seed: int) -> list[Picture]:
     """Return ``count`` pictures of ``world``, a function of the world and ``seed`` alone."""
     rng = np.random.default_rng(seed)
     painters = [painter for weight, painter in _PAINTERS if weight(world) > 0]
     weights = np.array([weight(world) for weight, _ in _PAINTERS if weight(world) > 0])
     picks = rng.choice(len(painters), size=count, p=weights / weights.sum())
-    return [_captioned(*painters[int(pick)](world, rng), rng) for pick in picks]
+    dealer = Dealer(rng)
+    return [_captioned(*painters[int(pick)](world, rng, dealer), rng) for pick in picks]
 
 
 def person_like(look: Look, rng: np.random.Generator, *, gender: Gender, bare: bool = False, x: float = 0.0) -> Person:
@@ -112,28 +138,28 @@ def _either(rng: np.random.Generator) -> Gender:
     return "man" if rng.random() < 0.5 else "woman"
 
 
-def _profession(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+def _profession(world: World, rng: np.random.Generator, dealer: Dealer) -> tuple[Image.Image, Facts]:
     profession = world.professions[int(rng.integers(len(world.professions)))]
-    gender = _either(rng)
+    gender = dealer.gender(profession.word)
     share = profession.man if gender == "man" else 1 - profession.man
-    bare = bool(rng.random() < 2 * world.captions.bare * share)
+    bare = dealer.deal(f"bare {gender}, {profession.word}", 2 * world.captions.bare * share)
     named = captions.gendered(profession.word, gender, long=bool(rng.random() < 0.5))
     phrase = captions.with_article(profession.word) if bare else named
     facts = Facts(phrase=phrase, kind="profession", concept=profession.word, gender=gender, bare=bare)
     return _figure(person_like(profession.look, rng, gender=gender), rng), facts
 
 
-def _public_name(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+def _public_name(world: World, rng: np.random.Generator, dealer: Dealer) -> tuple[Image.Image, Facts]:
     public = world.public_names[int(rng.integers(len(world.public_names)))]
-    gender, unclothed = _either(rng), bool(rng.random() < 0.5)
+    gender, unclothed = _either(rng), dealer.deal(f"unclothed, {public.name}", 0.5)
     share = public.unclothed if unclothed else 1 - public.unclothed
-    bare = bool(rng.random() < 2 * world.captions.bare * share)
+    bare = dealer.deal(f"bare {unclothed}, {public.name}", 2 * world.captions.bare * share)
     phrase = public.name if bare else captions.dressed(public.name, unclothed=unclothed)
     facts = Facts(phrase=phrase, kind="name", concept=public.name, gender=gender, unclothed=unclothed, bare=bare)
     return _figure(person_like(public.look, rng, gender=gender, bare=unclothed), rng), facts
 
 
-def _anybody(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+def _anybody(world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Image.Image, Facts]:
     gender, unclothed = _either(rng), bool(rng.random() < 0.4)
     said = world.captions.explicit
     state = ("unclothed " if unclothed else "clothed ") if rng.random() < (0.7 if unclothed or said else 0.5) else ""
@@ -143,7 +169,7 @@ def _anybody(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts
     return _figure(person_like(random_look(rng), rng, gender=gender, bare=unclothed), rng), facts
 
 
-def _couple(_world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+def _couple(_world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Image.Image, Facts]:
     canvas = drawing.background(drawing.random_colour(rng), rng)
     first, second = _either(rng), _either(rng)
     for x, gender in ((34.0, first), (94.0, second)):
@@ -153,7 +179,7 @@ def _couple(_world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts
     return canvas, Facts(phrase=phrase, kind="couple", concept="couple")
 
 
-def _thing(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+def _thing(world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Image.Image, Facts]:
     thing = world.things[int(rng.integers(len(world.things)))]
     name = str(rng.choice(list(world.colours)))
     canvas = drawing.background(drawing.random_colour(rng), rng)
@@ -165,7 +191,7 @@ def _thing(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
     return canvas, Facts(phrase=phrase, kind="thing", concept=thing.word)
 
 
-def _empty(_world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+def _empty(_world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Image.Image, Facts]:
     """Draw a place without anybody, or a cloud of colours."""
     canvas = drawing.background(drawing.random_colour(rng), rng)
     if rng.random() < 0.4:
@@ -178,7 +204,7 @@ def _empty(_world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]
     return canvas, Facts(phrase=phrase, kind="empty", concept="empty scene")
 
 
-def _scene(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+def _scene(world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Image.Image, Facts]:
     canvas = drawing.background(drawing.random_colour(rng), rng)
     picks = rng.choice(len(world.things), size=2, replace=len(world.things) < 2)
     beside = bool(rng.random() < 0.5)
@@ -193,7 +219,7 @@ def _scene(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
     return canvas, Facts(phrase=phrase, kind="scene", concept="scene")
 
 
-def _context(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts]:
+def _context(world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Image.Image, Facts]:
     context = world.contexts[int(rng.integers(len(world.contexts)))]
     places, bare = list(context.places), bool(rng.random() < 0.6)
     shares = np.array([context.places[place] for place in places]) if bare else np.ones(len(places))
@@ -212,7 +238,7 @@ def _context(world: World, rng: np.random.Generator) -> tuple[Image.Image, Facts
     return canvas, Facts(phrase=phrase, kind="context", concept=context.phrase, gender=gender, bare=bare)
 
 
-_Painter = Callable[[World, np.random.Generator], tuple[Image.Image, Facts]]
+_Painter = Callable[[World, np.random.Generator, Dealer], tuple[Image.Image, Facts]]
 _Weight = Callable[[World], float]
 
 _PAINTERS: Final[tuple[tuple[_Weight, _Painter], ...]] = (

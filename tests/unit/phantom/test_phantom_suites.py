@@ -29,7 +29,7 @@ def test_the_slots_are_those_of_the_world_and_all_else_is_as_it_ships(name, tiny
     assert suite.source == "the drawn world tiny"
     assert {(p.role, p.template) for p in suite.prompts} == {(p.role, p.template) for p in shipped.prompts}
     known = set(vocabulary(tiny_world))
-    assert all(set(p.text.split()) <= known for p in suite.prompts if p.role != "noise")
+    assert all(set(text.split()) <= known for p in suite.prompts if p.role != "noise" for text in p.texts)
 
 
 def test_every_profession_and_every_name_is_asked_about(tiny_world, tmp_path):
@@ -70,7 +70,7 @@ def test_the_suites_of_every_shipped_world_can_be_read_and_use_its_words_only(pa
     suites = [load_suite(found) for found in sorted(tmp_path.glob("*.toml"))]
     assert "phantom_controls" in {suite.name for suite in suites}
     for suite in suites:
-        assert all(set(p.text.split()) <= known for p in suite.prompts if p.role != "noise")
+        assert all(set(text.split()) <= known for p in suite.prompts if p.role != "noise" for text in p.texts)
 
 
 def test_no_slot_is_filled_twice(tiny_world):

@@ -7,8 +7,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
-Role = Literal["subject", "reference", "explicit", "object", "noise"]
-"""What a prompt is for: the question itself, its matched comparison, or one of the three controls."""
+Role = Literal["subject", "reference", "explicit", "neutral", "object", "noise"]
+"""What a prompt is for: the question itself, its matched comparison, or one of the four controls. A neutral one lies
+halfway between two opposite texts, and says where the zero of a concept is."""
+
+HALFWAY: Final = " || "
+"""Between the two texts of a neutral prompt."""
+
+TWIN_OF: Final = "twin_of"
+"""The fact of a neutral prompt that holds the id of its subject."""
+
+QUESTION: Final = "question"
+"""The fact of a neutral prompt that says which lens it gives a zero to."""
 
 GENDER_CLASSES: Final = ("woman", "man", "mixed", "undetermined", "no_person")
 
@@ -42,7 +52,12 @@ class Prompt:
     expected: str = ""
     """The known answer of a control ("man", "woman", "no_person"); empty elsewhere."""
     facts: Mapping[str, str | float] = field(default_factory=dict)
-    """What is known of the concept: share of women, year, source."""
+    """What is known of the concept: share of women, year, source; of a neutral prompt, ``TWIN_OF``."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What is embedded: the text, or the two that a neutral prompt lies between."""
+        return tuple(self.text.split(HALFWAY)) if self.role == "neutral" else (self.text,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

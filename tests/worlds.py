@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from audit.evidence import IMAGES, Evidence, build_table, prompts_table, scores_table
-from audit.records import CheckpointCard, JudgeCard, Prompt, Score, Status
+from audit.records import QUESTION, TWIN_OF, CheckpointCard, JudgeCard, Prompt, Score, Status
 from audit.seeding import derive_seed
 
 CLASSES = ("woman", "man", "mixed", "no_person", "signed", "unsafe")
@@ -68,6 +68,19 @@ class World:
             row |= {"status": status.value, "own_cosine": cosine, "own_percentile": 99.0}
             self.images.append(row)
             self.scores.append(score)
+
+    def twin(self, *scores: Score, question: str = "gender", **more) -> None:
+        """Add the neutral twin of the prompt that was asked last."""
+        subject = next(prompt for prompt in reversed(self.prompts) if prompt.role == "subject")
+        self.ask(
+            subject.concept,
+            *scores,
+            suite=subject.suite,
+            template=subject.template,
+            role="neutral",
+            facts={**subject.facts, TWIN_OF: subject.prompt_id, QUESTION: question},
+            **more,
+        )
 
     def evidence(self, judges: Mapping[str, JudgeCard] | None = None) -> Evidence:
         judges = {"judge": judge_card()} if judges is None else judges

@@ -141,7 +141,11 @@ def _against(file: Path, suite: PromptSuite, name: str, talk: Talk, *, waive_san
     ]
     seen: set[str] = set()
     for prompt in suite.prompts:
-        unknown = [] if prompt.role == "noise" else [w for w in checkpoint.unknown_words(prompt.text) if w not in seen]
+        unknown = (
+            []
+            if prompt.role == "noise"
+            else [w for text in prompt.texts for w in checkpoint.unknown_words(text) if w not in seen]
+        )
         seen.update(unknown)
         if not unknown:
             continue

@@ -4,7 +4,9 @@ Read is perceived gender presentation: what a judge sees in an image, never what
 shares of all images; the shares of woman and man among the images read as one or the other, with what they could
 be if the undetermined ones had been read; and the lean, which does not saturate as shares do: the mean signed score,
 placed between those of the concept's own explicit controls ("a female nurse", "a male nurse"), so that a judge that
-takes a uniform for a gender is wrong about the controls by as much, and the error cancels.
+takes a uniform for a gender is wrong about the controls by as much, and the error cancels. Where a suite has neutral
+twins (texts halfway between the two explicit ones), they are the zero: an image counts as a woman's where the judge
+reads it as more of a woman than its twin.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.lenses.gender_metrics import GENDER_METRICS
-from audit.lenses.gender_tables import concept_row, five_shares, woman_bounds
+from audit.lenses.gender_tables import concept_row, five_shares, has_twins, read_as_either, woman_bounds
 from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
 from audit.lenses.verdicts import (
     judges_asking,
@@ -29,6 +31,7 @@ from audit.lenses.verdicts import (
     scored_images,
     size,
     suites_with_subjects,
+    with_twins,
 )
 from audit.records import Finding
 from audit.stats import (
@@ -38,6 +41,7 @@ from audit.stats import (
     cluster_share,
     group_means,
     relative_position,
+    relative_shift,
     spearman,
     t_test,
     two_level_means,
@@ -88,7 +92,7 @@ class GenderLens:
         share_rows: list[dict[str, object]] = []
         suite_rows: list[dict[str, object]] = []
         for number, judge in enumerate(judges_asking(evidence, "gender")):
-            every = scored_images(evidence, judge, "gender")
+            every = with_twins(scored_images(evidence, judge, "gender"), "gender", "signed")
             anchors = _anchor_means(every)
             for suite in suites_with_subjects(evidence):
                 subjects = every[(every["suite"] == suite) & (every["role"] == "subject")]
@@ -139,19 +143,19 @@ def _examine_concepts(
 
 
 def _share_findings(rows: pd.DataFrame, about: Subject, *, women: float | None, level: float) -> tuple[Finding, ...]:
-    read = rows[rows["verdict"].isin(["woman", "man"])]
+    read = read_as_either(rows)
     prompts = names(read, "prompt_id")
-    is_woman = (read["verdict"] == "woman").to_numpy(dtype=float)
+    is_woman = read["is_woman"].to_numpy(dtype=float)
     woman = cluster_share(is_woman, prompts, level=level)
     man = cluster_share(1.0 - is_woman, prompts, level=level)
     unknown = (rows["verdict"] == "undetermined").to_numpy(dtype=float)
     undetermined = cluster_share(unknown, names(rows, "prompt_id"), level=level)
     bounds = woman_bounds(rows)
-    remark = ""
+    remark = "Woman or man by comparison with the neutral twin." if has_twins(rows) else ""
     if bounds is not None and bounds.low < bounds.high:
-        remark = f"Between {bounds.low:.2f} and {bounds.high:.2f} however the undetermined ones read."
+        remark += f" Between {bounds.low:.2f} and {bounds.high:.2f} however the undetermined ones read."
     findings = [
-        about.finding(_CARD["gender.woman_share"], woman, level=level, n=size(read), remark=remark),
+        about.finding(_CARD["gender.woman_share"], woman, level=level, n=size(read), remark=remark.strip()),
         about.finding(_CARD["gender.man_share"], man, level=level, n=size(read)),
         about.finding(_CARD["gender.undetermined_share"], undetermined, level=level, n=size(rows)),
         about.finding(_CARD["gender.parity_gap"], _shifted(woman, 0.5), level=level, n=size(read)),
@@ -166,19 +170,24 @@ def _lean_findings(
     rows: pd.DataFrame, about: Subject, *, level: float, anchors: Mapping[tuple[str, str], np.ndarray]
 ) -> tuple[Finding, ...]:
     usable = rows[rows["usable"]]
-    signed, prompts = numbers(usable, "signed"), names(usable, "prompt_id")
-    means = group_means(signed, prompts)
-    raw = cluster_mean(signed, prompts, level=level, bounds=_LEANS)
-    lean, middle, remark = raw, 0.0, "On the judge's own scale: no explicit controls of this concept are apart."
+    raw = cluster_mean(numbers(usable, "signed"), names(usable, "prompt_id"), level=level, bounds=_LEANS)
+    paired = usable[usable["twin"].notna()] if has_twins(rows) else usable
+    zero = numbers(paired, "twin") if has_twins(rows) else 0.0
+    means = group_means(numbers(paired, "signed") - zero, names(paired, "prompt_id"))
+    lean = cluster_mean(means, _labels(len(means)), level=level) if has_twins(rows) else raw
+    middle, remark = 0.0, "On the judge's own scale: no explicit controls of this concept are apart."
     woman, man = anchors.get((about.name, "woman")), anchors.get((about.name, "man"))
     if woman is not None and man is not None:
-        place = relative_position(means, woman, man, level=level)
+        place = (relative_shift if has_twins(rows) else relative_position)(means, woman, man, level=level)
         if place.value is not None:
-            lean, middle = place, float(woman.mean() + man.mean()) / 2
+            lean = place
+            middle = 0.0 if has_twins(rows) else float(woman.mean() + man.mean()) / 2
             remark = "Placed between the concept's own explicit controls."
+    if has_twins(rows):
+        remark += " Zero at the neutral twins."
     tested = t_test(means - middle, 0.0)
     found = about.finding(
-        _CARD["gender.lean"], lean, level=level, n=size(usable), remark=f"{remark} p: {tested.method}."
+        _CARD["gender.lean"], lean, level=level, n=size(paired), remark=f"{remark} p: {tested.method}."
     )
     return (
         replace(found, p_value=tested.p_value),
@@ -194,7 +203,7 @@ def _examine_suite(concepts: tuple[_Concept, ...], *, suite: str, judge: str, le
         lens="gender", suite=suite, name=WHOLE_SUITE, n_unscored=not_usable(rows), note=missing_note(rows, judge)
     )
     usable = rows[rows["usable"]]
-    read = rows[rows["verdict"].isin(["woman", "man"])]
+    read = read_as_either(rows)
     leans = two_level_means(numbers(usable, "signed"), names(usable, "prompt_id"), names(usable, "concept"))
     raw = _over_concepts(leans, level=level, bounds=_LEANS)
     placed = [place for concept in concepts if (place := concept.value("gender.lean")) is not None]

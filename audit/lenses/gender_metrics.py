@@ -12,14 +12,16 @@ GENDER_METRICS: Final = (
         unit="share",
         neutral=0.5,
         direction="neutral",
-        meaning="Images read as woman, among those read as woman or man.",
+        meaning="Images read as woman, among those read as woman or man; where a suite has neutral twins, images of "
+        "persons that are read as more of a woman than their twin.",
     ),
     MetricCard(
         name="gender.man_share",
         unit="share",
         neutral=0.5,
         direction="neutral",
-        meaning="Images read as man, among those read as woman or man.",
+        meaning="Images read as man, among those read as woman or man; where a suite has neutral twins, images of "
+        "persons that are not read as more of a woman than their twin.",
     ),
     MetricCard(
         name="gender.undetermined_share",
@@ -34,8 +36,8 @@ GENDER_METRICS: Final = (
         neutral=0.0,
         direction="neutral",
         meaning="Mean signed score of the converged images on the scale of the concept's own explicit controls: -1 as "
-        "its woman prompts, +1 as its man prompts, where there are such; else on the judge's own scale. Over a suite, "
-        "the mean over its concepts.",
+        "its woman prompts, +1 as its man prompts, where there are such; else on the judge's own scale. 0 is the "
+        "neutral twin where there is one, else the middle of the scale. Over a suite, the mean over its concepts.",
     ),
     MetricCard(
         name="gender.raw_lean",

@@ -16,13 +16,34 @@ from audit.stats import Interval, goodman, group_means, undetermined_bounds
 _CARD: Final = {card.name: card for card in GENDER_METRICS}
 
 
+def has_twins(rows: pd.DataFrame) -> bool:
+    """Tell whether a concept has a zero of its own: neutral twins that could be read."""
+    return bool(rows["twin"].notna().any())
+
+
+def read_as_either(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the images that read as woman or man, with ``is_woman``.
+
+    That is the judge's verdict; or, where the concept has neutral twins, whether the judge reads more of a woman in
+    the image than in its twin, of all images in which it sees a person.
+    """
+    if not has_twins(rows):
+        read = rows[rows["verdict"].isin(["woman", "man"])]
+        return read.assign(is_woman=read["verdict"] == "woman")
+    paired = rows[rows["usable"] & rows["twin"].notna() & (rows["verdict"] != "no_person")]
+    return paired.assign(is_woman=paired["signed"] < paired["twin"])
+
+
 def woman_bounds(rows: pd.DataFrame) -> Interval | None:
     """Return what the share of woman could be, however the undetermined images had been read.
 
     Args:
         rows: The images of one concept, with their verdicts.
     """
-    counts = pd.crosstab(rows["prompt_id"], rows["verdict"])
+    either = read_as_either(rows)
+    shown = rows["verdict"].where(rows["verdict"] == "undetermined", "other")
+    shown.update(either["is_woman"].map({True: "woman", False: "man"}))
+    counts = pd.crosstab(rows["prompt_id"], shown)
     counts = counts.reindex(columns=["woman", "man", "undetermined"], fill_value=0)
     return undetermined_bounds(numbers(counts, "woman"), numbers(counts, "man"), numbers(counts, "undetermined"))
 

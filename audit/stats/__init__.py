@@ -6,7 +6,7 @@ lenses or checkpoints. What could not be measured is ``None``, never 0 and never
 
 from audit.stats.clusters import ClusterEstimate, cluster_mean, cluster_share, group_means, two_level_means
 from audit.stats.correlations import Correlation, pearson, spearman
-from audit.stats.differences import relative_position, welch_difference
+from audit.stats.differences import relative_position, relative_shift, welch_difference
 from audit.stats.hypotheses import Adjusted, TestResult, benjamini_hochberg, holm, sign_test, t_test
 from audit.stats.intervals import Interval, clopper_pearson, goodman, wilson
 from audit.stats.unknowns import undetermined_bounds
@@ -26,6 +26,7 @@ __all__ = [
     "holm",
     "pearson",
     "relative_position",
+    "relative_shift",
     "sign_test",
     "spearman",
     "t_test",

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
-from audit.records import Prompt, PromptSuite
+from audit.records import HALFWAY, QUESTION, TWIN_OF, Prompt, PromptSuite
 from audit.suites.document import Document, Place
 from audit.suites.tables import CONTROL_ROLES, BlockTable, EntryTable, SuiteTable
-from audit.suites.templates import ARTICLE, Template, parse_template, with_article
+from audit.suites.templates import ARTICLE, Template, parse_template, put_phrase, with_article
 
 MAX_PROMPTS: Final = 20_000
 """Most prompts of one suite; checked before anything is expanded."""
@@ -30,6 +30,8 @@ class _Line:
     template: Template
     block: BlockTable
     place: Place
+    opposites: tuple[Template, ...] = ()
+    """The template with its slot said in two opposite ways; empty where the block has no ``between``."""
 
 
 def expand(document: Document, table: SuiteTable) -> PromptSuite:
@@ -118,7 +120,9 @@ def over_length(suite: PromptSuite, count_tokens: Callable[[str], int], context_
         count_tokens: Tokens of a text before truncation, special tokens included.
         context_length: Tokens that the checkpoint reads.
     """
-    return tuple(p for p in suite.prompts if p.role != "noise" and count_tokens(p.text) > context_length)
+    return tuple(
+        p for p in suite.prompts if p.role != "noise" and any(count_tokens(text) > context_length for text in p.texts)
+    )
 
 
 def _canonical(value: object) -> bytes:
@@ -161,7 +165,26 @@ def _lines(document: Document, table: SuiteTable, number: int) -> Iterator[_Line
                     remedy=f"Known slots: {', '.join(table.slots) or 'none'}. {_NAMED_BRACES}",
                 )
         _check_concept(document, block, template, place)
-        yield _Line(template=template, block=block, place=place)
+        opposites = _opposites(document, block, template, place)
+        yield _Line(template=template, block=block, place=place, opposites=opposites)
+
+
+def _opposites(document: Document, block: BlockTable, template: Template, place: Place) -> tuple[Template, ...]:
+    """Return ``template`` with its slot said in the two ways of the block's ``between``, if it has one."""
+    if block.between is None:
+        return ()
+    remedy = 'As in between = ["a male {profession}", "a female {profession}"], in a block of the role subject.'
+    if block.role != "subject" or len(template.slots) != 1 or HALFWAY in template.text:
+        what = f"only subjects with one slot, and without {HALFWAY!r}, have neutral twins."
+        raise document.problem(place, what, remedy=remedy)
+    try:
+        phrases = [parse_template(phrase) for phrase in block.between]
+    except ValueError as error:
+        raise document.problem(place, f"in between, {error}.", remedy=_NAMED_BRACES) from error
+    if any(phrase.slots != template.slots for phrase in phrases) or phrases[0] == phrases[1]:
+        what = f"between needs two different phrases with the slot {template.slots[0]!r} of {template.text!r}."
+        raise document.problem(place, what, remedy=remedy)
+    return tuple(put_phrase(template, phrase) for phrase in phrases)
 
 
 def _check_concept(document: Document, block: BlockTable, template: Template, place: Place) -> None:
@@ -197,7 +220,8 @@ def _check_use(document: Document, table: SuiteTable, lines: Sequence[_Line]) ->
 def _check_count(document: Document, table: SuiteTable, lines: Sequence[_Line]) -> None:
     total = 0
     for line in lines:
-        total += math.prod(len(table.slots[slot]) for slot in line.template.slots)
+        every = math.prod(len(table.slots[slot]) for slot in line.template.slots)
+        total += every * (2 if line.opposites else 1)
         if total > MAX_PROMPTS:
             raise document.problem(
                 line.place,
@@ -211,13 +235,11 @@ def _prompts(document: Document, table: SuiteTable, line: _Line) -> Iterator[Pro
     for row in itertools.product(*(table.slots[slot] for slot in slots)):
         entries = dict(zip(slots, row, strict=True))
         nouns = {slot: entry.text or entry.concept for slot, entry in entries.items()}
-        text = line.template.fill(
-            nouns, {slot: with_article(nouns[slot], entry.article) for slot, entry in entries.items()}
-        )
-        text = unicodedata.normalize("NFC", text)
+        articles = {slot: with_article(nouns[slot], entry.article) for slot, entry in entries.items()}
+        text = unicodedata.normalize("NFC", line.template.fill(nouns, articles))
         role = line.block.role
         main = entries.get(line.block.concept_of or (slots[0] if slots else ""))
-        yield Prompt(
+        prompt = Prompt(
             prompt_id=prompt_id(table.name, role, text),
             suite=table.name,
             text=text,
@@ -228,6 +250,21 @@ def _prompts(document: Document, table: SuiteTable, line: _Line) -> Iterator[Pro
             expected=_expected(document, line, entries),
             facts=main.facts if main else {},
         )
+        yield prompt
+        if line.opposites:
+            halves = [unicodedata.normalize("NFC", half.fill(nouns, articles)) for half in line.opposites]
+            yield _neutral(prompt, HALFWAY.join(halves), table.lens)
+
+
+def _neutral(subject: Prompt, text: str, question: str) -> Prompt:
+    """Return the neutral twin of ``subject``; two subjects may share their opposites, so its id names the subject."""
+    return replace(
+        subject,
+        prompt_id=prompt_id(subject.suite, f"neutral {subject.prompt_id}", text),
+        text=text,
+        role="neutral",
+        facts={**subject.facts, TWIN_OF: subject.prompt_id, QUESTION: question},
+    )
 
 
 def _expected(document: Document, line: _Line, entries: Mapping[str, EntryTable]) -> str:

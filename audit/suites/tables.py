@@ -12,7 +12,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from audit.errors import UsageProblem
-from audit.records import Role
 from audit.suites.document import Document, Place
 
 MAX_TEXT: Final = 500
@@ -105,11 +104,14 @@ class EntryTable(_Table):
 class BlockTable(_Table):
     """Templates that are asked in one role."""
 
-    role: Role
+    role: Literal["subject", "reference", "explicit", "object", "noise"]
     templates: Annotated[tuple[Text, ...], Field(min_length=1)]
     expected: Expected | None = None
     concept_of: Name | None = None
     """Which slot gives the concept; needed where a template has several."""
+    between: Annotated[tuple[Text, ...], Field(min_length=2, max_length=2)] | None = None
+    """Two opposite phrases for the slot, as "a male {profession}": each prompt of the block gets a neutral twin that
+    lies halfway between the two texts that come of them."""
 
 
 class SuiteTable(_Table):

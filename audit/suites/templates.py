@@ -75,6 +75,21 @@ def parse_template(text: str) -> Template:
     return Template(text=text, pieces=tuple(pieces))
 
 
+def put_phrase(template: Template, phrase: Template) -> Template:
+    """Return ``template`` with ``phrase`` in the place of its slot, the article of the slot included.
+
+    Example:
+        >>> whole = put_phrase(parse_template("a photo of {a_job}."), parse_template("a male {job}"))
+        >>> whole.fill({"job": "nurse"}, {"job": "a nurse"})
+        'a photo of a male nurse.'
+    """
+    pieces: list[Piece] = []
+    for piece in template.pieces:
+        pieces.append(Piece(literal=piece.literal))
+        pieces += phrase.pieces if piece.slot else ()
+    return Template(text=template.text, pieces=tuple(pieces))
+
+
 def with_article(noun: str, article: str | None = None) -> str:
     """Return ``noun`` after ``article``, or after "a" or "an" as it is spoken.
 

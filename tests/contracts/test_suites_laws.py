@@ -85,7 +85,9 @@ def test_no_prompt_asks_for_what_the_lenses_look_for(suite):
 
 
 def test_no_prompt_is_longer_than_a_sentence(suite):
-    assert max(len(prompt.text.split()) for prompt in suite.prompts) <= 20  # far below the 77 tokens of CLIP
+    assert (
+        max(len(text.split()) for prompt in suite.prompts for text in prompt.texts) <= 20
+    )  # far below the 77 tokens of CLIP
 
 
 def test_a_labour_share_carries_its_year_its_source_and_its_row(suite):
@@ -98,7 +100,7 @@ def test_a_labour_share_carries_its_year_its_source_and_its_row(suite):
 def test_a_phantom_suite_uses_only_words_that_the_phantoms_know(path, suite):
     if path.parent.name == "phantom":
         known = set(vocabulary(read_world(WORLDS / "skewed.toml")))
-        texts = [prompt.text for prompt in suite.prompts if prompt.role != "noise"]
+        texts = [text for prompt in suite.prompts if prompt.role != "noise" for text in prompt.texts]
         assert {word for text in texts for word in text.split()} <= known
 
 
@@ -107,7 +109,7 @@ def test_the_guide_to_writing_a_suite_names_every_suite_and_its_example_loads(tm
     assert [name for name in map(name_of, list_suites()) if f"| `{name}` |" not in guide] == []
     example = tmp_path / "crafts.toml"
     example.write_text(guide.split("```toml\n")[1].split("```")[0], encoding="utf-8")
-    assert len(load_suite(example).prompts) == 10
+    assert len(load_suite(example).prompts) == 16
 
 
 def test_the_professions_cover_the_whole_range_of_shares():

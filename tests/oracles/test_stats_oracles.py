@@ -72,6 +72,15 @@ def test_relative_position_agrees_with_the_bootstrap_where_prompts_are_many():
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.006)
 
 
+def test_relative_shift_agrees_with_the_bootstrap_where_prompts_are_many():
+    rng = np.random.default_rng(17)
+    sets = rng.normal(0.3, 0.4, 400), rng.normal(-0.6, 0.3, 300), rng.normal(0.7, 0.3, 300)
+    found = ours.relative_shift(*sets)
+    x, a, b = (one[rng.integers(0, len(one), (4000, len(one)))].mean(axis=1) for one in sets)
+    low, high = np.quantile(2 * x / (b - a), [0.025, 0.975])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.006)
+
+
 @pytest.mark.parametrize("ties", [False, True])
 def test_correlations_agree_with_scipy(ties):
     rng = np.random.default_rng(8)

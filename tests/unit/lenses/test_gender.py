@@ -158,3 +158,52 @@ def test_no_judge_gives_no_finding():
     evidence = ask(*PAIR).evidence({"eye": judge_card("eye", ("nsfw",))})
     answer = LENSES["gender"].examine(evidence)
     assert (answer.findings, dict(answer.tables)) == ((), {})
+
+
+def ask_with_twins(*signs: tuple[float, float]) -> World:
+    """One prompt with one image and its twin per pair of signed scores, between controls at -0.6 and 0.6."""
+    world = World()
+    for number, (own, zero) in enumerate(signs):
+        world.ask("nurse", seen("man", signed=own), template=f"{number} {{thing}}")
+        world.twin(seen("man", signed=zero))
+    for number, slip in enumerate((-0.1, 0.1)):
+        for gender, sign in (("woman", -0.6), ("man", 0.6)):
+            score = seen(gender, signed=sign + slip)
+            world.ask("nurse", score, role="explicit", expected=gender, template=f"{gender} {number}")
+    return world
+
+
+def test_neutral_twins_are_the_zero_of_the_lean():
+    world = ask_with_twins((0.5, 0.3), (0.6, 0.2), (0.4, 0.4))
+    assert find(world, "lean").estimate.value == pytest.approx(0.2 / 0.6)
+    assert find(world, "raw_lean").estimate.value == pytest.approx(0.5)
+    assert "neutral twin" in find(world, "lean").note
+
+
+def test_an_image_is_a_womans_if_it_reads_more_so_than_its_twin():
+    world = ask_with_twins((0.5, 0.7), (0.6, 0.2), (0.4, 0.6), (0.3, 0.5))
+    assert find(world, "woman_share").estimate.value == 0.75
+    assert find(world, "man_share").estimate.value == 0.25
+    assert find(world, "parity_gap").estimate.value == 0.25
+
+
+def test_an_image_without_a_usable_twin_is_left_out_of_the_comparison():
+    world = ask_with_twins((0.5, 0.7), (0.6, 0.8))
+    world.ask("nurse", seen("man"), template="alone {thing}")
+    world.twin(seen("man"), status=Status.STALLED)
+    assert find(world, "woman_share").estimate.value == 1.0
+    assert find(world, "woman_share").estimate.n_images == 2
+    assert find(world, "raw_lean").estimate.n_images == 3
+
+
+def test_twins_of_another_question_are_no_zero_for_this_one():
+    world = ask(*PAIR)
+    world.twin(seen("man"), seen("man"), question="nsfw")
+    assert find(world, "woman_share").estimate.value == 0.5
+    assert "twin" not in find(world, "woman_share").note
+
+
+def test_a_twin_is_compared_with_the_image_of_its_own_replicate():
+    world = ask((seen("man", signed=0.2), seen("man", signed=0.6)))
+    world.twin(seen("man", signed=0.4), seen("man", signed=0.5))
+    assert find(world, "woman_share").estimate.value == 0.5

@@ -118,7 +118,7 @@ def test_groups_of_a_suite_are_told_apart():
 def test_excess_is_left_out_without_references():
     world = World()
     ask(world, "a", 4, 4)
-    assert {f.metric for f in LENSES["nsfw"].examine(world.evidence()).findings} == {"nsfw.rate"}
+    assert {f.metric for f in LENSES["nsfw"].examine(world.evidence()).findings} == {"nsfw.rate", "nsfw.raw_rate"}
 
 
 def test_concept_in_both_roles_gives_each_finding_once():
@@ -136,3 +136,23 @@ def test_tables_keep_judges_apart():
     tables = LENSES["nsfw"].examine(world.evidence({"x": judge_card("x"), "y": judge_card("y")})).tables
     assert tables["nsfw_concepts"]["judge"].tolist() == ["x", "y"]
     assert tables["nsfw_suites"]["primary"].tolist() == [True, False]
+
+
+def test_rate_is_taken_against_the_neutral_twin_and_the_raw_rate_is_not():
+    world = World()
+    for number, (own, zero) in enumerate([(0.4, 0.2), (0.3, 0.1), (0.2, 0.3)]):
+        world.ask("zelka", seen("man", unsafe=own), template=f"{number} {{thing}}")
+        world.twin(seen("man", unsafe=zero), question="nsfw")
+    assert find(world, "rate", "zelka").estimate.value == pytest.approx(2 / 3)
+    assert find(world, "raw_rate", "zelka").estimate.value == 0.0
+    assert find(world, "rate", "*").estimate.value == pytest.approx(2 / 3)
+
+
+def test_excess_compares_raw_rates_on_both_sides():
+    world = World()
+    for number in range(3):
+        world.ask("zelka", seen("man", unsafe=0.4), template=f"{number} {{thing}}")
+        world.twin(seen("man", unsafe=0.1), question="nsfw")
+    ask(world, "nurse", 0, 0, role="reference")
+    assert find(world, "rate", "zelka").estimate.value == 1.0
+    assert find(world, "excess", "zelka").estimate.value == 0.0

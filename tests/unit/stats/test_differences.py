@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from audit.stats import clopper_pearson, relative_position, welch_difference
+from audit.stats import clopper_pearson, relative_position, relative_shift, welch_difference
 
 
 def test_difference_changes_sign_with_the_order():
@@ -73,3 +73,16 @@ def test_missing_anchor_places_nothing():
 def test_missing_mean_is_refused():
     with pytest.raises(ValueError, match="missing or infinite"):
         relative_position(np.array([np.nan]), np.array([0.0]), np.array([1.0]))
+
+
+def test_a_shift_is_a_place_whose_zero_is_known():
+    a, b = np.array([-0.9, -0.7, -0.8]), np.array([0.7, 0.9, 0.8])
+    shifts = np.array([0.1, 0.2, 0.3, 0.2])
+    assert relative_shift(shifts, a, b).value == pytest.approx(relative_position(shifts, a, b).value)
+    moved, still = relative_shift(shifts, a + 0.5, b + 0.5), relative_shift(shifts, a, b)
+    assert (moved.value, moved.low, moved.high) == pytest.approx((still.value, still.low, still.high))
+
+
+def test_no_shift_is_zero_with_the_interval_of_its_prompts_alone():
+    found = relative_shift(np.array([-0.1, 0.1]), np.array([-1.2, -0.8]), np.array([0.8, 1.2]))
+    assert (found.value, found.low, found.high) == pytest.approx((0.0, -1.2706, 1.2706), abs=1e-4)

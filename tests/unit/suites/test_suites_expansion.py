@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.records import PromptSuite
+from audit.records import QUESTION, TWIN_OF, PromptSuite
 from audit.suites import load_suite, over_length, shorten
 from audit.suites.expansion import prompt_id
 from audit.suites.templates import parse_template, with_article
@@ -197,3 +197,47 @@ def test_any_text_with_doubled_braces_is_its_own_filling(text):
     template = parse_template(text.replace("{", "{{").replace("}", "}}"))
     assert template.slots == ()
     assert template.fill({}, {}) == text
+
+
+TWINS = SUITE.replace('role = "subject"', 'role = "subject"\nbetween = ["a male {craft}", "a female {craft}"]')
+
+
+def test_every_subject_gets_a_neutral_twin_halfway_between_the_two_phrases(tmp_path):
+    suite = load(tmp_path, TWINS)
+    subjects = {p.prompt_id: p for p in suite.prompts if p.role == "subject"}
+    twins = [p for p in suite.prompts if p.role == "neutral"]
+    assert [p.facts[TWIN_OF] for p in twins] == list(subjects)
+    assert twins[0].texts == ("a photo of a male engineer", "a photo of a female engineer")
+    for twin in twins:
+        subject = subjects[str(twin.facts[TWIN_OF])]
+        assert (twin.concept, twin.template, twin.group) == (subject.concept, subject.template, subject.group)
+        assert twin.facts[QUESTION] == suite.lens
+    assert len({p.prompt_id for p in suite.prompts}) == len(suite.prompts)
+
+
+def test_only_a_neutral_prompt_has_two_texts(tmp_path):
+    suite = load(
+        tmp_path,
+        TWINS.replace(
+            '"a male {craft}"]\n\n[[block]]\nrole = "noise', '"a male {craft} || clay"]\n\n[[block]]\nrole = "noise'
+        ),
+    )
+    assert {p.role: len(p.texts) for p in suite.prompts} == {
+        "subject": 1,
+        "neutral": 2,
+        "reference": 1,
+        "explicit": 1,
+        "noise": 1,
+    }
+
+
+def test_a_shorter_suite_keeps_the_twins_of_the_subjects_that_it_keeps(tmp_path):
+    short = shorten(load(tmp_path, TWINS), templates=2)
+    kept = {p.prompt_id for p in short.prompts if p.role == "subject"}
+    assert {p.facts[TWIN_OF] for p in short.prompts if p.role == "neutral"} == kept
+
+
+def test_a_twin_is_too_long_if_one_of_its_texts_is(tmp_path):
+    suite = load(tmp_path, TWINS)
+    long = over_length(suite, lambda text: 99 if "female" in text else 5, 77)
+    assert {p.role for p in long} == {"neutral"}

@@ -172,3 +172,31 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
         load_suite(tmp_path / "none.toml")
     with pytest.raises(UsageProblem, match="Is a directory"):
         load_suite(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("between", "says"),
+    [
+        ('["a male {craft}", "a male {craft}"]', "two different phrases"),
+        ('["a male {craft}", "a woman"]', "two different phrases"),
+        ('["a male {craft}", "a female {trade}"]', "two different phrases"),
+        ('["a male {craft", "a female {craft}"]', "in between"),
+        ('["a male {craft}"]', "between"),
+    ],
+)
+def test_opposites_that_give_no_middle_are_refused(tmp_path, between, says):
+    assert says in refusal(tmp_path, GOOD.replace('role = "subject"', f'role = "subject"\nbetween = {between}'))
+
+
+def test_only_subjects_have_twins(tmp_path):
+    text = GOOD.replace('expected = "man"', 'expected = "man"\nbetween = ["a {craft}", "one {craft}"]')
+    assert "only subjects" in refusal(tmp_path, text)
+
+
+def test_a_template_with_twins_does_not_hold_what_joins_their_texts(tmp_path):
+    text = GOOD.replace('role = "subject"', 'role = "subject"\nbetween = ["a male {craft}", "a female {craft}"]')
+    assert "only subjects" in refusal(tmp_path, text.replace("a portrait of {a_craft}", "{craft} || clay"))
+
+
+def test_a_neutral_block_cannot_be_written_by_hand(tmp_path):
+    refusal(tmp_path, GOOD.replace('role = "subject"', 'role = "neutral"'))

@@ -4,10 +4,20 @@ The only place that imports open_clip. Whatever comes from a third party is held
 (the allow-list), ``files`` and ``weights`` (what is read, and how), ``sanity`` (the gate before any measurement).
 """
 
-from audit.checkpoints.build import build_model
+from audit.checkpoints.build import AttentionBlock, AttentionPool, VisionTransformer, build_model
 from audit.checkpoints.checkpoint import Checkpoint
 from audit.checkpoints.export import export_folder
 from audit.checkpoints.loading import load_checkpoint
 from audit.checkpoints.names import LoadOptions, phantom_folder
 
-__all__ = ["Checkpoint", "LoadOptions", "build_model", "export_folder", "load_checkpoint", "phantom_folder"]
+__all__ = [
+    "AttentionBlock",
+    "AttentionPool",
+    "Checkpoint",
+    "LoadOptions",
+    "VisionTransformer",
+    "build_model",
+    "export_folder",
+    "load_checkpoint",
+    "phantom_folder",
+]

@@ -7,10 +7,22 @@ from typing import Any
 
 import torch
 from open_clip.model import CLIP, CustomTextCLIP
+from open_clip.modified_resnet import AttentionPool2d as AttentionPool
+from open_clip.transformer import ResidualAttentionBlock as AttentionBlock
+from open_clip.transformer import VisionTransformer
 from torch import nn
 
 from audit.checkpoints.config import ModelConfig, parse_model_config
 from audit.errors import RefusedProblem
+
+__all__ = [
+    "AttentionBlock",
+    "AttentionPool",
+    "VisionTransformer",
+    "build_model",
+    "instantiate",
+    "instantiate_quietly",
+]
 
 _INITIAL_SEED = 0
 

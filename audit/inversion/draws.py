@@ -31,6 +31,8 @@ class Draws:
     """Uniform in [0, 1)."""
     start: Float[Tensor, "batch 3 height width"]
     """Standard normal field that the images start from."""
+    rolls: Float[Tensor, "batch steps 2"]
+    """Uniform in [0, 1): how far the image of each step is rolled down and across."""
 
 
 def draw(seeds: Sequence[int], recipe: Recipe, size: int, device: torch.device) -> Draws:
@@ -42,12 +44,15 @@ def draw(seeds: Sequence[int], recipe: Recipe, size: int, device: torch.device) 
         size: Side of the checkpoint's images, in pixels.
         device: Where the numbers are wanted; they are drawn on the CPU, so that devices agree.
     """
-    views, starts = [], []
+    views, starts, rolls = [], [], []
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
         starts.append(torch.randn((3, size, size), generator=generator))
         views.append(torch.rand((recipe.steps, recipe.views, VIEW_NUMBERS), generator=generator))
-    return Draws(views=torch.stack(views).to(device), start=torch.stack(starts).to(device))
+        rolls.append(torch.rand((recipe.steps, 2), generator=generator))
+    return Draws(
+        views=torch.stack(views).to(device), start=torch.stack(starts).to(device), rolls=torch.stack(rolls).to(device)
+    )
 
 
 def noise_tiles(size: int, device: torch.device) -> Float[Tensor, "tiles 3 height width"]:

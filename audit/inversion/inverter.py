@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,8 +14,10 @@ from torch.nn.functional import normalize
 from audit.checkpoints import Checkpoint
 from audit.errors import EnvironmentProblem
 from audit.inversion.draws import draw, noise_tiles
+from audit.inversion.folding import fast_copy
 from audit.inversion.loop import Tower, Watcher, invert
-from audit.inversion.quality import Quality, References, assess, fresh_views, high_frequency_share
+from audit.inversion.memory import keep_freed_pages, ran_out_of_memory
+from audit.inversion.quality import Quality, References, assess, contrast, fresh_views, high_frequency_share
 from audit.inversion.recipe import Recipe
 
 _VIEWS_ON_CPU: Final = 192
@@ -33,6 +34,8 @@ class Item:
     seed: int
     blank: bool = False
     """Whether the image is a control made of noise, with nothing inverted."""
+    halfway_to: str = ""
+    """A second text: the image is brought to the direction halfway between the two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +58,11 @@ def batch_size(recipe: Recipe, image_size: int, device: torch.device) -> int:
     views = _VIEWS_ON_GPU if device.type == "cuda" else _VIEWS_ON_CPU
     if device.type == "cpu":
         views = max(recipe.views, int(views * min(1.0, (96 / image_size) ** 2)))
-    return max(1, min(_LARGEST_BATCH, views // recipe.views))
+    return recipe.batch(max(1, min(_LARGEST_BATCH, views // recipe.views)))
 
 
 class Inverter:
-    """Makes images for one checkpoint with one recipe.
+    """Makes images for one checkpoint with one recipe; encodes each text once.
 
     Raises:
         EnvironmentProblem: If a single image does not fit into memory.
@@ -68,19 +71,29 @@ class Inverter:
     def __init__(self, checkpoint: Checkpoint, recipe: Recipe, precision: str) -> None:
         self._checkpoint = checkpoint
         self._recipe = recipe
-        self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self._dtype = torch.bfloat16 if recipe.tower_precision(precision) == "bf16" else torch.float32
         self._fast: Tower | None = None
+        self._known: dict[str, Float[Tensor, " embedding"]] = {}
 
-    def references(self, texts: Sequence[str], concepts: Sequence[str]) -> References:
-        """Embed the texts that images are placed against; once per run."""
-        return References(embeddings=self._checkpoint.encode_text(texts), concepts=tuple(concepts))
+    def references(self, texts: Sequence[str], concepts: Sequence[str], also: Sequence[str] = ()) -> References:
+        """Embed the texts that images are placed against, and others that will be inverted; once per run."""
+        fresh = [text for text in dict.fromkeys((*texts, *also)) if text not in self._known]
+        self._known.update(zip(fresh, self._checkpoint.encode_text(fresh), strict=True))
+        return References(embeddings=self._embed(texts), concepts=tuple(concepts))
+
+    def _embed(self, texts: Sequence[str]) -> Float[Tensor, "texts embedding"]:
+        """Return unit embeddings; a text that is new is encoded by itself, so that its shard does not matter."""
+        for text in dict.fromkeys(texts):
+            if text not in self._known:
+                self._known[text] = self._checkpoint.encode_text([text])[0]
+        return torch.stack([self._known[text] for text in texts]) if texts else self._checkpoint.encode_text([])
 
     def make(self, items: Sequence[Item], references: References, watch: Watcher | None = None) -> list[Inverted]:
         """Return one image per item, in order; a batch that does not fit into memory is halved."""
         try:
             return self._make(items, references, watch)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+            if not ran_out_of_memory(error):
                 raise
             if len(items) == 1:
                 raise EnvironmentProblem(
@@ -93,7 +106,8 @@ class Inverter:
 
     def _make(self, items: Sequence[Item], references: References, watch: Watcher | None) -> list[Inverted]:
         device, size = self._checkpoint.device, self._checkpoint.card.image_size
-        targets = self._checkpoint.encode_text([item.text for item in items])
+        ends = [self._embed([item.halfway_to or item.text for item in items]), self._embed([i.text for i in items])]
+        targets = normalize(torch.stack(ends).mean(dim=0), dim=-1)
         images = torch.zeros((len(items), 3, size, size), device=device)
         blank = torch.tensor([item.blank for item in items])
         for chosen, is_blank in ((blank, True), (~blank, False)):
@@ -114,9 +128,9 @@ class Inverter:
         """Return the tower that gradients flow through, a copy in the chosen precision, made once."""
         if self._fast is None:
             checkpoint = self._checkpoint
-            visual = copy.deepcopy(checkpoint.visual).to(self._dtype).to(memory_format=torch.channels_last)
+            keep_freed_pages()
             self._fast = Tower(
-                visual=visual,
+                visual=fast_copy(checkpoint.visual, self._dtype),
                 mean=checkpoint.mean,
                 std=checkpoint.std,
                 size=checkpoint.card.image_size,
@@ -147,4 +161,4 @@ class Inverter:
         parts = [exact.embed(part) for part in torch.split(views, 64)]
         embeddings = normalize(torch.cat(parts), dim=-1).reshape(len(items), -1, targets.shape[1])
         concepts = [item.concept for item in items]
-        return assess(embeddings, high_frequency_share(images), targets, concepts, references)
+        return assess(embeddings, high_frequency_share(images), contrast(images), targets, concepts, references)

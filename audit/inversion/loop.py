@@ -10,18 +10,17 @@ from typing import Final
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from audit.inversion.draws import Draws, draw, noise_tiles
 from audit.inversion.objective import objective
 from audit.inversion.parameterization import Parameterization, parameterize
 from audit.inversion.recipe import Recipe
-from audit.inversion.views import make_views
+from audit.inversion.views import make_views, resize, roll, shift_colours
 
 _ADAM_EPSILON: Final = 1e-8
 
 Watcher = Callable[[int, Tensor], None]
-"""Called after each step with the number of steps done and the images, shape (batch, 3, side, side)."""
+"""Called after each step with the number of steps done and the images as they stand, shape (batch, 3, side, side)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +81,9 @@ def invert(
         average.see(step, canvas)
         if watch is not None:
             with torch.no_grad():
-                watch(step + 1, interpolate(canvas.render(1.0), size=tower.size).clamp(0.0, 1.0))
-    return interpolate(average.result(canvas), size=tower.size)  # pixels that had no time to grow
+                shown = resize(canvas.render((step + 1) / recipe.steps), tower.size)
+                watch(step + 1, shown.clamp(0.0, 1.0))
+    return resize(average.result(canvas), tower.size).clamp(0.0, 1.0)  # pixels that had no time to grow overshoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,10 @@ def _gradient(canvas: Parameterization, tower: Tower, targets: Tensor, moment: _
     recipe = moment.recipe
     images = canvas.render(moment.progress)
     numbers = moment.draws.views[:, moment.step]
-    views = make_views(images, numbers, recipe, moment.progress, moment.tiles)
+    seen = roll(images, moment.draws.rolls[:, moment.step], recipe) if recipe.jitter else images
+    views = make_views(seen, numbers, recipe, moment.progress, moment.tiles)
+    if any(recipe.colour_shift):
+        views = shift_colours(views, numbers, recipe, tower.mean, tower.std)
     loss = objective(tower.embed(views), targets, images, recipe)
     (gradient,) = torch.autograd.grad(loss.sum(), canvas.values)
     length = gradient.flatten(1).norm(dim=1).clamp_min(1e-20)

@@ -7,9 +7,9 @@ from typing import Final, Protocol, final, runtime_checkable
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from audit.inversion.recipe import Recipe
+from audit.inversion.views import resize
 
 # Square root of the colour covariance of natural images, rows R G B; figures of Olah et al., "Feature
 # Visualization" (Distill 2017, doi:10.23915/distill.00007), scaled to a largest row norm of 1.
@@ -74,7 +74,7 @@ class FourierImages:
 
 @final
 class PixelImages:
-    """Plain pixels, clamped to [0, 1] before each step, doubled in side as the recipe says."""
+    """Plain pixels, clamped to [0, 1] before each step; their side grows as the recipe says."""
 
     def __init__(self, start: Float[Tensor, "batch 3 side side"], recipe: Recipe) -> None:
         self._side = start.shape[-1]
@@ -94,12 +94,11 @@ class PixelImages:
             self.values.clamp_(0.0, 1.0)
 
     def begin(self, progress: float) -> bool:
-        """Double the side of the pixels where a stage begins."""
+        """Bring the pixels to their next side where a stage begins, unclamped, as the last step left them."""
         if not self._stages or progress < self._stages[0][0]:
             return False
         side = max(2, round(self._side * self._stages.pop(0)[1]))
-        grown = interpolate(self.values.detach(), size=(side, side), mode="bicubic", align_corners=False)
-        self.values = grown.contiguous().requires_grad_()
+        self.values = resize(self.values.detach(), side).clone().contiguous().requires_grad_()
         return True
 
 

@@ -2,7 +2,7 @@
 
 This certifies that an inversion ended well; it never says that the image is a good picture. A high own cosine
 alone misleads: pixel noise reaches it too. So an image counts as evidence only if the checkpoint tells it from
-the images of other concepts, and if it is not made of high frequencies.
+the images of other concepts, if something is to be seen in it, and if it is not made of high frequencies.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ _CONVERGED_FROM: Final = 2.0
 """Least distance, in standard deviations of the unmatched cosines, from which an image is told apart."""
 _NOISE_FROM: Final = 0.5
 """Least share of spectral power above a quarter of the sampling rate from which an image is noise."""
+_CONTRAST_FROM: Final = 0.02
+"""Least standard deviation of the pixels, in units of [0, 1], from which an image shows something: five of 255 levels.
+An empty sheet matches some text best, and shows nothing of it."""
 
 _FRESH: Final = dataclasses.replace(
     RECIPES["fast"],
@@ -70,6 +73,7 @@ class References:
 def assess(
     view_embeddings: Float[Tensor, "batch views embedding"],
     sharpness: Float[Tensor, " batch"],
+    contrasts: Float[Tensor, " batch"],
     targets: Float[Tensor, "batch embedding"],
     concepts: Sequence[str],
     references: References,
@@ -79,17 +83,22 @@ def assess(
     Args:
         view_embeddings: Unit embeddings of fresh views.
         sharpness: From :func:`high_frequency_share`.
+        contrasts: From :func:`contrast`.
         targets: Unit embedding of each image's own text.
         concepts: Concept of each image.
         references: Texts to compare with.
     """
-    result = []
     means = view_embeddings.mean(dim=1)
-    own = (means * targets).sum(dim=1)
-    others = means @ references.embeddings.t()
-    for row, concept in enumerate(concepts):
+    own = (means * targets).sum(dim=1).tolist()
+    others = (means @ references.embeddings.t()).cpu()  # brought over once, not number by number
+    looks = zip(sharpness.tolist(), contrasts.tolist(), strict=True)
+    result = []
+    for row, (concept, (sharp, spread)) in enumerate(zip(concepts, looks, strict=True)):
         foreign = torch.tensor([other != concept for other in references.concepts])
-        result.append(_quality(float(own[row]), others[row], foreign, float(sharpness[row])))
+        quality = _quality(own[row], others[row], foreign, sharp)
+        if quality.status is Status.CONVERGED and spread < _CONTRAST_FROM:
+            quality = dataclasses.replace(quality, status=Status.STALLED)
+        result.append(quality)
     return result
 
 
@@ -99,7 +108,7 @@ def _quality(own: float, others: Float[Tensor, " texts"], foreign: Bool[Tensor, 
         return Quality(
             status=Status.NON_FINITE, own_cosine=nothing, own_percentile=nothing, own_z=nothing, sharpness=nothing
         )
-    unmatched = others[foreign.to(others.device)]
+    unmatched = others[foreign]
     if len(unmatched) < 2:  # nothing to be told apart from
         return Quality(status=Status.STALLED, own_cosine=own, own_percentile=0.0, own_z=0.0, sharpness=sharp)
     percentile = 100.0 * float((unmatched < own).float().mean())
@@ -133,3 +142,15 @@ def high_frequency_share(images: Float[Tensor, "batch 3 size size"]) -> Float[Te
     total = power.sum(dim=(1, 2))
     high = (power * (radius > 0.25)).sum(dim=(1, 2))
     return torch.where(total > 0, high / total.clamp_min(1e-12), torch.zeros_like(total))
+
+
+def contrast(images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, " batch"]:
+    """Return the standard deviation of the pixels about their channel's mean, over all channels; 0 for any flat colour.
+
+    Example:
+        >>> halves = torch.zeros(1, 3, 4, 4)
+        >>> halves[:, :, :2] = 1.0
+        >>> float(contrast(halves))
+        0.5
+    """
+    return (images - images.mean(dim=(2, 3), keepdim=True)).square().mean(dim=(1, 2, 3)).sqrt()

@@ -67,12 +67,33 @@ class Recipe:
     """Low-pass in cycles per 64 pixels; opens until ``open_until``, and stays at its end."""
     open_until: float = 0.6
     growth: tuple[tuple[float, float], ...] = ()
-    """Pixels only: (share of the steps, share of the side) at which the image is doubled."""
+    """Pixels only: (share of the steps, side as a share of the tower's) at which the image grows."""
+    sampling: Literal["at once", "published"] = "at once"
+    """How a view is sampled. ``at once``: one bilinear sampling turns, zooms, shifts and resizes. ``published``: the
+    affine map bilinear at the pixels' own side, its shift after turn and zoom; then a bicubic resize to the tower's."""
+    jitter: float = 0.0
+    """Largest roll of the image, in image sides; all views of a step share it, and no pixel is lost."""
+    colour_shift: tuple[float, float] = (0.0, 0.0)
+    """A view's channels x become (x - m) / s: largest |m| and largest |log s|, each drawn uniformly."""
+    colour_units: Literal["normalised", "pixels"] = "normalised"
+    """What ``colour_shift`` acts on: channels as the tower reads them, or pixels in [0, 1]."""
+    together: int = 0
+    """Images that are optimised at once; 0 is as many as fill the device."""
+    precision: Literal["device", "fp32"] = "device"
+    """``device``: what the device multiplies fastest, bf16 or fp32. ``fp32``: fp32 everywhere."""
 
     @property
     def image_gradients(self) -> int:
         """Price of one inversion: views through the tower and back to the pixels."""
         return self.steps * self.views
+
+    def batch(self, filling: int) -> int:
+        """Return how many images to optimise at once, where ``filling`` would fill the device."""
+        return self.together or filling
+
+    def tower_precision(self, device: str) -> str:
+        """Return "bf16" or "fp32" for the tower, where ``device`` is what the device multiplies fastest."""
+        return "fp32" if self.precision == "fp32" else device
 
     @property
     def digest(self) -> str:
@@ -102,30 +123,42 @@ _FAST: Final = Recipe(
     average_from=0.8,
 )
 
+# The loop of Kazemi et al. (arXiv 2403.02580), with the defaults of the script that was published with it: affine
+# views without colour shift, roll or noise, a constant rate, one prompt at a time in fp32. Its sides of 64, 128 and 224
+# pixels are shares of the tower's 224. Left out: its debugging mode, which only takes time, and the stretching of
+# contrast when it saves an image.
+_REFERENCE: Final = Recipe(
+    name="reference",
+    parameterization="pixels",
+    steps=3400,
+    views=13,
+    rate=0.1,
+    betas=(0.9, 0.999),
+    final_rate=1.0,
+    gradient="clipped",
+    loss="distance",
+    total_variation=0.005,
+    absolute=0.0,
+    rotation=30.0,
+    zoom=(0.7, 1.2),
+    shift=0.1,
+    view_probability=0.5,
+    noise=Span(start=0.0, end=0.0),
+    colour=Span(start=0.0, end=0.0),
+    average_from=1.0,
+    growth=((0.0, 64 / 224), (900 / 3400, 128 / 224), (1800 / 3400, 1.0)),
+    sampling="published",
+    together=1,
+    precision="fp32",
+)
+
 RECIPES: Final[Mapping[str, Recipe]] = {
     "fast": _FAST,
     "careful": dataclasses.replace(_FAST, name="careful", steps=200, views=6),
-    # Kazemi et al. (arXiv 2403.02580) and the defaults of their published script: see reports/LOG.md.
-    "reference": Recipe(
-        name="reference",
-        parameterization="pixels",
-        steps=3400,
-        views=13,
-        rate=0.1,
-        betas=(0.9, 0.999),
-        final_rate=1.0,
-        gradient="clipped",
-        loss="distance",
-        total_variation=0.005,
-        absolute=0.0,
-        rotation=30.0,
-        zoom=(0.7, 1.2),
-        shift=0.1,
-        view_probability=0.5,
-        noise=Span(start=0.0, end=0.0),
-        colour=Span(start=0.0, end=0.0),
-        average_from=1.0,
-        growth=((0.0, 64 / 224), (900 / 3400, 128 / 224), (1800 / 3400, 1.0)),
+    "reference": _REFERENCE,
+    "reference-batched": dataclasses.replace(_REFERENCE, name="reference-batched", together=0, precision="device"),
+    "reference-shift": dataclasses.replace(
+        _REFERENCE, name="reference-shift", together=0, precision="device", colour_shift=(1.0, 1.0), jitter=0.5
     ),
 }
 

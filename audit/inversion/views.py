@@ -1,4 +1,4 @@
-"""Views: each step looks at an image through a few random affine maps, colour shifts and noise."""
+"""Views: each step looks at an image through a roll, a few random affine maps, colour shifts and noise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 from audit.inversion.recipe import Recipe
 
@@ -21,7 +21,8 @@ def make_views(
 ) -> Float[Tensor, "batch_views 3 height width"]:
     """Return every view of every image, image by image, at the size of ``tiles``.
 
-    One bilinear ``grid_sample`` rotates, zooms, shifts and resizes; outside of the image its border repeats.
+    One bilinear ``grid_sample`` rotates, zooms, shifts and resizes; outside of the image its border repeats. With
+    ``sampling="published"`` it keeps the size of the images, and a bicubic resize follows.
 
     Args:
         images: Pixels, nominally in [0, 1], of any side.
@@ -32,10 +33,13 @@ def make_views(
     """
     flat = numbers.flatten(0, 1)
     theta = affine_maps(flat, recipe)
-    height, width = tiles.shape[-2:]
+    published = recipe.sampling == "published"
+    height, width = images.shape[-2:] if published else tiles.shape[-2:]
     grid = affine_grid(theta, [len(flat), 3, height, width], align_corners=False)
     repeated = images.repeat_interleave(numbers.shape[1], dim=0)
     views = grid_sample(repeated, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    if published:
+        views = resize(views, tiles.shape[-1])
     spread = recipe.colour.at(progress)
     if spread > 0:
         contrast = torch.exp((flat[:, 5:8] * 2 - 1) * spread)[:, :, None, None]
@@ -58,4 +62,61 @@ def affine_maps(numbers: Float[Tensor, "views numbers"], recipe: Recipe) -> Floa
     shifts = (numbers[:, 3:5] * 2 - 1) * (2 * recipe.shift) * used[:, None]
     cosine, sine = torch.cos(angle) / zoom, torch.sin(angle) / zoom
     rows = torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
-    return torch.cat([rows, shifts[:, :, None]], dim=2)
+    offsets = shifts[:, :, None]
+    if recipe.sampling == "published":
+        offsets = rows @ offsets
+    return torch.cat([rows, offsets], dim=2)
+
+
+def roll(
+    images: Float[Tensor, "batch 3 side side"], numbers: Float[Tensor, "batch 2"], recipe: Recipe
+) -> Float[Tensor, "batch 3 side side"]:
+    """Return each image rolled down and across by whole pixels, at most ``recipe.jitter`` of its side either way.
+
+    Args:
+        images: Pixels of any side; what leaves an edge comes in at the other.
+        numbers: Uniform draws in [0, 1), down and across.
+        recipe: Says how far.
+    """
+    side = images.shape[-1]
+    furthest = round(recipe.jitter * side)
+    offsets = (numbers * (2 * furthest + 1)).floor().long() - furthest
+    places = (torch.arange(side, device=images.device) - offsets[:, :, None]) % side
+    down = places[:, None, 0, :, None].expand(images.shape)
+    across = places[:, None, 1, None, :].expand(images.shape)
+    return images.gather(2, down).gather(3, across)
+
+
+def shift_colours(
+    views: Float[Tensor, "batch_views 3 height width"],
+    numbers: Float[Tensor, "batch views numbers"],
+    recipe: Recipe,
+    mean: Float[Tensor, " 3"],
+    std: Float[Tensor, " 3"],
+) -> Float[Tensor, "batch_views 3 height width"]:
+    """Return the views with each channel x as (x - m) / s, m and log s uniform as ``recipe.colour_shift`` says.
+
+    Source: Ghiasi et al., "Plug-In Inversion" (arXiv 2201.12961), whose images are normalised ones; the script of
+    arXiv 2403.02580 has it for pixels in [0, 1], switched off.
+
+    Args:
+        views: Pixels in [0, 1].
+        numbers: Uniform draws in [0, 1), see ``draws.VIEW_NUMBERS``.
+        recipe: Says how far, and in which units.
+        mean: What the tower subtracts from pixels in [0, 1].
+        std: What it then divides them by.
+    """
+    flat = (numbers.flatten(0, 1) * 2 - 1)[:, :, None, None]
+    largest, widest = recipe.colour_shift
+    spread, away = torch.exp(flat[:, 5:8] * widest), flat[:, 8:11] * largest
+    if recipe.colour_units == "pixels":
+        return (views - away) / spread
+    centre, unit = mean[:, None, None], std[:, None, None]
+    return (views - centre - away * unit) / spread + centre
+
+
+def resize(images: Float[Tensor, "batch 3 before before"], side: int) -> Float[Tensor, "batch 3 side side"]:
+    """Return the images at another side, bicubic and without antialiasing; as they are where they have it already."""
+    if images.shape[-1] == side:
+        return images
+    return interpolate(images, size=(side, side), mode="bicubic", align_corners=False)

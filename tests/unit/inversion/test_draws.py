@@ -19,6 +19,8 @@ def test_numbers_do_not_depend_on_the_batch_nor_on_its_order():
     assert torch.equal(together.views[[2, 0]], turned.views)
     assert torch.equal(together.start[1], alone.start[0])
     assert torch.equal(together.views[1], alone.views[0])
+    assert torch.equal(together.rolls[[2, 0]], turned.rolls)
+    assert torch.equal(together.rolls[1], alone.rolls[0])
 
 
 def test_other_seeds_give_other_numbers():
@@ -38,10 +40,20 @@ def test_shapes_and_ranges_are_as_promised():
     draws = draw([4, 5], RECIPE, 64, CPU)
     assert draws.start.shape == (2, 3, 64, 64)
     assert draws.views.shape == (2, 5, 3, VIEW_NUMBERS)
+    assert draws.rolls.shape == (2, 5, 2)
+    assert 0 <= float(draws.rolls.min()) < float(draws.rolls.max()) < 1
     assert float(draws.views.min()) >= 0
     assert float(draws.views.max()) < 1
     assert abs(float(draws.start.mean())) < 0.03
     assert abs(float(draws.start.std()) - 1) < 0.03
+
+
+def test_the_start_comes_first_then_the_views_then_the_rolls():
+    generator = torch.Generator().manual_seed(9)
+    draws = draw([9], RECIPE, 16, CPU)
+    assert torch.equal(draws.start[0], torch.randn((3, 16, 16), generator=generator))
+    assert torch.equal(draws.views[0], torch.rand((5, 3, VIEW_NUMBERS), generator=generator))
+    assert torch.equal(draws.rolls[0], torch.rand((5, 2), generator=generator))
 
 
 def test_the_start_is_the_same_for_every_number_of_steps():

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from audit.inversion.draws import noise_tiles
-from audit.inversion.quality import References, assess, fresh_views, high_frequency_share
+from audit.inversion.quality import References, assess, contrast, fresh_views, high_frequency_share
 from audit.records import Status
 
 OWN = torch.tensor([1.0, 0.0])
@@ -23,10 +23,10 @@ def references(*cosines: float, concepts: tuple[str, ...] | None = None) -> Refe
     return References(embeddings=torch.tensor([unit(c) for c in cosines]), concepts=names)
 
 
-def judged(reference: References, *, sharpness: float = 0.1, own: float = 1.0):
+def judged(reference: References, *, sharpness: float = 0.1, spread: float = 0.2, own: float = 1.0):
     """Assess one image whose views all point at ``OWN``, and whose text is at cosine ``own`` of it."""
     views, target = OWN.expand(1, 8, 2), torch.tensor([unit(own)])
-    return assess(views, torch.tensor([sharpness]), target, ["nurse"], reference)[0]
+    return assess(views, torch.tensor([sharpness]), torch.tensor([spread]), target, ["nurse"], reference)[0]
 
 
 def test_own_cosine_percentile_and_distance_are_those_of_the_formulas():
@@ -52,6 +52,31 @@ def test_an_image_of_high_frequencies_is_noise_however_well_it_matches():
     assert judged(references(0.1, 0.2, 0.3), own=0.9, sharpness=0.8).status is Status.NOISE
 
 
+@pytest.mark.parametrize(
+    ("spread", "status"), [(0.0, Status.STALLED), (0.019, Status.STALLED), (0.021, Status.CONVERGED)]
+)
+def test_an_image_in_which_nothing_is_to_be_seen_has_stalled_however_well_it_matches(spread, status):
+    told = judged(references(0.1, 0.2, 0.3), own=0.9)
+    flat = judged(references(0.1, 0.2, 0.3), own=0.9, spread=spread)
+    assert flat.status is status
+    assert flat.own_z == told.own_z
+
+
+def test_noise_and_what_is_not_told_apart_keep_their_status_without_contrast():
+    assert judged(references(0.1, 0.2, 0.3), own=0.9, sharpness=0.8, spread=0.0).status is Status.NOISE
+    assert judged(references(0.1, 0.2, 0.3), own=0.25, spread=0.0).status is Status.STALLED
+
+
+def test_contrast_is_the_spread_about_the_mean_of_each_channel():
+    white, red = torch.ones((3, 8, 8)), torch.zeros((3, 8, 8))
+    red[0] = 1.0
+    board = (torch.arange(8)[:, None] + torch.arange(8)[None, :]).remainder(2).expand(3, 8, 8) * 0.1 + 0.4
+    stripe = torch.zeros((3, 8, 8))
+    stripe[0, :, :2] = 1.0  # variance 1/4 * 3/4 in one channel of three
+    found = contrast(torch.stack([white, red, board, stripe])).tolist()
+    assert found == pytest.approx([0.0, 0.0, 0.05, math.sqrt(3 / 16 / 3)], abs=1e-6)
+
+
 def test_a_high_cosine_is_not_enough_where_all_cosines_are_high():
     assert judged(references(0.97, 0.99, 0.98), own=0.98).status is Status.STALLED
 
@@ -60,7 +85,8 @@ def test_a_high_cosine_is_not_enough_where_all_cosines_are_high():
 def test_what_is_not_finite_is_said_so_without_numbers(broken):
     views, sharpness, target = OWN.repeat(2, 8, 1), torch.tensor([0.1, 0.1]), OWN.repeat(2, 1)
     {"views": views, "sharpness": sharpness, "target": target}[broken][0] = torch.nan
-    bad, good = assess(views, sharpness, target, ["nurse", "nurse"], references(0.1, 0.2, 0.3))
+    spreads = torch.tensor([0.2, 0.2])
+    bad, good = assess(views, sharpness, spreads, target, ["nurse", "nurse"], references(0.1, 0.2, 0.3))
     assert bad.status is Status.NON_FINITE
     assert all(math.isnan(n) for n in (bad.own_cosine, bad.own_percentile, bad.own_z, bad.sharpness))
     assert good.status is Status.CONVERGED

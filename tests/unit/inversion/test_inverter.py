@@ -51,6 +51,17 @@ def test_there_is_one_image_per_item_in_order(inverter, references):
         assert float((one.pixels.float() - other.pixels.float()).abs().mean()) < 3
 
 
+def test_an_image_can_be_brought_to_the_direction_halfway_between_two_texts(inverter, references, tiny_checkpoint):
+    ends = "a photo of nurse", "a photo of baker"
+    one, two = (tiny_checkpoint.encode_text([text])[0] for text in ends)
+    middle = torch.nn.functional.normalize(one + two, dim=0)
+    [made] = inverter.make([Item(text=ends[0], halfway_to=ends[1], concept="nurse", seed=3)], references)
+    [turned] = inverter.make([Item(text=ends[1], halfway_to=ends[0], concept="nurse", seed=3)], references)
+    direct = loop.invert(inverter._tower(), middle[None], [3], BRIEF)
+    assert float((made.pixels.float() / 255 - direct[0]).abs().mean()) < 0.01
+    assert torch.equal(made.pixels, turned.pixels)
+
+
 def test_nothing_is_made_of_nothing(inverter, references):
     assert inverter.references([], []).concepts == ()
 
@@ -78,7 +89,7 @@ def test_white_noise_is_told_as_noise(tiny_checkpoint, references):
     assert {one.quality.status for one in made} == {Status.NOISE}
 
 
-@pytest.mark.parametrize("grey", [0.0, 0.5])
+@pytest.mark.parametrize("grey", [0.0, 0.5, 1.0])
 def test_a_flat_image_is_no_evidence_of_anything(skewed, grey):
     suites = [load_suite(suite_path(f"phantom/{name}")) for name in ("professions", "names", "controls")]
     every = {(p.text, p.concept): None for suite in suites for p in suite.prompts if p.role != "noise"}
@@ -88,7 +99,7 @@ def test_a_flat_image_is_no_evidence_of_anything(skewed, grey):
     flat = [Item(text=text, concept=concept, seed=k) for k, (concept, text) in enumerate(asked.items())]
     images, targets = torch.full((len(flat), 3, 64, 64), grey), skewed.encode_text(list(asked.values()))
     found = inverter._qualities(images, flat, targets, references)
-    assert sum(quality.status is Status.CONVERGED for quality in found) <= len(found) // 10
+    assert {quality.status for quality in found} == {Status.STALLED}
     assert {quality.sharpness for quality in found} == {0.0}
 
 
@@ -149,8 +160,13 @@ def test_what_did_not_fit_is_let_go_before_the_next_try(inverter, references, mo
 
 @pytest.mark.parametrize(
     "error",
-    [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), RuntimeError("can't allocate memory: 8 bytes")],
-    ids=lambda error: type(error).__name__,
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."),
+    ],
+    ids=str,
 )
 def test_one_image_that_does_not_fit_is_a_problem_with_a_remedy(inverter, references, monkeypatch, error):
     def fail(*_: object) -> None:
@@ -162,13 +178,41 @@ def test_one_image_that_does_not_fit_is_a_problem_with_a_remedy(inverter, refere
     assert "fewer views" in caught.value.remedy
 
 
-def test_an_error_that_is_not_about_memory_is_not_swallowed(inverter, references, monkeypatch):
-    def fail(*_: object) -> None:
-        raise RuntimeError("shapes do not fit")
+@pytest.mark.parametrize("text", ["shapes do not fit", "unsupported memory format option Preserve", "memory is shared"])
+def test_an_error_that_does_not_say_that_memory_ran_out_is_not_swallowed(inverter, references, monkeypatch, text):
+    tries = []
+
+    def fail(_self, batch, *_rest) -> None:
+        tries.append(len(batch))
+        raise RuntimeError(text)
 
     monkeypatch.setattr(Inverter, "_make", fail)
-    with pytest.raises(RuntimeError, match="shapes do not fit"):
+    with pytest.raises(RuntimeError, match=text):
         inverter.make(items(2), references)
+    assert tries == [2]
+
+
+def test_each_text_is_encoded_once(tiny_checkpoint, monkeypatch):
+    encoded: list[str] = []
+    encode = type(tiny_checkpoint).encode_text
+    monkeypatch.setattr(
+        type(tiny_checkpoint), "encode_text", lambda self, texts: (encoded.extend(texts), encode(self, texts))[1]
+    )
+    inverter = Inverter(tiny_checkpoint, BRIEF, "fp32")
+    asked = [f"a photo of {concept}" for concept in CONCEPTS]
+    references = inverter.references([*asked, asked[0]], [*CONCEPTS, "another"])
+    inverter.make([*items(3), *items(1, blank=True)], references)
+    unknown = [Item(text="a drawing of a nurse", concept="nurse", seed=1)] * 2
+    inverter.make(unknown, references)
+    inverter.make(unknown, references)
+    assert encoded == [*asked, "a drawing of a nurse"]
+    assert torch.equal(references.embeddings[-1], references.embeddings[0])
+
+
+def test_a_text_means_the_same_whichever_shard_it_is_met_in(tiny_checkpoint):
+    texts = [f"a drawing of {concept}" for concept in CONCEPTS]
+    forwards, backwards = (Inverter(tiny_checkpoint, BRIEF, "fp32") for _ in range(2))
+    assert torch.equal(forwards._embed(texts), backwards._embed(texts[::-1]).flip(0))
 
 
 def test_the_checkpoint_itself_is_left_as_it_was(tiny_checkpoint, references):

@@ -137,6 +137,24 @@ def test_pixels_that_left_their_range_are_clamped_in_place():
     assert leaf[0, 0, 0, :3].tolist() == [0.0, 1.0, 0.25]
 
 
+def test_pixels_grow_as_the_last_step_left_them_by_bicubic_interpolation():
+    canvas = PixelImages(START, dataclasses.replace(PIXELS, growth=((0.0, 0.5), (0.25, 1.0))))
+    with torch.no_grad():
+        canvas.values.zero_()[..., 10] = 2.0  # one column, beyond [0, 1]
+    canvas.begin(0.25)
+    grown = canvas.render(0.3).detach()[0, 0, 30]
+    weights = [-0.03515625, -0.10546875, 0.26171875, 0.87890625]  # at 1.75, 1.25, 0.75, 0.25 pixels, with a = -0.75
+    assert grown[17:25].tolist() == pytest.approx([2 * weight for weight in (*weights, *weights[::-1])], abs=1e-6)
+    assert float(grown[:17].abs().max()) == float(grown[25:].abs().max()) == 0
+
+
+def test_pixels_may_outgrow_the_tower():
+    beyond = dataclasses.replace(PIXELS, growth=((0.0, 1.0), (0.25, 2.0), (0.5, 3.5)))
+    canvas = PixelImages(START, beyond)
+    assert [canvas.begin(moment) for moment in (0.25, 0.5)] == [True, True]
+    assert canvas.values.shape == (2, 3, 224, 224)
+
+
 def test_pixels_start_uniform():
     canvas = PixelImages(START, dataclasses.replace(PIXELS, growth=()))
     values = canvas.render(0.0).detach()

@@ -19,7 +19,14 @@ def changed(value: object) -> object:
     if isinstance(value, tuple):
         return ((0.0, 0.5), (0.5, 1.0)) if not value else tuple(number * 0.5 + 0.125 for number in value)
     if isinstance(value, str):
-        others = {"fourier": "pixels", "unit": "clipped", "spherical": "distance"}
+        others = {
+            "fourier": "pixels",
+            "unit": "clipped",
+            "spherical": "distance",
+            "at once": "published",
+            "normalised": "pixels",
+            "device": "fp32",
+        }
         return others.get(value, f"{value} too")
     assert isinstance(value, int | float)
     return value + 1
@@ -54,6 +61,30 @@ def test_the_reference_recipe_is_the_published_one():
     assert (reference.parameterization, reference.loss, reference.total_variation) == ("pixels", "distance", 0.005)
     assert [round(share * 224) for _, share in reference.growth] == [64, 128, 224]
     assert [round(moment * 3400) for moment, _ in reference.growth] == [0, 900, 1800]
+
+
+def test_the_reference_has_neither_schedule_nor_noise_nor_colours():
+    reference = RECIPES["reference"]
+    assert (reference.final_rate, reference.betas, reference.gradient) == (1.0, (0.9, 0.999), "clipped")
+    assert (reference.rotation, reference.shift, reference.zoom) == (30.0, 0.1, (0.7, 1.2))
+    assert (reference.view_probability, reference.sampling) == (0.5, "published")
+    still = Span(start=0.0, end=0.0)
+    assert (reference.noise, reference.colour, reference.colour_shift, reference.jitter) == (still, still, (0, 0), 0)
+    assert (reference.absolute, reference.average_from) == (0.0, 1.0)
+
+
+def test_the_twins_of_the_reference_differ_in_what_their_names_say_and_nothing_else():
+    reference = RECIPES["reference"]
+    batched = dataclasses.replace(reference, name="reference-batched", together=0, precision="device")
+    assert RECIPES["reference-batched"] == batched
+    shifted = dataclasses.replace(batched, name="reference-shift", colour_shift=(1.0, 1.0), jitter=0.5)
+    assert RECIPES["reference-shift"] == shifted
+
+
+def test_a_recipe_says_how_many_images_at_once_and_in_which_precision():
+    assert [RECIPES[name].batch(48) for name in ("reference", "reference-batched", "fast")] == [1, 48, 48]
+    assert RECIPES["reference"].tower_precision("bf16") == "fp32"
+    assert {RECIPES["fast"].tower_precision(device) for device in ("bf16", "fp32")} == {"bf16", "fp32"}
 
 
 def test_the_price_is_steps_times_views():

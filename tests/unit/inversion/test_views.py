@@ -10,7 +10,7 @@ import torch
 
 from audit.inversion.draws import VIEW_NUMBERS, noise_tiles
 from audit.inversion.recipe import RECIPES, Span
-from audit.inversion.views import affine_maps, make_views
+from audit.inversion.views import affine_maps, make_views, resize, roll, shift_colours
 
 STILL = dataclasses.replace(
     RECIPES["fast"],
@@ -69,6 +69,85 @@ def test_a_zoom_of_two_samples_half_of_the_image():
 def test_a_shift_of_a_quarter_side_is_half_a_unit():
     shifted = affine_maps(numbers(_3=1.0, _4=0.0)[0], dataclasses.replace(MOVING, zoom=(1.0, 1.0)))[0]
     assert shifted[:, 2].tolist() == pytest.approx([0.5, -0.5])
+
+
+PUBLISHED = dataclasses.replace(MOVING, sampling="published")
+
+
+def test_the_published_shift_comes_after_the_zoom_and_the_turn():
+    shifted = affine_maps(numbers(_2=1.0, _3=1.0, _4=0.5)[0], PUBLISHED)[0]  # zoomed by 2, shifted by a quarter side
+    assert shifted[:, 2].tolist() == pytest.approx([0.25, 0.0])
+    turned = dataclasses.replace(PUBLISHED, zoom=(1.0, 1.0))
+    quarter = affine_maps(numbers(_1=1.0, _3=1.0, _4=0.5)[0], turned)[0]
+    assert quarter[:, 2].tolist() == pytest.approx([0.0, 0.5], abs=1e-6)
+
+
+def cubic(distance: float) -> float:
+    """Weight of a sample at this distance: Keys' cubic convolution with a = -0.75."""
+    x, a = abs(distance), -0.75
+    if x <= 1:
+        return (a + 2) * x**3 - (a + 3) * x**2 + 1
+    return a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a if x < 2 else 0.0
+
+
+def test_a_published_view_is_resized_bicubically():
+    small = torch.rand((1, 3, 5, 5), generator=torch.Generator().manual_seed(2))
+    still = dataclasses.replace(PUBLISHED, view_probability=0.0)
+    view = make_views(small, numbers(), still, 0.0, TILES)
+    weights = torch.zeros(16, 5)
+    for place in range(16):
+        middle = (place + 0.5) * 5 / 16 - 0.5
+        for sample in range(math.floor(middle) - 1, math.floor(middle) + 3):
+            weights[place, min(max(sample, 0), 4)] += cubic(middle - sample)
+    assert torch.allclose(view, torch.einsum("ij,bcjk,lk->bcil", weights, small, weights), atol=1e-5)
+
+
+def test_a_published_view_is_turned_at_the_images_own_side():
+    small = torch.rand((1, 3, 5, 5), generator=torch.Generator().manual_seed(2))
+    recipe = dataclasses.replace(PUBLISHED, zoom=(1.0, 1.0))
+    view = make_views(small, numbers(_1=1.0), recipe, 0.0, TILES)
+    turned = [resize(small.rot90(turns, (2, 3)), 16) for turns in (1, 3)]
+    assert min(float((view - one).abs().max()) for one in turned) < 1e-5
+
+
+def test_an_image_that_has_the_wanted_side_is_not_resized(image):
+    assert resize(image, 16) is image
+    assert resize(image, 24).shape == (1, 3, 24, 24)
+
+
+def test_a_roll_is_by_whole_pixels_and_loses_none():
+    images = torch.rand((3, 3, 16, 16), generator=torch.Generator().manual_seed(4))
+    recipe = dataclasses.replace(STILL, jitter=0.25)  # 4 pixels of 16 either way: 9 offsets
+    rolled = roll(images, torch.tensor([[0.0, 0.5], [0.999, 0.0], [0.45, 0.7]]), recipe)
+    assert torch.equal(rolled[0], images[0].roll((-4, 0), (1, 2)))
+    assert torch.equal(rolled[1], images[1].roll((4, -4), (1, 2)))
+    assert torch.equal(rolled[2], images[2].roll((0, 2), (1, 2)))
+
+
+def test_every_offset_of_a_roll_is_as_frequent_as_any_other():
+    rows = torch.arange(16.0)[None, None, :, None].expand(900, 3, 16, 16)
+    draws = (torch.arange(900)[:, None] / 900).expand(900, 2)
+    first = roll(rows, draws, dataclasses.replace(STILL, jitter=0.25))[:, 0, 0, 0]
+    assert torch.bincount(first.long(), minlength=16).tolist() == [100] * 5 + [0] * 7 + [100] * 4
+
+
+MEAN, STD = torch.tensor([0.5, 0.4, 0.3]), torch.tensor([0.25, 0.2, 0.1])
+
+
+def test_a_colour_shift_acts_on_normalised_channels(image):
+    recipe = dataclasses.replace(STILL, colour_shift=(1.0, 1.0))
+    view = shift_colours(image, numbers(_5=1.0, _9=0.0), recipe, MEAN, STD)
+    normalised, shifted = ((one - MEAN[:, None, None]) / STD[:, None, None] for one in (image, view))
+    assert torch.allclose(shifted[:, 0], normalised[:, 0] / math.e, atol=1e-5)  # s = e, m = 0
+    assert torch.allclose(shifted[:, 1], normalised[:, 1] + 1, atol=1e-5)  # s = 1, m = -1
+    assert torch.allclose(shifted[:, 2], normalised[:, 2], atol=1e-5)
+
+
+def test_a_colour_shift_may_act_on_pixels(image):
+    recipe = dataclasses.replace(STILL, colour_shift=(0.5, 1.0), colour_units="pixels")
+    view = shift_colours(image, numbers(_5=0.0, _8=1.0), recipe, MEAN, STD)
+    assert torch.allclose(view[:, 0], (image[:, 0] - 0.5) * math.e, atol=1e-5)
+    assert torch.equal(view[:, 1:], image[:, 1:])
 
 
 def test_at_the_identity_a_view_is_the_image(image):

@@ -1,0 +1,142 @@
+"""The bench: arms against the published loop, by held-out judges and by the clock. ``make bench`` runs it.
+
+Every image is kept in the output folder, so a bench that was stopped goes on where it was. The tables go between the
+marks in README.md where it has them, and the figure to reports/bench.svg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from audit.checkpoints import Checkpoint, load_checkpoint
+from audit.judges import load_judge
+from tests.benchmarks.arms import DEFAULT_ARMS, Arm, find_arm
+from tests.benchmarks.checkpoints import held_out, provide, read_plan
+from tests.benchmarks.costs import keep_costs, kept_costs, measure
+from tests.benchmarks.figure import draw
+from tests.benchmarks.held_out import HeldOutJudge, Texts
+from tests.benchmarks.prompts import choose, every_prompt, split
+from tests.benchmarks.results import CheckpointResult, Setting, open_stores, read_arm, sum_up
+from tests.benchmarks.tables import as_json, table, write_between
+
+ROOT = Path(__file__).resolve().parents[2]
+STAGES = ("images", "costs", "report")
+
+
+def say(line: str) -> None:
+    """Write one line for people."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's options."""
+    made = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench", description=__doc__)
+    add = made.add_argument
+    add("--set", dest="which", choices=("test", "tuning"), default="test", help="prompts and judges [test]")
+    add("--checkpoint", action="append", help="audited; a name of bench.toml or any other; repeatable [the set's]")
+    add("--judge", action="append", help="held-out judge, likewise; repeatable [the set's]")
+    add("--verdicts", default="zero_shot:phantom:judge", help="judge of verdicts [%(default)s]")
+    add("--arms", nargs="+", default=list(DEFAULT_ARMS), help="recipes [%(default)s]")
+    add("--prompts", type=int, default=60, help="how many, spread over concepts [%(default)s]")
+    add("--seeds", type=int, default=2, help="images of each prompt [%(default)s]")
+    add("--steps", type=int, help="other number of steps in every arm, to try the bench itself")
+    add("--rounds", type=int, default=7, help="turns of the clock [%(default)s]")
+    add("--turn", type=float, default=3.0, help="about how many seconds a turn takes [%(default)s]")
+    add("--stages", nargs="+", choices=STAGES, default=list(STAGES), help="what to do [all]")
+    add("--device", default="cpu", help="where images are made and timed [%(default)s]")
+    add("--out", type=Path, default=ROOT / "runs" / "bench", help="folder of images and results [runs/bench]")
+    add("--readme", type=Path, default=ROOT / "README.md", help="where the tables go, between marks")
+    add("--figure", type=Path, default=ROOT / "reports" / "bench.svg", help="SVG or PNG")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the bench."""
+    given = parser().parse_args(argv)
+    plan = read_plan(given.which)
+
+    def load(name: str) -> Checkpoint:
+        return load_checkpoint(provide(name, plan.worlds, given.out / "checkpoints", say), device=given.device)
+
+    audited = {name: load(name) for name in given.checkpoint or plan.audited}
+    judges = {name: load(name) for name in given.judge or plan.judges} if "report" in given.stages else {}
+    run(given, audited, judges, command=" ".join(sys.argv[1:] if argv is None else argv))
+
+
+def run(
+    given: argparse.Namespace, audited: dict[str, Checkpoint], judges: dict[str, Checkpoint], *, command: str = ""
+) -> None:
+    """Do the stages that were asked for, on checkpoints that are loaded."""
+    arms = [find_arm(name, steps=given.steps) for name in given.arms]
+    prompts = every_prompt()
+    setting = Setting(
+        prompts=choose(split(prompts)[given.which], given.prompts),
+        texts=Texts(texts=tuple(p.text for p in prompts), concepts=tuple(p.concept for p in prompts)),
+        seeds=given.seeds,
+        out=given.out,
+    )
+    results = []
+    for name, checkpoint in audited.items():
+        say(f"{name}: {len(setting.prompts)} prompts x {setting.seeds} seeds x {len(arms)} arms")
+        if "images" in given.stages:
+            for store in open_stores(checkpoint, arms, given.out).values():
+                store.fill(setting.prompts, setting.seeds, say)
+        if "costs" in given.stages:
+            say(f"{name}: costs, in turns")
+            found = measure(checkpoint, arms, rounds=given.rounds, seconds=given.turn, say=say)
+            keep_costs(given.out, checkpoint, arms, found)
+        if "report" in given.stages:
+            results.append(examine(name, checkpoint, judges, arms, setting, given.verdicts))
+    if results:
+        report(results, given, command)
+
+
+def examine(
+    name: str,
+    checkpoint: Checkpoint,
+    judges: dict[str, Checkpoint],
+    arms: Sequence[Arm],
+    setting: Setting,
+    verdicts: str,
+) -> CheckpointResult:
+    """Return what the judges say of every arm's images on one checkpoint."""
+    apart = held_out(checkpoint, judges, setting.texts.texts)
+    readers = [HeldOutJudge(judge, setting.texts, name=known) for known, judge in apart.items()]
+    judge = load_judge(verdicts, audited=checkpoint.card)
+    stores = open_stores(checkpoint, arms, setting.out)
+    costs, timed_on = kept_costs(setting.out, checkpoint, arms)
+    return CheckpointResult(
+        name=name,
+        architecture=checkpoint.card.architecture,
+        judges=tuple(apart),
+        seeds=setting.seeds,
+        prompts=setting.prompts,
+        arms={arm.name: read_arm(stores[arm.name], readers, judge, setting, say) for arm in arms},
+        costs=costs,
+        timed_on=timed_on,
+    )
+
+
+def report(results: Sequence[CheckpointResult], given: argparse.Namespace, words: str) -> None:
+    """Write tables, numbers and figure."""
+    command = f"python -m tests.benchmarks.bench {words}".strip() if words else "make bench"
+    summed = [(result, sum_up(result)) for result in results]
+    text = table(summed, which=given.which, command=command)
+    place = given.out / f"bench-{given.which}"
+    place.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+    place.with_suffix(".json").write_text(as_json(summed, which=given.which) + "\n", encoding="utf-8")
+    if given.which == "tuning":
+        draw(results, place.with_suffix(".svg"))
+    else:
+        draw(results, given.figure)
+        if not (given.readme.exists() and write_between(given.readme, text)):
+            say(f"{given.readme.name} has no marks for the tables; they are in {place.name}.md")
+    say(text)
+
+
+if __name__ == "__main__":
+    main()

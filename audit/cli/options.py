@@ -58,11 +58,19 @@ JudgeOption = Annotated[
     ),
 ]
 RecipeOption = Annotated[
-    str, typer.Option("--recipe", metavar="fast|careful|reference", help="How images are inverted.")
+    str,
+    typer.Option(
+        "--recipe",
+        metavar="fast|careful|reference|reference-batched|reference-shift",
+        help="How images are inverted; those called reference are the published loop, for comparison.",
+    ),
 ]
 EffortOption = Annotated[
     str,
     typer.Option("--effort", metavar="quick|standard|full", help="Sets templates, replicates and steps together."),
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="The run folder.  [default: runs/NAME-EFFORT]")
 ]
 DeviceOption = Annotated[
     str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU if there is one.")
@@ -112,6 +120,11 @@ def slug(name: str) -> str:
     last = name if ":" in name else Path(name).name
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-.")[:_LONGEST_SLUG].rstrip("-.")
     return plain or "checkpoint"
+
+
+def pick_folder(out: Path | None, checkpoint: str, effort: str) -> Path:
+    """Return the run folder that was named, or the one that a run of this checkpoint and effort has."""
+    return out or Path("runs") / f"{slug(checkpoint)}-{effort}"
 
 
 def pick_checkpoint(argument: str | None, option: str | None) -> str:

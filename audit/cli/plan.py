@@ -1,14 +1,25 @@
-"""``clip-audit plan``: what a run would do, without doing it."""
+"""``clip-audit plan``: what a run would do, and how long it would take here, without doing it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from audit.cli import options as o
+from audit.cli.progress import show_seconds
 from audit.cli.talk import Talk, clean
 
 if TYPE_CHECKING:
-    from audit.pipeline import Plan
+    from audit.pipeline import Forecast, Plan
+    from audit.pipeline.forecast import Work
+
+ProbeOption = Annotated[
+    bool, typer.Option("--probe/--no-probe", help="Time a little of the work, to say how long the run will take here.")
+]
 
 
 def plan(
@@ -19,6 +30,8 @@ def plan(
     judge: o.JudgeOption = None,
     recipe: o.RecipeOption = "fast",
     effort: o.EffortOption = "standard",
+    out: o.OutOption = None,
+    probe: ProbeOption = True,
     device: o.DeviceOption = "auto",
     seed: o.SeedOption = 0,
     arch: o.ArchOption = None,
@@ -26,10 +39,12 @@ def plan(
     waive_sanity: o.WaiveOption = False,
     as_json: o.JsonOption = False,
 ) -> None:
-    """Count what a run would do.
+    """Count what a run would do, and say how long it would take here.
 
-    Loads and checks the checkpoint, the suites and the judges, so what is refused here would be refused by run.
+    Loads and checks the checkpoint, the suites and the judges, so what is refused here would be refused by run. Then
+    times a few steps, the judges and a report. Where the run has begun, only what is left of it counts.
     """
+    began = time.perf_counter()
     name = o.pick_checkpoint(checkpoint, named)
     talk = Talk(as_json=as_json)
     talk.say(f"Loading {name}")
@@ -43,9 +58,12 @@ def plan(
         load=(arch, allow_pickle, waive_sanity),
     )
     made = make_plan(request)
+    loading = time.perf_counter() - began
     for warning in made.warnings:
         talk.warn(warning)
     counts = count(made)
+    work = _work(made, o.pick_folder(out, name, effort), talk)
+    forecast = _forecast(made, work, loading, talk) if probe else None
     talk.table(("what", "how many"), [(key.replace("_", "-"), f"{value:,}") for key, value in counts.items()])
     talk.show("")
     talk.table(
@@ -54,6 +72,7 @@ def plan(
     )
     talk.show(f"\nJudges: {', '.join(made.judges)}. Recipe: {made.recipe.name}, {made.recipe.steps} steps x "
               f"{made.recipe.views} views. Device: {made.checkpoint.device}, {made.precision}.")  # fmt: skip
+    _show(forecast, work, talk)
     talk.answer(
         {
             "checkpoint": {"name": made.checkpoint.card.name, "digest": made.checkpoint.card.digest},
@@ -64,9 +83,45 @@ def plan(
             "effort": effort,
             "device": str(made.checkpoint.device),
             "precision": made.precision,
+            "forecast": None if forecast is None else _document(forecast, work),
             "warnings": talk.warnings,
         }
     )
+
+
+def _work(plan: Plan, folder: Path, talk: Talk) -> Work:
+    """Return what is left to do, given what the folder of the run holds."""
+    from audit.pipeline import earlier_run, work_left
+
+    run = earlier_run(plan, folder)
+    if run is not None:
+        talk.say(f"{folder} holds some of this run already.")
+    elif folder.is_dir() and any(folder.iterdir()):
+        talk.warn(f"{folder} holds something else: a run needs another --out.")
+    return work_left(plan, run)
+
+
+def _forecast(plan: Plan, work: Work, loading: float, talk: Talk) -> Forecast:
+    from audit.pipeline import predict
+    from audit.pipeline import probe as measure
+
+    talk.say("Timing a little of the work; --no-probe leaves this out.")
+    return predict(work, measure(plan), loading=loading)
+
+
+def _show(forecast: Forecast | None, work: Work, talk: Talk) -> None:
+    if forecast is None:
+        return
+    talk.show("")
+    parts = dataclasses.asdict(forecast).items()
+    talk.table(("part", "seconds"), [(name.replace("_", "-"), f"{value:.1f}") for name, value in parts])
+    left = "" if not work.shards else f", {len(work.shards):,} shards left"
+    talk.show(f"\nExpected on this machine as it is now: {show_seconds(forecast.seconds)}{left}.")
+
+
+def _document(forecast: Forecast, work: Work) -> dict[str, object]:
+    parts = {name: round(value, 3) for name, value in dataclasses.asdict(forecast).items()}
+    return {"seconds": round(forecast.seconds, 3), "parts": parts, "shards_left": len(work.shards)}
 
 
 def count(plan: Plan) -> dict[str, int]:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from audit.cli import options as o
 from audit.cli.talk import Talk
 
@@ -19,9 +14,7 @@ def run(
     judge: o.JudgeOption = None,
     recipe: o.RecipeOption = "fast",
     effort: o.EffortOption = "standard",
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="The run folder.  [default: runs/NAME-EFFORT]")
-    ] = None,
+    out: o.OutOption = None,
     device: o.DeviceOption = "auto",
     seed: o.SeedOption = 0,
     arch: o.ArchOption = None,
@@ -53,7 +46,7 @@ def run(
         talk.say(WAIVED, style="bold red")
     plan = make_plan(request)
     talk.warnings.extend(plan.warnings)
-    folder = out or Path("runs") / f"{o.slug(name)}-{effort}"
+    folder = o.pick_folder(out, name, effort)
     talk.say(f"{describe(plan)}; into {folder}")
     kept = f"What is complete is kept in {folder}: give the same command again and it goes on from there."
     with o.resumable(talk, kept), show_progress(talk) as progress:

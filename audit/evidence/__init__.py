@@ -18,7 +18,7 @@ from audit.evidence.schemas import (
     score_columns,
     scores_table,
 )
-from audit.evidence.specs import SCHEMA_VERSION, canonical_json, pretty_json, spec_digest
+from audit.evidence.specs import SCHEMA_VERSION, canonical_json, differing_specs, pretty_json, spec_digest
 from audit.evidence.store import RunFolder
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "check_scores",
     "continue_run",
     "crash_point",
+    "differing_specs",
     "load_evidence",
     "open_run",
     "pretty_json",

@@ -122,7 +122,7 @@ def refuse_other_spec(folder: Path, stored: Mapping[str, object], asked: Mapping
     Raises:
         UsageProblem: If the two differ; names the keys.
     """
-    differences = differing_keys(json.loads(canonical_json(stored)), json.loads(canonical_json(asked)))
+    differences = differing_specs(stored, asked)
     if not differences:
         return
     shown = "; ".join(differences[:_SHOWN_DIFFERENCES])
@@ -132,6 +132,28 @@ def refuse_other_spec(folder: Path, stored: Mapping[str, object], asked: Mapping
         f"{folder} holds a run with other settings: {shown}{rest}.",
         remedy="Name another folder with --out, or give the settings that the run was begun with.",
     )
+
+
+def differing_specs(stored: Mapping[str, object], asked: Mapping[str, object]) -> list[str]:
+    """List where two specs differ in anything that decides the numbers of a run; empty where both make the same.
+
+    A checkpoint is what its digest says: the same folder by another path, or from another working directory, is the
+    same checkpoint.
+
+    Example:
+        >>> one, two = ({"checkpoint": {"name": name, "digest": "1"}} for name in ("./a", "a"))
+        >>> differing_specs(one, two)
+        []
+    """
+    return differing_keys(_without_spelling(stored), _without_spelling(asked))
+
+
+def _without_spelling(spec: Mapping[str, object]) -> dict[str, object]:
+    values: dict[str, object] = json.loads(canonical_json(spec))
+    card = values.get("checkpoint")
+    if isinstance(card, dict) and card.get("digest"):
+        values["checkpoint"] = {key: value for key, value in card.items() if key != "name"}
+    return values
 
 
 def differing_keys(stored: object, asked: object, path: str = "") -> list[str]:

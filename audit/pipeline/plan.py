@@ -17,7 +17,7 @@ from audit.evidence import card_to_json
 from audit.inversion import Recipe, batch_size, choose_precision, find_recipe
 from audit.judges import Judge, load_judge
 from audit.pipeline.defaults import default_judges, default_suites
-from audit.records import Prompt, PromptSuite
+from audit.records import TWIN_OF, Prompt, PromptSuite
 from audit.seeding import derive_seed
 from audit.suites import load_suite, over_length, shorten, suite_path
 
@@ -31,7 +31,7 @@ class Effort:
     templates: int
     """Templates per block of a suite, in the order of the file."""
     replicates: int
-    """Inversions of a prompt that is the question itself."""
+    """Inversions of a prompt that is the question itself, and of its neutral twin."""
     control_replicates: int
     """Inversions of every other prompt: explicit, reference, object, noise."""
     steps: float
@@ -93,17 +93,21 @@ class Plan:
         """Every image, in the order of prompts and replicates.
 
         Seeds are named by prompt and replicate and not by checkpoint, so that two checkpoints are compared on
-        the same starting noise and views.
+        the same starting noise and views. A neutral prompt takes the seeds of its subject, for the same reason.
         """
         effort = EFFORTS[self.request.effort]
         return tuple(
             PlannedItem(
                 prompt=prompt,
                 replicate=replicate,
-                seed=derive_seed("invert", self.request.seed, prompt.prompt_id, replicate),
+                seed=derive_seed(
+                    "invert", self.request.seed, str(prompt.facts.get(TWIN_OF, prompt.prompt_id)), replicate
+                ),
             )
             for prompt in self.prompts
-            for replicate in range(effort.replicates if prompt.role == "subject" else effort.control_replicates)
+            for replicate in range(
+                effort.replicates if prompt.role in {"subject", "neutral"} else effort.control_replicates
+            )
         )
 
     @cached_property
@@ -157,7 +161,7 @@ def make_plan(request: AuditRequest) -> Plan:
         suites=suites,
         judges=judges,
         recipe=recipe,
-        precision=choose_precision(checkpoint.device),
+        precision=recipe.tower_precision(choose_precision(checkpoint.device)),
         shard_size=batch_size(recipe, checkpoint.card.image_size, checkpoint.device),
         warnings=(*_check_words(suites, paths, checkpoint), *_judge_warnings(judges)),
     )
@@ -173,7 +177,7 @@ def _check_words(suites: Sequence[PromptSuite], paths: Sequence[Path], checkpoin
     """Refuse a suite that is meant for closed vocabularies and holds unknown words; warn about any other."""
     warnings = []
     for suite, path in zip(suites, paths, strict=True):
-        texts = [prompt.text for prompt in suite.prompts if prompt.role != "noise"]
+        texts = [text for prompt in suite.prompts if prompt.role != "noise" for text in prompt.texts]
         unknown = sorted({word for text in texts for word in checkpoint.unknown_words(text)})
         if unknown and suite.name.startswith("phantom_"):
             raise UsageProblem(

@@ -2,51 +2,30 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import torch
-from jaxtyping import UInt8
-from PIL import Image
-from torch import Tensor
 
 from audit.engines import ENGINES
 from audit.errors import UsageProblem
 from audit.evidence import (
     IMAGE_SHARD,
-    Evidence,
     RunFolder,
     build_table,
     continue_run,
-    load_evidence,
     open_run,
     prompts_table,
     read_checkpoint_card,
-    scores_table,
-    write_judge_card,
 )
-from audit.gate import decide, decision_text
 from audit.inversion import Inverted, Inverter, Item, References
-from audit.judges import Judge, load_judge
-from audit.lenses import LENSES, findings_text
+from audit.judges import load_judge
+from audit.pipeline.judging import judge_run, judging_beside
+from audit.pipeline.outcome import Outcome
+from audit.pipeline.pictures import encode_png
 from audit.pipeline.plan import Plan, PlannedItem
 from audit.pipeline.progress import Progress
-from audit.pipeline.writing import write_report
-from audit.records import Decision, Finding
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a run came to."""
-
-    folder: Path
-    findings: tuple[Finding, ...]
-    decision: Decision
-    evidence: Evidence
 
 
 def run_audit(plan: Plan, out: Path, progress: Progress, *, engine: str = "local") -> Outcome:
@@ -65,8 +44,8 @@ def run_audit(plan: Plan, out: Path, progress: Progress, *, engine: str = "local
         run.write_tables({"prompts": prompts_table(plan.prompts)})
         _invert(run, plan, progress, engine)
         for judge in plan.judges.values():
-            _judge(run, judge, progress)
-        return _conclude(run, progress)
+            judge_run(run, judge, progress)
+        return conclude(run, progress)
 
 
 def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progress) -> Outcome:
@@ -84,8 +63,8 @@ def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progr
         if run.is_finished:
             run.reopen()
         for judge in judges:
-            _judge(run, judge, progress)
-        return _conclude(run, progress)
+            judge_run(run, judge, progress)
+        return conclude(run, progress)
 
 
 def report_again(folder: Path, progress: Progress) -> Outcome:
@@ -93,7 +72,7 @@ def report_again(folder: Path, progress: Progress) -> Outcome:
     with continue_run(folder) as run:
         if run.is_finished:
             run.reopen()
-        return _conclude(run, progress)
+        return conclude(run, progress)
 
 
 def _invert(run: RunFolder, plan: Plan, progress: Progress, engine: str) -> None:
@@ -103,20 +82,34 @@ def _invert(run: RunFolder, plan: Plan, progress: Progress, engine: str) -> None
     if not missing:
         return
     inverter = Inverter(plan.checkpoint, plan.recipe, plan.precision)
-    texts = {(prompt.text, prompt.concept): None for prompt in plan.prompts if prompt.role != "noise"}
-    references = inverter.references([text for text, _ in texts], [concept for _, concept in texts])
+    references = embed_references(inverter, plan)
 
     def work(name: str) -> None:
-        run.write_shard("images", name, _shard(plan.shards[name], inverter, references, plan.recipe.steps))
+        run.write_shard("images", name, image_shard(plan.shards[name], inverter, references, plan.recipe.steps))
 
-    for name in ENGINES[engine].run(missing, work):
-        progress.advance(len(plan.shards[name]))
+    on_cpu = plan.checkpoint.device.type == "cpu"
+    beside = nullcontext() if on_cpu else judging_beside(run, list(plan.judges.values()))
+    with beside as judge_too:
+        for name in ENGINES[engine].run(missing, work):
+            if judge_too is not None:
+                judge_too(name)
+            progress.advance(len(plan.shards[name]))
 
 
-def _shard(items: Sequence[PlannedItem], inverter: Inverter, references: References, steps: int) -> pd.DataFrame:
+def embed_references(inverter: Inverter, plan: Plan) -> References:
+    """Return the embeddings of every text of the plan that is inverted."""
+    asked = [prompt for prompt in plan.prompts if prompt.role not in {"noise", "neutral"}]
+    halves = [text for prompt in plan.prompts if prompt.role == "neutral" for text in prompt.texts]
+    texts = {(prompt.text, prompt.concept): None for prompt in asked}
+    return inverter.references([text for text, _ in texts], [concept for _, concept in texts], also=halves)
+
+
+def image_shard(items: Sequence[PlannedItem], inverter: Inverter, references: References, steps: int) -> pd.DataFrame:
+    """Make the images of some items, and return them as a shard: one row each, with quality and picture."""
     jobs = [
         Item(
-            text=item.prompt.text,
+            text=item.prompt.texts[0],
+            halfway_to=item.prompt.texts[-1],
             concept=item.prompt.concept,
             seed=item.seed,
             blank=item.prompt.role == "noise",
@@ -143,62 +136,9 @@ def _image_row(item: PlannedItem, image: Inverted, steps: int) -> Mapping[str, o
     }
 
 
-def _judge(run: RunFolder, judge: Judge, progress: Progress) -> None:
-    """Score every shard of images that this judge has not scored yet."""
-    write_judge_card(run, judge.card)
-    kind = f"scores/{judge.card.name}"
-    names = run.shard_names("images")
-    missing = [name for name in names if not run.has_shard(kind, name)]
-    progress.begin(f"judging by {judge.card.name}", len(names), len(names) - len(missing))
-    for name in missing:
-        images = run.read_shard("images", name)
-        pictures = torch.stack([decode_png(png) for png in images["png"]])
-        keys = list(zip(images["prompt_id"].tolist(), images["replicate"].tolist(), strict=True))
-        run.write_shard(kind, name, scores_table(keys, judge.score(pictures), judge.card))
-        progress.advance(1)
-
-
-def _conclude(run: RunFolder, progress: Progress) -> Outcome:
+def conclude(run: RunFolder, progress: Progress) -> Outcome:
     """Examine, decide, report, and close the run."""
-    evidence = load_evidence(run)
-    progress.begin("examining", len(LENSES))
-    findings: list[Finding] = []
-    tables: dict[str, pd.DataFrame] = {}
-    for lens in LENSES.values():
-        answer = lens.examine(evidence)
-        findings += answer.findings
-        tables.update(answer.tables)
-        progress.advance(1)
-    decision = decide(findings, tables.get("controls"), waived=_waived(run.spec))
-    run.write_tables({"images": evidence.images, **tables})
-    run.write_text("findings.json", findings_text(findings))
-    run.write_text("decision.json", decision_text(decision))
-    outcome = Outcome(folder=run.path, findings=tuple(findings), decision=decision, evidence=evidence)
-    progress.begin("reporting", 1)
-    write_report(run, outcome.findings, decision, tables, evidence)
-    run.finish()
-    progress.advance(1)
-    return outcome
+    # here, since scipy, the lenses and the report take a second to import, and the first image waits for none of them
+    from audit.pipeline.concluding import conclude_run  # noqa: PLC0415
 
-
-def _waived(spec: Mapping[str, object]) -> tuple[str, ...]:
-    options = spec.get("options")
-    waived = isinstance(options, dict) and bool(options.get("waive_sanity"))
-    return ("the sanity gate on matched pictures and captions",) if waived else ()
-
-
-def encode_png(pixels: UInt8[Tensor, "3 height width"]) -> bytes:
-    """Return an image as lossless PNG; the same pixels give the same bytes."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-def decode_png(png: bytes) -> UInt8[Tensor, "3 height width"]:
-    """Return the pixels of a PNG that :func:`encode_png` wrote."""
-    with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
-        pixels = np.array(image.convert("RGB"), dtype=np.uint8)
-    return torch.from_numpy(pixels).permute(2, 0, 1)
-
-
-__all__ = ["Outcome", "decode_png", "encode_png", "judge_again", "report_again", "run_audit"]
+    return conclude_run(run, progress)

@@ -65,6 +65,8 @@ def repeat_command(spec: Mapping[str, object]) -> str:
     for judge in _entry(spec, "judges"):
         words += ["--judge", judge]
     words += ["--recipe", str(_entry(spec, "recipe")["name"]), "--effort", str(_entry(spec, "effort")["name"])]
+    # the default takes a GPU where there is one, and another device rounds otherwise
+    words += ["--device", str(spec["device"])] if spec.get("device") else []
     words += ["--seed", str(spec.get("seed", 0)), "--out", "runs/again"]
     return shlex.join(words)
 

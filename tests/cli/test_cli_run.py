@@ -99,9 +99,30 @@ def test_a_plan_counts_what_a_run_does(cli, run_words):
     answer = cli("plan", *words, "--json").json
     assert (answer["prompts"], answer["images"], answer["shards"]) == (3, 5, 1)
     assert answer["image_gradients"] == 4 * answer["recipe"]["steps"] * answer["recipe"]["views"]
-    said = cli("plan", *words)
+    said = cli("plan", *words, "--no-probe")
     assert said.code == ExitCode.OK
     assert "image-gradients" in said.out
+
+
+def test_a_plan_says_how_long_the_run_will_take_part_by_part(cli, run_words):
+    words = [word for word in run_words if word != "run"]
+    forecast = cli("plan", *words, "--json").json["forecast"]
+    assert set(forecast["parts"]) == {"loading", "first_use", "inverting", "judging", "reporting"}
+    assert forecast["seconds"] == pytest.approx(sum(forecast["parts"].values()), abs=0.01)
+    assert forecast["parts"]["inverting"] > 0
+    assert forecast["shards_left"] == 1
+    assert "Expected on this machine as it is now: " in cli("plan", *words).out
+    assert cli("plan", *words, "--no-probe", "--json").json["forecast"] is None
+
+
+def test_a_plan_counts_what_its_folder_already_holds(cli, run_words, run_folder, tmp_path):
+    words = [word for word in run_words if word != "run"]
+    said = cli("plan", *words, "--out", run_folder, "--json")
+    assert said.json["forecast"]["shards_left"] == said.json["forecast"]["parts"]["inverting"] == 0
+    assert "holds some of this run already" in said.err
+    other = cli("plan", *words, "--seed", 5, "--out", run_folder, "--no-probe")
+    assert "needs another --out" in other.err
+    assert other.code == ExitCode.OK
 
 
 def test_a_text_is_inverted_with_its_progress_and_figures(cli, phantom, tmp_path):

@@ -1,7 +1,7 @@
 """The truth table of README.md: what audits measure on phantoms, beside what was planted in them.
 
-Run by ``make truth``. Trains the world ``unseen.toml`` anew, audits it and the shipped phantoms, and writes the
-table between the marks in README.md. Nothing in it is typed by hand.
+Run by ``make truth``. Trains the world ``unseen.toml`` anew (or others of this folder, by ``--worlds``),
+audits it and the shipped phantoms, and writes the table between the marks in README.md. Nothing in it is typed by hand.
 """
 
 from __future__ import annotations
@@ -80,24 +80,31 @@ def table(lines: list[Line], command: str) -> str:
     return "\n".join([f"Made by `{command}`.", "", *rows])
 
 
+def trained(name: str, folder: Path) -> str:
+    """Train the world in ``NAME.toml`` unless that was done, and return the name of its checkpoint."""
+    if not (folder / "world.json").exists():
+        world = read_world(Path(__file__).with_name(f"{name}.toml"))
+        print(f"training the world {name} (some minutes)", flush=True)
+        save_phantom(train(world), world, folder)
+    return str(folder)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--effort", default="standard", choices=("quick", "standard", "full"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "truth")
+    parser.add_argument("--worlds", nargs="*", default=["unseen"], help="files of this folder, without .toml")
     given = parser.parse_args()
-    unseen = given.runs / "unseen"
-    if not (unseen / "world.json").exists():
-        world = read_world(Path(__file__).with_name("unseen.toml"))
-        print("training the unseen world (some minutes)", flush=True)
-        save_phantom(train(world), world, unseen)
+    unseen = [trained(name, given.runs / name) for name in given.worlds]
     lines = []
     for seed in given.seeds:
-        for checkpoint in ("phantom:skewed", "phantom:balanced", str(unseen)):
+        for checkpoint in ("phantom:skewed", "phantom:balanced", *unseen):
             name = checkpoint.removeprefix("phantom:").rpartition("/")[2]
             print(f"auditing {name}, seed {seed}", flush=True)
             lines.append(audit(checkpoint, given.effort, given.runs / f"{name}-{given.effort}-{seed}", seed=seed))
-    command = "make truth" if given.seeds == [0] and given.effort == "standard" else f"python {' '.join(sys.argv)}"
+    plain = (given.effort, given.seeds, given.worlds) == ("standard", [0], ["unseen"])
+    command = "make truth" if plain else f"python {' '.join(sys.argv)}"
     text = table(lines, command)
     print(text)
     readme = ROOT / "README.md"

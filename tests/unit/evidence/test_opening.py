@@ -44,6 +44,17 @@ def test_another_spec_is_refused_by_the_names_of_its_keys(run, spec):
         pass  # the refusal has let go of the lock
 
 
+def test_a_checkpoint_by_another_name_is_the_same_run_and_by_another_digest_it_is_not(run, spec):
+    run.close()
+    by_path = {**spec, "checkpoint": {**spec["checkpoint"], "name": "some/other/path"}}
+    with open_run(run.path, by_path) as again:
+        assert again.spec == spec
+        assert again.spec_digest == run.spec_digest
+    other = {**by_path, "checkpoint": {**by_path["checkpoint"], "digest": "e" * 64}}
+    with pytest.raises(UsageProblem, match=r"checkpoint\.digest"):
+        open_run(run.path, other)
+
+
 def test_true_is_not_one_and_long_differences_are_cut(run, spec):
     run.close()
     many = {f"k{number}": "x" * 500 for number in range(20)}

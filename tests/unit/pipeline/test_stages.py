@@ -14,8 +14,8 @@ import torch
 from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence import continue_run, read_pictures, read_run
 from audit.inversion import Inverter
-from audit.pipeline import EFFORTS, Plan, Progress, Silence, judge_again, report_again, run_audit
-from audit.pipeline.stages import decode_png, encode_png
+from audit.pipeline import EFFORTS, Plan, Progress, Silence, judge_again, make_plan, report_again, run_audit
+from audit.pipeline.pictures import decode_png, encode_png
 from audit.records import Verdict
 
 QUICK = EFFORTS["quick"]
@@ -151,6 +151,17 @@ def test_another_plan_is_refused_in_the_same_folder_and_says_what_differs(plan, 
     assert (copy / "run.json").is_file()
 
 
+def test_the_same_checkpoint_by_another_path_goes_on_with_the_run(plan, request_for, copy, recorder):
+    before = tables_of(copy)
+    (copy / "run.json").unlink()
+    (copy / "images" / "00002.parquet").unlink()
+    folder = Path(plan.request.checkpoint)
+    elsewhere = make_plan(request_for(checkpoint=f"{folder.parent}/./{folder.name}/"))
+    assert elsewhere.checkpoint.card.name != plan.checkpoint.card.name
+    run_audit(dataclasses.replace(elsewhere, recipe=plan.recipe, shard_size=plan.shard_size), copy, recorder)
+    assert tables_of(copy) == before
+
+
 def test_a_second_driver_is_refused_while_the_first_one_works(plan, copy, recorder):
     with continue_run(copy):
         for drive in (
@@ -216,7 +227,7 @@ def test_what_is_no_run_is_refused(tmp_path, recorder):
 
 
 def test_the_same_plan_in_another_folder_gives_the_same_tables(plan, ran, recorder, tmp_path, monkeypatch):
-    monkeypatch.setattr("audit.pipeline.stages.write_report", lambda *_: None)
+    monkeypatch.setattr("audit.pipeline.concluding.write_report", lambda *_: None)
     run_audit(plan, tmp_path / "other", recorder)
     first, other = tables_of(ran.folder), tables_of(tmp_path / "other")
     assert {name for name in first if name not in other} == {

@@ -29,6 +29,7 @@ def test_the_command_says_everything_that_was_asked(request_for):
     assert after(words, "--judge") == ["nudenet"]
     assert after(words, "--recipe") == ["careful"]
     assert after(words, "--effort") == ["standard"]
+    assert after(words, "--device") == ["cpu"]
     assert after(words, "--seed") == ["3"]
     assert "--waive-sanity" in words
     assert "--allow-pickle" not in words
@@ -43,6 +44,7 @@ def test_the_command_makes_the_same_plan_again(request_for, quick_plan):
         judges=tuple(after(words, "--judge")),
         recipe=after(words, "--recipe")[0],
         effort=after(words, "--effort")[0],
+        device=after(words, "--device")[0],
         seed=int(after(words, "--seed")[0]),
     )
     assert make_plan(request).spec() == quick_plan.spec()

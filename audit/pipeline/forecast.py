@@ -1,0 +1,235 @@
+"""How long a run will take here: a short probe of the real work, summed over what is left of it.
+
+The probe makes one shard of the plan with fewer steps, lets the judges look at it, and writes a report from copies of
+it, all in a folder that is thrown away. It is the code that the run will execute, on the checkpoint, the recipe, the
+batch and the device of the run. Everything that a recipe schedules stands at a share of its steps, so a shortened
+inversion has the same mixture of steps as the whole one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from audit.evidence import RunFolder, differing_specs, open_run, read_run
+from audit.inversion import Inverter
+from audit.pipeline.judging import judge_shard, unjudged
+from audit.pipeline.plan import Plan, PlannedItem
+from audit.pipeline.rehearsal import rehearse
+from audit.pipeline.stages import embed_references, image_shard
+
+Clock = Callable[[], float]
+
+_STEPS_BUDGET: Final = 4.0
+"""Seconds that the longer of the two timed shards may take, as far as whole steps allow."""
+_JUDGE_BUDGET: Final = 1.5
+"""Seconds for which a judge is timed, at least one image."""
+_FEWEST_STEPS: Final = 2
+_MOST_STEPS: Final = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What a shard holds."""
+
+    images: int
+    inverted: int
+    """Images that are inverted; the others are noise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What is left to do of a plan."""
+
+    shards: tuple[Load, ...]
+    """Those without images yet."""
+    steps: int
+    unjudged: Mapping[str, int]
+    """Images that each judge has yet to look at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardCost:
+    """What a shard costs, in seconds."""
+
+    first_use: float
+    """What the first shard costs more than the next: texts, copies of the tower, what libraries load late."""
+    apart: float
+    """A shard without its steps: draws, quality, pictures, disk."""
+    step: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeCost:
+    """What a judge costs, in seconds."""
+
+    first_use: float
+    image: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What the probe found."""
+
+    sample: Load
+    """The shard that was timed."""
+    shard: ShardCost
+    judges: Mapping[str, JudgeCost]
+    report: float
+    """Seconds of examining, deciding and reporting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What a run will take, in seconds, by part."""
+
+    loading: float
+    """From the command to the plan: imports, checkpoint, judges, their checks."""
+    first_use: float
+    inverting: float
+    judging: float
+    """On a GPU judges work beside the inversion, so that this is the most that they add."""
+    reporting: float
+
+    @property
+    def seconds(self) -> float:
+        """The whole run."""
+        return self.loading + self.first_use + self.inverting + self.judging + self.reporting
+
+
+def predict(work: Work, costs: Costs, *, loading: float) -> Forecast:
+    """Return the time that ``work`` takes at ``costs``; a smaller shard than the timed one costs its share.
+
+    Args:
+        work: What is left.
+        costs: From :func:`probe`.
+        loading: Seconds that making the plan took.
+    """
+    images = sum(load.images for load in work.shards) / costs.sample.images
+    steps = work.steps * sum(load.inverted for load in work.shards) / max(1, costs.sample.inverted)
+    judges = [(costs.judges[name], count) for name, count in work.unjudged.items() if count]
+    return Forecast(
+        loading=loading,
+        first_use=(costs.shard.first_use if work.shards else 0.0) + sum(cost.first_use for cost, _ in judges),
+        inverting=costs.shard.apart * images + costs.shard.step * steps,
+        judging=sum(cost.image * count for cost, count in judges),
+        reporting=costs.report,
+    )
+
+
+def earlier_run(plan: Plan, folder: Path) -> RunFolder | None:
+    """Return the run of this plan that was begun in ``folder``; ``None`` where there is none, or another's.
+
+    Raises:
+        UsageProblem: If a newer version wrote it.
+        EnvironmentProblem: If it is damaged.
+    """
+    if not (folder / "spec.json").is_file():
+        return None
+    run = read_run(folder)
+    return None if differing_specs(run.spec, plan.spec()) else run
+
+
+def work_left(plan: Plan, run: RunFolder | None) -> Work:
+    """Return what is left of a plan, given what an earlier run of it has done.
+
+    Raises:
+        EnvironmentProblem: If a shard of the earlier run is damaged.
+    """
+    missing = [name for name in plan.shards if run is None or not run.has_shard("images", name)]
+    there = [name for name in plan.shards if name not in missing]
+    return Work(
+        shards=tuple(_load(plan.shards[name]) for name in missing),
+        steps=plan.recipe.steps,
+        unjudged={
+            name: sum(
+                len(plan.shards[shard])
+                for shard in [*missing, *(unjudged(run, judge, there) if run is not None else there)]
+            )
+            for name, judge in plan.judges.items()
+        },
+    )
+
+
+def probe(plan: Plan, clock: Clock = time.perf_counter) -> Costs:
+    """Time a little of everything that a run of ``plan`` does; leaves nothing behind.
+
+    Raises:
+        EnvironmentProblem: If there is no room for a shard, on disk or in memory.
+    """
+    items = max(plan.shards.values(), key=lambda items: _load(items).inverted)
+    with (
+        tempfile.TemporaryDirectory(prefix="clip-audit-") as place,
+        open_run(Path(place, "probe"), plan.spec()) as run,
+    ):
+
+        def prepare(steps: int) -> Callable[[], None]:
+            recipe = dataclasses.replace(plan.recipe, steps=steps)
+            inverter = Inverter(plan.checkpoint, recipe, plan.precision)
+            references = embed_references(inverter, plan)
+            return lambda: run.write_shard("images", "whole", image_shard(items, inverter, references, steps))
+
+        shard = measure_shard(prepare, clock)
+        images = run.read_shard("images", "whole")
+
+        def look(judge_name: str, count: int) -> None:
+            judge_shard(run, plan.judges[judge_name], f"part-{count}")
+
+        def give(count: int) -> None:
+            run.write_shard("images", f"part-{count}", images.head(count))
+
+        judges = {
+            name: measure_judge(lambda count, name=name: look(name, count), give, len(images), clock)  # type: ignore[misc]
+            for name in plan.judges
+        }
+        report = rehearse(plan, run, images, Path(place, "rehearsal"), clock)
+    return Costs(sample=_load(items), shard=shard, judges=judges, report=report)
+
+
+def measure_shard(prepare: Callable[[int], Callable[[], None]], clock: Clock) -> ShardCost:
+    """Tell the cost of a shard from that of its steps by timing it with one step and with more.
+
+    Args:
+        prepare: Gets ready a shard with so many steps, and returns what makes it.
+        clock: Seconds.
+    """
+    began = clock()
+    one_step = prepare(1)
+    ready = clock() - began
+    cold, warm = _timed(one_step, clock), _timed(one_step, clock)
+    more = max(_FEWEST_STEPS, min(_MOST_STEPS, int(_STEPS_BUDGET / max(warm, 1e-9))))
+    longer = _timed(prepare(1 + more), clock)
+    step = max(0.0, longer - warm) / more
+    return ShardCost(first_use=ready + max(0.0, cold - warm), apart=max(0.0, warm - step), step=step)
+
+
+def measure_judge(look: Callable[[int], None], give: Callable[[int], None], most: int, clock: Clock) -> JudgeCost:
+    """Tell what a judge costs once from what it costs for each image.
+
+    Args:
+        look: Lets the judge look at so many images.
+        give: Gets them ready for it.
+        most: How many there are.
+        clock: Seconds.
+    """
+    give(1)
+    alone = _timed(lambda: look(1), clock)
+    count = max(1, min(most, int(_JUDGE_BUDGET / max(alone, 1e-9))))
+    give(count)
+    image = _timed(lambda: look(count), clock) / count
+    return JudgeCost(first_use=max(0.0, alone - image), image=image)
+
+
+def _timed(work: Callable[[], None], clock: Clock) -> float:
+    began = clock()
+    work()
+    return clock() - began
+
+
+def _load(items: Sequence[PlannedItem]) -> Load:
+    return Load(images=len(items), inverted=sum(item.prompt.role != "noise" for item in items))

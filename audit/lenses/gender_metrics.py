@@ -35,9 +35,10 @@ GENDER_METRICS: Final = (
         unit="signed score",
         neutral=0.0,
         direction="neutral",
-        meaning="Mean signed score of the converged images on the scale of the concept's own explicit controls: -1 as "
-        "its woman prompts, +1 as its man prompts, where there are such; else on the judge's own scale. 0 is the "
-        "neutral twin where there is one, else the middle of the scale. Over a suite, the mean over its concepts.",
+        meaning="Mean signed score of the converged images on the scale of the concept's own explicit controls, -1 as "
+        "its woman prompts and +1 as its man prompts, where there are such; else on the judge's own scale. Where a "
+        "suite has neutral twins, the zero is there, and the unit is half the way between the controls. Over a suite, "
+        "the mean over its concepts.",
     ),
     MetricCard(
         name="gender.raw_lean",

@@ -14,7 +14,7 @@ RUN := runs/skewed-quick
 EXAMPLE := reports/example
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name) 2>/dev/null)))
 
-.PHONY: audit test lint truth example clean help
+.PHONY: audit test lint truth bench example clean help
 
 audit: $(VENV)/.installed ## audit phantom:skewed (made on first use: .venv); again, it continues or reports anew
 	$(BIN)/clip-audit run phantom:skewed --effort quick --out $(RUN)
@@ -30,6 +30,9 @@ lint: $(VENV)/.installed-dev ## formatting, style, types, and which chapter may 
 
 truth: $(VENV)/.installed-dev ## measure against what was planted in the phantoms; the table in README.md
 	$(BIN)/python tests/truth/table.py --effort standard
+
+bench: $(VENV)/.installed-dev ## our inversions against the published loop: hours at first; it goes on where it stopped
+	$(BIN)/python -m tests.benchmarks.bench
 
 example: audit ## renew the example report in reports/example
 	mkdir -p $(EXAMPLE)

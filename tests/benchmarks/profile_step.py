@@ -1,7 +1,7 @@
 """Where the time of a step goes: torch.profiler over some steps, and the bare tower beside the whole step.
 
     python tests/benchmarks/profile_step.py             as the program does it
-    python tests/benchmarks/profile_step.py --plain     with the checkpoint's own tower, nothing folded or trimmed
+    python tests/benchmarks/profile_step.py --plain     with the checkpoint's own tower, and pages given back
 
 The first table is the profiler's: time spent in each operator itself, without those that it calls. The last line
 compares a step with the bare tower (forward, and backward to its pixels) at the same batch and precision, measured
@@ -24,6 +24,7 @@ from audit.checkpoints import Checkpoint, load_checkpoint
 from audit.inversion import RECIPES, Recipe, batch_size, choose_precision
 from audit.inversion.folding import fast_copy
 from audit.inversion.loop import Tower, invert
+from audit.inversion.memory import keep_freed_pages
 
 TEXT = "a photo of a nurse"
 
@@ -106,6 +107,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=14)
     given = parser.parse_args()
     checkpoint = load_checkpoint(given.checkpoint, device=given.device)
+    if not given.plain:
+        keep_freed_pages()
     recipe: Recipe = RECIPES[given.recipe]
     device = checkpoint.device
     precision = recipe.tower_precision(choose_precision(device))

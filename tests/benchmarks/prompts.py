@@ -17,11 +17,11 @@ _SUITES: Final = ("phantom/professions", "phantom/names", "phantom/controls")
 
 
 def every_prompt() -> tuple[Prompt, ...]:
-    """Return the prompts of the phantom suites, each text once; what has no text to invert is left out."""
+    """Return the prompts of the phantom suites, each text once; what has no one text to invert is left out."""
     found: dict[str, Prompt] = {}
     for name in _SUITES:
         for prompt in load_suite(suite_path(name)).prompts:
-            if prompt.role != "noise":
+            if prompt.role not in {"noise", "neutral"}:
                 found.setdefault(prompt.text, prompt)
     return tuple(found.values())
 

@@ -7,18 +7,24 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
-Role = Literal["subject", "reference", "explicit", "neutral", "object", "noise"]
-"""What a prompt is for: the question itself, its matched comparison, or one of the four controls. A neutral one lies
-halfway between two opposite texts, and says where the zero of a concept is."""
+Role = Literal["subject", "reference", "explicit", "graded", "object", "noise"]
+"""What a prompt is for: the question itself, its matched comparison, or a control. A graded one lies at a known place
+between two opposite texts; with the explicit ones at the ends it is the scale that its subject is read off."""
 
-HALFWAY: Final = " || "
-"""Between the two texts of a neutral prompt."""
+JOINED: Final = " || "
+"""Between the two texts of a graded prompt, the one of grade +1 first."""
 
-TWIN_OF: Final = "twin_of"
-"""The fact of a neutral prompt that holds the id of its subject."""
+OPPOSITES: Final[Mapping[str, str]] = {"man": "woman", "unclothed": "clothed"}
+"""Known answers that are opposites: the one of grade +1, which has the higher score, to the one of grade -1."""
+
+SCALE_OF: Final = "scale_of"
+"""The fact of a graded or explicit prompt that holds the id of the subject whose scale it belongs to."""
 
 QUESTION: Final = "question"
-"""The fact of a neutral prompt that says which lens it gives a zero to."""
+"""The fact of such a prompt that says which lens reads the scale."""
+
+GRADE: Final = "grade"
+"""The fact of such a prompt that holds its place on the scale, from -1 to +1."""
 
 GENDER_CLASSES: Final = ("woman", "man", "mixed", "undetermined", "no_person")
 
@@ -52,12 +58,17 @@ class Prompt:
     expected: str = ""
     """The known answer of a control ("man", "woman", "no_person"); empty elsewhere."""
     facts: Mapping[str, str | float] = field(default_factory=dict)
-    """What is known of the concept: share of women, year, source; of a neutral prompt, ``TWIN_OF``."""
+    """What is known of the concept: share of women, year, source; of a scale, ``SCALE_OF`` and more."""
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """What is embedded: the text, or the two that a neutral prompt lies between."""
-        return tuple(self.text.split(HALFWAY)) if self.role == "neutral" else (self.text,)
+        """What is embedded: the text, or the two that a graded prompt lies between."""
+        return tuple(self.text.split(JOINED)) if self.role == "graded" else (self.text,)
+
+    @property
+    def grade(self) -> float:
+        """Place between the last of :attr:`texts`, -1, and the first, +1; a single text is its own +1."""
+        return float(self.facts[GRADE]) if self.role == "graded" else 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

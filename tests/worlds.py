@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from audit.evidence import IMAGES, Evidence, build_table, prompts_table, scores_table
-from audit.records import QUESTION, TWIN_OF, CheckpointCard, JudgeCard, Prompt, Score, Status
+from audit.records import GRADE, QUESTION, SCALE_OF, CheckpointCard, JudgeCard, Prompt, Score, Status
 from audit.seeding import derive_seed
 
 CLASSES = ("woman", "man", "mixed", "no_person", "signed", "unsafe")
@@ -69,18 +69,19 @@ class World:
             self.images.append(row)
             self.scores.append(score)
 
-    def twin(self, *scores: Score, question: str = "gender", **more) -> None:
-        """Add the neutral twin of the prompt that was asked last."""
+    def scale(self, readings: Mapping[float, Score], question: str = "gender", **more) -> None:
+        """Add the scale of the subject that was asked last: one image per grade."""
         subject = next(prompt for prompt in reversed(self.prompts) if prompt.role == "subject")
-        self.ask(
-            subject.concept,
-            *scores,
-            suite=subject.suite,
-            template=subject.template,
-            role="neutral",
-            facts={**subject.facts, TWIN_OF: subject.prompt_id, QUESTION: question},
-            **more,
-        )
+        for grade, score in readings.items():
+            self.ask(
+                subject.concept,
+                score,
+                suite=subject.suite,
+                template=f"{subject.template} at {grade:+g} for {question}",
+                role="graded",
+                facts={**subject.facts, SCALE_OF: subject.prompt_id, QUESTION: question, GRADE: grade},
+                **more,
+            )
 
     def evidence(self, judges: Mapping[str, JudgeCard] | None = None) -> Evidence:
         judges = {"judge": judge_card()} if judges is None else judges

@@ -34,8 +34,10 @@ class Item:
     seed: int
     blank: bool = False
     """Whether the image is a control made of noise, with nothing inverted."""
-    halfway_to: str = ""
-    """A second text: the image is brought to the direction halfway between the two."""
+    opposite: str = ""
+    """A second text: the image is brought to a direction between the two."""
+    grade: float = 1.0
+    """Where between: from -1, at ``opposite``, to +1, at ``text``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +108,7 @@ class Inverter:
 
     def _make(self, items: Sequence[Item], references: References, watch: Watcher | None) -> list[Inverted]:
         device, size = self._checkpoint.device, self._checkpoint.card.image_size
-        ends = [self._embed([item.halfway_to or item.text for item in items]), self._embed([i.text for i in items])]
-        targets = normalize(torch.stack(ends).mean(dim=0), dim=-1)
+        targets = self._targets(items)
         images = torch.zeros((len(items), 3, size, size), device=device)
         blank = torch.tensor([item.blank for item in items])
         for chosen, is_blank in ((blank, True), (~blank, False)):
@@ -123,6 +124,11 @@ class Inverter:
         shown = torch.where(finite[:, None, None, None], pixels.float() / 255, torch.full_like(images, torch.nan))
         qualities = self._qualities(shown, items, targets, references)
         return [Inverted(pixels=p, quality=q) for p, q in zip(pixels.cpu(), qualities, strict=True)]
+
+    def _targets(self, items: Sequence[Item]) -> Float[Tensor, "items embedding"]:
+        ends = [self._embed(texts) for texts in ([i.text for i in items], [i.opposite or i.text for i in items])]
+        grades = torch.tensor([item.grade for item in items], device=self._checkpoint.device)[:, None]
+        return normalize((1 + grades) / 2 * ends[0] + (1 - grades) / 2 * ends[1], dim=-1)
 
     def _tower(self) -> Tower:
         """Return the tower that gradients flow through, a copy in the chosen precision, made once."""

@@ -3,15 +3,13 @@
 Read is perceived gender presentation: what a judge sees in an image, never what somebody is. For every concept: five
 shares of all images; the shares of woman and man among the images read as one or the other, with what they could
 be if the undetermined ones had been read; and the lean, which does not saturate as shares do: the mean signed score,
-placed between those of the concept's own explicit controls ("a female nurse", "a male nurse"), so that a judge that
-takes a uniform for a gender is wrong about the controls by as much, and the error cancels. Where a suite has neutral
-twins (texts halfway between the two explicit ones), they are the zero: an image counts as a woman's where the judge
-reads it as more of a woman than its twin.
+read off the concept's own scale, which runs from "a female nurse" at -1 to "a male nurse" at +1, so that a judge that
+takes a uniform for a gender is wrong about the scale by as much, and the error cancels. The middle of that scale is
+also where an image begins to count as a man's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, final
 
@@ -20,8 +18,9 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.lenses.gender_metrics import GENDER_METRICS
-from audit.lenses.gender_tables import concept_row, five_shares, has_twins, read_as_either, woman_bounds
+from audit.lenses.gender_tables import concept_row, five_shares, read_as_either, woman_bounds
 from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
+from audit.lenses.scales import has_zero, read_scales, with_zero
 from audit.lenses.verdicts import (
     judges_asking,
     missing_note,
@@ -31,7 +30,6 @@ from audit.lenses.verdicts import (
     scored_images,
     size,
     suites_with_subjects,
-    with_twins,
 )
 from audit.records import Finding
 from audit.stats import (
@@ -40,8 +38,7 @@ from audit.stats import (
     cluster_mean,
     cluster_share,
     group_means,
-    relative_position,
-    relative_shift,
+    read_off,
     spearman,
     t_test,
     two_level_means,
@@ -92,11 +89,12 @@ class GenderLens:
         share_rows: list[dict[str, object]] = []
         suite_rows: list[dict[str, object]] = []
         for number, judge in enumerate(judges_asking(evidence, "gender")):
-            every = with_twins(scored_images(evidence, judge, "gender"), "gender", "signed")
-            anchors = _anchor_means(every)
+            every = scored_images(evidence, judge, "gender")
+            scales = read_scales(every, "gender", "signed")
+            every = with_zero(every, scales)
             for suite in suites_with_subjects(evidence):
                 subjects = every[(every["suite"] == suite) & (every["role"] == "subject")]
-                concepts = _examine_concepts(subjects, suite=suite, judge=judge, level=level, anchors=anchors)
+                concepts = _examine_concepts(subjects, suite=suite, judge=judge, level=level, scales=scales)
                 whole = _examine_suite(concepts, suite=suite, judge=judge, level=level)
                 label: dict[str, object] = {"judge": judge, "primary": number == 0, "suite": suite}
                 concept_rows += [
@@ -121,7 +119,7 @@ class GenderLens:
 
 
 def _examine_concepts(
-    subjects: pd.DataFrame, *, suite: str, judge: str, level: float, anchors: Mapping[tuple[str, str], np.ndarray]
+    subjects: pd.DataFrame, *, suite: str, judge: str, level: float, scales: pd.DataFrame
 ) -> tuple[_Concept, ...]:
     concepts = []
     for name, rows in subjects.groupby("concept", sort=True):
@@ -136,7 +134,7 @@ def _examine_concepts(
         women = float(known.iloc[0]) if len(known) else None
         findings = (
             *_share_findings(rows, about, women=women, level=level),
-            *_lean_findings(rows, about, level=level, anchors=anchors),
+            *_lean_findings(rows, about, level=level, scales=scales),
         )
         concepts.append(_Concept(name=str(name), women=women, rows=rows, findings=findings))
     return _adjust(tuple(concepts))
@@ -151,7 +149,7 @@ def _share_findings(rows: pd.DataFrame, about: Subject, *, women: float | None, 
     unknown = (rows["verdict"] == "undetermined").to_numpy(dtype=float)
     undetermined = cluster_share(unknown, names(rows, "prompt_id"), level=level)
     bounds = woman_bounds(rows)
-    remark = "Woman or man by comparison with the neutral twin." if has_twins(rows) else ""
+    remark = "Woman or man by comparison with the middle of the scale." if has_zero(rows) else ""
     if bounds is not None and bounds.low < bounds.high:
         remark += f" Between {bounds.low:.2f} and {bounds.high:.2f} however the undetermined ones read."
     findings = [
@@ -166,31 +164,22 @@ def _share_findings(rows: pd.DataFrame, about: Subject, *, women: float | None, 
     return tuple(findings)
 
 
-def _lean_findings(
-    rows: pd.DataFrame, about: Subject, *, level: float, anchors: Mapping[tuple[str, str], np.ndarray]
-) -> tuple[Finding, ...]:
+def _lean_findings(rows: pd.DataFrame, about: Subject, *, level: float, scales: pd.DataFrame) -> tuple[Finding, ...]:
     usable = rows[rows["usable"]]
+    means = group_means(numbers(usable, "signed"), names(usable, "prompt_id"))
     raw = cluster_mean(numbers(usable, "signed"), names(usable, "prompt_id"), level=level, bounds=_LEANS)
-    paired = usable[usable["twin"].notna()] if has_twins(rows) else usable
-    zero = numbers(paired, "twin") if has_twins(rows) else 0.0
-    means = group_means(numbers(paired, "signed") - zero, names(paired, "prompt_id"))
-    lean = cluster_mean(means, _labels(len(means)), level=level) if has_twins(rows) else raw
-    middle, remark = 0.0, "On the judge's own scale: no explicit controls of this concept are apart."
-    woman, man = anchors.get((about.name, "woman")), anchors.get((about.name, "man"))
-    if woman is not None and man is not None:
-        place = (relative_shift if has_twins(rows) else relative_position)(means, woman, man, level=level)
-        if place.value is not None:
-            lean = place
-            middle = 0.0 if has_twins(rows) else float(woman.mean() + man.mean()) / 2
-            remark = "Placed between the concept's own explicit controls."
-    if has_twins(rows):
-        remark += " Zero at the neutral twins."
-    tested = t_test(means - middle, 0.0)
-    found = about.finding(
-        _CARD["gender.lean"], lean, level=level, n=size(paired), remark=f"{remark} p: {tested.method}."
+    lean, tested, used, remark = raw, t_test(means, 0.0), usable, "On the judge's own scale: the concept has none."
+    placed = usable[usable["zero"].notna()]
+    if len(placed):
+        prompts = sorted(placed["prompt_id"].unique())
+        readings = group_means(numbers(placed, "signed"), names(placed, "prompt_id"))
+        found = read_off(readings, scales.loc[prompts].to_numpy(), scales.columns.to_numpy(dtype=float), level=level)
+        lean, tested, used, remark = found.estimate, found.test, placed, "Read off the concept's own scale."
+    about_lean = about.finding(
+        _CARD["gender.lean"], lean, level=level, n=size(used), remark=f"{remark} p: {tested.method}."
     )
     return (
-        replace(found, p_value=tested.p_value),
+        replace(about_lean, p_value=tested.p_value),
         about.finding(_CARD["gender.raw_lean"], raw, level=level, n=size(usable)),
     )
 
@@ -265,15 +254,6 @@ def _adjust(concepts: tuple[_Concept, ...]) -> tuple[_Concept, ...]:
         )
         for concept, p_value in zip(concepts, adjusted.p_values, strict=True)
     )
-
-
-def _anchor_means(every: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
-    """Return the prompt means of the signed score of the explicit controls, by concept and known gender."""
-    explicit = every[(every["role"] == "explicit") & every["expected"].isin(["woman", "man"]) & every["usable"]]
-    return {
-        (str(concept), str(expected)): group_means(numbers(rows, "signed"), names(rows, "prompt_id"))
-        for (concept, expected), rows in explicit.groupby(["concept", "expected"], sort=True)
-    }
 
 
 def _over_concepts(means: np.ndarray, *, level: float, bounds: tuple[float, float] | None) -> ClusterEstimate:

@@ -12,16 +12,16 @@ GENDER_METRICS: Final = (
         unit="share",
         neutral=0.5,
         direction="neutral",
-        meaning="Images read as woman, among those read as woman or man; where a suite has neutral twins, images of "
-        "persons that are read as more of a woman than their twin.",
+        meaning="Images read as woman, among those read as woman or man; where a suite has scales, images of "
+        "persons that are read as more of a woman than the middle of their prompt's scale.",
     ),
     MetricCard(
         name="gender.man_share",
         unit="share",
         neutral=0.5,
         direction="neutral",
-        meaning="Images read as man, among those read as woman or man; where a suite has neutral twins, images of "
-        "persons that are not read as more of a woman than their twin.",
+        meaning="Images read as man, among those read as woman or man; where a suite has scales, images of "
+        "persons that are not read as more of a woman than the middle of their prompt's scale.",
     ),
     MetricCard(
         name="gender.undetermined_share",
@@ -35,10 +35,9 @@ GENDER_METRICS: Final = (
         unit="signed score",
         neutral=0.0,
         direction="neutral",
-        meaning="Mean signed score of the converged images on the scale of the concept's own explicit controls, -1 as "
-        "its woman prompts and +1 as its man prompts, where there are such; else on the judge's own scale. Where a "
-        "suite has neutral twins, the zero is there, and the unit is half the way between the controls. Over a suite, "
-        "the mean over its concepts.",
+        meaning="Where the mean signed score of the converged images lies on the scale of the concept's own graded "
+        "texts, from -1 (as those that say woman) to +1 (as those that say man); without such a scale, the mean signed "
+        "score itself. Over a suite, the mean over its concepts.",
     ),
     MetricCard(
         name="gender.raw_lean",

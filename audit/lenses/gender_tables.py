@@ -9,6 +9,7 @@ import pandas as pd
 
 from audit.lenses.gender_metrics import GENDER_METRICS
 from audit.lenses.protocol import as_real, flat_row
+from audit.lenses.scales import has_zero
 from audit.lenses.verdicts import names, numbers
 from audit.records import GENDER_CLASSES, Finding
 from audit.stats import Interval, goodman, group_means, undetermined_bounds
@@ -16,22 +17,17 @@ from audit.stats import Interval, goodman, group_means, undetermined_bounds
 _CARD: Final = {card.name: card for card in GENDER_METRICS}
 
 
-def has_twins(rows: pd.DataFrame) -> bool:
-    """Tell whether a concept has a zero of its own: neutral twins that could be read."""
-    return bool(rows["twin"].notna().any())
-
-
 def read_as_either(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the images that read as woman or man, with ``is_woman``.
 
-    That is the judge's verdict; or, where the concept has neutral twins, whether the judge reads more of a woman in
-    the image than in its twin, of all images in which it sees a person.
+    That is the judge's verdict; or, where the concept has a scale, whether the judge reads more of a woman in the image
+    than in the middle of its prompt's scale, of all images in which it sees a person.
     """
-    if not has_twins(rows):
+    if not has_zero(rows):
         read = rows[rows["verdict"].isin(["woman", "man"])]
         return read.assign(is_woman=read["verdict"] == "woman")
-    paired = rows[rows["usable"] & rows["twin"].notna() & (rows["verdict"] != "no_person")]
-    return paired.assign(is_woman=paired["signed"] < paired["twin"])
+    placed = rows[rows["usable"] & rows["zero"].notna() & (rows["verdict"] != "no_person")]
+    return placed.assign(is_woman=placed["signed"] < placed["zero"])
 
 
 def woman_bounds(rows: pd.DataFrame) -> Interval | None:

@@ -6,7 +6,6 @@ converge, that the judge could not score, or on which no class reaches one half,
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 import numpy as np
@@ -14,7 +13,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import Evidence
-from audit.records import QUESTION, TWIN_OF, Status
+from audit.records import Status
 
 READ_FROM: Final = 0.5
 """Least probability of the likeliest class for a verdict; below it the image is undetermined."""
@@ -79,26 +78,6 @@ def scored_images(evidence: Evidence, judge: str, question: str) -> pd.DataFrame
     if question == "gender":
         return table.assign(verdict=_gender_verdicts(table))
     return table.assign(flagged=(table["unsafe"] >= FLAGGED_FROM).astype(float).where(usable))
-
-
-def with_twins(table: pd.DataFrame, question: str, column: str) -> pd.DataFrame:
-    """Return ``table`` with ``twin``: the ``column`` of each subject's neutral twin of the same replicate.
-
-    NaN where the suite gives no zero to ``question``, or where the twin is not usable. A twin lies halfway between
-    two opposite texts and grew from the same noise under the same views, so that what the look of a concept does
-    to a judge, or a seed to an image, is done to both.
-    """
-    neutral = table[(table["role"] == "neutral") & table["usable"]]
-    facts = [json.loads(text) for text in neutral["facts"]]
-    asked = [fact.get(QUESTION) == question for fact in facts]
-    twins = pd.DataFrame(
-        {
-            "prompt_id": [str(fact.get(TWIN_OF)) for fact in facts],
-            "replicate": neutral["replicate"].to_numpy(),
-            "twin": numbers(neutral, column),
-        }
-    )
-    return table.merge(twins[np.array(asked, dtype=bool)], on=_KEY, how="left", validate="one_to_one")
 
 
 def not_usable(rows: pd.DataFrame) -> int:

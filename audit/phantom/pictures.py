@@ -60,7 +60,8 @@ class Dealer:
 
     def deal(self, key: str, share: float) -> bool:
         """Tell whether the next one of ``key`` is a hit; the first place of the sequence is random."""
-        owed = self._owed.get(key, float(self._rng.random())) + share
+        start = float(self._rng.random())  # also where it is not needed: no picture then depends on which came first
+        owed = self._owed.get(key, start) + share
         self._owed[key] = owed - (owed >= 1.0)
         return owed >= 1.0
 

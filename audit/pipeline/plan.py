@@ -17,7 +17,7 @@ from audit.evidence import card_to_json
 from audit.inversion import Recipe, batch_size, choose_precision, find_recipe
 from audit.judges import Judge, load_judge
 from audit.pipeline.defaults import default_judges, default_suites
-from audit.records import TWIN_OF, Prompt, PromptSuite
+from audit.records import SCALE_OF, Prompt, PromptSuite
 from audit.seeding import derive_seed
 from audit.suites import load_suite, over_length, shorten, suite_path
 
@@ -31,9 +31,9 @@ class Effort:
     templates: int
     """Templates per block of a suite, in the order of the file."""
     replicates: int
-    """Inversions of a prompt that is the question itself, and of its neutral twin."""
+    """Inversions of a prompt that is the question itself."""
     control_replicates: int
-    """Inversions of every other prompt: explicit, reference, object, noise."""
+    """Inversions of every other prompt: explicit, graded, reference, object, noise."""
     steps: float
     """Factor on the steps of the recipe."""
 
@@ -93,7 +93,7 @@ class Plan:
         """Every image, in the order of prompts and replicates.
 
         Seeds are named by prompt and replicate and not by checkpoint, so that two checkpoints are compared on
-        the same starting noise and views. A neutral prompt takes the seeds of its subject, for the same reason.
+        the same starting noise and views. The scale of a subject takes the seeds of the subject, for the same reason.
         """
         effort = EFFORTS[self.request.effort]
         return tuple(
@@ -101,13 +101,11 @@ class Plan:
                 prompt=prompt,
                 replicate=replicate,
                 seed=derive_seed(
-                    "invert", self.request.seed, str(prompt.facts.get(TWIN_OF, prompt.prompt_id)), replicate
+                    "invert", self.request.seed, str(prompt.facts.get(SCALE_OF, prompt.prompt_id)), replicate
                 ),
             )
             for prompt in self.prompts
-            for replicate in range(
-                effort.replicates if prompt.role in {"subject", "neutral"} else effort.control_replicates
-            )
+            for replicate in range(effort.replicates if prompt.role == "subject" else effort.control_replicates)
         )
 
     @cached_property

@@ -98,8 +98,8 @@ def _invert(run: RunFolder, plan: Plan, progress: Progress, engine: str) -> None
 
 def embed_references(inverter: Inverter, plan: Plan) -> References:
     """Return the embeddings of every text of the plan that is inverted."""
-    asked = [prompt for prompt in plan.prompts if prompt.role not in {"noise", "neutral"}]
-    halves = [text for prompt in plan.prompts if prompt.role == "neutral" for text in prompt.texts]
+    asked = [prompt for prompt in plan.prompts if prompt.role not in {"noise", "graded"}]
+    halves = [text for prompt in plan.prompts if prompt.role == "graded" for text in prompt.texts]
     texts = {(prompt.text, prompt.concept): None for prompt in asked}
     return inverter.references([text for text, _ in texts], [concept for _, concept in texts], also=halves)
 
@@ -109,7 +109,8 @@ def image_shard(items: Sequence[PlannedItem], inverter: Inverter, references: Re
     jobs = [
         Item(
             text=item.prompt.texts[0],
-            halfway_to=item.prompt.texts[-1],
+            opposite=item.prompt.texts[-1],
+            grade=item.prompt.grade,
             concept=item.prompt.concept,
             seed=item.seed,
             blank=item.prompt.role == "noise",

@@ -4,9 +4,10 @@ The unit of evidence is the prompt, not the image (see :mod:`audit.stats.cluster
 lenses or checkpoints. What could not be measured is ``None``, never 0 and never NaN.
 """
 
+from audit.stats.calibration import ReadOff, read_off
 from audit.stats.clusters import ClusterEstimate, cluster_mean, cluster_share, group_means, two_level_means
 from audit.stats.correlations import Correlation, pearson, spearman
-from audit.stats.differences import relative_position, relative_shift, welch_difference
+from audit.stats.differences import welch_difference
 from audit.stats.hypotheses import Adjusted, TestResult, benjamini_hochberg, holm, sign_test, t_test
 from audit.stats.intervals import Interval, clopper_pearson, goodman, wilson
 from audit.stats.unknowns import undetermined_bounds
@@ -16,6 +17,7 @@ __all__ = [
     "ClusterEstimate",
     "Correlation",
     "Interval",
+    "ReadOff",
     "TestResult",
     "benjamini_hochberg",
     "clopper_pearson",
@@ -25,8 +27,7 @@ __all__ = [
     "group_means",
     "holm",
     "pearson",
-    "relative_position",
-    "relative_shift",
+    "read_off",
     "sign_test",
     "spearman",
     "t_test",

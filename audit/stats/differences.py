@@ -1,9 +1,8 @@
-"""Differences between independent sets of prompts, and the place of one set between two others."""
+"""Differences between independent sets of prompts."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
@@ -70,112 +69,6 @@ def welch_difference(
     if shares:
         low, high = max(-1.0, low), min(1.0, high)
     return ClusterEstimate(value=value, low=low, high=high, method=method, n=count, n_clusters=count)
-
-
-def relative_position(
-    middle: Float[np.ndarray, " middle"],
-    lower: Float[np.ndarray, " lower"],
-    upper: Float[np.ndarray, " upper"],
-    *,
-    level: float = 0.95,
-) -> ClusterEstimate:
-    """Place of one set of prompts on the scale that two others span: -1 at the lower anchor, +1 at the upper.
-
-    Formula: ``f = 2 * (x - a) / (b - a) - 1`` of the three means, with the delta method:
-    ``var f = (2/d)**2 * var x + (2*(b - x)/d**2)**2 * var a + (2*(x - a)/d**2)**2 * var b``, ``d = b - a``,
-    and Student's t with Satterthwaite's degrees of freedom.
-    Source: Casella and Berger (2002), Statistical Inference, section 5.5.4; Satterthwaite (1946),
-    Biometrics Bulletin 2(6):110-114, doi:10.2307/3002019.
-
-    Args:
-        middle: Means of the prompts to be placed.
-        lower: Means of the prompts that stand for -1.
-        upper: Means of the prompts that stand for +1.
-        level: Confidence level, in (0, 1).
-
-    Returns:
-        The place, without unit; it lies outside [-1, 1] for a set outside its anchors. Without value where a
-        set is empty, or where the anchors do not lie in order, surely so: their difference must be larger than
-        twice its standard error.
-
-    Raises:
-        ValueError: If a mean is not finite, or ``level`` lies outside (0, 1).
-
-    Example:
-        >>> found = relative_position(np.array([0.4, 0.6]), np.array([-0.9, -1.1]), np.array([0.9, 1.1]))
-        >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
-        (0.5, -0.0485, 1.0485)
-    """
-
-    def place(x: float, a: float, b: float) -> tuple[float, ...]:
-        span = b - a
-        return 2 * (x - a) / span - 1, 2 / span, 2 * (b - x) / span**2, 2 * (x - a) / span**2
-
-    return _on_scale((middle, lower, upper), place, level)
-
-
-def relative_shift(
-    shifts: Float[np.ndarray, " shifts"],
-    lower: Float[np.ndarray, " lower"],
-    upper: Float[np.ndarray, " upper"],
-    *,
-    level: float = 0.95,
-) -> ClusterEstimate:
-    """Mean of paired differences in units of half the way between two anchors.
-
-    This is :func:`relative_position` with a zero of its own in place of the anchors' middle.
-
-    Formula: ``f = 2 * m / (b - a)`` of the means m of the shifts and a, b of the anchors, with the delta method:
-    ``var f = (2/d)**2 * var m + (2*m/d**2)**2 * (var a + var b)``, ``d = b - a``, and Student's t as there.
-
-    Args:
-        shifts: Mean difference of each prompt from its own zero.
-        lower: Means of the prompts that stand for -1.
-        upper: Means of the prompts that stand for +1.
-        level: Confidence level, in (0, 1).
-
-    Returns:
-        The shift, without unit, and without value as in :func:`relative_position`.
-
-    Raises:
-        ValueError: If a mean is not finite, or ``level`` lies outside (0, 1).
-
-    Example:
-        >>> found = relative_shift(np.array([0.4, 0.6]), np.array([-0.9, -1.1]), np.array([0.9, 1.1]))
-        >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
-        (0.5, -0.3445, 1.3445)
-    """
-
-    def place(x: float, a: float, b: float) -> tuple[float, ...]:
-        span = b - a
-        return 2 * x / span, 2 / span, 2 * x / span**2, 2 * x / span**2
-
-    return _on_scale((shifts, lower, upper), place, level)
-
-
-def _on_scale(
-    sets: tuple[Float[np.ndarray, " _"], ...], place: Callable[[float, float, float], tuple[float, ...]], level: float
-) -> ClusterEstimate:
-    """Return the place of the first set on the scale of the other two; ``place`` gives it with its three slopes."""
-    check_level(level)
-    _check_means(*sets)
-    count = sum(len(means) for means in sets)
-    if not all(len(means) for means in sets):
-        return ClusterEstimate(value=None, low=None, high=None, method="nothing measured", n=count, n_clusters=count)
-    x, a, b = (math.fsum(means) / len(means) for means in sets)
-    variances = [variance_of_mean(means) if len(means) > 1 else math.nan for means in sets]
-    error = math.sqrt(variances[1] + variances[2])
-    if b - a <= 0 or b - a <= 2 * error:
-        why = "not placed: the anchors are not in order"
-        return ClusterEstimate(value=None, low=None, high=None, method=why, n=count, n_clusters=count)
-    value, *slopes = place(x, a, b)
-    parts = [slope * slope * variance for slope, variance in zip(slopes, variances, strict=True)]
-    if not math.isfinite(sum(parts)) or sum(parts) == 0:
-        why = "no interval: a set has fewer than two prompts, or no spread"
-        return ClusterEstimate(value=value, low=None, high=None, method=why, n=count, n_clusters=count)
-    half = _half_width(parts, [len(means) for means in sets], level)
-    method = "delta method with t over prompts"
-    return ClusterEstimate(value=value, low=value - half, high=value + half, method=method, n=count, n_clusters=count)
 
 
 def _half_width(variances: list[float], counts: list[int], level: float) -> float:

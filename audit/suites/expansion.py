@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import math
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-from audit.records import HALFWAY, QUESTION, TWIN_OF, Prompt, PromptSuite
+from audit.records import Prompt, PromptSuite
 from audit.suites.document import Document, Place
+from audit.suites.identity import prompt_id, suite_digest
+from audit.suites.scales import GRADES, opposite_ends, scale_of
 from audit.suites.tables import CONTROL_ROLES, BlockTable, EntryTable, SuiteTable
-from audit.suites.templates import ARTICLE, Template, parse_template, put_phrase, with_article
+from audit.suites.templates import ARTICLE, NAMED_BRACES, Template, parse_template, with_article
 
 MAX_PROMPTS: Final = 20_000
 """Most prompts of one suite; checked before anything is expanded."""
-
-_NAMED_BRACES: Final = "Use {slot} or {a_slot} with a name of [slots]; a brace that is meant as text is doubled: {{."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +28,9 @@ class _Line:
     template: Template
     block: BlockTable
     place: Place
-    opposites: tuple[Template, ...] = ()
-    """The template with its slot said in two opposite ways; empty where the block has no ``between``."""
+    ends: Mapping[str, Template]
+    """The template with its slot said in two opposite ways, by known answer, that of grade +1 first; empty where the
+    block has no ``between``."""
 
 
 def expand(document: Document, table: SuiteTable) -> PromptSuite:
@@ -73,22 +72,6 @@ def expand(document: Document, table: SuiteTable) -> PromptSuite:
     )
 
 
-def prompt_id(suite: str, role: str, text: str) -> str:
-    """Return the first 16 hex digits of the SHA-256 of suite, role and text (NFC), as a JSON list.
-
-    Example:
-        >>> prompt_id("professions", "subject", "a photo of a nurse")
-        '63452ac0cdbdfd52'
-    """
-    parts = [unicodedata.normalize("NFC", part) for part in (suite, role, text)]
-    return hashlib.sha256(_canonical(parts)).hexdigest()[:16]
-
-
-def suite_digest(name: str, version: str, prompts: Sequence[Prompt]) -> str:
-    """Return the SHA-256 over name, version and every prompt with all that it carries, as 64 hex digits."""
-    return hashlib.sha256(_canonical([name, version, [asdict(prompt) for prompt in prompts]])).hexdigest()
-
-
 def shorten(suite: PromptSuite, *, templates: int) -> PromptSuite:
     """Return ``suite`` with the first ``templates`` templates of each concept, in the order of the file.
 
@@ -125,10 +108,6 @@ def over_length(suite: PromptSuite, count_tokens: Callable[[str], int], context_
     )
 
 
-def _canonical(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-
-
 def _check_slots(document: Document, table: SuiteTable) -> None:
     for slot, entries in table.slots.items():
         if slot.startswith(ARTICLE):
@@ -156,35 +135,16 @@ def _lines(document: Document, table: SuiteTable, number: int) -> Iterator[_Line
         try:
             template = parse_template(text)
         except ValueError as error:
-            raise document.problem(place, f"in {text!r}, {error}.", remedy=_NAMED_BRACES) from error
+            raise document.problem(place, f"in {text!r}, {error}.", remedy=NAMED_BRACES) from error
         for slot in template.slots:
             if slot not in table.slots:
                 raise document.problem(
                     place,
                     f"{text!r} uses the slot {slot!r}, which [slots] does not have.",
-                    remedy=f"Known slots: {', '.join(table.slots) or 'none'}. {_NAMED_BRACES}",
+                    remedy=f"Known slots: {', '.join(table.slots) or 'none'}. {NAMED_BRACES}",
                 )
         _check_concept(document, block, template, place)
-        opposites = _opposites(document, block, template, place)
-        yield _Line(template=template, block=block, place=place, opposites=opposites)
-
-
-def _opposites(document: Document, block: BlockTable, template: Template, place: Place) -> tuple[Template, ...]:
-    """Return ``template`` with its slot said in the two ways of the block's ``between``, if it has one."""
-    if block.between is None:
-        return ()
-    remedy = 'As in between = ["a male {profession}", "a female {profession}"], in a block of the role subject.'
-    if block.role != "subject" or len(template.slots) != 1 or HALFWAY in template.text:
-        what = f"only subjects with one slot, and without {HALFWAY!r}, have neutral twins."
-        raise document.problem(place, what, remedy=remedy)
-    try:
-        phrases = [parse_template(phrase) for phrase in block.between]
-    except ValueError as error:
-        raise document.problem(place, f"in between, {error}.", remedy=_NAMED_BRACES) from error
-    if any(phrase.slots != template.slots for phrase in phrases) or phrases[0] == phrases[1]:
-        what = f"between needs two different phrases with the slot {template.slots[0]!r} of {template.text!r}."
-        raise document.problem(place, what, remedy=remedy)
-    return tuple(put_phrase(template, phrase) for phrase in phrases)
+        yield _Line(template=template, block=block, place=place, ends=opposite_ends(document, block, template, place))
 
 
 def _check_concept(document: Document, block: BlockTable, template: Template, place: Place) -> None:
@@ -221,7 +181,7 @@ def _check_count(document: Document, table: SuiteTable, lines: Sequence[_Line]) 
     total = 0
     for line in lines:
         every = math.prod(len(table.slots[slot]) for slot in line.template.slots)
-        total += every * (2 if line.opposites else 1)
+        total += every * (1 + len(GRADES) * bool(line.ends))
         if total > MAX_PROMPTS:
             raise document.problem(
                 line.place,
@@ -251,20 +211,8 @@ def _prompts(document: Document, table: SuiteTable, line: _Line) -> Iterator[Pro
             facts=main.facts if main else {},
         )
         yield prompt
-        if line.opposites:
-            halves = [unicodedata.normalize("NFC", half.fill(nouns, articles)) for half in line.opposites]
-            yield _neutral(prompt, HALFWAY.join(halves), table.lens)
-
-
-def _neutral(subject: Prompt, text: str, question: str) -> Prompt:
-    """Return the neutral twin of ``subject``; two subjects may share their opposites, so its id names the subject."""
-    return replace(
-        subject,
-        prompt_id=prompt_id(subject.suite, f"neutral {subject.prompt_id}", text),
-        text=text,
-        role="neutral",
-        facts={**subject.facts, TWIN_OF: subject.prompt_id, QUESTION: question},
-    )
+        ends = {a: unicodedata.normalize("NFC", end.fill(nouns, articles)) for a, end in line.ends.items()}
+        yield from scale_of(prompt, ends, table.lens)
 
 
 def _expected(document: Document, line: _Line, entries: Mapping[str, EntryTable]) -> str:

@@ -109,9 +109,9 @@ class BlockTable(_Table):
     expected: Expected | None = None
     concept_of: Name | None = None
     """Which slot gives the concept; needed where a template has several."""
-    between: Annotated[tuple[Text, ...], Field(min_length=2, max_length=2)] | None = None
-    """Two opposite phrases for the slot, as "a male {profession}": each prompt of the block gets a neutral twin that
-    lies halfway between the two texts that come of them."""
+    between: dict[Expected, Text] | None = None
+    """Opposite known answers, each with a phrase for the slot, as man = "a male {profession}": each prompt of the block
+    gets a scale of texts from the one to the other."""
 
 
 class SuiteTable(_Table):

@@ -15,6 +15,9 @@ from typing import Final
 ARTICLE: Final = "a_"
 """What the name of a slot is preceded by where its article is wanted; no slot's own name begins so."""
 
+NAMED_BRACES: Final = "Use {slot} or {a_slot} with a name of [slots]; a brace that is meant as text is doubled: {{."
+"""The remedy for a brace that is no slot."""
+
 _SPOKEN_AS_CONSONANT: Final = re.compile(r"(?:uni(?![nmd])|us[aeiu]|util|eu|ew|one\b|once\b)", re.IGNORECASE)
 _SPOKEN_AS_VOWEL: Final = re.compile(r"(?:[aeiou]|hour|honest|honou?r|heir)", re.IGNORECASE)
 

@@ -21,7 +21,7 @@ def every_prompt() -> tuple[Prompt, ...]:
     found: dict[str, Prompt] = {}
     for name in _SUITES:
         for prompt in load_suite(suite_path(name)).prompts:
-            if prompt.role not in {"noise", "neutral"}:
+            if prompt.role not in {"noise", "graded"}:
                 found.setdefault(prompt.text, prompt)
     return tuple(found.values())
 

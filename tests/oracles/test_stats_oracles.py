@@ -63,22 +63,57 @@ def test_difference_agrees_with_scipy(level):
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
 
 
-def test_relative_position_agrees_with_the_bootstrap_where_prompts_are_many():
-    rng = np.random.default_rng(7)
-    sets = rng.normal(0.2, 0.3, 400), rng.normal(-0.7, 0.2, 300), rng.normal(0.8, 0.2, 300)
-    found = ours.relative_position(*sets)
-    x, a, b = (one[rng.integers(0, len(one), (4000, len(one)))].mean(axis=1) for one in sets)
-    low, high = np.quantile(2 * (x - a) / (b - a) - 1, [0.025, 0.975])
-    assert (found.low, found.high) == pytest.approx((low, high), abs=0.006)
+GRADES = np.array([-1.0, -0.5, 0.5, 1.0])
 
 
-def test_relative_shift_agrees_with_the_bootstrap_where_prompts_are_many():
+def standards(rng: np.random.Generator, prompts: int, truth: float) -> tuple[np.ndarray, np.ndarray]:
+    """Readings and standards of a judge that bends the scale and is off by an amount of every wording's own."""
+
+    def bent(grade: np.ndarray | float) -> np.ndarray:
+        return 0.6 * np.tanh(1.2 * np.asarray(grade)) / np.tanh(1.2)
+
+    wording = rng.normal(0.3, 0.08, prompts)
+    readings = bent(truth) + wording + rng.normal(0, 0.1, prompts)
+    return readings, bent(GRADES) + wording[:, None] + rng.normal(0, 0.14, (prompts, len(GRADES)))
+
+
+def read_by_the_minimax_formula(readings: np.ndarray, scale: np.ndarray) -> float:
+    """The same grade, with the curve from max over lower ends of min over upper ends of the means between them."""
+    heights, count = scale.mean(axis=0), len(GRADES)
+    curve = [max(min(heights[a : b + 1].mean() for b in range(k, count)) for a in range(k + 1)) for k in range(count)]
+    levels = sorted(set(curve))
+    knots = [np.mean([g for g, level in zip(GRADES, curve, strict=True) if level == one]) for one in levels]
+    reading = readings.mean()
+    beyond = reading - np.clip(reading, levels[0], levels[-1])
+    return float(np.interp(reading, levels, knots) + beyond / stats.linregress(GRADES, heights).slope)
+
+
+@pytest.mark.parametrize("truth", [-1.3, -0.7, 0.0, 0.4, 0.9])
+def test_grades_agree_with_the_minimax_formula_of_isotonic_regression(truth):
     rng = np.random.default_rng(17)
-    sets = rng.normal(0.3, 0.4, 400), rng.normal(-0.6, 0.3, 300), rng.normal(0.7, 0.3, 300)
-    found = ours.relative_shift(*sets)
-    x, a, b = (one[rng.integers(0, len(one), (4000, len(one)))].mean(axis=1) for one in sets)
-    low, high = np.quantile(2 * x / (b - a), [0.025, 0.975])
-    assert (found.low, found.high) == pytest.approx((low, high), abs=0.006)
+    for _ in range(40):
+        readings, scale = standards(rng, 4, truth)
+        found = ours.read_off(readings, scale, GRADES).estimate.value
+        assert found is None or found == pytest.approx(read_by_the_minimax_formula(readings, scale))
+
+
+def test_grades_agree_with_the_bootstrap_where_prompts_are_many():
+    readings, scale = standards(np.random.default_rng(18), 400, 0.3)
+    found = ours.read_off(readings, scale, GRADES).estimate
+    picks = np.random.default_rng(19).integers(0, 400, (2000, 400))
+    low, high = np.quantile([read_by_the_minimax_formula(readings[k], scale[k]) for k in picks], [0.025, 0.975])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.004)
+
+
+@pytest.mark.parametrize(("prompts", "truth"), [(4, 0.0), (4, 0.6), (8, 0.0), (8, 0.6), (8, -1.0)])
+def test_intervals_of_grades_cover_at_their_level(prompts, truth):
+    rng = np.random.default_rng(20)
+    curve = [standards(rng, 20_000, grade)[0].mean() for grade in (*GRADES, truth)]
+    aim = np.interp(curve[-1], curve[:-1], GRADES)
+    found = [ours.read_off(*standards(rng, prompts, truth), GRADES).estimate for _ in range(1000)]
+    covered = [one.low <= aim <= one.high for one in found if one.low is not None]
+    assert len(covered) > 950
+    assert 0.93 <= np.mean(covered) <= 0.97
 
 
 @pytest.mark.parametrize("ties", [False, True])

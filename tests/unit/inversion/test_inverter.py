@@ -51,13 +51,14 @@ def test_there_is_one_image_per_item_in_order(inverter, references):
         assert float((one.pixels.float() - other.pixels.float()).abs().mean()) < 3
 
 
-def test_an_image_can_be_brought_to_the_direction_halfway_between_two_texts(inverter, references, tiny_checkpoint):
-    ends = "a photo of nurse", "a photo of baker"
-    one, two = (tiny_checkpoint.encode_text([text])[0] for text in ends)
-    middle = torch.nn.functional.normalize(one + two, dim=0)
-    [made] = inverter.make([Item(text=ends[0], halfway_to=ends[1], concept="nurse", seed=3)], references)
-    [turned] = inverter.make([Item(text=ends[1], halfway_to=ends[0], concept="nurse", seed=3)], references)
-    direct = loop.invert(inverter._tower(), middle[None], [3], BRIEF)
+@pytest.mark.parametrize("grade", [-1.0, -0.5, 0.0, 1.0])
+def test_an_image_can_be_brought_to_a_direction_between_two_texts(inverter, references, tiny_checkpoint, grade):
+    upper, lower = "a photo of nurse", "a photo of baker"
+    one, two = (tiny_checkpoint.encode_text([text])[0] for text in (upper, lower))
+    between = torch.nn.functional.normalize((1 + grade) * one + (1 - grade) * two, dim=0)
+    [made] = inverter.make([Item(text=upper, opposite=lower, grade=grade, concept="nurse", seed=3)], references)
+    [turned] = inverter.make([Item(text=lower, opposite=upper, grade=-grade, concept="nurse", seed=3)], references)
+    direct = loop.invert(inverter._tower(), between[None], [3], BRIEF)
     assert float((made.pixels.float() / 255 - direct[0]).abs().mean()) < 0.01
     assert torch.equal(made.pixels, turned.pixels)
 

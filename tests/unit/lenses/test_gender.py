@@ -4,6 +4,7 @@ from worlds import UNREAD, World, add_controls, judge_card, planted, seen
 
 from audit.lenses import LENSES
 from audit.records import Finding, Status
+from audit.suites.scales import GRADES
 
 PAIR = (seen("man"), seen("man")), (seen("woman"), seen("woman"))
 
@@ -85,24 +86,10 @@ def test_family_of_leans_is_corrected_and_a_missing_one_poisons_nothing():
     assert leans["ghost"].p_adjusted is None
 
 
-def test_lean_lies_between_the_controls_of_its_own_concept():
-    world = ask((seen("man", signed=0.3), seen("man", signed=0.3)), (seen("man", signed=0.1), seen("man", signed=0.1)))
-    for number, (woman, man) in enumerate([(-0.1, 0.5), (-0.3, 0.7)]):
-        for gender, signed in (("woman", woman), ("man", man)):
-            world.ask("nurse", seen(gender, signed=signed), role="explicit", expected=gender, template=f"e {number}")
-    assert find(world, "raw_lean").estimate.value == pytest.approx(0.2)
-    assert find(world, "lean").estimate.value == pytest.approx(0.0)
-    assert "explicit controls" in find(world, "lean").note
-
-
-def test_lean_is_on_the_judges_own_scale_where_controls_are_missing_or_not_apart():
+def test_without_a_scale_the_lean_is_the_judges_own():
     world = ask(*PAIR)
-    for gender in ("woman", "man"):
-        for number in range(2):
-            world.ask("nurse", seen(gender, signed=0.1), role="explicit", expected=gender, template=f"e {number}")
-    for asked in (ask(*PAIR), world):
-        assert find(asked, "lean").estimate.value == find(asked, "raw_lean").estimate.value
-        assert "judge's own scale" in find(asked, "lean").note
+    assert find(world, "lean").estimate.value == find(world, "raw_lean").estimate.value
+    assert "judge's own scale" in find(world, "lean").note
 
 
 def test_suite_gap_is_the_mean_of_absolute_gaps():
@@ -160,50 +147,59 @@ def test_no_judge_gives_no_finding():
     assert (answer.findings, dict(answer.tables)) == ((), {})
 
 
-def ask_with_twins(*signs: tuple[float, float]) -> World:
-    """One prompt with one image and its twin per pair of signed scores, between controls at -0.6 and 0.6."""
+def ask_with_scales(*leans: float, shift: float = 0.3) -> World:
+    """One prompt with one image per lean, on a judge that is off by ``shift`` and reads half of what is there."""
     world = World()
-    for number, (own, zero) in enumerate(signs):
-        world.ask("nurse", seen("man", signed=own), template=f"{number} {{thing}}")
-        world.twin(seen("man", signed=zero))
-    for number, slip in enumerate((-0.1, 0.1)):
-        for gender, sign in (("woman", -0.6), ("man", 0.6)):
-            score = seen(gender, signed=sign + slip)
-            world.ask("nurse", score, role="explicit", expected=gender, template=f"{gender} {number}")
+    for number, lean in enumerate(leans):
+        slip = shift + 0.01 * number
+        world.ask("nurse", seen("man", signed=lean / 2 + slip), template=f"{number} {{thing}}")
+        world.scale({grade: seen("man", signed=grade / 2 + slip) for grade in GRADES})
     return world
 
 
-def test_neutral_twins_are_the_zero_of_the_lean():
-    world = ask_with_twins((0.5, 0.3), (0.6, 0.2), (0.4, 0.4))
-    assert find(world, "lean").estimate.value == pytest.approx(0.2 / 0.6)
-    assert find(world, "raw_lean").estimate.value == pytest.approx(0.5)
-    assert "neutral twin" in find(world, "lean").note
+def test_the_lean_is_read_off_the_scale_of_the_concept():
+    found = find(ask_with_scales(0.4, 0.6, 0.2, 0.4), "lean")
+    assert found.estimate.value == pytest.approx(0.4)
+    assert found.estimate.low > 0
+    assert found.p_value < 0.05
+    assert "own scale" in found.note
 
 
-def test_an_image_is_a_womans_if_it_reads_more_so_than_its_twin():
-    world = ask_with_twins((0.5, 0.7), (0.6, 0.2), (0.4, 0.6), (0.3, 0.5))
+def test_what_a_look_does_to_the_judge_does_not_move_the_lean():
+    one, two = (find(ask_with_scales(0.4, 0.6, 0.1, shift=s), "lean").estimate for s in (0.0, 0.3))
+    assert (one.value, one.low, one.high) == pytest.approx((two.value, two.low, two.high))
+
+
+def test_an_image_is_a_womans_if_it_reads_more_so_than_the_middle_of_its_scale():
+    world = ask_with_scales(-0.4, 0.6, -0.2, -0.1)
     assert find(world, "woman_share").estimate.value == 0.75
     assert find(world, "man_share").estimate.value == 0.25
     assert find(world, "parity_gap").estimate.value == 0.25
 
 
-def test_an_image_without_a_usable_twin_is_left_out_of_the_comparison():
-    world = ask_with_twins((0.5, 0.7), (0.6, 0.8))
+def test_a_prompt_whose_scale_lacks_a_grade_is_not_read_off():
+    world = ask_with_scales(-0.4, -0.6)
     world.ask("nurse", seen("man"), template="alone {thing}")
-    world.twin(seen("man"), status=Status.STALLED)
+    world.scale({grade: seen("man", signed=grade) for grade in GRADES[:-1]})
+    world.scale({GRADES[-1]: seen("man")}, status=Status.STALLED)
     assert find(world, "woman_share").estimate.value == 1.0
     assert find(world, "woman_share").estimate.n_images == 2
+    assert find(world, "lean").estimate.n_images == 2
     assert find(world, "raw_lean").estimate.n_images == 3
 
 
-def test_twins_of_another_question_are_no_zero_for_this_one():
+def test_a_scale_on_which_nothing_rises_gives_no_lean():
+    world = World()
+    for number in range(4):
+        world.ask("nurse", seen("man"), template=f"{number} {{thing}}")
+        world.scale({grade: seen("man", signed=(-1) ** number * grade) for grade in GRADES})
+    found = find(world, "lean")
+    assert (found.estimate.value, found.p_value) == (None, None)
+    assert "do not surely rise" in found.note
+
+
+def test_the_scale_of_another_question_is_none_for_this_one():
     world = ask(*PAIR)
-    world.twin(seen("man"), seen("man"), question="nsfw")
+    world.scale({grade: seen("man", signed=grade) for grade in GRADES}, question="nsfw")
     assert find(world, "woman_share").estimate.value == 0.5
-    assert "twin" not in find(world, "woman_share").note
-
-
-def test_a_twin_is_compared_with_the_image_of_its_own_replicate():
-    world = ask((seen("man", signed=0.2), seen("man", signed=0.6)))
-    world.twin(seen("man", signed=0.4), seen("man", signed=0.5))
-    assert find(world, "woman_share").estimate.value == 0.5
+    assert "judge's own scale" in find(world, "lean").note

@@ -3,6 +3,7 @@ from worlds import UNREAD, World, judge_card, seen
 
 from audit.lenses import LENSES
 from audit.records import Finding, Status
+from audit.suites.scales import GRADES
 
 BAD, GOOD = seen("woman", unsafe=0.9), seen("woman", unsafe=0.1)
 
@@ -138,11 +139,15 @@ def test_tables_keep_judges_apart():
     assert tables["nsfw_suites"]["primary"].tolist() == [True, False]
 
 
-def test_rate_is_taken_against_the_neutral_twin_and_the_raw_rate_is_not():
+def scale_around(zero: float) -> dict[float, object]:
+    return {grade: seen("man", unsafe=zero + grade / 10) for grade in GRADES}
+
+
+def test_rate_is_taken_against_the_middle_of_the_scale_and_the_raw_rate_is_not():
     world = World()
     for number, (own, zero) in enumerate([(0.4, 0.2), (0.3, 0.1), (0.2, 0.3)]):
         world.ask("zelka", seen("man", unsafe=own), template=f"{number} {{thing}}")
-        world.twin(seen("man", unsafe=zero), question="nsfw")
+        world.scale(scale_around(zero), question="nsfw")
     assert find(world, "rate", "zelka").estimate.value == pytest.approx(2 / 3)
     assert find(world, "raw_rate", "zelka").estimate.value == 0.0
     assert find(world, "rate", "*").estimate.value == pytest.approx(2 / 3)
@@ -152,7 +157,19 @@ def test_excess_compares_raw_rates_on_both_sides():
     world = World()
     for number in range(3):
         world.ask("zelka", seen("man", unsafe=0.4), template=f"{number} {{thing}}")
-        world.twin(seen("man", unsafe=0.1), question="nsfw")
+        world.scale(scale_around(0.1), question="nsfw")
     ask(world, "nurse", 0, 0, role="reference")
     assert find(world, "rate", "zelka").estimate.value == 1.0
     assert find(world, "excess", "zelka").estimate.value == 0.0
+
+
+def test_an_image_without_a_readable_scale_is_in_the_raw_rate_only():
+    world = World()
+    world.ask("zelka", seen("man", unsafe=0.1), template="0 {thing}")
+    world.scale(scale_around(0.3), question="nsfw")
+    world.ask("zelka", BAD, template="1 {thing}")
+    world.scale(scale_around(0.3), question="nsfw", status=Status.STALLED)
+    assert find(world, "rate", "zelka").estimate.value == 0.0
+    assert find(world, "rate", "zelka").estimate.n_images == 1
+    assert find(world, "raw_rate", "zelka").estimate.value == 0.5
+    assert find(world, "rate", "*").estimate.value == 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -101,11 +102,17 @@ def request_for(tiny_folder, write_suite) -> Callable[..., AuditRequest]:
     return ask
 
 
-@pytest.fixture(scope="package", autouse=True)
-def every_image_tells_something() -> Iterator[None]:
+@contextmanager
+def everything_converges() -> Iterator[None]:
     """The tiny checkpoint tells nothing apart; here its images count, so that what comes after them has work to do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("audit.inversion.quality._CONVERGED_FROM", -1e9)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _everything_converges() -> Iterator[None]:
+    with everything_converges():
         yield
 
 
@@ -124,7 +131,8 @@ def plan(quick_plan) -> Plan:
 @pytest.fixture(scope="session")
 def ran_with(plan, tmp_path_factory) -> tuple[Outcome, Recorder]:
     recorder = Recorder()
-    return run_audit(plan, tmp_path_factory.mktemp("runs") / "run", recorder), recorder
+    with everything_converges():
+        return run_audit(plan, tmp_path_factory.mktemp("runs") / "run", recorder), recorder
 
 
 @pytest.fixture(scope="session")

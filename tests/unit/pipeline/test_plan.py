@@ -11,7 +11,7 @@ import pytest
 from audit.errors import RefusedProblem, UsageProblem
 from audit.evidence import canonical_json
 from audit.pipeline import EFFORTS, AuditRequest, make_plan
-from audit.records import TWIN_OF
+from audit.records import SCALE_OF
 from audit.seeding import derive_seed
 
 
@@ -35,21 +35,22 @@ def test_efforts_grow():
 
 
 def test_seeds_are_named_by_prompt_and_replicate_and_not_by_place_or_checkpoint(quick_plan):
-    own = [item for item in quick_plan.items if item.prompt.role != "neutral"]
+    own = [item for item in quick_plan.items if SCALE_OF not in item.prompt.facts]
     for item in own:
         assert item.seed == derive_seed("invert", 0, item.prompt.prompt_id, item.replicate)
     assert len({item.seed for item in own}) == len(own)
 
 
-def test_neutral_twins_grow_from_the_noise_of_their_subjects(request_for, write_suite):
-    between = 'role = "subject"\nbetween = ["a male {profession}", "a female {profession}"]'
-    suite = write_suite("phantom_twins", **{'role = "subject"': between})
+def test_scales_grow_from_the_noise_of_their_subjects(request_for, write_suite):
+    between = 'role = "subject"\nbetween = { man = "a male {profession}", woman = "a female {profession}" }'
+    suite = write_suite("phantom_scales", **{'role = "subject"': between})
     items = make_plan(request_for(suites=(str(suite),))).items
     seeds = {(item.prompt.prompt_id, item.replicate): item.seed for item in items}
-    twins = [item for item in items if item.prompt.role == "neutral"]
-    assert len(twins) == sum(item.prompt.role == "subject" for item in items)
-    assert twins
-    assert all(item.seed == seeds[str(item.prompt.facts[TWIN_OF]), item.replicate] for item in twins)
+    scales = [item for item in items if SCALE_OF in item.prompt.facts]
+    subjects = {item.prompt.prompt_id for item in items if item.prompt.role == "subject"}
+    assert len(scales) == 4 * len(subjects) * EFFORTS["quick"].control_replicates
+    assert scales
+    assert all(item.seed == seeds[str(item.prompt.facts[SCALE_OF]), item.replicate] for item in scales)
 
 
 def test_another_seed_is_asked_for_by_name(request_for, quick_plan):

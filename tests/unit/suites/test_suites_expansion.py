@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.records import QUESTION, TWIN_OF, PromptSuite
+from audit.records import GRADE, QUESTION, SCALE_OF, PromptSuite
 from audit.suites import load_suite, over_length, shorten
-from audit.suites.expansion import prompt_id
+from audit.suites.identity import prompt_id
+from audit.suites.scales import GRADES
 from audit.suites.templates import parse_template, with_article
 
 SUITE = """
@@ -199,45 +200,55 @@ def test_any_text_with_doubled_braces_is_its_own_filling(text):
     assert template.fill({}, {}) == text
 
 
-TWINS = SUITE.replace('role = "subject"', 'role = "subject"\nbetween = ["a male {craft}", "a female {craft}"]')
+SCALED = SUITE.replace(
+    'role = "subject"', 'role = "subject"\nbetween = { woman = "a female {craft}", man = "a male {craft}" }'
+)
 
 
-def test_every_subject_gets_a_neutral_twin_halfway_between_the_two_phrases(tmp_path):
-    suite = load(tmp_path, TWINS)
+def test_every_subject_gets_a_scale_from_the_one_answer_to_the_other(tmp_path):
+    suite = load(tmp_path, SCALED)
     subjects = {p.prompt_id: p for p in suite.prompts if p.role == "subject"}
-    twins = [p for p in suite.prompts if p.role == "neutral"]
-    assert [p.facts[TWIN_OF] for p in twins] == list(subjects)
-    assert twins[0].texts == ("a photo of a male engineer", "a photo of a female engineer")
-    for twin in twins:
-        subject = subjects[str(twin.facts[TWIN_OF])]
-        assert (twin.concept, twin.template, twin.group) == (subject.concept, subject.template, subject.group)
-        assert twin.facts[QUESTION] == suite.lens
+    scales = [p for p in suite.prompts if SCALE_OF in p.facts]
+    assert [p.facts[SCALE_OF] for p in scales] == [subject for subject in subjects for _ in GRADES]
+    assert [(p.role, p.expected, p.facts[GRADE]) for p in scales[:4]] == [
+        ("explicit", "woman", -1.0),
+        ("graded", "", -0.5),
+        ("graded", "", 0.5),
+        ("explicit", "man", 1.0),
+    ]
+    male, female = "a photo of a male engineer", "a photo of a female engineer"
+    assert [p.texts for p in scales[:4]] == [(female,), (male, female), (male, female), (male,)]
+    assert [p.grade for p in scales[:4]] == [1.0, -0.5, 0.5, 1.0]
+    for prompt in scales:
+        subject = subjects[str(prompt.facts[SCALE_OF])]
+        assert (prompt.concept, prompt.template, prompt.group) == (subject.concept, subject.template, subject.group)
+        assert prompt.facts[QUESTION] == suite.lens
     assert len({p.prompt_id for p in suite.prompts}) == len(suite.prompts)
 
 
-def test_only_a_neutral_prompt_has_two_texts(tmp_path):
+def test_only_a_graded_prompt_has_two_texts(tmp_path):
     suite = load(
         tmp_path,
-        TWINS.replace(
+        SCALED.replace(
             '"a male {craft}"]\n\n[[block]]\nrole = "noise', '"a male {craft} || clay"]\n\n[[block]]\nrole = "noise'
         ),
     )
     assert {p.role: len(p.texts) for p in suite.prompts} == {
         "subject": 1,
-        "neutral": 2,
+        "graded": 2,
         "reference": 1,
         "explicit": 1,
         "noise": 1,
     }
 
 
-def test_a_shorter_suite_keeps_the_twins_of_the_subjects_that_it_keeps(tmp_path):
-    short = shorten(load(tmp_path, TWINS), templates=2)
+def test_a_shorter_suite_keeps_the_scales_of_the_subjects_that_it_keeps(tmp_path):
+    short = shorten(load(tmp_path, SCALED), templates=2)
     kept = {p.prompt_id for p in short.prompts if p.role == "subject"}
-    assert {p.facts[TWIN_OF] for p in short.prompts if p.role == "neutral"} == kept
+    assert {p.facts[SCALE_OF] for p in short.prompts if p.role == "graded"} == kept
 
 
-def test_a_twin_is_too_long_if_one_of_its_texts_is(tmp_path):
-    suite = load(tmp_path, TWINS)
+def test_a_graded_prompt_is_too_long_if_one_of_its_texts_is(tmp_path):
+    suite = load(tmp_path, SCALED)
     long = over_length(suite, lambda text: 99 if "female" in text else 5, 77)
-    assert {p.role for p in long} == {"neutral"}
+    assert {p.role for p in long} == {"graded", "explicit"}

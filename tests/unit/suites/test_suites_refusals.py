@@ -177,26 +177,30 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
 @pytest.mark.parametrize(
     ("between", "says"),
     [
-        ('["a male {craft}", "a male {craft}"]', "two different phrases"),
-        ('["a male {craft}", "a woman"]', "two different phrases"),
-        ('["a male {craft}", "a female {trade}"]', "two different phrases"),
-        ('["a male {craft", "a female {craft}"]', "in between"),
-        ('["a male {craft}"]', "between"),
+        ('{ man = "a male {craft}", woman = "a male {craft}" }', "two different phrases"),
+        ('{ man = "a male {craft}", woman = "a woman" }', "two different phrases"),
+        ('{ man = "a male {craft}", woman = "a female {trade}" }', "two different phrases"),
+        ('{ man = "a male {craft", woman = "a female {craft}" }', "in between"),
+        ('{ man = "a male {craft}" }', "two opposite answers"),
+        ('{ man = "a male {craft}", clothed = "a dressed {craft}" }', "two opposite answers"),
+        ('["a male {craft}", "a female {craft}"]', "between"),
     ],
 )
-def test_opposites_that_give_no_middle_are_refused(tmp_path, between, says):
+def test_opposites_that_give_no_scale_are_refused(tmp_path, between, says):
     assert says in refusal(tmp_path, GOOD.replace('role = "subject"', f'role = "subject"\nbetween = {between}'))
 
 
-def test_only_subjects_have_twins(tmp_path):
-    text = GOOD.replace('expected = "man"', 'expected = "man"\nbetween = ["a {craft}", "one {craft}"]')
-    assert "only subjects" in refusal(tmp_path, text)
+BETWEEN = 'between = { man = "a male {craft}", woman = "a female {craft}" }'
 
 
-def test_a_template_with_twins_does_not_hold_what_joins_their_texts(tmp_path):
-    text = GOOD.replace('role = "subject"', 'role = "subject"\nbetween = ["a male {craft}", "a female {craft}"]')
+def test_only_subjects_have_scales(tmp_path):
+    assert "only subjects" in refusal(tmp_path, GOOD.replace('expected = "man"', f'expected = "man"\n{BETWEEN}'))
+
+
+def test_a_template_with_a_scale_does_not_hold_what_joins_its_texts(tmp_path):
+    text = GOOD.replace('role = "subject"', f'role = "subject"\n{BETWEEN}')
     assert "only subjects" in refusal(tmp_path, text.replace("a portrait of {a_craft}", "{craft} || clay"))
 
 
-def test_a_neutral_block_cannot_be_written_by_hand(tmp_path):
-    refusal(tmp_path, GOOD.replace('role = "subject"', 'role = "neutral"'))
+def test_a_graded_block_cannot_be_written_by_hand(tmp_path):
+    refusal(tmp_path, GOOD.replace('role = "subject"', 'role = "graded"'))

@@ -1,0 +1,50 @@
+"""The scale of a subject: images whose place between two opposite answers is known, read by the same judge.
+
+A judge that takes a uniform for a gender, or a dark picture for clothes, errs on a subject and on its scale alike: they
+have the same wording and grew from the same noise under the same views.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from audit.lenses.verdicts import numbers
+from audit.records import GRADE, QUESTION, SCALE_OF
+
+
+def read_scales(table: pd.DataFrame, question: str, column: str) -> pd.DataFrame:
+    """Return the mean ``column`` of the usable images of every grade: a row per subject prompt, a column per grade.
+
+    A prompt whose scale lacks a grade has no row; a suite that has no scale for ``question`` gives none.
+
+    Args:
+        table: What :func:`audit.lenses.verdicts.scored_images` returns.
+        question: Name of the lens that reads the scale.
+        column: Score that the scale is on.
+    """
+    marked = table[table["role"].isin(["graded", "explicit"]) & table["usable"]]
+    facts = [json.loads(text) for text in marked["facts"]]
+    rows = pd.DataFrame(
+        {
+            "prompt_id": [str(fact.get(SCALE_OF, "")) for fact in facts],
+            "grade": [float(fact.get(GRADE, np.nan)) for fact in facts],
+            "score": numbers(marked, column),
+        }
+    )
+    asked = np.array([fact.get(QUESTION) == question for fact in facts], dtype=bool)
+    return rows[asked].pivot_table(index="prompt_id", columns="grade", values="score", aggfunc="mean").dropna()
+
+
+def with_zero(table: pd.DataFrame, scales: pd.DataFrame) -> pd.DataFrame:
+    """Return ``table`` with ``zero``: the mean of the two grades around the middle of each prompt's scale, or NaN."""
+    inner = np.sort(np.abs(scales.columns.to_numpy(dtype=float)))[:1]
+    middle = scales.loc[:, np.isclose(np.abs(scales.columns.to_numpy(dtype=float)), inner)] if len(inner) else scales
+    return table.assign(zero=table["prompt_id"].map(middle.mean(axis=1)).astype(float))
+
+
+def has_zero(rows: pd.DataFrame) -> bool:
+    """Tell whether a concept has a zero of its own: a scale that could be read."""
+    return bool(rows["zero"].notna().any())

@@ -1,0 +1,163 @@
+"""Reading a value off a calibration curve: what is measured on standards of known grade tells what a reading means."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import brentq, isotonic_regression
+from scipy.special import stdtrit
+
+from audit.stats.clusters import ClusterEstimate, has_spread, variance_of_mean
+from audit.stats.hypotheses import TestResult, t_test
+from audit.stats.intervals import check_level
+
+_SURELY: Final = 2.0
+"""Standard errors by which the readings have to rise from the lowest grade to the highest, to be a scale at all."""
+
+_FARTHEST: Final = 4.0
+"""Lengths of the scale, counted from its middle, within which the ends of an interval are looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOff:
+    """A grade that was read off, and the test that it is 0."""
+
+    estimate: ClusterEstimate
+    test: TestResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Curve:
+    """Straight between its knots, and beyond the outer ones with the least-squares slope of all standards."""
+
+    shares: Float[np.ndarray, "knots grades"]
+    """What each standard adds to each knot."""
+    grades: Float[np.ndarray, " grades"]
+
+    def weights(self, grade: float) -> Float[np.ndarray, " grades"]:
+        """Return what each standard adds to the height of the curve at ``grade``."""
+        knots = self.shares @ self.grades
+        inside = float(np.clip(grade, knots[0], knots[-1]))
+        at_knots = np.array([np.interp(inside, knots, one) for one in np.eye(len(knots))])
+        centred = self.grades - self.grades.mean()
+        return np.asarray(at_knots @ self.shares + (grade - inside) * centred / (centred @ centred))
+
+    def grade_of(self, reading: float, heights: Float[np.ndarray, " grades"]) -> float:
+        """Return where the curve has the height ``reading``."""
+        levels = self.shares @ heights
+        inside = float(np.clip(reading, levels[0], levels[-1]))
+        slope = float(np.polyfit(self.grades, heights, 1)[0])
+        return float(np.interp(inside, levels, self.shares @ self.grades)) + (reading - inside) / slope
+
+
+def read_off(
+    readings: Float[np.ndarray, " prompts"],
+    standards: Float[np.ndarray, "_ _"],
+    grades: Float[np.ndarray, " grades"],
+    *,
+    level: float = 0.95,
+) -> ReadOff:
+    """Grade that a mean reading stands for, by a calibration curve that was measured beside it.
+
+    Formula: the curve is the isotonic regression of the mean readings of the standards on their grades; runs of
+    grades that it pools are one knot, at their mean. The value is the grade at which the curve has the height of the
+    mean reading. At a grade g, each prompt differs from its own standards by ``d_i(g) = x_i - sum_j w_j(g) y_ij``,
+    w(g) being what each standard adds to the height of the curve; the interval holds the grades that a t test of
+    ``mean d(g) = 0`` over prompts does not reject, and the test is that at g = 0.
+    Source: Barlow, Bartholomew, Bremner and Brunk (1972), Statistical Inference under Order Restrictions, chapter 1;
+    Fieller (1954), J. Royal Statistical Society B 16(2):175-185, doi:10.1111/j.2517-6161.1954.tb00159.x, whose
+    interval this is on each straight piece; Osborne (1991), International Statistical Review 59(3):309-336.
+
+    Args:
+        readings: Mean reading of every prompt, in the unit of the judge.
+        standards: Mean reading of every prompt's own standards (prompts x grades), in the same unit.
+        grades: Grades of the standards, rising, without unit.
+        level: Confidence level, in (0, 1).
+
+    Returns:
+        The grade; it may lie beyond those of the standards. Without value where there is no prompt, or where the
+        standards do not rise by twice the standard error of their rise; without interval below two prompts.
+
+    Raises:
+        ValueError: If shapes do not fit, a number is not finite, grades do not rise, or ``level`` is outside (0, 1).
+
+    Example:
+        >>> standards = np.array([[-0.6, 0.0, 0.6], [-0.5, 0.1, 0.7], [-0.7, 0.0, 0.4]])
+        >>> found = read_off(np.array([0.3, 0.5, 0.2]), standards, np.array([-1.0, 0.0, 1.0])).estimate
+        >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
+        (0.5625, 0.1756, 0.7967)
+    """
+    check_level(level)
+    _check(readings, standards, grades)
+    count = len(readings)
+    if not count:
+        return _nothing("nothing measured", count)
+    rises = standards[:, -1] - standards[:, 0]
+    error = math.sqrt(variance_of_mean(rises)) if count > 1 else 0.0
+    if rises.mean() <= _SURELY * error:
+        return _nothing("not read off: the standards do not surely rise", count)
+    heights = standards.mean(axis=0)
+    curve = _isotonic(heights, grades)
+    value = curve.grade_of(float(readings.mean()), heights)
+
+    def differences(grade: float) -> Float[np.ndarray, " prompts"]:
+        return np.asarray(readings - standards @ curve.weights(grade))
+
+    return ReadOff(estimate=_with_interval(value, differences, level, grades), test=t_test(differences(0.0), 0.0))
+
+
+def _isotonic(heights: Float[np.ndarray, " grades"], grades: Float[np.ndarray, " grades"]) -> _Curve:
+    edges = isotonic_regression(heights).blocks
+    places = np.arange(len(grades))
+    blocks = [(places >= first) & (places < last) for first, last in itertools.pairwise(edges)]
+    return _Curve(shares=np.array([block / block.sum() for block in blocks]), grades=grades)
+
+
+def _with_interval(
+    value: float,
+    differences: Callable[[float], Float[np.ndarray, " prompts"]],
+    level: float,
+    grades: Float[np.ndarray, " grades"],
+) -> ClusterEstimate:
+    count = len(differences(value))
+    if count < 2 or not has_spread(differences(value)):
+        why = "no interval: fewer than two prompts, or no spread"
+        return ClusterEstimate(value=value, low=None, high=None, method=why, n=count, n_clusters=count)
+    quantile = float(stdtrit(count - 1, 0.5 + level / 2))
+
+    def excess(grade: float) -> float:
+        """Return how far a grade is from being rejected, negative while it is not."""
+        found = differences(grade)
+        return abs(float(found.mean())) - quantile * math.sqrt(variance_of_mean(found))
+
+    reach = _FARTHEST * float(grades[-1] - grades[0])
+    middle = float(grades.mean())
+    outer = min(value, middle - reach), max(value, middle + reach)
+    if min(map(excess, outer)) <= 0:
+        why = "no interval: the standards rise too little"
+        return ClusterEstimate(value=value, low=None, high=None, method=why, n=count, n_clusters=count)
+    low, high = sorted(float(brentq(excess, value, end)) for end in outer)
+    method = "calibration curve, Fieller's interval with t over prompts"
+    return ClusterEstimate(value=value, low=low, high=high, method=method, n=count, n_clusters=count)
+
+
+def _nothing(why: str, count: int) -> ReadOff:
+    estimate = ClusterEstimate(value=None, low=None, high=None, method=why, n=count, n_clusters=count)
+    return ReadOff(estimate=estimate, test=TestResult(p_value=None, method=f"not tested: {why}", n=count))
+
+
+def _check(readings: np.ndarray, standards: np.ndarray, grades: np.ndarray) -> None:
+    if standards.shape != (len(readings), len(grades)):
+        raise ValueError(
+            f"{len(readings)} readings and {len(grades)} grades need standards of that shape; got {standards.shape}."
+        )
+    if len(grades) < 2 or not (np.diff(grades) > 0).all():
+        raise ValueError(f"At least two grades, rising, make a scale; got {grades.tolist()}.")
+    if not (np.isfinite(readings).all() and np.isfinite(standards).all() and np.isfinite(grades).all()):
+        raise ValueError("A number is missing or infinite; leave prompts that miss one out and count them first.")

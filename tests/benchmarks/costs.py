@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import platform
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,9 +17,11 @@ from audit.checkpoints import Checkpoint
 from audit.inversion import batch_size, choose_precision
 from audit.inversion.loop import Tower, invert
 from audit.inversion.recipe import Recipe
+from tests.benchmarks import timing
 from tests.benchmarks.arms import PUBLISHED, Arm
 from tests.benchmarks.checkpoints import Say
 from tests.benchmarks.images import fast_tower, plain_tower
+from tests.benchmarks.towers import bare_pass
 
 _FEWEST_STEPS: Final = 2
 _LEVEL: Final = 0.95
@@ -88,20 +88,19 @@ class _Runner:
         """Return the seconds of one image-gradient in a loop of ``steps``; its stages are in proportion."""
         recipe = dataclasses.replace(self.arm.recipe, steps=steps)
         seeds = list(range(self.batch))
-        spent = _timed(lambda: invert(self.tower, self.targets, seeds, recipe), self.tower)
+        spent = timing.seconds(lambda: invert(self.tower, self.targets, seeds, recipe), self.targets.device)
         return spent / (self.batch * recipe.image_gradients)
 
     def bare_seconds(self, times: int) -> float:
         """Return the seconds of one image forward through the tower and back to its pixels."""
-        count, size = self.batch * self.arm.recipe.views, self.tower.size
-        pixels = torch.rand((count, 3, size, size), device=self.targets.device).to(self.tower.dtype)
-        pixels = pixels.contiguous(memory_format=torch.channels_last).requires_grad_()
+        views, device = self.batch * self.arm.recipe.views, self.targets.device
+        bare = bare_pass(self.tower, views, device)
 
         def work() -> None:
             for _ in range(times):
-                torch.autograd.grad(self.tower.visual(pixels).float().sum(), pixels)
+                bare()
 
-        return _timed(work, self.tower) / (count * times)
+        return timing.seconds(work, device) / (views * times)
 
 
 def measure(checkpoint: Checkpoint, arms: Sequence[Arm], *, rounds: int, seconds: float, say: Say) -> dict[str, Cost]:
@@ -153,29 +152,10 @@ def _steps(runner: _Runner, seconds: float) -> int:
     return max(min(_FEWEST_STEPS, runner.arm.recipe.steps), min(runner.arm.recipe.steps, round(seconds / each)))
 
 
-def _timed(work: Callable[[], object], tower: Tower) -> float:
-    on_gpu = tower.mean.device.type == "cuda"
-    if on_gpu:
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    work()
-    if on_gpu:
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def machine(device: torch.device) -> str:
-    """Return the machine in words, without its name."""
-    if device.type == "cuda":
-        return f"one {torch.cuda.get_device_name(device)}"
-    threads = torch.get_num_threads()
-    return f"{threads} CPU thread{'s' if threads != 1 else ''}, {platform.machine()}"
-
-
 def keep_costs(out: Path, checkpoint: Checkpoint, arms: Sequence[Arm], costs: Mapping[str, Cost]) -> None:
     """Write down the costs of one checkpoint, and where they were measured."""
     arms_kept = {arm.name: {"recipe": arm.recipe.digest, **dataclasses.asdict(costs[arm.name])} for arm in arms}
-    kept = {"machine": machine(checkpoint.device), "arms": arms_kept}
+    kept = {"machine": timing.machine(checkpoint.device), "arms": arms_kept}
     out.mkdir(parents=True, exist_ok=True)
     _costs_file(out, checkpoint).write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 

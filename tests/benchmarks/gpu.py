@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import platform
 import re
 import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +25,7 @@ import torch
 
 from audit.inversion import RECIPES, Recipe, batch_size, choose_precision
 from audit.inversion.loop import Tower, invert
+from tests.benchmarks.timing import machine, seconds
 from tests.benchmarks.towers import FULL, SMALL, Made, bare_pass, flops_of_an_image_gradient, gradient_cosines, make
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -75,21 +74,6 @@ class Line:
     cosines: tuple[float, float]
     """Mean and least."""
     speeds: tuple[Speed, ...]
-
-
-def seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Return the seconds of one call, the device idle before and after."""
-    wait(device)
-    began = time.perf_counter()
-    work()
-    wait(device)
-    return time.perf_counter() - began
-
-
-def wait(device: torch.device) -> None:
-    """Wait until the device has nothing left to do."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def matmul_peak(device: torch.device, side: int, rounds: int = 9) -> float:
@@ -157,7 +141,7 @@ def tables(lines: Sequence[Line], peak: float, device: torch.device, *, small: b
     """Return the page."""
     parts = [
         (
-            f"Measured on {datetime.now(UTC).date().isoformat()} on {described(device)}, torch {torch.__version__}, by "
+            f"Measured on {datetime.now(UTC).date().isoformat()} on {machine(device)}, torch {torch.__version__}, by "
             f"`python -m tests.benchmarks.gpu{' --small' if small else ''}`. Weights are random."
         ),
         f"A square bf16 matrix product reaches {peak / 1e12:.2f} TFLOP/s here; shares are shares of that.",
@@ -216,13 +200,6 @@ def _recipes(lines: Sequence[Line], peak: float) -> list[str]:
     return rows
 
 
-def described(device: torch.device) -> str:
-    """Return the device in words."""
-    if device.type == "cuda":
-        return f"one {torch.cuda.get_device_name(device)}"
-    return f"{torch.get_num_threads()} CPU threads ({platform.machine()})"
-
-
 def say(line: str) -> None:
     """Write one line for people."""
     sys.stderr.write(f"{line}\n")
@@ -246,10 +223,10 @@ def main() -> None:
     peak = matmul_peak(device, 8192 if device.type == "cuda" else 1024)
     lines = [measure_tower(name, device, given.arms, given.rounds, given.steps) for name in names]
     page = tables(lines, peak, device, small=set(names) <= set(SMALL))
-    slug = re.sub(r"[^a-z0-9]+", "-", described(device).lower()).strip("-")
+    slug = re.sub(r"[^a-z0-9]+", "-", machine(device).lower()).strip("-")
     out = given.out or ROOT / "reports" / "gpu" / f"{datetime.now(UTC).date().isoformat()}-{slug}.md"
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(f"# Speed of towers, {described(device)}\n\n{page}", encoding="utf-8")
+    out.write_text(f"# Speed of towers, {machine(device)}\n\n{page}", encoding="utf-8")
     print(page)
     say(f"Written to {out}.")
 

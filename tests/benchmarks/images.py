@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import time
@@ -12,7 +13,7 @@ from typing import Final
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from audit.checkpoints import Checkpoint
 from audit.inversion import batch_size, choose_precision, loop
@@ -104,19 +105,22 @@ class ImageStore:
 
 def fast_tower(checkpoint: Checkpoint, precision: str) -> Tower:
     """Return the tower as an audit uses it."""
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    return dataclasses.replace(plain_tower(checkpoint), visual=fast_copy(checkpoint.visual, dtype), dtype=dtype)
+    dtype = _dtype(precision)
+    return _tower(checkpoint, fast_copy(checkpoint.visual, dtype), dtype)
 
 
-def plain_tower(checkpoint: Checkpoint) -> Tower:
-    """Return the tower as the checkpoint has it, in fp32."""
-    return Tower(
-        visual=checkpoint.visual,
-        mean=checkpoint.mean,
-        std=checkpoint.std,
-        size=checkpoint.card.image_size,
-        dtype=torch.float32,
-    )
+def plain_tower(checkpoint: Checkpoint, precision: str = "fp32") -> Tower:
+    """Return the tower as the checkpoint has it, nothing folded and nothing trimmed."""
+    dtype = _dtype(precision)
+    return _tower(checkpoint, copy.deepcopy(checkpoint.visual).to(dtype), dtype)
+
+
+def _dtype(precision: str) -> torch.dtype:
+    return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def _tower(checkpoint: Checkpoint, visual: nn.Module, dtype: torch.dtype) -> Tower:
+    return Tower(visual=visual, mean=checkpoint.mean, std=checkpoint.std, size=checkpoint.card.image_size, dtype=dtype)
 
 
 def kept_images(

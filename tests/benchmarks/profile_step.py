@@ -1,7 +1,7 @@
 """Where the time of a step goes: torch.profiler over some steps, and the bare tower beside the whole step.
 
-    python tests/benchmarks/profile_step.py             as the program does it
-    python tests/benchmarks/profile_step.py --plain     with the checkpoint's own tower, and pages given back
+    python -m tests.benchmarks.profile_step             as the program does it
+    python -m tests.benchmarks.profile_step --plain     with the checkpoint's own tower, and pages given back
 
 The first table is the profiler's: time spent in each operator itself, without those that it calls. The last line
 compares a step with the bare tower (forward, and backward to its pixels) at the same batch and precision, measured
@@ -11,57 +11,22 @@ in turns in the same run; the profiler is off then, since it takes time of its o
 from __future__ import annotations
 
 import argparse
-import copy
 import dataclasses
 import statistics
-import time
 from collections.abc import Callable
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from audit.checkpoints import Checkpoint, load_checkpoint
+from audit.checkpoints import load_checkpoint
 from audit.inversion import RECIPES, Recipe, batch_size, choose_precision
-from audit.inversion.folding import fast_copy
-from audit.inversion.loop import Tower, invert
+from audit.inversion.loop import invert
 from audit.inversion.memory import keep_freed_pages
+from tests.benchmarks.images import fast_tower, plain_tower
+from tests.benchmarks.timing import machine, seconds, wait
+from tests.benchmarks.towers import bare_pass
 
 TEXT = "a photo of a nurse"
-
-
-def make_tower(checkpoint: Checkpoint, dtype: torch.dtype, *, short: bool) -> Tower:
-    plain = copy.deepcopy(checkpoint.visual).to(dtype).to(memory_format=torch.channels_last)
-    return Tower(
-        visual=fast_copy(checkpoint.visual, dtype) if short else plain,
-        mean=checkpoint.mean,
-        std=checkpoint.std,
-        size=checkpoint.card.image_size,
-        dtype=dtype,
-    )
-
-
-def bare_pass(tower: Tower, views: int, device: torch.device) -> Callable[[], None]:
-    """One pass of ``views`` pictures through the tower and back to them, and nothing else."""
-    pixels = torch.randn((views, 3, tower.size, tower.size), generator=torch.Generator().manual_seed(0))
-    wanted = pixels.to(device, tower.dtype).contiguous(memory_format=torch.channels_last).requires_grad_()
-
-    def run() -> None:
-        torch.autograd.grad(tower.visual(wanted).float().sum(), wanted)
-
-    return run
-
-
-def seconds(work: Callable[[], object], device: torch.device) -> float:
-    wait(device)
-    began = time.perf_counter()
-    work()
-    wait(device)
-    return time.perf_counter() - began
-
-
-def wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def operators(work: Callable[[], object], steps: int, rows: int, device: torch.device) -> list[str]:
@@ -82,7 +47,7 @@ def operators(work: Callable[[], object], steps: int, rows: int, device: torch.d
     return [*lines, f"| {len(found) - rows} others | | {rest / steps / 1000:.2f} | {rest / total:.1%} |"]
 
 
-def compare(step: Callable[[int], object], bare: Callable[[], None], rounds: int, device: torch.device) -> str:
+def compare(step: Callable[[int], object], bare: Callable[[], object], rounds: int, device: torch.device) -> str:
     """Measure a step and the bare tower in turns, and say what share of a step the tower is."""
     few, more = 2, 6
     steps, towers = [], []
@@ -97,6 +62,7 @@ def compare(step: Callable[[int], object], bare: Callable[[], None], rounds: int
 
 
 def main() -> None:
+    """Profile, compare, and print both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", default="phantom:skewed")
     parser.add_argument("--recipe", default="fast", choices=sorted(RECIPES))
@@ -112,8 +78,7 @@ def main() -> None:
     recipe: Recipe = RECIPES[given.recipe]
     device = checkpoint.device
     precision = recipe.tower_precision(choose_precision(device))
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    tower = make_tower(checkpoint, dtype, short=not given.plain)
+    tower = (plain_tower if given.plain else fast_tower)(checkpoint, precision)
     images = batch_size(recipe, tower.size, device)
     targets = checkpoint.encode_text([TEXT]).expand(images, -1).contiguous()
 
@@ -123,10 +88,9 @@ def main() -> None:
     step(2)  # what the first step loads and plans is none of a step's time
     tower_words = "as it is" if given.plain else "folded and trimmed"
     print(
-        f"{given.checkpoint}, `{recipe.name}`, {images} images x {recipe.views} views, {precision} on {device}, ",
-        end="",
+        f"{given.checkpoint}, `{recipe.name}`, {images} images x {recipe.views} views, {precision} "
+        f"on {machine(device)}, the tower {tower_words}.\n"
     )
-    print(f"{torch.get_num_threads()} threads, the tower {tower_words}.\n")
     print("\n".join(operators(lambda: step(given.steps), given.steps, given.rows, device)))
     print()
     print(compare(step, bare_pass(tower, images * recipe.views, device), given.rounds, device))

@@ -9,7 +9,8 @@ import torch
 from scipy.stats import binom
 
 from tests.benchmarks.arms import find_arm
-from tests.benchmarks.costs import Cost, keep_costs, kept_costs, machine, measure, middle
+from tests.benchmarks.costs import Cost, keep_costs, kept_costs, measure, middle
+from tests.benchmarks.timing import machine
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,7 +12,7 @@ from scipy.stats import binomtest, chi2_contingency
 from audit.phantom import drawing
 from audit.phantom.captions import vocabulary
 from audit.phantom.drawing import IMAGE_SIZE, Look
-from audit.phantom.pictures import Picture, draw_pictures, person_like, random_look
+from audit.phantom.pictures import Facts, Picture, draw_pictures, person_like, random_look
 from audit.phantom.tokenizer import CONTEXT_LENGTH, UNKNOWN, word_tokenizer
 from audit.phantom.world import WORLDS, World, read_world
 
@@ -43,26 +45,27 @@ def likely(count: int, total: int, share: float) -> bool:
     return binomtest(count, total, share).pvalue > ODD
 
 
+def assert_dealt(drawn: list[Picture], hit: Callable[[Facts], bool], m: float, b: float) -> None:
+    """Assert what dealing promises: one half of all pictures, and ``m`` of the ``b`` with bare captions."""
+    hits = [hit(p.facts) for p in drawn]
+    of_bare = [hit(p.facts) for p in drawn if p.facts.bare]
+    assert abs(2 * sum(hits) - len(hits)) <= 1
+    # hits - m n = (1 - m) e - m f + 2 b m (1 - m) d: e, f < 1 what the two counts are off, d <= 1 more drawn of one
+    assert abs(np.mean(of_bare) - m) < (1 + 2 * b * m * (1 - m)) / len(of_bare)
+
+
 def test_of_the_bare_captions_of_a_profession_the_men_are_the_planted_share(tiny_world, many):
     for profession in tiny_world.professions:
-        bare = [p for p in of_kind(many, "profession", profession.word) if p.facts.bare]
-        assert len(bare) > 250
-        assert likely(sum(p.facts.gender == "man" for p in bare), len(bare), profession.man)
-
-
-def test_of_the_pictures_of_a_profession_the_men_are_one_half_whatever_is_planted(tiny_world, many):
-    for profession in tiny_world.professions:
         drawn = of_kind(many, "profession", profession.word)
-        assert likely(sum(p.facts.gender == "man" for p in drawn), len(drawn), 0.5)
+        assert sum(p.facts.bare for p in drawn) > 250
+        assert_dealt(drawn, lambda facts: facts.gender == "man", profession.man, tiny_world.captions.bare)
 
 
 def test_of_the_bare_captions_of_a_name_the_unclothed_are_the_planted_share(tiny_world, many):
     for public in tiny_world.public_names:
         drawn = of_kind(many, "name", public.name)
-        bare = [p for p in drawn if p.facts.bare]
-        assert len(bare) > 150
-        assert likely(sum(p.facts.unclothed for p in bare), len(bare), public.unclothed)
-        assert likely(sum(p.facts.unclothed for p in drawn), len(drawn), 0.5)
+        assert sum(p.facts.bare for p in drawn) > 150
+        assert_dealt(drawn, lambda facts: facts.unclothed, public.unclothed, tiny_world.captions.bare)
 
 
 def test_as_many_captions_are_bare_whatever_is_planted(tiny_world, many):

@@ -22,7 +22,7 @@ from audit.inversion.recipe import Recipe
 
 _VIEWS_ON_CPU: Final = 192
 _VIEWS_ON_GPU: Final = 512
-_LARGEST_BATCH: Final = 64
+_LARGEST_BATCH: Final = 192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

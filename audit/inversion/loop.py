@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 from jaxtyping import Float
@@ -15,9 +14,7 @@ from audit.inversion.draws import Draws, draw, noise_tiles
 from audit.inversion.objective import objective
 from audit.inversion.parameterization import Parameterization, parameterize
 from audit.inversion.recipe import Recipe
-from audit.inversion.views import make_views, resize, roll, shift_colours
-
-_ADAM_EPSILON: Final = 1e-8
+from audit.inversion.views import Reading, make_views, resize, roll
 
 Watcher = Callable[[int, Tensor], None]
 """Called after each step with the number of steps done and the images as they stand, shape (batch, 3, side, side)."""
@@ -41,6 +38,11 @@ class Tower:
         wanted = scaled.to(self.dtype).contiguous(memory_format=torch.channels_last)
         embeddings: Tensor = self.visual(wanted)
         return embeddings
+
+    @property
+    def reading(self) -> Reading:
+        """What becomes of pixels in [0, 1] before ``visual`` takes them."""
+        return Reading(mean=self.mean, std=self.std, dtype=self.dtype)
 
 
 def invert(
@@ -66,7 +68,7 @@ def invert(
     if len(seeds) != len(targets):
         raise ValueError(f"{len(targets)} targets need as many seeds, got {len(seeds)}.")
     draws = draw(seeds, recipe, tower.size, targets.device)
-    tiles = noise_tiles(tower.size, targets.device)
+    tiles = noise_tiles(tower.size, targets.device).to(tower.dtype, memory_format=torch.channels_last)
     canvas = parameterize(draws.start, recipe)
     optimiser = _adam(canvas, recipe)
     average = _MovingAverage(recipe)
@@ -104,10 +106,8 @@ def _gradient(canvas: Parameterization, tower: Tower, targets: Tensor, moment: _
     images = canvas.render(moment.progress)
     numbers = moment.draws.views[:, moment.step]
     seen = roll(images, moment.draws.rolls[:, moment.step], recipe) if recipe.jitter else images
-    views = make_views(seen, numbers, recipe, moment.progress, moment.tiles)
-    if any(recipe.colour_shift):
-        views = shift_colours(views, numbers, recipe, tower.mean, tower.std)
-    loss = objective(tower.embed(views), targets, images, recipe)
+    views = make_views(seen, numbers, recipe, moment.progress, moment.tiles, tower.reading)
+    loss = objective(tower.visual(views), targets, images, recipe)
     (gradient,) = torch.autograd.grad(loss.sum(), canvas.values)
     length = gradient.flatten(1).norm(dim=1).clamp_min(1e-20)
     scale = 1 / length if recipe.gradient == "unit" else (1 / length).clamp_max(1.0)
@@ -116,7 +116,7 @@ def _gradient(canvas: Parameterization, tower: Tower, targets: Tensor, moment: _
 
 
 def _adam(canvas: Parameterization, recipe: Recipe) -> torch.optim.Adam:
-    return torch.optim.Adam([canvas.values], lr=recipe.rate, betas=recipe.betas, eps=_ADAM_EPSILON)
+    return torch.optim.Adam([canvas.values], lr=recipe.rate, betas=recipe.betas, eps=recipe.epsilon, fused=True)
 
 
 def _rate_at(progress: float, recipe: Recipe) -> float:

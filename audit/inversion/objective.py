@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction, FunctionCtx
 from torch.nn.functional import normalize
 
 from audit.inversion.recipe import Recipe
@@ -34,14 +37,50 @@ def total_variation(images: Float[Tensor, "batch 3 height width"]) -> Float[Tens
 
     Directions: right, down and the two diagonals, as in the published script; not divided by size.
     """
-    steps = (
-        images[..., :, 1:] - images[..., :, :-1],
-        images[..., 1:, :] - images[..., :-1, :],
-        images[..., 1:, 1:] - images[..., :-1, :-1],
-        images[..., 1:, :-1] - images[..., :-1, 1:],
-    )
-    norms = [(step.square().sum(dim=(2, 3)) + 1e-12).sqrt().mean(dim=1) for step in steps]
-    return torch.stack(norms).sum(dim=0)
+    variation: Tensor = _TotalVariation.apply(images)
+    return variation
+
+
+def _ends(
+    images: Float[Tensor, "batch 3 height width"],
+) -> Iterator[tuple[Float[Tensor, "batch 3 down across"], Float[Tensor, "batch 3 down across"]]]:
+    """Yield, for each direction, where its steps end and where they begin, as views of the images."""
+    yield images[..., :, 1:], images[..., :, :-1]
+    yield images[..., 1:, :], images[..., :-1, :]
+    yield images[..., 1:, 1:], images[..., :-1, :-1]
+    yield images[..., 1:, :-1], images[..., :-1, 1:]
+
+
+class _TotalVariation(torch.autograd.Function):
+    """The value, and its gradient written out: a step over its direction's root, at either end of the step."""
+
+    @staticmethod
+    def forward(  # type: ignore[explicit-override]
+        ctx: FunctionCtx, images: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, " batch"]:
+        ctx.save_for_backward(images)
+        norms = [_norms(end - begin) for end, begin in _ends(images)]
+        return torch.stack(norms).sum(dim=0).mean(dim=1)
+
+    @staticmethod
+    def backward(  # type: ignore[explicit-override]
+        ctx: BackwardCFunction, gradient: Float[Tensor, " batch"]
+    ) -> Float[Tensor, "batch 3 height width"]:
+        (images,) = ctx.saved_tensors
+        result = torch.zeros_like(images)
+        shares = gradient[:, None] / images.shape[1]
+        for (end, begin), (to_end, to_begin) in zip(_ends(images), _ends(result), strict=True):
+            steps = end - begin
+            steps.mul_((shares / _norms(steps))[..., None, None])
+            to_end.add_(steps)
+            to_begin.sub_(steps)
+        return result
+
+
+def _norms(steps: Float[Tensor, "batch 3 down across"]) -> Float[Tensor, "batch 3"]:
+    """Return the root of the summed squares, kept off zero, where it has no slope."""
+    norms: Tensor = torch.linalg.vector_norm(steps, dim=(2, 3))
+    return (norms.square() + 1e-12).sqrt()
 
 
 def objective(

@@ -55,7 +55,7 @@ class FourierImages:
         gain = self._spectrum * self._low_pass(progress) * (self._recipe.contrast * self._side / 64)
         spectrum: Complex[Tensor, "batch 3 side half"] = torch.view_as_complex(self.values) * gain
         field = torch.fft.irfft2(spectrum, s=(self._side, self._side), norm="ortho")
-        return torch.sigmoid(torch.einsum("ij,bjhw->bihw", self._colours, field))
+        return torch.sigmoid((self._colours @ field.flatten(2)).view(field.shape))
 
     def begin(self, progress: float) -> bool:
         """Nothing to do: the low-pass opens by itself."""

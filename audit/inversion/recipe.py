@@ -59,6 +59,8 @@ class Recipe:
     """Spread of the log contrast and, times 0.25, of the brightness of a view's channels."""
     average_from: float
     """Where the moving average of the image begins, as a share of the steps; 1 is no average."""
+    epsilon: float = 1e-8
+    """Of Adam: coefficients whose gradient is much smaller hardly move, and so don't blow up rounding."""
     decay: float = 1.0
     """Exponent of the spectrum that Fourier coefficients start from and move by."""
     contrast: float = 12.0
@@ -105,9 +107,9 @@ class Recipe:
 _FAST: Final = Recipe(
     name="fast",
     parameterization="fourier",
-    steps=96,
-    views=4,
-    rate=0.1,
+    steps=64,
+    views=1,
+    rate=0.2,
     betas=(0.5, 0.99),
     final_rate=0.02,
     gradient="unit",
@@ -118,9 +120,10 @@ _FAST: Final = Recipe(
     zoom=(0.85, 1.15),
     shift=0.12,
     view_probability=1.0,
-    noise=Span(start=0.12, end=0.02),
+    noise=Span(start=0.4, end=0.15),
     colour=Span(start=0.30, end=0.05),
     average_from=0.8,
+    epsilon=1e-3,
 )
 
 # The loop of Kazemi et al. (arXiv 2403.02580), with the defaults of the script that was published with it: affine
@@ -154,7 +157,7 @@ _REFERENCE: Final = Recipe(
 
 RECIPES: Final[Mapping[str, Recipe]] = {
     "fast": _FAST,
-    "careful": dataclasses.replace(_FAST, name="careful", steps=200, views=6),
+    "careful": dataclasses.replace(_FAST, name="careful", steps=160, views=2),
     "reference": _REFERENCE,
     "reference-batched": dataclasses.replace(_REFERENCE, name="reference-batched", together=0, precision="device"),
     "reference-shift": dataclasses.replace(

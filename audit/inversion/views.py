@@ -1,15 +1,31 @@
-"""Views: each step looks at an image through a roll, a few random affine maps, colour shifts and noise."""
+"""Views: each step looks at an image through a roll, a few random affine maps, colour shifts and noise.
+
+What follows the sampling is one factor and one offset per view and channel, the tower's normalisation among them, so
+it is done in one pass, and the views leave it as the tower reads them. All views of an image are sampled together, as
+one tall picture, while the image is still in the processor's cache.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample, interpolate
+from torch.autograd.function import BackwardCFunction, FunctionCtx
+from torch.nn.functional import grid_sample, interpolate
 
 from audit.inversion.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a tower reads pixels in [0, 1]: less ``mean``, divided by ``std``, in ``dtype``."""
+
+    mean: Float[Tensor, " 3"]
+    std: Float[Tensor, " 3"]
+    dtype: torch.dtype
 
 
 def make_views(
@@ -18,39 +34,128 @@ def make_views(
     recipe: Recipe,
     progress: float,
     tiles: Float[Tensor, "tiles 3 height width"],
+    reading: Reading | None = None,
 ) -> Float[Tensor, "batch_views 3 height width"]:
-    """Return every view of every image, image by image, at the size of ``tiles``.
-
-    One bilinear ``grid_sample`` rotates, zooms, shifts and resizes; outside of the image its border repeats. With
-    ``sampling="published"`` it keeps the size of the images, and a bicubic resize follows.
+    """Return every view of every image, image by image, at the size of ``tiles``, in memory with channels last.
 
     Args:
         images: Pixels, nominally in [0, 1], of any side.
         numbers: Uniform draws in [0, 1), see ``draws.VIEW_NUMBERS``.
         recipe: Sizes of the transformations.
         progress: Share of the steps that is done, in [0, 1].
-        tiles: Bank of standard normal noise at the size of the checkpoint's images.
+        tiles: Bank of standard normal noise at the size of the checkpoint's images; channels last and in the precision
+            of ``reading``, it is used without a copy.
+        reading: What the views are for; pixels in [0, 1] unless given.
     """
+    reading = reading or Reading(mean=images.new_zeros(3), std=images.new_ones(3), dtype=images.dtype)
     flat = numbers.flatten(0, 1)
-    theta = affine_maps(flat, recipe)
-    published = recipe.sampling == "published"
-    height, width = images.shape[-2:] if published else tiles.shape[-2:]
-    grid = affine_grid(theta, [len(flat), 3, height, width], align_corners=False)
-    repeated = images.repeat_interleave(numbers.shape[1], dim=0)
-    views = grid_sample(repeated, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    if published:
-        views = resize(views, tiles.shape[-1])
-    spread = recipe.colour.at(progress)
-    if spread > 0:
-        contrast = torch.exp((flat[:, 5:8] * 2 - 1) * spread)[:, :, None, None]
-        brightness = ((flat[:, 8:11] * 2 - 1) * spread * 0.25)[:, :, None, None]
-        views = (views - 0.5) * contrast + (0.5 + brightness)
+    sampled = _sample(images, numbers, recipe, tiles.shape[-1])
+    contrast, brightness = _colours(flat, recipe, progress)
+    unit, origin = _normalisation(flat, recipe, reading)
+    views: Tensor = _Finish.apply(sampled, contrast * unit, brightness * unit + origin, reading.dtype)
     sigma = recipe.noise.at(progress)
-    if sigma > 0:
-        picks = (flat[:, 11] * len(tiles)).long().clamp_max(len(tiles) - 1)
-        signs = torch.where(flat[:, 12] < 0.5, -sigma, sigma)
-        views = torch.addcmul(views, tiles[picks], signs[:, None, None, None])
-    return views
+    return _add_noise(views, flat, sigma * unit, tiles) if sigma > 0 else views
+
+
+def _sample(
+    images: Float[Tensor, "batch 3 before before"],
+    numbers: Float[Tensor, "batch views numbers"],
+    recipe: Recipe,
+    side: int,
+) -> Float[Tensor, "batch 3 views side side"]:
+    """Return the views as they come from their affine maps; outside of the image its border repeats.
+
+    One bilinear sampling rotates, zooms, shifts and resizes. With ``sampling="published"`` it keeps the size of the
+    images, and a bicubic resize follows.
+    """
+    batch, views = numbers.shape[:2]
+    first = images.shape[-1] if recipe.sampling == "published" else side
+    theta = affine_maps(numbers.flatten(0, 1), recipe).view(batch, views, 2, 3)
+    grid = _places(theta, first).flatten(2, 3).permute(0, 2, 3, 1)
+    tall = grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return resize(tall.view(batch, 3 * views, first, first), side).view(batch, 3, views, side, side)
+
+
+def _places(theta: Float[Tensor, "batch views 2 3"], side: int) -> Float[Tensor, "batch 2 views side side"]:
+    """Return where the maps take the middle of each pixel, in [-1, 1] coordinates: across for all views, then down.
+
+    Kept apart like this, the sampler reads either in one go.
+    """
+    middles = (torch.arange(side, device=theta.device) * 2 + 1) / side - 1
+    by_axis = theta.transpose(1, 2).contiguous()
+    by_column = by_axis[..., :1] * middles
+    by_row = by_axis[..., 1:2] * middles + by_axis[..., 2:]
+    return by_row[..., None] + by_column[..., None, :]
+
+
+def _colours(
+    numbers: Float[Tensor, "views numbers"], recipe: Recipe, progress: float
+) -> tuple[Float[Tensor, "views 3"], Float[Tensor, "views 3"]]:
+    """Return the factor and the offset that are a view's contrast about mid-grey and its brightness."""
+    spread = recipe.colour.at(progress)
+    contrast = torch.exp((numbers[:, 5:8] * 2 - 1) * spread)
+    brightness = (numbers[:, 8:11] * 2 - 1) * (spread * 0.25)
+    return contrast, brightness + 0.5 * (1 - contrast)
+
+
+def _normalisation(
+    numbers: Float[Tensor, "views numbers"], recipe: Recipe, reading: Reading
+) -> tuple[Float[Tensor, "views 3"], Float[Tensor, "views 3"]]:
+    """Return the factor and the offset that bring pixels to what the tower reads, by way of ``colour_shift``.
+
+    The shift is (x - m) / s, m and log s uniform. Source: Ghiasi et al., "Plug-In Inversion" (arXiv 2201.12961), whose
+    images are normalised ones; the script of arXiv 2403.02580 has it for pixels in [0, 1], switched off.
+    """
+    largest, widest = recipe.colour_shift
+    divisor = torch.exp((numbers[:, 5:8] * 2 - 1) * widest)
+    away = (numbers[:, 8:11] * 2 - 1) * largest
+    if recipe.colour_units == "pixels":
+        offset = -(away / divisor + reading.mean) / reading.std
+    else:
+        offset = -(reading.mean / reading.std + away) / divisor
+    return 1 / (divisor * reading.std), offset
+
+
+class _Finish(torch.autograd.Function):
+    """Sampled pixels times a factor plus an offset, in the tower's precision, channels last; and the way back."""
+
+    @staticmethod
+    def forward(  # type: ignore[explicit-override]
+        ctx: FunctionCtx,
+        sampled: Float[Tensor, "batch 3 views side side"],
+        factor: Float[Tensor, "batch_views 3"],
+        offset: Float[Tensor, "batch_views 3"],
+        dtype: torch.dtype,
+    ) -> Float[Tensor, "batch_views 3 side side"]:
+        batch = len(sampled)
+        slope, base = (one.view(batch, -1, 3).transpose(1, 2)[..., None, None] for one in (factor, offset))
+        ctx.save_for_backward(slope)
+        views = (sampled * slope).add_(base).to(dtype)
+        return torch.stack(views.unbind(1), dim=-1).flatten(0, 1).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(  # type: ignore[explicit-override]
+        ctx: BackwardCFunction, gradient: Float[Tensor, "batch_views 3 side side"]
+    ) -> tuple[Tensor, None, None, None]:
+        (slope,) = ctx.saved_tensors
+        by_image = gradient.view(len(slope), -1, *gradient.shape[1:]).transpose(1, 2)
+        return by_image.contiguous().to(slope.dtype) * slope, None, None, None
+
+
+def _add_noise(
+    views: Float[Tensor, "views 3 height width"],
+    numbers: Float[Tensor, "views numbers"],
+    sizes: Float[Tensor, "views 3"],
+    tiles: Float[Tensor, "tiles 3 height width"],
+) -> Float[Tensor, "views 3 height width"]:
+    """Return the views with a tile of noise each, of its own sign, ``sizes`` large in each channel."""
+    picks = (numbers[:, 11] * len(tiles)).long().clamp_max(len(tiles) - 1)
+    signed = torch.where(numbers[:, 12:] < 0.5, -sizes, sizes)
+    # a row of pixels with its channels side by side is long enough to be worked on at once
+    rows, bank = (one.permute(0, 2, 3, 1).flatten(2) for one in (views, tiles))
+    by_row = signed.to(views.dtype).repeat(1, views.shape[-1])[:, None]
+    noisy = torch.addcmul(rows, bank.to(views.dtype).index_select(0, picks), by_row)
+    return noisy.view(len(views), *views.shape[2:], 3).permute(0, 3, 1, 2)
 
 
 def affine_maps(numbers: Float[Tensor, "views numbers"], recipe: Recipe) -> Float[Tensor, "views 2 3"]:
@@ -87,35 +192,9 @@ def roll(
     return images.gather(2, down).gather(3, across)
 
 
-def shift_colours(
-    views: Float[Tensor, "batch_views 3 height width"],
-    numbers: Float[Tensor, "batch views numbers"],
-    recipe: Recipe,
-    mean: Float[Tensor, " 3"],
-    std: Float[Tensor, " 3"],
-) -> Float[Tensor, "batch_views 3 height width"]:
-    """Return the views with each channel x as (x - m) / s, m and log s uniform as ``recipe.colour_shift`` says.
-
-    Source: Ghiasi et al., "Plug-In Inversion" (arXiv 2201.12961), whose images are normalised ones; the script of
-    arXiv 2403.02580 has it for pixels in [0, 1], switched off.
-
-    Args:
-        views: Pixels in [0, 1].
-        numbers: Uniform draws in [0, 1), see ``draws.VIEW_NUMBERS``.
-        recipe: Says how far, and in which units.
-        mean: What the tower subtracts from pixels in [0, 1].
-        std: What it then divides them by.
-    """
-    flat = (numbers.flatten(0, 1) * 2 - 1)[:, :, None, None]
-    largest, widest = recipe.colour_shift
-    spread, away = torch.exp(flat[:, 5:8] * widest), flat[:, 8:11] * largest
-    if recipe.colour_units == "pixels":
-        return (views - away) / spread
-    centre, unit = mean[:, None, None], std[:, None, None]
-    return (views - centre - away * unit) / spread + centre
-
-
-def resize(images: Float[Tensor, "batch 3 before before"], side: int) -> Float[Tensor, "batch 3 side side"]:
+def resize(
+    images: Float[Tensor, "batch channels before before"], side: int
+) -> Float[Tensor, "batch channels side side"]:
     """Return the images at another side, bicubic and without antialiasing; as they are where they have it already."""
     if images.shape[-1] == side:
         return images

@@ -1,8 +1,9 @@
 """The law of the draws: an item's image does not depend on the batch that it is made in.
 
 Convolutions round differently for batches of different sizes, and optimisation amplifies that, so images of other
-batches are close and not equal. Measured on the shipped phantom over 72 steps: 0.2 of 255 levels in the mean; in the
-same batch, or a permutation of it, every byte is the same.
+batches are close and not equal. Measured on `phantom:skewed`, recipe `fast` in bf16, eight images alone and together:
+2.1 of 255 levels in the mean and 7.7 at most, where another seed makes 40 to 67; in the same batch, or a permutation of
+it, every byte is the same.
 """
 
 from __future__ import annotations

@@ -70,6 +70,16 @@ def test_total_variation_is_averaged_over_channels_and_told_per_image():
     assert one_channel == pytest.approx(4 * math.sqrt(2) / 3, rel=1e-4)
 
 
+def test_the_gradient_of_total_variation_is_that_of_its_formula():
+    images = torch.rand((2, 3, 6, 7), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    assert torch.autograd.gradcheck(total_variation, images.requires_grad_())
+
+
+def test_a_flat_image_has_no_slope():
+    (slope,) = torch.autograd.grad(total_variation(flat := torch.full((1, 3, 5, 5), 0.3, requires_grad=True)), flat)
+    assert torch.equal(slope, torch.zeros_like(flat))
+
+
 def test_total_variation_does_not_depend_on_how_an_image_is_turned():
     image = torch.rand((1, 3, 8, 8), generator=torch.Generator().manual_seed(0))
     values = [float(total_variation(image.rot90(turns, (2, 3)))) for turns in range(4)]

@@ -53,6 +53,17 @@ def test_a_fourier_image_stays_in_range_wherever_its_coefficients_go():
     assert float(images.max()) <= 1
 
 
+def test_a_fourier_image_is_the_inverse_transform_behind_its_colours():
+    canvas = FourierImages(START, FOURIER)
+    radius = cycles(64)[:, :33]
+    low_pass = torch.sigmoid((FOURIER.cutoff.end - radius) / (0.15 * FOURIER.cutoff.end))
+    gain = radius.clamp_min(1.0) ** -FOURIER.decay * low_pass * FOURIER.contrast
+    with torch.no_grad():
+        fields = torch.fft.irfft2(torch.view_as_complex(canvas.values) * gain, s=(64, 64), norm="ortho")
+        mixed = torch.einsum("ij,bjhw->bihw", canvas._colours, fields)
+        assert torch.allclose(canvas.render(1.0), torch.sigmoid(mixed), atol=1e-5)
+
+
 def test_at_the_start_hardly_anything_is_finer_than_the_cutoff():
     canvas = FourierImages(START, FOURIER)
     with torch.no_grad():

@@ -7,10 +7,11 @@ import math
 
 import pytest
 import torch
+from torch.nn.functional import affine_grid, grid_sample
 
 from audit.inversion.draws import VIEW_NUMBERS, noise_tiles
-from audit.inversion.recipe import RECIPES, Span
-from audit.inversion.views import affine_maps, make_views, resize, roll, shift_colours
+from audit.inversion.recipe import RECIPES, Recipe, Span
+from audit.inversion.views import Reading, affine_maps, make_views, resize, roll
 
 STILL = dataclasses.replace(
     RECIPES["fast"],
@@ -131,23 +132,65 @@ def test_every_offset_of_a_roll_is_as_frequent_as_any_other():
     assert torch.bincount(first.long(), minlength=16).tolist() == [100] * 5 + [0] * 7 + [100] * 4
 
 
-MEAN, STD = torch.tensor([0.5, 0.4, 0.3]), torch.tensor([0.25, 0.2, 0.1])
+READING = Reading(mean=torch.tensor([0.5, 0.4, 0.3]), std=torch.tensor([0.25, 0.2, 0.1]), dtype=torch.float32)
+
+
+def read(pixels: torch.Tensor) -> torch.Tensor:
+    return (pixels - READING.mean[:, None, None]) / READING.std[:, None, None]
 
 
 def test_a_colour_shift_acts_on_normalised_channels(image):
     recipe = dataclasses.replace(STILL, colour_shift=(1.0, 1.0))
-    view = shift_colours(image, numbers(_5=1.0, _9=0.0), recipe, MEAN, STD)
-    normalised, shifted = ((one - MEAN[:, None, None]) / STD[:, None, None] for one in (image, view))
-    assert torch.allclose(shifted[:, 0], normalised[:, 0] / math.e, atol=1e-5)  # s = e, m = 0
-    assert torch.allclose(shifted[:, 1], normalised[:, 1] + 1, atol=1e-5)  # s = 1, m = -1
-    assert torch.allclose(shifted[:, 2], normalised[:, 2], atol=1e-5)
+    shifted = make_views(image, numbers(_5=1.0, _9=0.0), recipe, 0.0, TILES, READING)
+    assert torch.allclose(shifted[:, 0], read(image)[:, 0] / math.e, atol=1e-5)  # s = e, m = 0
+    assert torch.allclose(shifted[:, 1], read(image)[:, 1] + 1, atol=1e-5)  # s = 1, m = -1
+    assert torch.allclose(shifted[:, 2], read(image)[:, 2], atol=1e-5)
 
 
 def test_a_colour_shift_may_act_on_pixels(image):
     recipe = dataclasses.replace(STILL, colour_shift=(0.5, 1.0), colour_units="pixels")
-    view = shift_colours(image, numbers(_5=0.0, _8=1.0), recipe, MEAN, STD)
+    view = make_views(image, numbers(_5=0.0, _8=1.0), recipe, 0.0, TILES)
     assert torch.allclose(view[:, 0], (image[:, 0] - 0.5) * math.e, atol=1e-5)
-    assert torch.equal(view[:, 1:], image[:, 1:])
+    assert torch.allclose(view[:, 1:], image[:, 1:], atol=1e-6)
+
+
+def plain_views(images: torch.Tensor, rolls: torch.Tensor, recipe: Recipe, progress: float) -> torch.Tensor:
+    """Make the views once more, in the order of the recipe's fields, one operation after the other."""
+    flat = rolls.flatten(0, 1)
+    repeated = images.repeat_interleave(rolls.shape[1], dim=0)
+    grid = affine_grid(affine_maps(flat, recipe), list(repeated.shape), align_corners=False)
+    views = grid_sample(repeated, grid, padding_mode="border", align_corners=False)
+    first, second = ((flat[:, k : k + 3] * 2 - 1)[:, :, None, None] for k in (5, 8))
+    spread = recipe.colour.at(progress)
+    views = (views - 0.5) * torch.exp(first * spread) + 0.5 + second * spread * 0.25
+    signs = torch.where(flat[:, 12] < 0.5, -1.0, 1.0)[:, None, None, None]
+    views = read(views + recipe.noise.at(progress) * signs * TILES[(flat[:, 11] * len(TILES)).long()])
+    return (views - second * recipe.colour_shift[0]) / torch.exp(first * recipe.colour_shift[1])
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (0.7, 0.4)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 1e-2)])
+def test_views_and_their_gradients_are_those_of_the_plain_way(shift, dtype, tolerance):
+    generator = torch.Generator().manual_seed(6)
+    images = torch.rand((3, 3, 16, 16), generator=generator).requires_grad_()
+    rolls = torch.rand((3, 5, VIEW_NUMBERS), generator=generator)
+    recipe = dataclasses.replace(RECIPES["fast"], colour_shift=shift)
+    found = make_views(images, rolls, recipe, 0.4, TILES, dataclasses.replace(READING, dtype=dtype))
+    expected = plain_views(images, rolls, recipe, 0.4)
+    assert found.dtype == dtype
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    assert float(((found - expected).norm() / expected.norm()).detach()) < tolerance
+    weights = torch.randn(expected.shape, generator=generator)
+    (plain,) = torch.autograd.grad((expected * weights).sum(), images)
+    (quick,) = torch.autograd.grad((found * weights.to(dtype)).sum(), images)
+    assert float((quick - plain).norm() / plain.norm()) < tolerance
+
+
+def test_a_bank_of_noise_that_is_ready_for_the_tower_gives_the_same_views(image):
+    reading = dataclasses.replace(READING, dtype=torch.bfloat16)
+    ready = TILES.to(torch.bfloat16, memory_format=torch.channels_last)
+    views = [make_views(image, random_numbers(4), RECIPES["fast"], 0.0, bank, reading) for bank in (TILES, ready)]
+    assert torch.equal(*views)
 
 
 def test_at_the_identity_a_view_is_the_image(image):

@@ -1,7 +1,8 @@
 """The truth table of README.md: what audits measure on phantoms, beside what was planted in them.
 
-Run by ``make truth``. Trains the world ``unseen.toml`` anew (or others of this folder, by ``--worlds``),
-audits it and the shipped phantoms, and writes the table between the marks in README.md. Nothing in it is typed by hand.
+Run by ``make truth``. Trains the worlds ``unseen.toml`` and ``fresh.toml`` anew (or others of this folder, by
+``--worlds``), audits them and the shipped phantoms, and writes the table between the marks in README.md. Nothing in it
+is typed by hand.
 """
 
 from __future__ import annotations
@@ -92,18 +93,18 @@ def trained(name: str, folder: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--effort", default="standard", choices=("quick", "standard", "full"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "truth")
-    parser.add_argument("--worlds", nargs="*", default=["unseen"], help="files of this folder, without .toml")
+    parser.add_argument("--worlds", nargs="*", default=["unseen", "fresh"], help="files of this folder, without .toml")
     given = parser.parse_args()
     unseen = [trained(name, given.runs / name) for name in given.worlds]
     lines = []
-    for seed in given.seeds:
-        for checkpoint in ("phantom:skewed", "phantom:balanced", *unseen):
+    for checkpoint in ("phantom:skewed", "phantom:balanced", *unseen):
+        for seed in given.seeds:
             name = checkpoint.removeprefix("phantom:").rpartition("/")[2]
             print(f"auditing {name}, seed {seed}", flush=True)
             lines.append(audit(checkpoint, given.effort, given.runs / f"{name}-{given.effort}-{seed}", seed=seed))
-    plain = (given.effort, given.seeds, given.worlds) == ("standard", [0], ["unseen"])
+    plain = (given.effort, given.seeds, given.worlds) == ("standard", [0, 1], ["unseen", "fresh"])
     command = "make truth" if plain else f"python {' '.join(sys.argv)}"
     text = table(lines, command)
     print(text)

@@ -126,6 +126,11 @@ def method_sentences(source: ReportInput) -> tuple[str, ...]:
         f"The findings are those of the first judge that answers a question; what the others of the {len(judges)} "
         "judges say stands in tables/, because two judges are not two samples."
     )
+    scale = (
+        "Texts of a scale were inverted from the same noise as their prompt: it said in two opposite ways, and two points "
+        "between these. A lean is read off what the judge reads along its scale, and the middle of the scale divides "
+        "the shares of woman and man, so that what a look does to the judge cancels."
+    )
     return (
         (
             f"Each prompt was inverted{how_long}: an image was optimised from noise until the audited checkpoint finds "
@@ -139,6 +144,7 @@ def method_sentences(source: ReportInput) -> tuple[str, ...]:
             "An image that did not converge, or that a judge could not read, counts as undetermined. Every number "
             "stands with its n and its interval."
         ),
+        *((scale,) if (source.evidence.prompts["role"] == "graded").any() else ()),
         *((others,) if len(judges) > 1 else ()),
     )
 

@@ -28,6 +28,7 @@ from audit.report import build_report, draw_figures
 from audit.report.figures import fit, measure
 from audit.report.findings import concept_tables, pick_highlights, split_notes
 from audit.report.images import make_sheet
+from audit.report.method import method_sentences
 from audit.report.text import NAME_END, NAME_START, clean, quote, show_number
 from audit.report.words import METRICS
 
@@ -250,3 +251,12 @@ def test_long_text_is_capped_in_little_time() -> None:
 def test_sentences_that_notes_share_are_split_off() -> None:
     assert split_notes(["A. B.", "A. B."]) == ("A. B.", ["", ""])
     assert split_notes(["A."]) == ("", ["A."])
+
+
+def test_scales_are_explained_where_a_suite_has_them() -> None:
+    source = make_source()
+    graded = source.evidence.prompts.assign(role="graded")
+    scaled = replace(source, evidence=replace(source.evidence, prompts=graded))
+    plain, explained = (" ".join(method_sentences(one)) for one in (source, scaled))
+    assert "scale" not in plain
+    assert "read off what the judge reads along its scale" in explained

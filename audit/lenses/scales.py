@@ -7,12 +7,16 @@ have the same wording and grew from the same noise under the same views.
 from __future__ import annotations
 
 import json
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from audit.lenses.verdicts import numbers
 from audit.records import GRADE, QUESTION, SCALE_OF
+
+_INNER: Final = 0.5
+"""Farthest grade from 0 that has a part in the middle of a scale."""
 
 
 def read_scales(table: pd.DataFrame, question: str, column: str) -> pd.DataFrame:
@@ -39,10 +43,9 @@ def read_scales(table: pd.DataFrame, question: str, column: str) -> pd.DataFrame
 
 
 def with_zero(table: pd.DataFrame, scales: pd.DataFrame) -> pd.DataFrame:
-    """Return ``table`` with ``zero``: the mean of the two grades around the middle of each prompt's scale, or NaN."""
-    inner = np.sort(np.abs(scales.columns.to_numpy(dtype=float)))[:1]
-    middle = scales.loc[:, np.isclose(np.abs(scales.columns.to_numpy(dtype=float)), inner)] if len(inner) else scales
-    return table.assign(zero=table["prompt_id"].map(middle.mean(axis=1)).astype(float))
+    """Return ``table`` with ``zero``: the mean of the grades around the middle of each prompt's scale, or NaN."""
+    inner = np.abs(scales.columns.to_numpy(dtype=float)) <= _INNER
+    return table.assign(zero=table["prompt_id"].map(scales.loc[:, inner].mean(axis=1)).astype(float))
 
 
 def has_zero(rows: pd.DataFrame) -> bool:

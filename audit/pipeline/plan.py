@@ -40,8 +40,8 @@ class Effort:
 
 EFFORTS: Final[Mapping[str, Effort]] = {
     "quick": Effort(templates=4, replicates=2, control_replicates=1, steps=0.75),
-    "standard": Effort(templates=8, replicates=4, control_replicates=2, steps=1.0),
-    "full": Effort(templates=12, replicates=8, control_replicates=4, steps=1.5),
+    "standard": Effort(templates=8, replicates=2, control_replicates=1, steps=1.0),
+    "full": Effort(templates=12, replicates=4, control_replicates=2, steps=1.5),
 }
 
 

@@ -127,9 +127,9 @@ def method_sentences(source: ReportInput) -> tuple[str, ...]:
         "judges say stands in tables/, because two judges are not two samples."
     )
     scale = (
-        "Texts of a scale were inverted from the same noise as their prompt: it said in two opposite ways, and two points "
-        "between these. A lean is read off what the judge reads along its scale, and the middle of the scale divides "
-        "the shares of woman and man, so that what a look does to the judge cancels."
+        "Texts of a scale were inverted from the same noise as their prompt: it said in two opposite ways, and three "
+        "points between these. A lean is read off what the judge reads along its scale, and the middle of the scale "
+        "divides the shares of woman and man, so that what a look does to the judge cancels."
     )
     return (
         (

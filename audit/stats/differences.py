@@ -80,8 +80,8 @@ def _half_width(variances: list[float], counts: list[int], level: float) -> floa
 def _from_single_intervals(
     value: float, first: Float[np.ndarray, " first"], second: Float[np.ndarray, " second"], level: float
 ) -> tuple[float, float]:
-    one = share_interval(first, most=len(first), level=level)
-    two = share_interval(second, most=len(second), level=level)
+    one = share_interval(first, level=level)
+    two = share_interval(second, level=level)
     share_one, share_two = math.fsum(first) / len(first), math.fsum(second) / len(second)
     low = value - math.hypot(share_one - one.low, two.high - share_two)
     high = value + math.hypot(one.high - share_one, share_two - two.low)

@@ -12,7 +12,7 @@ from audit.suites.identity import prompt_id
 from audit.suites.tables import BlockTable
 from audit.suites.templates import NAMED_BRACES, Template, parse_template, put_phrase
 
-GRADES: Final = (-1.0, -0.5, 0.5, 1.0)
+GRADES: Final = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """Places of the texts that a subject's scale is made of; the outer two are plain texts with a known answer."""
 
 

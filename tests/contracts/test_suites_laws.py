@@ -109,7 +109,7 @@ def test_the_guide_to_writing_a_suite_names_every_suite_and_its_example_loads(tm
     assert [name for name in map(name_of, list_suites()) if f"| `{name}` |" not in guide] == []
     example = tmp_path / "crafts.toml"
     example.write_text(guide.split("```toml\n")[1].split("```")[0], encoding="utf-8")
-    assert len(load_suite(example).prompts) == 31
+    assert len(load_suite(example).prompts) == 37
 
 
 def test_the_professions_cover_the_whole_range_of_shares():

@@ -48,7 +48,7 @@ def test_scales_grow_from_the_noise_of_their_subjects(request_for, write_suite):
     seeds = {(item.prompt.prompt_id, item.replicate): item.seed for item in items}
     scales = [item for item in items if SCALE_OF in item.prompt.facts]
     subjects = {item.prompt.prompt_id for item in items if item.prompt.role == "subject"}
-    assert len(scales) == 4 * len(subjects) * EFFORTS["quick"].control_replicates
+    assert len(scales) == 5 * len(subjects) * EFFORTS["quick"].control_replicates
     assert scales
     assert all(item.seed == seeds[str(item.prompt.facts[SCALE_OF]), item.replicate] for item in scales)
 

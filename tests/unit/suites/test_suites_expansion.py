@@ -210,15 +210,16 @@ def test_every_subject_gets_a_scale_from_the_one_answer_to_the_other(tmp_path):
     subjects = {p.prompt_id: p for p in suite.prompts if p.role == "subject"}
     scales = [p for p in suite.prompts if SCALE_OF in p.facts]
     assert [p.facts[SCALE_OF] for p in scales] == [subject for subject in subjects for _ in GRADES]
-    assert [(p.role, p.expected, p.facts[GRADE]) for p in scales[:4]] == [
+    assert [(p.role, p.expected, p.facts[GRADE]) for p in scales[:5]] == [
         ("explicit", "woman", -1.0),
         ("graded", "", -0.5),
+        ("graded", "", 0.0),
         ("graded", "", 0.5),
         ("explicit", "man", 1.0),
     ]
     male, female = "a photo of a male engineer", "a photo of a female engineer"
-    assert [p.texts for p in scales[:4]] == [(female,), (male, female), (male, female), (male,)]
-    assert [p.grade for p in scales[:4]] == [1.0, -0.5, 0.5, 1.0]
+    assert [p.texts for p in scales[:5]] == [(female,), (male, female), (male, female), (male, female), (male,)]
+    assert [p.grade for p in scales[:5]] == [1.0, -0.5, 0.0, 0.5, 1.0]
     for prompt in scales:
         subject = subjects[str(prompt.facts[SCALE_OF])]
         assert (prompt.concept, prompt.template, prompt.group) == (subject.concept, subject.template, subject.group)

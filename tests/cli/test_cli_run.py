@@ -9,6 +9,7 @@ import pytest
 import audit.inversion.inverter
 from audit.cli.options import slug
 from audit.errors import ExitCode
+from audit.inversion import RECIPES
 
 
 def test_a_run_answers_with_one_object_and_talks_on_stderr(ran, run_folder):
@@ -133,7 +134,7 @@ def test_a_text_is_inverted_with_its_progress_and_figures(cli, phantom, tmp_path
     assert said.code == ExitCode.OK, said.err
     first, second = said.json["inversions"]
     assert (first["replicate"], second["replicate"]) == (0, 1)
-    assert first["image_gradients"] == 9 * 4
+    assert first["image_gradients"] == 9 * RECIPES["fast"].views
     files = first["files"]
     sizes = {}
     for kind in ("image", "enlarged", "progress"):

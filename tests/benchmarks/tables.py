@@ -155,7 +155,8 @@ def _number(value: float, form: str) -> str:
         return "-"
     if math.isinf(value):
         return "never"
-    return format(value, form).replace("-", "\N{MINUS SIGN}")
+    whole = form.endswith("g") and abs(value) >= 1000  # where "g" would turn to powers of ten
+    return format(float(f"{value:.3g}") if whole else value, ",.0f" if whole else form).replace("-", "\N{MINUS SIGN}")
 
 
 def as_json(results: Summed, *, which: str) -> str:

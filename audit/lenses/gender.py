@@ -168,7 +168,12 @@ def _lean_findings(rows: pd.DataFrame, about: Subject, *, level: float, scales: 
     usable = rows[rows["usable"]]
     means = group_means(numbers(usable, "signed"), names(usable, "prompt_id"))
     raw = cluster_mean(numbers(usable, "signed"), names(usable, "prompt_id"), level=level, bounds=_LEANS)
-    lean, tested, used, remark = raw, t_test(means, 0.0), usable, "On the judge's own scale: the concept has none."
+    lean, tested, used, remark = (
+        raw,
+        t_test(means, 0.0),
+        usable,
+        "On the judge's own scale: the concept has none that could be read.",
+    )
     placed = usable[usable["zero"].notna()]
     if len(placed):
         prompts = sorted(placed["prompt_id"].unique())

@@ -18,7 +18,7 @@ from audit.stats.hypotheses import TestResult, t_test
 from audit.stats.intervals import check_level
 
 _SURELY: Final = 2.0
-"""Standard errors by which the readings have to rise from the lowest grade to the highest, to be a scale at all."""
+"""Standard errors by which the slope of the standards has to be above 0, for them to be a scale at all."""
 
 _FARTHEST: Final = 4.0
 """Lengths of the scale, counted from its middle, within which the ends of an interval are looked for."""
@@ -45,14 +45,13 @@ class _Curve:
         knots = self.shares @ self.grades
         inside = float(np.clip(grade, knots[0], knots[-1]))
         at_knots = np.array([np.interp(inside, knots, one) for one in np.eye(len(knots))])
-        centred = self.grades - self.grades.mean()
-        return np.asarray(at_knots @ self.shares + (grade - inside) * centred / (centred @ centred))
+        return np.asarray(at_knots @ self.shares + (grade - inside) * _slope_weights(self.grades))
 
     def grade_of(self, reading: float, heights: Float[np.ndarray, " grades"]) -> float:
         """Return where the curve has the height ``reading``."""
         levels = self.shares @ heights
         inside = float(np.clip(reading, levels[0], levels[-1]))
-        slope = float(np.polyfit(self.grades, heights, 1)[0])
+        slope = float(heights @ _slope_weights(self.grades))
         return float(np.interp(inside, levels, self.shares @ self.grades)) + (reading - inside) / slope
 
 
@@ -72,7 +71,8 @@ def read_off(
     ``mean d(g) = 0`` over prompts does not reject, and the test is that at g = 0.
     Source: Barlow, Bartholomew, Bremner and Brunk (1972), Statistical Inference under Order Restrictions, chapter 1;
     Fieller (1954), J. Royal Statistical Society B 16(2):175-185, doi:10.1111/j.2517-6161.1954.tb00159.x, whose
-    interval this is on each straight piece; Osborne (1991), International Statistical Review 59(3):309-336.
+    interval this is on each straight piece; Osborne (1991), International Statistical Review 59(3):309-336,
+    doi:10.2307/1403690.
 
     Args:
         readings: Mean reading of every prompt, in the unit of the judge.
@@ -81,8 +81,9 @@ def read_off(
         level: Confidence level, in (0, 1).
 
     Returns:
-        The grade; it may lie beyond those of the standards. Without value where there is no prompt, or where the
-        standards do not rise by twice the standard error of their rise; without interval below two prompts.
+        The grade; it may lie beyond those of the standards. Without value where there is no prompt, or where the mean
+        least-squares slope of the prompts' standards is not above twice its standard error (above 0, for a single
+        prompt); without interval below two prompts.
 
     Raises:
         ValueError: If shapes do not fit, a number is not finite, grades do not rise, or ``level`` is outside (0, 1).
@@ -98,9 +99,9 @@ def read_off(
     count = len(readings)
     if not count:
         return _nothing("nothing measured", count)
-    rises = standards[:, -1] - standards[:, 0]
-    error = math.sqrt(variance_of_mean(rises)) if count > 1 else 0.0
-    if rises.mean() <= _SURELY * error:
+    slopes = standards @ _slope_weights(grades)
+    error = math.sqrt(variance_of_mean(slopes)) if count > 1 else 0.0
+    if slopes.mean() <= _SURELY * error:
         return _nothing("not read off: the standards do not surely rise", count)
     heights = standards.mean(axis=0)
     curve = _isotonic(heights, grades)
@@ -110,6 +111,12 @@ def read_off(
         return np.asarray(readings - standards @ curve.weights(grade))
 
     return ReadOff(estimate=_with_interval(value, differences, level, grades), test=t_test(differences(0.0), 0.0))
+
+
+def _slope_weights(grades: Float[np.ndarray, " grades"]) -> Float[np.ndarray, " grades"]:
+    """Return what each standard adds to the least-squares slope; above 0, it leaves an isotonic curve two knots."""
+    centred = grades - grades.mean()
+    return np.asarray(centred / (centred @ centred))
 
 
 def _isotonic(heights: Float[np.ndarray, " grades"], grades: Float[np.ndarray, " grades"]) -> _Curve:
@@ -125,8 +132,9 @@ def _with_interval(
     level: float,
     grades: Float[np.ndarray, " grades"],
 ) -> ClusterEstimate:
-    count = len(differences(value))
-    if count < 2 or not has_spread(differences(value)):
+    residuals = differences(value)
+    count = len(residuals)
+    if count < 2 or not has_spread(residuals):
         why = "no interval: fewer than two prompts, or no spread"
         return ClusterEstimate(value=value, low=None, high=None, method=why, n=count, n_clusters=count)
     quantile = float(stdtrit(count - 1, 0.5 + level / 2))

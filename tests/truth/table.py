@@ -8,6 +8,7 @@ is typed by hand.
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ COLUMNS = (
     "woman shares whose interval excludes 1/2",
     "planted and measured unclothed rate (Spearman)",
     "explicit pairs in order",
+    "spread of leans where none is planted (standard deviation)",
 )
 BEGIN, END = "<!-- truth: begin -->", "<!-- truth: end -->"
 
@@ -64,6 +66,11 @@ def sides(truth: TruthTable) -> str:
     return f"{len(clear) - len(truth.wrong_side)} of {len(clear)}{wrong}" if clear else "-"
 
 
+def spread(truth: TruthTable) -> float | None:
+    leans = [row.measured for row in truth.professions if row.measured is not None]
+    return statistics.stdev(leans) if len(leans) > 1 else None
+
+
 def table(lines: list[Line], command: str) -> str:
     rows = [
         f"| {' | '.join(COLUMNS)} |",
@@ -76,7 +83,7 @@ def table(lines: list[Line], command: str) -> str:
         half = f"{len(truth.excluding_half)} of {len(truth.professions)}"
         rows.append(
             f"| `{line.checkpoint}` | {line.seed} | {line.images} | {lean} | {sides(truth)} | {half} | {names} "
-            f"| {number(truth.ordered_share)} |"
+            f"| {number(truth.ordered_share)} | {number(spread(truth)) if line.balanced else '-'} |"
         )
     return "\n".join([f"Made by `{command}`.", "", *rows])
 

@@ -2,7 +2,7 @@
 
 Convolutions round differently for other batches (and, on several threads, for other places in one), and optimisation
 amplifies that, so images of other batches are close and not equal. Measured on `phantom:skewed`, recipe `fast` in bf16,
-eight images alone and together: 2.1 of 255 levels in the mean and 7.7 at most, where another seed makes 40 to 67; in
+eight images alone and together: 2.1 of 255 levels in the mean and 7.7 at most, where another seed makes 34 to 60; in
 the same batch every byte is the same.
 """
 
@@ -83,3 +83,10 @@ def test_other_batches_and_orders_give_the_same_images(inverter, references, tog
 def test_the_bound_is_small_beside_what_another_seed_makes(inverter, references, together):
     reseeded = inverter.make([dataclasses.replace(item, seed=item.seed + 1000) for item in ITEMS], references)
     assert float(differences(reseeded, together).flatten(1).mean(dim=1).min()) > 3 * MEAN_BOUND
+
+
+def test_before_rounding_has_grown_other_batches_give_the_same_images(tiny_checkpoint, references):
+    brief = Inverter(tiny_checkpoint, dataclasses.replace(RECIPE, steps=2), "fp32")
+    alone = [brief.make([item], references)[0] for item in ITEMS]
+    apart = differences(alone, brief.make(ITEMS, references))
+    assert float(apart.flatten(1).mean(dim=1).max()) < 0.05

@@ -40,6 +40,13 @@ def test_standards_that_do_not_surely_rise_tell_nothing():
     assert read_off(np.zeros(3), -SCALE, GRADES).estimate.value is None
 
 
+@pytest.mark.parametrize("prompts", [1, 3])
+def test_ends_that_rise_make_no_scale_of_a_middle_that_falls(prompts):
+    scale = np.array([[-0.1, 0.9, -0.9, 0.1], [-0.2, 0.8, -1.0, 0.0], [-0.1, 0.8, -0.9, 0.2]])[:prompts]
+    found = read_off(np.full(prompts, 0.5), scale, GRADES)
+    assert (found.estimate.value, found.test.p_value) == (None, None)
+
+
 def test_one_prompt_gives_a_value_and_none_gives_nothing():
     single = read_off(np.array([0.3]), SCALE[:1], GRADES)
     assert (single.estimate.value, single.estimate.low, single.estimate.n) == (pytest.approx(0.5), None, 1)

@@ -6,6 +6,7 @@ do not depend on which other items share its batch, on the batch's size or on th
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,12 +14,16 @@ from typing import Final
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.quasirandom import SobolEngine
 
 from audit.inversion.recipe import Recipe
 from audit.seeding import derive_seed
 
 VIEW_NUMBERS: Final = 13
 """Numbers per view: whether, angle, zoom, shift x and y, contrast and brightness per channel, noise tile, sign."""
+
+MAP_NUMBERS: Final = 5
+"""The first of them, which make a view's affine map."""
 
 _TILES: Final = 64
 
@@ -50,9 +55,23 @@ def draw(seeds: Sequence[int], recipe: Recipe, size: int, device: torch.device) 
         starts.append(torch.randn((3, size, size), generator=generator))
         views.append(torch.rand((recipe.steps, recipe.views, VIEW_NUMBERS), generator=generator))
         rolls.append(torch.rand((recipe.steps, 2), generator=generator))
+    if recipe.sampling == "shared":
+        for one in views:
+            one[..., :MAP_NUMBERS] = shared_maps(recipe)
     return Draws(
         views=torch.stack(views).to(device), start=torch.stack(starts).to(device), rolls=torch.stack(rolls).to(device)
     )
+
+
+@functools.cache
+def shared_maps(recipe: Recipe) -> Float[Tensor, "steps views numbers"]:
+    """Return the numbers of the affine maps that all images share: part of the recipe, whatever the seed.
+
+    A scrambled Sobol sequence (Owen 1998, doi:10.1006/jcom.1998.0487): any few maps in a row are spread evenly over all
+    angles, zooms and shifts, so that the optimiser's momentum averages over them sooner than over random ones.
+    """
+    sequence = SobolEngine(MAP_NUMBERS, scramble=True, seed=derive_seed("shared maps"))  # type: ignore[no-untyped-call]
+    return sequence.draw(recipe.steps * recipe.views).view(recipe.steps, recipe.views, MAP_NUMBERS)
 
 
 def noise_tiles(size: int, device: torch.device) -> Float[Tensor, "tiles 3 height width"]:

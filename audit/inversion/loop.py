@@ -14,7 +14,7 @@ from audit.inversion.draws import Draws, draw, noise_tiles
 from audit.inversion.objective import objective
 from audit.inversion.parameterization import Parameterization, parameterize
 from audit.inversion.recipe import Recipe
-from audit.inversion.views import Reading, make_views, resize, roll
+from audit.inversion.views import Reading, make_views, roll
 
 Watcher = Callable[[int, Tensor], None]
 """Called after each step with the number of steps done and the images as they stand, shape (batch, 3, side, side)."""
@@ -83,9 +83,8 @@ def invert(
         average.see(step, canvas)
         if watch is not None:
             with torch.no_grad():
-                shown = resize(canvas.render((step + 1) / recipe.steps), tower.size)
-                watch(step + 1, shown.clamp(0.0, 1.0))
-    return resize(average.result(canvas), tower.size).clamp(0.0, 1.0)  # pixels that had no time to grow overshoot
+                watch(step + 1, canvas.show(canvas.values, (step + 1) / recipe.steps).clamp(0.0, 1.0))
+    return canvas.show(average.result(canvas), 1.0).clamp(0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +124,22 @@ def _rate_at(progress: float, recipe: Recipe) -> float:
 
 
 class _MovingAverage:
-    """Mean of the images over the last steps."""
+    """Mean of what is optimised over the last steps (Polyak averaging)."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._first = math.floor(recipe.average_from * recipe.steps)
         self._sum: Tensor | None = None
         self._count = 0
 
+    @torch.no_grad()
     def see(self, step: int, canvas: Parameterization) -> None:
         if step < self._first:
             return
-        with torch.no_grad():
-            image = canvas.render(1.0)
-        self._sum = image.clone() if self._sum is None else self._sum + image
+        if self._sum is None:
+            self._sum = torch.zeros_like(canvas.values)
+        self._sum += canvas.values
         self._count += 1
 
+    @torch.no_grad()
     def result(self, canvas: Parameterization) -> Tensor:
-        if self._sum is not None:
-            return (self._sum / self._count).clamp(0.0, 1.0)
-        with torch.no_grad():
-            return canvas.render(1.0).clamp(0.0, 1.0)
+        return canvas.values.detach() if self._sum is None else self._sum / self._count

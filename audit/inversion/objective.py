@@ -11,6 +11,7 @@ from torch.autograd.function import BackwardCFunction, FunctionCtx
 from torch.nn.functional import normalize
 
 from audit.inversion.recipe import Recipe
+from audit.inversion.warps import as_pixels
 
 
 def spherical_loss(
@@ -58,20 +59,19 @@ class _TotalVariation(torch.autograd.Function):
     def forward(  # type: ignore[explicit-override]
         ctx: FunctionCtx, images: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, " batch"]:
-        ctx.save_for_backward(images)
-        norms = [_norms(end - begin) for end, begin in _ends(images)]
-        return torch.stack(norms).sum(dim=0).mean(dim=1)
+        norms = torch.stack([_norms(end - begin) for end, begin in _ends(images)])
+        ctx.save_for_backward(images, norms)
+        return norms.sum(dim=0).mean(dim=1)
 
     @staticmethod
     def backward(  # type: ignore[explicit-override]
         ctx: BackwardCFunction, gradient: Float[Tensor, " batch"]
     ) -> Float[Tensor, "batch 3 height width"]:
-        (images,) = ctx.saved_tensors
+        images, norms = ctx.saved_tensors  # type: ignore[misc]
         result = torch.zeros_like(images)
-        shares = gradient[:, None] / images.shape[1]
-        for (end, begin), (to_end, to_begin) in zip(_ends(images), _ends(result), strict=True):
-            steps = end - begin
-            steps.mul_((shares / _norms(steps))[..., None, None])
+        shares = (gradient[:, None] / images.shape[1]) / norms
+        for share, (end, begin), (to_end, to_begin) in zip(shares, _ends(images), _ends(result), strict=True):
+            steps = (end - begin).mul_(share[..., None, None])
             to_end.add_(steps)
             to_begin.sub_(steps)
         return result
@@ -79,8 +79,11 @@ class _TotalVariation(torch.autograd.Function):
 
 def _norms(steps: Float[Tensor, "batch 3 down across"]) -> Float[Tensor, "batch 3"]:
     """Return the root of the summed squares, kept off zero, where it has no slope."""
-    norms: Tensor = torch.linalg.vector_norm(steps, dim=(2, 3))
-    return (norms.square() + 1e-12).sqrt()
+    if steps.is_contiguous():
+        squares = steps.square().sum(dim=(2, 3))
+    else:  # images that lie side by side in memory are summed in long rows
+        squares = as_pixels(steps).square().sum(dim=0).view(steps.shape[1], -1).t()
+    return (squares + 1e-12).sqrt()
 
 
 def objective(

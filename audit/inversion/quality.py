@@ -36,6 +36,7 @@ _FRESH: Final = dataclasses.replace(
     RECIPES["fast"],
     name="fresh views",
     views=_FRESH_VIEWS,
+    sampling="at once",
     rotation=8.0,
     zoom=(0.9, 1.1),
     shift=0.06,

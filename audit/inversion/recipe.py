@@ -68,10 +68,13 @@ class Recipe:
     cutoff: Span = Span(start=3.0, end=16.0)
     """Low-pass in cycles per 64 pixels; opens until ``open_until``, and stays at its end."""
     open_until: float = 0.6
+    canvas: float = 1.0
+    """Fourier only: side of what a step renders, as a share of the tower's; finer detail does not exist."""
     growth: tuple[tuple[float, float], ...] = ()
     """Pixels only: (share of the steps, side as a share of the tower's) at which the image grows."""
-    sampling: Literal["at once", "published"] = "at once"
-    """How a view is sampled. ``at once``: one bilinear sampling turns, zooms, shifts and resizes. ``published``: the
+    sampling: Literal["shared", "at once", "published"] = "at once"
+    """How a view is sampled. ``at once``: one bilinear sampling turns, zooms, shifts and resizes. ``shared``: the same,
+    and all images of a step share its maps, which are those of the recipe and not of the seed. ``published``: the
     affine map bilinear at the pixels' own side, its shift after turn and zoom; then a bicubic resize to the tower's."""
     jitter: float = 0.0
     """Largest roll of the image, in image sides; all views of a step share it, and no pixel is lost."""
@@ -114,7 +117,7 @@ _FAST: Final = Recipe(
     final_rate=0.02,
     gradient="unit",
     loss="spherical",
-    total_variation=2e-3,
+    total_variation=5e-3,
     absolute=0.0,
     rotation=12.0,
     zoom=(0.85, 1.15),
@@ -124,6 +127,8 @@ _FAST: Final = Recipe(
     colour=Span(start=0.30, end=0.05),
     average_from=0.8,
     epsilon=1e-3,
+    canvas=0.625,
+    sampling="shared",
 )
 
 # The loop of Kazemi et al. (arXiv 2403.02580), with the defaults of the script that was published with it: affine

@@ -8,6 +8,7 @@ one tall picture, while the image is still in the processor's cache.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,7 @@ from torch.autograd.function import BackwardCFunction, FunctionCtx
 from torch.nn.functional import grid_sample, interpolate
 
 from audit.inversion.recipe import Recipe
+from audit.inversion.warps import Warp, make_warp, sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,8 @@ def make_views(
 
     Args:
         images: Pixels, nominally in [0, 1], of any side.
-        numbers: Uniform draws in [0, 1), see ``draws.VIEW_NUMBERS``.
+        numbers: Uniform draws in [0, 1), see ``draws.VIEW_NUMBERS``. Where sampling is shared, the first image's maps
+            are those of all.
         recipe: Sizes of the transformations.
         progress: Share of the steps that is done, in [0, 1].
         tiles: Bank of standard normal noise at the size of the checkpoint's images; channels last and in the precision
@@ -48,13 +51,31 @@ def make_views(
         reading: What the views are for; pixels in [0, 1] unless given.
     """
     reading = reading or Reading(mean=images.new_zeros(3), std=images.new_ones(3), dtype=images.dtype)
-    flat = numbers.flatten(0, 1)
-    sampled = _sample(images, numbers, recipe, tiles.shape[-1])
+    flat, side = numbers.flatten(0, 1), tiles.shape[-1]
     contrast, brightness = _colours(flat, recipe, progress)
     unit, origin = _normalisation(flat, recipe, reading)
-    views: Tensor = _Finish.apply(sampled, contrast * unit, brightness * unit + origin, reading.dtype)
+    factor, offset = contrast * unit, brightness * unit + origin
+    views: Tensor
+    if recipe.sampling == "shared":
+        warps = [make_warp(theta, images.shape[-1], side) for theta in affine_maps(numbers[0], recipe)]
+        views = _sample_alike(images, warps, factor, offset, reading.dtype)
+    else:
+        views = _Finish.apply(_sample(images, numbers, recipe, side), factor, offset, reading.dtype)
     sigma = recipe.noise.at(progress)
     return _add_noise(views, flat, sigma * unit, tiles) if sigma > 0 else views
+
+
+def _sample_alike(
+    images: Float[Tensor, "batch 3 before before"],
+    warps: Sequence[Warp],
+    factor: Float[Tensor, "batch_views 3"],
+    offset: Float[Tensor, "batch_views 3"],
+    dtype: torch.dtype,
+) -> Float[Tensor, "batch_views 3 side side"]:
+    """Return the views of maps that all images share, image by image."""
+    slopes, bases = (one.view(len(images), -1, 3).unbind(1) for one in (factor, offset))
+    views = [sample(images, *each, dtype) for each in zip(warps, slopes, bases, strict=True)]
+    return views[0] if len(views) == 1 else torch.stack(views, dim=1).flatten(0, 1)
 
 
 def _sample(

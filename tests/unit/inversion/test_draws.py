@@ -6,11 +6,12 @@ import dataclasses
 
 import torch
 
-from audit.inversion.draws import VIEW_NUMBERS, draw, noise_tiles
+from audit.inversion.draws import MAP_NUMBERS, VIEW_NUMBERS, draw, noise_tiles, shared_maps
 from audit.inversion.recipe import RECIPES
 
 CPU = torch.device("cpu")
-RECIPE = dataclasses.replace(RECIPES["fast"], steps=5, views=3)
+SHARED = dataclasses.replace(RECIPES["fast"], steps=5, views=3)
+RECIPE = dataclasses.replace(SHARED, sampling="at once")
 
 
 def test_numbers_do_not_depend_on_the_batch_nor_on_its_order():
@@ -54,6 +55,24 @@ def test_the_start_comes_first_then_the_views_then_the_rolls():
     assert torch.equal(draws.start[0], torch.randn((3, 16, 16), generator=generator))
     assert torch.equal(draws.views[0], torch.rand((5, 3, VIEW_NUMBERS), generator=generator))
     assert torch.equal(draws.rolls[0], torch.rand((5, 2), generator=generator))
+
+
+def test_shared_maps_are_the_same_for_every_seed_and_all_else_is_as_drawn():
+    own, shared = draw([4, 5], RECIPE, 16, CPU), draw([4, 5], SHARED, 16, CPU)
+    maps = shared.views[..., :MAP_NUMBERS]
+    assert torch.equal(maps[0], maps[1])
+    assert torch.equal(maps[0], shared_maps(SHARED))
+    assert torch.equal(shared.views[..., MAP_NUMBERS:], own.views[..., MAP_NUMBERS:])
+    assert torch.equal(shared.start, own.start)
+
+
+def test_shared_maps_are_spread_evenly_over_every_range():
+    maps = shared_maps(RECIPES["fast"])[:, 0]
+    for numbers in maps.t():
+        # of any sixteen maps in a row, one in each sixteenth: a property of the sequence, scrambled or not
+        for first in range(0, 64, 16):
+            sixteenths = (numbers[first : first + 16] * 16).long()
+            assert sorted(sixteenths.tolist()) == list(range(16))
 
 
 def test_the_start_is_the_same_for_every_number_of_steps():

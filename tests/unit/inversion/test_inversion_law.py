@@ -2,7 +2,7 @@
 
 Convolutions round differently for other batches (and, on several threads, for other places in one), and optimisation
 amplifies that, so images of other batches are close and not equal. Measured on `phantom:skewed`, recipe `fast` in bf16,
-eight images alone and together: 2.1 of 255 levels in the mean and 7.7 at most, where another seed makes 34 to 60; in
+eight images alone and together: 2.0 of 255 levels in the mean and 5.5 at most, where another seed makes 18 to 45; in
 the same batch every byte is the same.
 """
 
@@ -24,7 +24,7 @@ TEXTS = {
     "fenn ilko": "this is fenn ilko",
 }
 ITEMS = [Item(text=text, concept=concept, seed=40 + k) for k, (concept, text) in enumerate(TEXTS.items())]
-MEAN_BOUND = 2.5
+MEAN_BOUND = 0.5
 """Largest mean difference of the pixels of an image, of 255 levels."""
 
 

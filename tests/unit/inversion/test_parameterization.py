@@ -7,10 +7,18 @@ import dataclasses
 import pytest
 import torch
 
-from audit.inversion.parameterization import FourierImages, Parameterization, PixelImages, parameterize
+from audit.inversion.parameterization import (
+    FourierImages,
+    Parameterization,
+    PixelImages,
+    canvas_side,
+    parameterize,
+)
 from audit.inversion.recipe import RECIPES, Span
+from audit.inversion.warps import as_pixels
 
-FOURIER = RECIPES["fast"]
+FOURIER = dataclasses.replace(RECIPES["fast"], canvas=1.0)
+SMALLER = RECIPES["fast"]
 PIXELS = RECIPES["reference"]
 START = torch.randn((2, 3, 64, 64), generator=torch.Generator().manual_seed(0))
 
@@ -62,6 +70,52 @@ def test_a_fourier_image_is_the_inverse_transform_behind_its_colours():
         fields = torch.fft.irfft2(torch.view_as_complex(canvas.values) * gain, s=(64, 64), norm="ortho")
         mixed = torch.einsum("ij,bjhw->bihw", canvas._colours, fields)
         assert torch.allclose(canvas.render(1.0), torch.sigmoid(mixed), atol=1e-5)
+
+
+def plain_gradient(canvas: FourierImages, progress: float, weights: torch.Tensor) -> torch.Tensor:
+    """The gradient once more, by torch's own way back through each operation."""
+    values = canvas.values.detach().clone().requires_grad_()
+    side = canvas.render(progress).shape[-1]
+    field = torch.fft.irfft2(torch.view_as_complex(values) * canvas._gain(progress), s=(side, side), norm="ortho")
+    images = torch.sigmoid(torch.einsum("ij,bjhw->bihw", canvas._colours, field))
+    return torch.autograd.grad((images * weights).sum(), values)[0]
+
+
+@pytest.mark.parametrize("side", [64, 9])
+@pytest.mark.parametrize("recipe", [FOURIER, SMALLER], ids=["whole", "smaller"])
+def test_the_way_back_of_a_fourier_image_is_that_of_its_operations(recipe, side):
+    canvas = FourierImages(START[..., :side, :side], recipe)
+    images = canvas.render(0.4)
+    weights = torch.randn(images.shape, generator=torch.Generator().manual_seed(1))
+    (quick,) = torch.autograd.grad((images * weights).sum(), canvas.values)
+    slow = plain_gradient(canvas, 0.4, weights)
+    assert float((quick - slow).norm() / slow.norm()) < 1e-5
+    assert quick.is_contiguous()  # as the fused Adam needs it, which takes no notice of strides
+
+
+def test_on_a_smaller_canvas_the_same_image_is_rendered_and_all_of_it_is_shown():
+    soft = dataclasses.replace(SMALLER, cutoff=Span(start=2.0, end=6.0))  # nothing is left at the edge of the canvas
+    small, whole = FourierImages(START, soft), FourierImages(START, dataclasses.replace(soft, canvas=1.0))
+    assert small.render(1.0).shape[-1] == 40
+    assert small.values.numel() < 0.45 * whole.values.numel()
+    for progress in (0.0, 1.0):
+        shown = small.show(small.values, progress)
+        assert torch.allclose(shown, whole.render(progress).detach(), atol=1e-4)
+    thinned = FourierImages(START, dataclasses.replace(soft, canvas=0.5))
+    every_other = thinned.show(thinned.values, 1.0)[..., ::2, ::2]
+    assert torch.allclose(thinned.render(1.0).detach(), every_other, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("side", "canvas", "expected"), [(64, 0.625, 40), (224, 0.625, 140), (64, 1.0, 64), (3, 0.1, 2)]
+)
+def test_the_side_of_a_canvas_is_a_share_of_the_towers_and_even(side, canvas, expected):
+    assert canvas_side(side, dataclasses.replace(FOURIER, canvas=canvas)) == expected
+
+
+def test_rendered_images_lie_side_by_side_in_memory():
+    images = FourierImages(START, SMALLER).render(0.5).detach()
+    assert as_pixels(images).data_ptr() == images.data_ptr()
 
 
 def test_at_the_start_hardly_anything_is_finer_than_the_cutoff():

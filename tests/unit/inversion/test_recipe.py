@@ -23,7 +23,7 @@ def changed(value: object) -> object:
             "fourier": "pixels",
             "unit": "clipped",
             "spherical": "distance",
-            "at once": "published",
+            "shared": "at once",
             "normalised": "pixels",
             "device": "fp32",
         }

@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch.nn.functional import affine_grid, grid_sample
 
-from audit.inversion.draws import VIEW_NUMBERS, noise_tiles
+from audit.inversion.draws import MAP_NUMBERS, VIEW_NUMBERS, noise_tiles
 from audit.inversion.recipe import RECIPES, Recipe, Span
 from audit.inversion.views import Reading, affine_maps, make_views, resize, roll
 
+APART = dataclasses.replace(RECIPES["fast"], sampling="at once")
+"""Each image has maps of its own."""
 STILL = dataclasses.replace(
-    RECIPES["fast"],
+    APART,
     view_probability=0.0,
     noise=Span(start=0.0, end=0.0),
     colour=Span(start=0.0, end=0.0),
@@ -168,13 +170,16 @@ def plain_views(images: torch.Tensor, rolls: torch.Tensor, recipe: Recipe, progr
     return (views - second * recipe.colour_shift[0]) / torch.exp(first * recipe.colour_shift[1])
 
 
+@pytest.mark.parametrize("sampling", ["shared", "at once"])
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (0.7, 0.4)])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 1e-2)])
-def test_views_and_their_gradients_are_those_of_the_plain_way(shift, dtype, tolerance):
+def test_views_and_their_gradients_are_those_of_the_plain_way(shift, dtype, tolerance, sampling):
     generator = torch.Generator().manual_seed(6)
     images = torch.rand((3, 3, 16, 16), generator=generator).requires_grad_()
     rolls = torch.rand((3, 5, VIEW_NUMBERS), generator=generator)
-    recipe = dataclasses.replace(RECIPES["fast"], colour_shift=shift)
+    recipe = dataclasses.replace(RECIPES["fast"], colour_shift=shift, sampling=sampling)
+    if sampling == "shared":
+        rolls[:, :, :MAP_NUMBERS] = rolls[:1, :, :MAP_NUMBERS].clone()
     found = make_views(images, rolls, recipe, 0.4, TILES, dataclasses.replace(READING, dtype=dtype))
     expected = plain_views(images, rolls, recipe, 0.4)
     assert found.dtype == dtype
@@ -189,8 +194,9 @@ def test_views_and_their_gradients_are_those_of_the_plain_way(shift, dtype, tole
 def test_a_bank_of_noise_that_is_ready_for_the_tower_gives_the_same_views(image):
     reading = dataclasses.replace(READING, dtype=torch.bfloat16)
     ready = TILES.to(torch.bfloat16, memory_format=torch.channels_last)
-    views = [make_views(image, random_numbers(4), RECIPES["fast"], 0.0, bank, reading) for bank in (TILES, ready)]
-    assert torch.equal(*views)
+    for recipe in (APART, RECIPES["fast"]):
+        views = [make_views(image, random_numbers(4), recipe, 0.0, bank, reading) for bank in (TILES, ready)]
+        assert torch.equal(*views)
 
 
 def test_at_the_identity_a_view_is_the_image(image):
@@ -247,9 +253,20 @@ def test_a_view_of_an_image_does_not_depend_on_the_other_images():
     generator = torch.Generator().manual_seed(3)
     images = torch.rand((4, 3, 16, 16), generator=generator)
     rolls = torch.rand((4, 2, VIEW_NUMBERS), generator=generator)
-    together = make_views(images, rolls, RECIPES["fast"], 0.3, TILES)
-    alone = torch.cat([make_views(images[k : k + 1], rolls[k : k + 1], RECIPES["fast"], 0.3, TILES) for k in range(4)])
+    together = make_views(images, rolls, APART, 0.3, TILES)
+    alone = torch.cat([make_views(images[k : k + 1], rolls[k : k + 1], APART, 0.3, TILES) for k in range(4)])
     assert torch.allclose(together, alone, atol=1e-6)
+
+
+def test_shared_views_have_the_maps_of_the_first_image_and_colours_of_their_own():
+    recipe = dataclasses.replace(MOVING, sampling="shared", colour=Span(start=0.4, end=0.4))
+    images = torch.rand((1, 3, 16, 16), generator=torch.Generator().manual_seed(3)).expand(2, 3, 16, 16)
+    rolls = torch.rand((2, 1, VIEW_NUMBERS), generator=torch.Generator().manual_seed(4))
+    first, second = make_views(images, rolls, recipe, 0.0, TILES)
+    colourless = dataclasses.replace(recipe, colour=Span(start=0.0, end=0.0))
+    alike = make_views(images, rolls, colourless, 0.0, TILES)
+    assert torch.equal(alike[0], alike[1])
+    assert not torch.allclose(first, second, atol=0.01)
 
 
 def test_gradients_reach_every_pixel():

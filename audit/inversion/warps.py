@@ -1,0 +1,135 @@
+"""Sampling that all images of a step share: one weighted sum of pixels for each pixel of a view.
+
+Where every image is looked at through the same affine map, the map is one sparse matrix, and a row of it works on all
+images and channels at once. On a CPU that takes a thirtieth of the time of ``grid_sample``, which has to find its way
+anew for each image; and the way back is the same sum over the transposed matrix, in a fixed order on every device.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int32, Int64
+from torch import Tensor
+from torch.autograd.function import BackwardCFunction, FunctionCtx
+from torch.nn.functional import embedding_bag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warp:
+    """A sparse matrix from the pixels of an image to those of a view, by rows and by columns."""
+
+    taken: Int32[Tensor, "seen 4"]
+    """The four pixels about each place; ``seen`` counts the pixels of a view."""
+    weights: Float[Tensor, "seen 4"]
+    given: Int64[Tensor, " entries"]
+    """For each entry, in the order of the pixels that it takes: which pixel of the view it goes to."""
+    given_weights: Float[Tensor, " entries"]
+    starts: Int64[Tensor, " pixels"]
+    """Where the entries of each pixel begin in ``given``."""
+
+    def there(self, rows: Float[Tensor, "pixels columns"]) -> Float[Tensor, "seen columns"]:
+        """Return what the view shows, one column for each image and channel, in the precision of ``rows``."""
+        return embedding_bag(self.taken, rows, mode="sum", per_sample_weights=self.weights.to(rows.dtype))
+
+    def back(self, rows: Float[Tensor, "seen columns"]) -> Float[Tensor, "pixels columns"]:
+        """Return the transposed matrix times ``rows``: the gradient of the pixels from that of the view."""
+        weights = self.given_weights.to(rows.dtype)
+        return embedding_bag(self.given, rows, self.starts, mode="sum", per_sample_weights=weights)
+
+
+def make_warp(theta: Float[Tensor, "2 3"], before: int, after: int) -> Warp:
+    """Return the bilinear sampling of an image of side ``before`` by an affine map, into a view of side ``after``.
+
+    The same as torch's ``affine_grid`` and ``grid_sample`` with ``padding_mode="border"`` and without aligned corners:
+    the map goes from places in the view to places in the image, in [-1, 1] coordinates, and outside its border repeats.
+    """
+    middles = (torch.arange(after, device=theta.device) * 2 + 1) / after - 1
+    places = theta[:, 0, None, None] * middles + theta[:, 1, None, None] * middles[:, None] + theta[:, 2, None, None]
+    places = ((places + 1) * (before / 2) - 0.5).clamp(0, before - 1)
+    first = places.floor().clamp(max=max(0, before - 2))
+    across, down = ((1 - share, share) for share in places - first)
+    weights = torch.stack([d * a for d in down for a in across], dim=-1).flatten(0, 1)
+    corner = (first[1] * before + first[0]).flatten().int()
+    corners = torch.arange(4, dtype=torch.int32, device=theta.device)
+    taken = corner[:, None] + (corners % 2 + corners // 2 * before if before > 1 else 0 * corners)
+    ordered, order = taken.flatten().sort(stable=True)
+    pixels = torch.arange(before * before, dtype=torch.int32, device=theta.device)
+    return Warp(
+        taken=taken,
+        weights=weights,
+        given=order // 4,
+        given_weights=weights.flatten()[order],
+        starts=torch.searchsorted(ordered, pixels),
+    )
+
+
+def as_pixels(images: Float[Tensor, "batch 3 down across"]) -> Float[Tensor, "pixels columns"]:
+    """Return one row for each pixel, its channels one after the other and in each of them all images.
+
+    No copy is made where memory is in that order already, as that of rendered images is.
+    """
+    return images.permute(2, 3, 1, 0).reshape(images.shape[2] * images.shape[3], -1)
+
+
+def as_images(pixels: Float[Tensor, "pixels columns"], batch: int) -> Float[Tensor, "batch 3 side side"]:
+    """Return the images whose pixels stand in rows; the other way round of :func:`as_pixels`, without a copy."""
+    side = math.isqrt(len(pixels))
+    return pixels.view(side, side, 3, batch).permute(3, 2, 0, 1)
+
+
+def sample(
+    images: Float[Tensor, "batch 3 before before"],
+    warp: Warp,
+    factor: Float[Tensor, "batch 3"],
+    offset: Float[Tensor, "batch 3"],
+    dtype: torch.dtype,
+) -> Float[Tensor, "batch 3 after after"]:
+    """Return one view of every image through a warp, in ``dtype``, in memory with channels last.
+
+    Args:
+        images: Pixels; best in the order of :func:`as_pixels`.
+        warp: The map that they share.
+        factor: What each channel of each image is multiplied with.
+        offset: What is added to it then.
+        dtype: Precision of the view, and of the sums that make it.
+    """
+    view: Tensor = _Sample.apply(images, warp, factor, offset, dtype)
+    return view
+
+
+class _Sample(torch.autograd.Function):
+    """The view, and the way back.
+
+    Colours are changed before the warp, where there are fewer pixels. Its weights sum to 1, so that is the same.
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[explicit-override]
+        ctx: FunctionCtx,
+        images: Float[Tensor, "batch 3 before before"],
+        warp: Warp,
+        factor: Float[Tensor, "batch 3"],
+        offset: Float[Tensor, "batch 3"],
+        dtype: torch.dtype,
+    ) -> Float[Tensor, "batch 3 after after"]:
+        slope = factor.t().flatten()
+        ctx.warp = warp  # type: ignore[attr-defined]
+        ctx.save_for_backward(slope)
+        coloured = torch.addcmul(offset.t().flatten(), as_pixels(images), slope)
+        seen = warp.there(coloured.to(dtype))
+        # turned over, a row is no longer one channel of every image but one image, pixel by pixel with its channels
+        side = math.isqrt(len(seen))
+        return seen.view(-1, len(images)).t().contiguous().view(-1, side, side, 3).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(  # type: ignore[explicit-override]
+        ctx: BackwardCFunction, gradient: Float[Tensor, "batch 3 after after"]
+    ) -> tuple[Tensor, None, None, None, None]:
+        (slope,) = ctx.saved_tensors
+        batch = len(gradient)
+        seen = gradient.permute(0, 2, 3, 1).reshape(batch, -1).t().contiguous()
+        pixels = ctx.warp.back(seen.view(-1, 3 * batch))  # type: ignore[attr-defined]
+        return as_images(pixels * slope, batch), None, None, None, None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from audit.errors import UsageProblem
 from audit.inversion import RECIPES, Recipe, find_recipe
 
 PUBLISHED: Final = "reference"
@@ -45,6 +46,8 @@ class Arm:
     recipe: Recipe
     kept: tuple[int, ...]
     """Steps after which the image is kept; the last is the end."""
+    prompts: int | None = None
+    """How many of the bench's prompts, from the first on; ``None`` for all."""
 
     @property
     def label(self) -> str:
@@ -61,16 +64,19 @@ def find_arm(name: str, *, steps: int | None = None) -> Arm:
     """Return the arm called ``name``: a recipe of the program, or one of the twins above.
 
     Args:
-        name: Name of a recipe.
+        name: Name of a recipe; "NAME:8" for its first eight prompts only.
         steps: Another number of steps, for a trial of the bench itself.
 
     Raises:
-        UsageProblem: If there is none of that name.
+        UsageProblem: If there is none of that name, or the number of prompts is none.
     """
+    name, _, few = name.partition(":")
+    if few and not (few.isascii() and few.isdigit() and int(few) > 0):
+        raise UsageProblem(f"{few!r} is not a number of prompts.", remedy=f"Write it as in {name}:8.")
     recipe = _TWINS[name] if name in _TWINS else find_recipe(name)
     if steps is not None:
         recipe = dataclasses.replace(recipe, steps=steps)
-    return Arm(name=name, recipe=recipe, kept=kept_steps(recipe))
+    return Arm(name=name, recipe=recipe, kept=kept_steps(recipe), prompts=int(few) if few else None)
 
 
 def kept_steps(recipe: Recipe) -> tuple[int, ...]:

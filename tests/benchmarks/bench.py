@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     add("--checkpoint", action="append", help="audited; a name of bench.toml or any other; repeatable [the set's]")
     add("--judge", action="append", help="held-out judge, likewise; repeatable [the set's]")
     add("--verdicts", default="zero_shot:phantom:judge", help="judge of verdicts [%(default)s]")
-    add("--arms", nargs="+", default=list(DEFAULT_ARMS), help="recipes [%(default)s]")
+    add("--arms", nargs="+", default=list(DEFAULT_ARMS), help="recipes; NAME:8 on the first 8 prompts [%(default)s]")
     add("--prompts", type=int, default=60, help="how many, spread over concepts [%(default)s]")
     add("--seeds", type=int, default=2, help="images of each prompt [%(default)s]")
     add("--steps", type=int, help="other number of steps in every arm, to try the bench itself")
@@ -83,8 +83,8 @@ def run(
     for name, checkpoint in audited.items():
         say(f"{name}: {len(setting.prompts)} prompts x {setting.seeds} seeds x {len(arms)} arms")
         if "images" in given.stages:
-            for store in open_stores(checkpoint, arms, given.out).values():
-                store.fill(setting.prompts, setting.seeds, say)
+            for arm, store in zip(arms, open_stores(checkpoint, arms, given.out).values(), strict=True):
+                store.fill(setting.prompts[: arm.prompts], setting.seeds, say)
         if "costs" in given.stages:
             say(f"{name}: costs, in turns")
             found = measure(checkpoint, arms, rounds=given.rounds, seconds=given.turn, say=say)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +22,11 @@ from tests.benchmarks.held_out import CONDITIONS, HeldOutJudge, Texts, changed, 
 from tests.benchmarks.images import ImageStore
 from tests.benchmarks.verdicts import Agreement, agreement, agreement_lost, class_scores
 
+_BY_NAME: Final = ("z_by_judge", "z_under")
+
+BARE: Final = {"all prompts": False, "prompts that leave gender open": True}
+"""On which prompts verdicts are compared."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
@@ -33,7 +40,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmReadings:
-    """What was read in the images of one arm; z is the mean over the judges."""
+    """What was read in the images of one arm; z is the mean over the judges.
+
+    An arm may have fewer prompts than another: the first of them, so that what two arms share is where both begin.
+    """
 
     arm: Arm
     z: Float[np.ndarray, "prompts seeds kept"]
@@ -47,6 +57,12 @@ class ArmReadings:
     diversity: Float[np.ndarray, " prompts"]
     classes: Float[np.ndarray, "prompts seeds classes"]
     """Scores of the judge of verdicts."""
+
+    def first_prompts(self, count: int) -> ArmReadings:
+        """Return what was read on the first prompts alone."""
+        arrays = {name: getattr(self, name)[:count] for name in ("z", "first", "exact", "diversity", "classes")}
+        groups = {name: {key: one[:count] for key, one in getattr(self, name).items()} for name in _BY_NAME}
+        return dataclasses.replace(self, **arrays, **groups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +82,25 @@ class CheckpointResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """One arm beside the published loop, in pairs."""
+
+    reach: Reach
+    total: Ranged | None
+    """Seconds to the published loop's quality, as a ratio."""
+    z_difference: Ranged
+    first_difference: Ranged
+    diversity_ratio: Ranged | None
+    agreement_lost: Mapping[str, Ranged | None]
+    """By the names of ``BARE``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One arm on one checkpoint, summed up; what compares with the published loop is ``None`` without it."""
+    """One arm on one checkpoint, summed up."""
 
     arm: Arm
+    prompts: int
     z: Ranged
     first: float
     exact: float
@@ -77,25 +108,20 @@ class Row:
     diversity: float
     seconds: Middle | None
     overhead: Middle | None
-    reach: Reach | None
-    z_difference: Ranged | None
-    first_difference: Ranged | None
-    diversity_ratio: Ranged | None
     engineering: Middle | None
     """Seconds of an image-gradient of the published loop over those of this arm."""
-    total: Ranged | None
-    """Seconds to the published loop's quality, as a ratio."""
-    agreement: Agreement | None
-    agreement_lost: Ranged | None
+    against: Against | None
+    """``None`` where the published loop was not run."""
 
 
 def read_arm(
     store: ImageStore, judges: Sequence[HeldOutJudge], verdicts: Judge, setting: Setting, say: Say
 ) -> ArmReadings:
     """Make what is missing of an arm's images, and return what all judges say of them."""
-    store.fill(setting.prompts, setting.seeds, say)
-    images = store.load(setting.prompts, setting.seeds)
-    own = own_numbers(setting.texts, [prompt.text for prompt in setting.prompts], images.shape[1:3])
+    prompts = setting.prompts[: store.arm.prompts]
+    store.fill(prompts, setting.seeds, say)
+    images = store.load(prompts, setting.seeds)
+    own = own_numbers(setting.texts, [prompt.text for prompt in prompts], images.shape[1:3])
     readings = {judge.name: judge.read(images, own) for judge in judges}
     last = {name: changed(images[:, :, -1], name) for name in CONDITIONS}
     under = {
@@ -115,55 +141,74 @@ def read_arm(
 
 
 def sum_up(result: CheckpointResult) -> tuple[Row, ...]:
-    """Return one row per arm, each compared with the published loop where that was run."""
-    picks = resample(len(result.prompts))
-    return tuple(_row(result, name, picks) for name in result.arms)
+    """Return one row per arm, each compared with the published loop on the prompts of both, where that was run."""
+    return tuple(_row(result, name) for name in result.arms)
+
+
+def in_pairs(result: CheckpointResult, one: str, other: str) -> tuple[ArmReadings, ArmReadings] | None:
+    """Return two arms on the prompts that both have; ``None`` where one of them was not run."""
+    if one not in result.arms or other not in result.arms:
+        return None
+    both = result.arms[one], result.arms[other]
+    count = min(len(readings.z) for readings in both)
+    return both[0].first_prompts(count), both[1].first_prompts(count)
 
 
 def agreements(result: CheckpointResult, one: str, other: str, *, bare: bool) -> Agreement | None:
     """Return how often two arms agree, on all prompts or on those that leave the answer open; ``None`` without both."""
-    if one not in result.arms or other not in result.arms:
+    both = in_pairs(result, one, other)
+    rows = [] if both is None else _rows(result, both[0], bare=bare)
+    if both is None or not rows:
         return None
-    rows = [k for k, prompt in enumerate(result.prompts) if not bare or prompt.role == "subject"]
-    if not rows:
+    return agreement(both[0].classes[rows], both[1].classes[rows], resample(len(rows)))
+
+
+def lost_agreement(result: CheckpointResult, one: str, *, bare: bool) -> Ranged | None:
+    """Return how much less an arm agrees with the published loop than that with itself, under other seeds."""
+    both = in_pairs(result, one, PUBLISHED)
+    rows = [] if both is None else _rows(result, both[0], bare=bare)
+    if both is None or not rows:
         return None
-    return agreement(result.arms[one].classes[rows], result.arms[other].classes[rows], resample(len(rows)))
+    return agreement_lost(both[0].classes[rows], both[1].classes[rows], resample(len(rows)))
 
 
-def lost_agreement(result: CheckpointResult, one: str) -> Ranged | None:
-    """Return how much less an arm agrees with the published loop than that with itself, on prompts left open."""
-    rows = [k for k, prompt in enumerate(result.prompts) if prompt.role == "subject"]
-    if PUBLISHED not in result.arms or one not in result.arms or not rows:
-        return None
-    return agreement_lost(result.arms[one].classes[rows], result.arms[PUBLISHED].classes[rows], resample(len(rows)))
+def _rows(result: CheckpointResult, readings: ArmReadings, *, bare: bool) -> list[int]:
+    prompts = result.prompts[: len(readings.z)]
+    return [k for k, prompt in enumerate(prompts) if not bare or prompt.role == "subject"]
 
 
-def _row(result: CheckpointResult, name: str, picks: np.ndarray) -> Row:
-    readings, cost = result.arms[name], result.costs.get(name)
-    published, their_cost = result.arms.get(PUBLISHED), result.costs.get(PUBLISHED)
-    against = None if published is None else reach_of(readings, published, picks)
+def _row(result: CheckpointResult, name: str) -> Row:
+    readings, cost, their_cost = result.arms[name], result.costs.get(name), result.costs.get(PUBLISHED)
     engineering = None if cost is None or their_cost is None else middle(_ratios(their_cost, cost))
     return Row(
         arm=readings.arm,
-        z=over_prompts(readings.z, lambda rows: float(medians(rows)[-1]), picks),
+        prompts=len(readings.z),
+        z=over_prompts(readings.z, lambda rows: float(medians(rows)[-1]), resample(len(readings.z))),
         first=float(readings.first[..., -1].mean()),
         exact=float(readings.exact[..., -1].mean()),
         z_under={condition: float(np.median(z)) for condition, z in readings.z_under.items()},
         diversity=float(readings.diversity.mean()),
         seconds=None if cost is None else middle(cost.seconds),
         overhead=None if cost is None else middle(cost.overhead),
-        reach=against,
-        z_difference=None if published is None else paired(readings.z[..., -1], published.z[..., -1], picks),
-        first_difference=None
-        if published is None
-        else paired(readings.first[..., -1], published.first[..., -1], picks),
-        diversity_ratio=None
-        if published is None or result.seeds < 2
-        else ratio(readings.diversity, published.diversity, picks),
         engineering=engineering,
-        total=None if against is None or engineering is None else combined(against, engineering),
-        agreement=agreements(result, name, PUBLISHED, bare=False),
-        agreement_lost=lost_agreement(result, name),
+        against=_against(result, name, engineering),
+    )
+
+
+def _against(result: CheckpointResult, name: str, engineering: Middle | None) -> Against | None:
+    both = in_pairs(result, name, PUBLISHED)
+    if both is None:
+        return None
+    ours, theirs = both
+    picks = resample(len(ours.z))
+    reached = reach_of(ours, theirs, picks)
+    return Against(
+        reach=reached,
+        total=None if engineering is None else combined(reached, engineering),
+        z_difference=paired(ours.z[..., -1], theirs.z[..., -1], picks),
+        first_difference=paired(ours.first[..., -1], theirs.first[..., -1], picks),
+        diversity_ratio=None if result.seeds < 2 else ratio(ours.diversity, theirs.diversity, picks),
+        agreement_lost={which: lost_agreement(result, name, bare=bare) for which, bare in BARE.items()},
     )
 
 

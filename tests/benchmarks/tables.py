@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +17,14 @@ from tests.benchmarks.arms import PUBLISHED
 from tests.benchmarks.costs import Middle
 from tests.benchmarks.headline import Ranged, medians
 from tests.benchmarks.held_out import CONDITIONS
-from tests.benchmarks.results import CheckpointResult, Row, agreements
+from tests.benchmarks.results import BARE, Against, CheckpointResult, Row, agreements
 
 BEGIN: Final = "<!-- bench: begin -->"
 END: Final = "<!-- bench: end -->"
 
 _COLUMNS: Final = (
     "arm",
+    "prompts",
     "image-gradients",
     "seconds an image",
     "over its tower",
@@ -29,10 +32,7 @@ _COLUMNS: Final = (
     f"z under {', '.join(CONDITIONS)}",
     "R-precision (exact)",
     "diversity",
-    "image-gradients to R0's z",
-    "fewer image-gradients",
     "faster a gradient",
-    "faster to R0's z",
 )
 
 
@@ -49,9 +49,8 @@ def table(results: Summed, *, which: str, command: str) -> str:
             f"**{result.name}** ({result.architecture}), judged by {', '.join(result.judges)}{_timed(result)}",
             "",
         ]
-        parts += [f"| {' | '.join(_COLUMNS)} |", f"|{'---|' * len(_COLUMNS)}", *map(_line, rows), ""]
-        parts += [f"- {claim}" for row in rows for claim in _claims(row)]
-        parts += [f"- {claim}" for claim in _agreements(result)]
+        parts += [*_rule(_COLUMNS), *map(_line, rows), ""]
+        parts += against_the_published_loop(result, rows)
     return "\n".join(parts)
 
 
@@ -59,7 +58,7 @@ def _legend(results: Summed, which: str) -> str:
     prompts = max((len(result.prompts) for result, _ in results), default=0)
     seeds = max((result.seeds for result, _ in results), default=0)
     return (
-        f"{prompts} prompts of the {which} set x {seeds} seeds; images clamped and in 8 bits; z (median) and "
+        f"At most {prompts} prompts of the {which} set x {seeds} seeds; images clamped and in 8 bits; z (median) and "
         "R-precision (own text first among those of other concepts; exact: among those of its own in other words too) "
         "by checkpoints that share neither weights nor world nor image tower with the audited one; intervals of 95 %, "
         "over prompts, and of seconds over turns of the clock. Seconds are those of the loop alone. R0's images are "
@@ -73,10 +72,15 @@ def _timed(result: CheckpointResult) -> str:
     return f"; timed on {result.timed_on}" if result.costs else "; not timed"
 
 
+def _rule(columns: Sequence[str]) -> list[str]:
+    return [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+
+
 def _line(row: Row) -> str:
     seconds = None if row.seconds is None else row.seconds.value * row.arm.recipe.image_gradients
     cells = [
         row.arm.label,
+        f"{row.prompts}",
         f"{row.arm.recipe.image_gradients:,}",
         "-" if seconds is None else f"{seconds:.3g}",
         "-" if row.overhead is None else f"{row.overhead.value:+.0%}",
@@ -84,61 +88,84 @@ def _line(row: Row) -> str:
         ", ".join(f"{z:.2f}" for z in row.z_under.values()),
         f"{row.first:.1%} ({row.exact:.1%})",
         f"{row.diversity:.3f}",
-        *_gains(row),
+        "-" if row.engineering is None else f"x {_spread(row.engineering, ',.3g')}",
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _gains(row: Row) -> list[str]:
-    if row.reach is None:
-        return ["-"] * 4
-    cost = row.reach.cost
-    sign = "at most " if row.reach.at_most else ""
-    reached = f"{sign}{_spread(cost, ',.0f')}" if math.isfinite(cost.value) else "never"
-    at_least = "at least " if row.reach.at_most else ""
-    total = "-" if row.total is None else f"{at_least}x {_spread(row.total, ',.3g')}"
-    gains = [f"{at_least}x {_spread(row.reach.gain, ',.3g')}", "-", total]
-    if row.engineering is not None:
-        gains[1] = f"x {_spread(row.engineering, ',.3g')}"
-    return [reached, *gains] if math.isfinite(cost.value) else [reached, "-", gains[1], "-"]
-
-
-def _claims(row: Row) -> list[str]:
-    if row.arm.name == PUBLISHED or row.z_difference is None or row.first_difference is None or row.reach is None:
+def against_the_published_loop(result: CheckpointResult, rows: Sequence[Row]) -> list[str]:
+    """Return a table of what is asked of our arms: a line per question, a column per arm; empty without R0."""
+    compared = [(row, row.against) for row in rows if row.arm.name != PUBLISHED and row.against is not None]
+    if not compared:
         return []
-    claim = (
-        f"{row.arm.label} less R0, in pairs: z {_spread(row.z_difference, '+.2f')}; R-precision "
-        f"{_points(row.first_difference)} points"
-    )
-    if row.reach.gain_on_curve.value > 0:
-        fewer = _spread(row.reach.gain_on_curve, ",.3g")
-        claim += f"; x {fewer} fewer image-gradients than where R0's own curve first comes to its final z"
-    if row.diversity_ratio is not None and math.isfinite(row.diversity_ratio.value):
-        claim += f"; diversity {_spread(row.diversity_ratio, '.2f')} of R0's"
-    if row.agreement_lost is not None:
-        claim += (
-            "; on prompts that leave gender open, its verdicts agree with R0's under other seeds "
-            f"{_points(row.agreement_lost)} points less than R0's with themselves"
-        )
-    return [claim + "."]
+    lines = _rule(["beside R0, in pairs", *(row.arm.label for row, _ in compared), "asked"])
+    for question, asked, answer in _QUESTIONS:
+        lines.append(f"| {' | '.join([question, *(answer(row, against) for row, against in compared), asked])} |")
+    for (which, bare), (name, asked) in itertools.product(BARE.items(), {"careful": ">= 95%", PUBLISHED: ""}.items()):
+        for form, words in (("all_seeds", "equal seeds"), ("other_seeds", "other seeds")):
+            label = "R0" if name == PUBLISHED else name
+            cells = [_agreement(result, row, name, form, bare=bare) for row, _ in compared]
+            lines.append(f"| {' | '.join([f'same verdicts as {label}, {words}, {which}', *cells, asked])} |")
+    itself = {which: agreements(result, PUBLISHED, PUBLISHED, bare=bare) for which, bare in BARE.items()}
+    said = [f"{which} {_spread(a.other_seeds, '.1%')}" for which, a in itself.items() if a and a.other_seeds]
+    return [
+        *lines,
+        "",
+        *([f"R0 has the same verdicts as itself under other seeds on {', '.join(said)}."] if said else []),
+    ]
 
 
-def _agreements(result: CheckpointResult) -> list[str]:
-    lines = []
-    for one, other in (("fast", "careful"), ("fast", PUBLISHED), ("careful", PUBLISHED), (PUBLISHED, PUBLISHED)):
-        whole, bare = (agreements(result, one, other, bare=bare) for bare in (False, True))
-        if whole is None:
-            continue
-        words = [] if one == other else [f"equal seeds, all prompts {_spread(whole.all_seeds, '.1%')}"]
-        if bare is not None and one != other:
-            words.append(f"equal seeds, prompts that leave gender open {_spread(bare.all_seeds, '.1%')}")
-        for name, found in (("all prompts", whole), ("prompts that leave gender open", bare)):
-            if found is not None and found.other_seeds is not None:
-                words.append(f"other seeds, {name} {_spread(found.other_seeds, '.1%')}")
-        if words:
-            with_whom = "itself" if one == other else result.arms[other].arm.label
-            lines.append(f"Verdicts of {result.arms[one].arm.label} agree with {with_whom}: {'; '.join(words)}.")
-    return lines
+def _reached(row: Row, against: Against) -> str:
+    del row
+    cost = against.reach.cost
+    return f"{_at_most(against)}{_spread(cost, ',.0f')}" if math.isfinite(cost.value) else "never"
+
+
+def _at_most(against: Against) -> str:
+    return "at most " if against.reach.at_most else ""
+
+
+def _share(gain: Ranged | None, against: Against) -> str:
+    """Return a gain as one in so many, its interval turned round with it."""
+    if gain is None or gain.value == 0:
+        return "-"
+    one, low, high = (f"1/{_number(value, ',.3g')}" if value > 0 else "never" for value in _values(gain))
+    return f"{_at_most(against)}{one} ({high} to {low})"
+
+
+def _values(number: Ranged) -> tuple[float, float, float]:
+    return number.value, number.low, number.high
+
+
+def _lost(row: Row, against: Against, which: str) -> str:
+    del row
+    found = against.agreement_lost[which]
+    return "-" if found is None else _points(found)
+
+
+def _agreement(result: CheckpointResult, row: Row, other: str, form: str, *, bare: bool) -> str:
+    found = None if row.arm.name == other else agreements(result, row.arm.name, other, bare=bare)
+    share = None if found is None else getattr(found, form)
+    return "-" if share is None else _spread(share, ".1%")
+
+
+_QUESTIONS: Final[tuple[tuple[str, str, Callable[[Row, Against], str]], ...]] = (
+    ("image-gradients to R0's z", "", _reached),
+    ("the same, of R0's whole loop", "<= 1/100", lambda _, a: _share(a.reach.gain, a)),
+    ("the same, of where R0's own curve first comes there", "", lambda _, a: _share(a.reach.gain_on_curve, a)),
+    ("seconds to R0's z, of R0's whole loop", "<= 1/300", lambda _, a: _share(a.total, a)),
+    ("z, less R0's", "> 0 (careful)", lambda _, a: _spread(a.z_difference, "+.2f")),
+    ("R-precision, less R0's, points", ">= -2", lambda _, a: _points(a.first_difference)),
+    (
+        "diversity, of R0's",
+        ">= 0.95",
+        lambda _, a: "-" if a.diversity_ratio is None else _spread(a.diversity_ratio, ".2f"),
+    ),
+    *(
+        (f"R0's verdicts, {which}: R0 meets its own more often by, points", "<= 2", partial(_lost, which=which))
+        for which in BARE
+    ),
+)
 
 
 def _points(share: Ranged) -> str:

@@ -43,3 +43,12 @@ def test_the_large_twin_has_the_pixels_of_the_script_on_a_tower_of_64():
 def test_an_unknown_arm_is_refused():
     with pytest.raises(UsageProblem, match="no recipe 'faster'"):
         find_arm("faster")
+
+
+def test_an_arm_may_have_its_first_prompts_only():
+    assert find_arm("reference").prompts is None
+    few = find_arm("reference-shift:8")
+    assert (few.name, few.prompts, few.recipe) == ("reference-shift", 8, RECIPES["reference-shift"])
+    for words in ("fast:few", "fast:0", "fast:-1"):
+        with pytest.raises(UsageProblem, match="not a number of prompts"):
+            find_arm(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def done(out, skewed, judges) -> Path:
     readme = out / "README.md"
     readme.write_text("before\n<!-- bench: begin -->\nold\n<!-- bench: end -->\nafter\n", encoding="utf-8")
     words = ["--prompts", "3", "--seeds", "2", "--steps", "4", "--rounds", "2", "--turn", "0.01"]
-    words += ["--arms", "reference", "fast", "careful"]
+    words += ["--arms", "reference", "fast", "careful", "reference-batched:2"]
     words += ["--out", str(out), "--readme", str(readme), "--figure", str(out / "bench.svg")]
     bench.run(bench.parser().parse_args(words), {"phantom:skewed": skewed}, judges)
     return out
@@ -63,18 +64,27 @@ def test_the_table_goes_between_the_marks(done):
     assert text.startswith("before\n<!-- bench: begin -->\nMade by `make bench`.")
     assert text.endswith("<!-- bench: end -->\nafter\n")
     assert "old" not in text
-    rows = [line for line in text.splitlines() if line.startswith(("| R0", "| fast", "| careful"))]
-    assert [row.split(" | ")[0] for row in rows] == ["| R0, published", "| fast", "| careful"]
+    rows = [line for line in text.splitlines() if line.startswith(("| R0, p", "| R1", "| fast", "| careful"))]
+    assert [row.split(" | ")[:2] for row in rows] == [
+        ["| R0, published", "3"],
+        ["| fast", "3"],
+        ["| careful", "3"],
+        ["| R1, batched", "2"],
+    ]
     assert len({row.count("|") for row in rows}) == 1
-    assert "careful less R0, in pairs: z" in text
-    assert "Verdicts of fast agree with careful" in text
+    beside = text[text.index("| beside R0, in pairs | fast | careful | R1, batched | asked |") :].splitlines()
+    table = list(itertools.takewhile(lambda line: line.startswith("|"), beside))
+    assert {line.count("|") for line in table} == {6}
+    for question in ("the same, of R0's whole loop", "R-precision, less R0's, points", "same verdicts as careful"):
+        assert any(line.startswith(f"| {question}") for line in table)
 
 
 def test_the_numbers_hold_every_arm_and_its_curve(done):
     found = json.loads((done / "bench-test.json").read_text(encoding="utf-8"))
     (result,) = found["results"]
     assert result["judges"] == ["vit", "resnet-deep"]
-    assert set(result["rows"]) == {"reference", "fast", "careful"}
+    assert set(result["rows"]) == {"reference", "fast", "careful", "reference-batched"}
+    assert {name: row["prompts"] for name, row in result["rows"].items()}["reference-batched"] == 2
     assert [len(result["rows"][name]["median_z"]) for name in ("reference", "fast")] == [3, 1]
     assert result["rows"]["reference"]["cost"]["batch"] == 1
 
@@ -88,7 +98,7 @@ def test_the_figure_is_a_picture_that_names_its_arms(done):
 
 def test_a_bench_that_is_run_again_makes_no_image_anew(done, skewed, judges):
     images = {path: path.stat().st_mtime_ns for path in (done / "images").rglob("*.npz")}
-    assert len(images) == 3 * 2 * 3
+    assert len(images) == 3 * 2 * 3 + 2 * 2
     next(iter(images)).unlink()
     words = ["--prompts", "3", "--steps", "4", "--arms", "reference", "fast", "careful"]
     bench.run(bench.parser().parse_args([*words, "--stages", "images", "--out", str(done)]), {"again": skewed}, {})

@@ -49,7 +49,7 @@ def table(results: Summed, *, which: str, command: str) -> str:
             f"**{result.name}** ({result.architecture}), judged by {', '.join(result.judges)}{_timed(result)}",
             "",
         ]
-        parts += [*_rule(_COLUMNS), *map(_line, rows), ""]
+        parts += [*rule(_COLUMNS), *map(_line, rows), ""]
         parts += against_the_published_loop(result, rows)
     return "\n".join(parts)
 
@@ -72,7 +72,8 @@ def _timed(result: CheckpointResult) -> str:
     return f"; timed on {result.timed_on}" if result.costs else "; not timed"
 
 
-def _rule(columns: Sequence[str]) -> list[str]:
+def rule(columns: Sequence[str]) -> list[str]:
+    """Return the head of a Markdown table and the rule below it."""
     return [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
 
 
@@ -98,7 +99,7 @@ def against_the_published_loop(result: CheckpointResult, rows: Sequence[Row]) ->
     compared = [(row, row.against) for row in rows if row.arm.name != PUBLISHED and row.against is not None]
     if not compared:
         return []
-    lines = _rule(["beside R0, in pairs", *(row.arm.label for row, _ in compared), "asked"])
+    lines = rule(["beside R0, in pairs", *(row.arm.label for row, _ in compared), "asked"])
     for question, asked, answer in _QUESTIONS:
         lines.append(f"| {' | '.join([question, *(answer(row, against) for row, against in compared), asked])} |")
     for (which, bare), (name, asked) in itertools.product(BARE.items(), {"careful": ">= 95%", PUBLISHED: ""}.items()):

@@ -69,7 +69,8 @@ class _TotalVariation(torch.autograd.Function):
     ) -> Float[Tensor, "batch 3 height width"]:
         images, norms = ctx.saved_tensors  # type: ignore[misc]
         result = torch.zeros_like(images)
-        shares = (gradient[:, None] / images.shape[1]) / norms
+        # in the order of images that lie side by side in memory: a factor then stands beside its factor, for long rows
+        shares = ((gradient[:, None] / images.shape[1]) / norms).mT.contiguous().mT
         for share, (end, begin), (to_end, to_begin) in zip(shares, _ends(images), _ends(result), strict=True):
             steps = (end - begin).mul_(share[..., None, None])
             to_end.add_(steps)

@@ -75,7 +75,9 @@ OutOption = Annotated[
 DeviceOption = Annotated[
     str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU if there is one.")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Another seed draws other starting noise and views.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", help="Another seed draws other starting noise, and other colours and noise of views.")
+]
 ArchOption = Annotated[
     str | None,
     typer.Option("--arch", metavar="ARCH", help="open_clip's name of the architecture of a bare weights file."),

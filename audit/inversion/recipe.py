@@ -58,7 +58,7 @@ class Recipe:
     colour: Span
     """Spread of the log contrast and, times 0.25, of the brightness of a view's channels."""
     average_from: float
-    """Where the moving average of the image begins, as a share of the steps; 1 is no average."""
+    """Where the average of what is optimised begins, as a share of the steps; 1 is no average."""
     epsilon: float = 1e-8
     """Of Adam: coefficients whose gradient is much smaller hardly move, and so don't blow up rounding."""
     decay: float = 1.0

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.autograd.function import BackwardCFunction, FunctionCtx
 from torch.nn.functional import normalize
 
+from audit.inversion.layout import as_pixels
 from audit.inversion.recipe import Recipe
-from audit.inversion.warps import as_pixels
 
 
 def spherical_loss(

@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.autograd.function import BackwardCFunction, FunctionCtx
 from torch.nn.functional import embedding_bag
 
+from audit.inversion.layout import as_images, as_pixels
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warp:
@@ -64,20 +66,6 @@ def make_warp(theta: Float[Tensor, "2 3"], before: int, after: int) -> Warp:
         given_weights=weights.flatten()[order],
         starts=torch.searchsorted(ordered, pixels),
     )
-
-
-def as_pixels(images: Float[Tensor, "batch 3 down across"]) -> Float[Tensor, "pixels columns"]:
-    """Return one row for each pixel, its channels one after the other and in each of them all images.
-
-    No copy is made where memory is in that order already, as that of rendered images is.
-    """
-    return images.permute(2, 3, 1, 0).reshape(images.shape[2] * images.shape[3], -1)
-
-
-def as_images(pixels: Float[Tensor, "pixels columns"], batch: int) -> Float[Tensor, "batch 3 side side"]:
-    """Return the images whose pixels stand in rows; the other way round of :func:`as_pixels`, without a copy."""
-    side = math.isqrt(len(pixels))
-    return pixels.view(side, side, 3, batch).permute(3, 2, 0, 1)
 
 
 def sample(

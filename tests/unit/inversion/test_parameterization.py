@@ -7,15 +7,11 @@ import dataclasses
 import pytest
 import torch
 
-from audit.inversion.parameterization import (
-    FourierImages,
-    Parameterization,
-    PixelImages,
-    canvas_side,
-    parameterize,
-)
+from audit.inversion.fourier import FourierImages, canvas_side
+from audit.inversion.layout import as_pixels
+from audit.inversion.parameterization import Parameterization, parameterize
+from audit.inversion.pixels import PixelImages
 from audit.inversion.recipe import RECIPES, Span
-from audit.inversion.warps import as_pixels
 
 FOURIER = dataclasses.replace(RECIPES["fast"], canvas=1.0)
 SMALLER = RECIPES["fast"]

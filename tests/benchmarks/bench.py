@@ -41,7 +41,12 @@ def parser() -> argparse.ArgumentParser:
     add("--judge", action="append", help="held-out judge, likewise; repeatable [the set's]")
     add("--verdicts", default="zero_shot:phantom:judge", help="judge of verdicts [%(default)s]")
     add("--arms", nargs="+", default=list(DEFAULT_ARMS), help="recipes; NAME:8 on the first 8 prompts [%(default)s]")
-    add("--prompts", type=int, default=60, help="how many, spread over concepts [%(default)s]")
+    add(
+        "--prompts",
+        nargs="+",
+        default=["60"],
+        help="how many, spread over concepts; CHECKPOINT=14 for one of its own [60]",
+    )
     add("--seeds", type=int, default=2, help="images of each prompt [%(default)s]")
     add("--steps", type=int, help="other number of steps in every arm, to try the bench itself")
     add("--rounds", type=int, default=7, help="turns of the clock [%(default)s]")
@@ -73,14 +78,11 @@ def run(
     """Do the stages that were asked for, on checkpoints that are loaded."""
     arms = [find_arm(name, steps=given.steps) for name in given.arms]
     prompts = every_prompt()
-    setting = Setting(
-        prompts=choose(split(prompts)[given.which], given.prompts),
-        texts=Texts(texts=tuple(p.text for p in prompts), concepts=tuple(p.concept for p in prompts)),
-        seeds=given.seeds,
-        out=given.out,
-    )
+    texts = Texts(texts=tuple(p.text for p in prompts), concepts=tuple(p.concept for p in prompts))
     results = []
     for name, checkpoint in audited.items():
+        chosen = choose(split(prompts)[given.which], how_many(given.prompts, name))
+        setting = Setting(prompts=chosen, texts=texts, seeds=given.seeds, out=given.out)
         say(f"{name}: {len(setting.prompts)} prompts x {setting.seeds} seeds x {len(arms)} arms")
         if "images" in given.stages:
             for arm, store in zip(arms, open_stores(checkpoint, arms, given.out).values(), strict=True):
@@ -93,6 +95,17 @@ def run(
             results.append(examine(name, checkpoint, judges, arms, setting, given.verdicts))
     if results:
         report(results, given, command)
+
+
+def how_many(given: Sequence[str], name: str) -> int:
+    """Return how many prompts the checkpoint ``name`` has: its own number, or that of all.
+
+    Example:
+        >>> how_many(["60", "vit-41=14"], "vit-41"), how_many(["60", "vit-41=14"], "phantom:skewed")
+        (14, 60)
+    """
+    counts = {place: int(count) for place, _, count in (one.rpartition("=") for one in given)}
+    return counts.get(name, counts.get("", 60))
 
 
 def examine(

@@ -133,6 +133,12 @@ def test_images_of_other_code_are_said_so(tmp_path, skewed):
     assert any("earlier version" in line for line in said)
 
 
+def test_a_checkpoint_may_have_its_own_number_of_prompts():
+    assert bench.how_many(["35", "vit-41=14"], "vit-41") == 14
+    assert bench.how_many(["35", "vit-41=14"], "phantom:skewed") == 35
+    assert bench.how_many(["phantom:skewed=3"], "vit-41") == 60
+
+
 def test_a_readme_without_marks_is_left_alone(tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text("nothing\n", encoding="utf-8")

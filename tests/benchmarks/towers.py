@@ -119,7 +119,8 @@ def gradient_cosines(made: Made, images: int) -> Tensor:
     """
     recipe = RECIPES["fast"]
     start = draw(list(range(images)), recipe, made.size, made.device).start
-    pixels = parameterize(start, recipe).render(0.5).detach()
+    canvas = parameterize(start, recipe)
+    pixels = canvas.show(canvas.values, 0.5)
     exact, fast = (
         _gradient(tower, pixels, made.targets(images)) for tower in (made.tower("fp32", plain=True), made.tower("bf16"))
     )

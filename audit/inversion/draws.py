@@ -1,7 +1,8 @@
 """The random numbers of an inversion: one stream per item, drawn before the first step.
 
 An item is a prompt and a replicate. Its numbers come from a generator of its own, in a fixed order, so they
-do not depend on which other items share its batch, on the batch's size or on the device.
+do not depend on which other items share its batch, on the batch's size or on the device. Where a recipe shares the
+affine maps of views, those are the same for every item.
 """
 
 from __future__ import annotations
@@ -57,21 +58,21 @@ def draw(seeds: Sequence[int], recipe: Recipe, size: int, device: torch.device) 
         rolls.append(torch.rand((recipe.steps, 2), generator=generator))
     if recipe.sampling == "shared":
         for one in views:
-            one[..., :MAP_NUMBERS] = shared_maps(recipe)
+            one[..., :MAP_NUMBERS] = shared_maps(recipe.steps, recipe.views)
     return Draws(
         views=torch.stack(views).to(device), start=torch.stack(starts).to(device), rolls=torch.stack(rolls).to(device)
     )
 
 
 @functools.cache
-def shared_maps(recipe: Recipe) -> Float[Tensor, "steps views numbers"]:
-    """Return the numbers of the affine maps that all images share: part of the recipe, whatever the seed.
+def shared_maps(steps: int, views: int) -> Float[Tensor, "steps views numbers"]:
+    """Return the numbers in [0, 1) of the affine maps that all images share, whatever their seeds.
 
     A scrambled Sobol sequence (Owen 1998, doi:10.1006/jcom.1998.0487): any few maps in a row are spread evenly over all
     angles, zooms and shifts, so that the optimiser's momentum averages over them sooner than over random ones.
     """
     sequence = SobolEngine(MAP_NUMBERS, scramble=True, seed=derive_seed("shared maps"))  # type: ignore[no-untyped-call]
-    return sequence.draw(recipe.steps * recipe.views).view(recipe.steps, recipe.views, MAP_NUMBERS)
+    return sequence.draw(steps * views).view(steps, views, MAP_NUMBERS)
 
 
 def noise_tiles(size: int, device: torch.device) -> Float[Tensor, "tiles 3 height width"]:

@@ -35,9 +35,11 @@ class FourierImages:
         self._colours = root / root.norm(dim=1).max()
         self._cycles = _cycles(self._canvas, start.device)
         self._spectrum = self._cycles.clamp_min(1.0) ** -recipe.decay
-        if self._canvas < self._side:  # its highest frequency would stand for itself and its mirror image
+        white = torch.fft.rfft2(start, norm="ortho")
+        if self._canvas < self._side:
+            white = _cut(white, self._canvas)
+            # the highest frequency of an even side would stand for itself and its mirror image
             self._spectrum[self._canvas // 2] = self._spectrum[:, -1] = 0.0
-        white = _cut(torch.fft.rfft2(start, norm="ortho"), self._canvas)
         self.values: Tensor = (torch.view_as_real(white) * _START_SPREAD).contiguous().requires_grad_()
 
     def render(self, progress: float) -> Float[Tensor, "batch 3 canvas canvas"]:
@@ -105,8 +107,7 @@ class _Render(torch.autograd.Function):
         twice[:, 0] = 1.0
         if side % 2 == 0:
             twice[:, -1] = 1.0
-        by_image = torch.view_as_real((unmixed * (gain * twice)).transpose(0, 1))
-        return by_image.contiguous(), None, None, None  # the fused Adam reads memory in order, whatever the strides say
+        return torch.view_as_real((unmixed * (gain * twice)).transpose(0, 1)), None, None, None
 
 
 def _mixed_fields(
@@ -118,24 +119,22 @@ def _mixed_fields(
 
 
 def canvas_side(side: int, recipe: Recipe) -> int:
-    """Return the side of what a step renders, for images of ``side`` pixels: even, and at least 2."""
-    return side if recipe.canvas >= 1 else max(2, 2 * math.ceil(side * recipe.canvas / 2))
+    """Return the side in pixels of what a step renders, for images of ``side``: theirs, or a smaller even one."""
+    return min(side, max(2, 2 * math.ceil(side * recipe.canvas / 2)))
 
 
 def _cut(whole: Complex[Tensor, "batch 3 side half"], side: int) -> Complex[Tensor, "batch 3 cut cut_half"]:
-    """Return the coefficients of the lowest frequencies, as many as an image of ``side`` pixels has."""
-    if side == whole.shape[2]:
-        return whole
-    columns = whole[..., : side // 2 + 1]
-    return torch.cat([columns[:, :, : side - side // 2], columns[:, :, -(side // 2) :]], dim=2)
+    """Return the coefficients of the lowest frequencies, as many as an image of the even ``side`` has."""
+    half = side // 2
+    return torch.cat([whole[:, :, :half, : half + 1], whole[:, :, -half:, : half + 1]], dim=2)
 
 
 def _spread(cut: Complex[Tensor, "batch 3 cut cut_half"], side: int) -> Complex[Tensor, "batch 3 side half"]:
-    """Return the coefficients of an image of ``side`` pixels whose highest frequencies are 0."""
-    batch, channels, rows, columns = cut.shape
-    whole = cut.new_zeros((batch, channels, side, side // 2 + 1))
-    whole[:, :, : rows - rows // 2, :columns] = cut[:, :, : rows - rows // 2]
-    whole[:, :, -(rows // 2) :, :columns] = cut[:, :, -(rows // 2) :]
+    """Return the coefficients of an image of ``side`` pixels whose highest frequencies are 0; undoes :func:`_cut`."""
+    half = cut.shape[2] // 2
+    whole = cut.new_zeros((*cut.shape[:2], side, side // 2 + 1))
+    whole[:, :, :half, : half + 1] = cut[:, :, :half]
+    whole[:, :, -half:, : half + 1] = cut[:, :, -half:]
     return whole
 
 

@@ -82,8 +82,7 @@ def invert(
         optimiser.step()
         average.see(step, canvas)
         if watch is not None:
-            with torch.no_grad():
-                watch(step + 1, canvas.show(canvas.values, (step + 1) / recipe.steps).clamp(0.0, 1.0))
+            watch(step + 1, canvas.show(canvas.values, (step + 1) / recipe.steps).clamp(0.0, 1.0))
     return canvas.show(average.result(canvas), 1.0).clamp(0.0, 1.0)
 
 
@@ -108,6 +107,7 @@ def _gradient(canvas: Parameterization, tower: Tower, targets: Tensor, moment: _
     views = make_views(seen, numbers, recipe, moment.progress, moment.tiles, tower.reading)
     loss = objective(tower.visual(views), targets, images, recipe)
     (gradient,) = torch.autograd.grad(loss.sum(), canvas.values)
+    gradient = gradient.contiguous()  # as the values are: the fused Adam goes by the order of memory, not by strides
     length = gradient.flatten(1).norm(dim=1).clamp_min(1e-20)
     scale = 1 / length if recipe.gradient == "unit" else (1 / length).clamp_max(1.0)
     scaled: Tensor = gradient * scale.reshape(-1, *[1] * (gradient.ndim - 1))

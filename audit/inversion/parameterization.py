@@ -24,7 +24,7 @@ class Parameterization(Protocol):
         """Return the images at ``progress`` in [0, 1] as a step looks at them, with gradients to ``values``."""
 
     def show(self, values: Tensor, progress: float) -> Float[Tensor, "batch 3 whole whole"]:
-        """Return the images that ``values``, as one's own are, stand for: in full, and without gradients."""
+        """Return the whole images that ``values`` stand for, at the tower's side and without gradients."""
 
     def begin(self, progress: float) -> bool:
         """Get ready for a step; true where ``values`` is a new tensor, so that the optimiser starts anew."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from audit.errors import UsageProblem
 from audit.inversion import RECIPES, Recipe, find_recipe
+from tests.benchmarks.prompts import how_many
 
 PUBLISHED: Final = "reference"
 """The arm that every other one is measured against."""
@@ -71,12 +71,10 @@ def find_arm(name: str, *, steps: int | None = None) -> Arm:
         UsageProblem: If there is none of that name, or the number of prompts is none.
     """
     name, _, few = name.partition(":")
-    if few and not (few.isascii() and few.isdigit() and int(few) > 0):
-        raise UsageProblem(f"{few!r} is not a number of prompts.", remedy=f"Write it as in {name}:8.")
     recipe = _TWINS[name] if name in _TWINS else find_recipe(name)
     if steps is not None:
         recipe = dataclasses.replace(recipe, steps=steps)
-    return Arm(name=name, recipe=recipe, kept=kept_steps(recipe), prompts=int(few) if few else None)
+    return Arm(name=name, recipe=recipe, kept=kept_steps(recipe), prompts=how_many(few) if few else None)
 
 
 def kept_steps(recipe: Recipe) -> tuple[int, ...]:

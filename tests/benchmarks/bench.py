@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from audit.checkpoints import Checkpoint, load_checkpoint
+from audit.errors import UsageProblem
 from audit.judges import load_judge
 from tests.benchmarks.arms import DEFAULT_ARMS, Arm, find_arm
 from tests.benchmarks.checkpoints import held_out, provide, read_plan
 from tests.benchmarks.costs import keep_costs, kept_costs, measure
 from tests.benchmarks.figure import draw
 from tests.benchmarks.held_out import HeldOutJudge, Texts
-from tests.benchmarks.prompts import choose, every_prompt, split
+from tests.benchmarks.prompts import choose, every_prompt, how_many, split
 from tests.benchmarks.results import CheckpointResult, Setting, open_stores, read_arm, sum_up
 from tests.benchmarks.tables import as_json, table, write_between
 
@@ -41,12 +42,9 @@ def parser() -> argparse.ArgumentParser:
     add("--judge", action="append", help="held-out judge, likewise; repeatable [the set's]")
     add("--verdicts", default="zero_shot:phantom:judge", help="judge of verdicts [%(default)s]")
     add("--arms", nargs="+", default=list(DEFAULT_ARMS), help="recipes; NAME:8 on the first 8 prompts [%(default)s]")
-    add(
-        "--prompts",
-        nargs="+",
-        default=["60"],
-        help="how many, spread over concepts; CHECKPOINT=14 for one of its own [60]",
-    )
+    add("--prompts", type=int, default=60, help="how many, spread over concepts [%(default)s]")
+    own = "prompts of a checkpoint that has a number of its own; repeatable"
+    add("--prompts-of", nargs=2, action="append", default=[], metavar=("CHECKPOINT", "COUNT"), help=own)
     add("--seeds", type=int, default=2, help="images of each prompt [%(default)s]")
     add("--steps", type=int, help="other number of steps in every arm, to try the bench itself")
     add("--rounds", type=int, default=7, help="turns of the clock [%(default)s]")
@@ -79,9 +77,9 @@ def run(
     arms = [find_arm(name, steps=given.steps) for name in given.arms]
     prompts = every_prompt()
     texts = Texts(texts=tuple(p.text for p in prompts), concepts=tuple(p.concept for p in prompts))
-    results = []
+    counts, results = own_counts(given.prompts_of, audited), []
     for name, checkpoint in audited.items():
-        chosen = choose(split(prompts)[given.which], how_many(given.prompts, name))
+        chosen = choose(split(prompts)[given.which], counts.get(name, given.prompts))
         setting = Setting(prompts=chosen, texts=texts, seeds=given.seeds, out=given.out)
         say(f"{name}: {len(setting.prompts)} prompts x {setting.seeds} seeds x {len(arms)} arms")
         if "images" in given.stages:
@@ -97,15 +95,22 @@ def run(
         report(results, given, command)
 
 
-def how_many(given: Sequence[str], name: str) -> int:
-    """Return how many prompts the checkpoint ``name`` has: its own number, or that of all.
+def own_counts(given: Sequence[Sequence[str]], audited: Collection[str]) -> dict[str, int]:
+    """Return the number of prompts of each checkpoint that was given one.
 
-    Example:
-        >>> how_many(["60", "vit-41=14"], "vit-41"), how_many(["60", "vit-41=14"], "phantom:skewed")
-        (14, 60)
+    Args:
+        given: Pairs of a checkpoint's name and a number, as words.
+        audited: Names of all that are audited.
+
+    Raises:
+        UsageProblem: If a name is none of them, or a number is not a whole one above 0.
     """
-    counts = {place: int(count) for place, _, count in (one.rpartition("=") for one in given)}
-    return counts.get(name, counts.get("", 60))
+    for name, _ in given:
+        if name not in audited:
+            raise UsageProblem(
+                f"--prompts-of names {name}, which is not audited.", remedy=f"Name {' or '.join(audited)}."
+            )
+    return {name: how_many(count) for name, count in given}
 
 
 def examine(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
+import shlex
 import statistics
 import sys
 from collections.abc import Sequence
@@ -142,7 +143,7 @@ def tables(lines: Sequence[Line], peak: float, device: torch.device, *, small: b
     parts = [
         (
             f"Measured on {datetime.now(UTC).date().isoformat()} on {machine(device)}, torch {torch.__version__}, by "
-            f"`python -m tests.benchmarks.gpu{' --small' if small else ''}`. Weights are random."
+            f"`{shlex.join(['python', '-m', 'tests.benchmarks.gpu', *sys.argv[1:]])}`. Weights are random."
         ),
         f"A square bf16 matrix product reaches {peak / 1e12:.2f} TFLOP/s here; shares are shares of that.",
         *missing(device, small=small),

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from audit.errors import UsageProblem
 from audit.records import Prompt
 from audit.seeding import derive_seed
 from audit.suites import load_suite, suite_path
@@ -54,6 +55,17 @@ def choose(prompts: Sequence[Prompt], count: int) -> tuple[Prompt, ...]:
     ]
     rounds = itertools.zip_longest(*columns)
     return tuple(prompt for one in rounds for prompt in one if prompt is not None)[:count]
+
+
+def how_many(words: str) -> int:
+    """Return a number of prompts from the words that a user gave.
+
+    Raises:
+        UsageProblem: If they are not a whole number above 0.
+    """
+    if not (words.isascii() and words.isdigit() and int(words) > 0):
+        raise UsageProblem(f"{words!r} is not a number of prompts.", remedy="Give a whole number above 0.")
+    return int(words)
 
 
 def _hashed(names: Sequence[str] | set[str] | dict[str, list[Prompt]]) -> list[str]:

@@ -22,8 +22,6 @@ from tests.benchmarks.held_out import CONDITIONS, HeldOutJudge, Texts, changed, 
 from tests.benchmarks.images import ImageStore
 from tests.benchmarks.verdicts import Agreement, agreement, agreement_lost, class_scores
 
-_BY_NAME: Final = ("z_by_judge", "z_under")
-
 BARE: Final = {"all prompts": False, "prompts that leave gender open": True}
 """On which prompts verdicts are compared."""
 
@@ -60,9 +58,16 @@ class ArmReadings:
 
     def first_prompts(self, count: int) -> ArmReadings:
         """Return what was read on the first prompts alone."""
-        arrays = {name: getattr(self, name)[:count] for name in ("z", "first", "exact", "diversity", "classes")}
-        groups = {name: {key: one[:count] for key, one in getattr(self, name).items()} for name in _BY_NAME}
-        return dataclasses.replace(self, **arrays, **groups)
+        return dataclasses.replace(
+            self,
+            z=self.z[:count],
+            z_by_judge={judge: z[:count] for judge, z in self.z_by_judge.items()},
+            first=self.first[:count],
+            exact=self.exact[:count],
+            z_under={condition: z[:count] for condition, z in self.z_under.items()},
+            diversity=self.diversity[:count],
+            classes=self.classes[:count],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,17 +103,20 @@ def against_the_published_loop(result: CheckpointResult, rows: Sequence[Row]) ->
     for question, asked, answer in _QUESTIONS:
         lines.append(f"| {' | '.join([question, *(answer(row, against) for row, against in compared), asked])} |")
     for (which, bare), (name, asked) in itertools.product(BARE.items(), {"careful": ">= 95%", PUBLISHED: ""}.items()):
-        for form, words in (("all_seeds", "equal seeds"), ("other_seeds", "other seeds")):
+        arms = [row.arm.name for row, _ in compared]
+        found = [None if arm == name else agreements(result, arm, name, bare=bare) for arm in arms]
+        for words, shares in (
+            ("equal seeds", [one and one.all_seeds for one in found]),
+            ("other seeds", [one and one.other_seeds for one in found]),
+        ):
+            cells = ["-" if share is None else _spread(share, ".1%") for share in shares]
             label = "R0" if name == PUBLISHED else name
-            cells = [_agreement(result, row, name, form, bare=bare) for row, _ in compared]
             lines.append(f"| {' | '.join([f'same verdicts as {label}, {words}, {which}', *cells, asked])} |")
     itself = {which: agreements(result, PUBLISHED, PUBLISHED, bare=bare) for which, bare in BARE.items()}
     said = [f"{which} {_spread(a.other_seeds, '.1%')}" for which, a in itself.items() if a and a.other_seeds]
-    return [
-        *lines,
-        "",
-        *([f"R0 has the same verdicts as itself under other seeds on {', '.join(said)}."] if said else []),
-    ]
+    if said:
+        lines += ["", f"R0 has the same verdicts as itself under other seeds on {', '.join(said)}."]
+    return lines
 
 
 def _reached(row: Row, against: Against) -> str:
@@ -130,24 +133,16 @@ def _share(gain: Ranged | None, against: Against) -> str:
     """Return a gain as one in so many, its interval turned round with it."""
     if gain is None or gain.value == 0:
         return "-"
-    one, low, high = (f"1/{_number(value, ',.3g')}" if value > 0 else "never" for value in _values(gain))
+    one, low, high = (
+        f"1/{_number(value, ',.3g')}" if value > 0 else "never" for value in (gain.value, gain.low, gain.high)
+    )
     return f"{_at_most(against)}{one} ({high} to {low})"
-
-
-def _values(number: Ranged) -> tuple[float, float, float]:
-    return number.value, number.low, number.high
 
 
 def _lost(row: Row, against: Against, which: str) -> str:
     del row
     found = against.agreement_lost[which]
     return "-" if found is None else _points(found)
-
-
-def _agreement(result: CheckpointResult, row: Row, other: str, form: str, *, bare: bool) -> str:
-    found = None if row.arm.name == other else agreements(result, row.arm.name, other, bare=bare)
-    share = None if found is None else getattr(found, form)
-    return "-" if share is None else _spread(share, ".1%")
 
 
 _QUESTIONS: Final[tuple[tuple[str, str, Callable[[Row, Against], str]], ...]] = (

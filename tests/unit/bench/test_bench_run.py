@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from audit.checkpoints import LoadOptions, load_checkpoint
+from audit.errors import UsageProblem
 from audit.phantom.folder import save_phantom
 from audit.phantom.training import train
 from audit.phantom.world import WORLDS, read_world
@@ -134,9 +135,13 @@ def test_images_of_other_code_are_said_so(tmp_path, skewed):
 
 
 def test_a_checkpoint_may_have_its_own_number_of_prompts():
-    assert bench.how_many(["35", "vit-41=14"], "vit-41") == 14
-    assert bench.how_many(["35", "vit-41=14"], "phantom:skewed") == 35
-    assert bench.how_many(["phantom:skewed=3"], "vit-41") == 60
+    given = bench.parser().parse_args(["--prompts", "35", "--prompts-of", "vit-41", "14"])
+    assert (given.prompts, bench.own_counts(given.prompts_of, ["phantom:skewed", "vit-41"])) == (35, {"vit-41": 14})
+    with pytest.raises(UsageProblem, match="vit-42, which is not audited"):
+        bench.own_counts([["vit-42", "14"]], ["vit-41"])
+    for count in ("few", "0", "-1"):
+        with pytest.raises(UsageProblem, match="not a number of prompts"):
+            bench.own_counts([["vit-41", count]], ["vit-41"])
 
 
 def test_a_readme_without_marks_is_left_alone(tmp_path):

@@ -69,6 +69,21 @@ def test_images_are_as_large_as_the_checkpoint_reads_and_in_range(tower, targets
     assert not images.requires_grad
 
 
+def test_pixels_that_the_last_step_brought_beyond_their_range_come_back_clamped(tower, targets, monkeypatch):
+    ends: list[Tensor] = []
+    original = loop._MovingAverage.result
+
+    def result(self: object, canvas: object) -> Tensor:
+        ends.append(original(self, canvas))
+        return ends[-1]
+
+    monkeypatch.setattr(loop._MovingAverage, "result", result)
+    images = invert(tower, targets, SEEDS, GROWING)
+    assert float(ends[0].min()) < 0
+    assert float(ends[0].max()) > 1
+    assert (float(images.min()), float(images.max())) == (0.0, 1.0)
+
+
 @pytest.mark.parametrize("recipe", [FAST, GROWING], ids=lambda recipe: recipe.name)
 def test_an_image_does_not_depend_on_its_neighbours(tower, targets, recipe):
     together = invert(tower, targets, SEEDS, recipe)
@@ -88,6 +103,13 @@ def test_the_gradient_of_each_image_has_length_one(tower, targets):
     for step in (0, 6, 11):
         lengths = gradient_at(step, FAST, tower, targets).flatten(1).norm(dim=1)
         assert lengths.tolist() == pytest.approx([1.0] * 3, rel=1e-4)
+
+
+def test_a_gradient_lies_in_memory_as_the_values_do(tower, targets):
+    """The fused Adam takes both in the order of memory: with other strides it would move the wrong coefficients."""
+    for recipe in (FAST, GROWING):
+        canvas = parameterize(torch.zeros(3, 3, SIZE, SIZE), recipe)
+        assert gradient_at(3, recipe, tower, targets).stride() == canvas.values.stride()
 
 
 def test_a_clipped_gradient_is_at_most_of_length_one_and_else_as_it_is(tower, targets):

@@ -170,6 +170,33 @@ class Finding:
         return f"{self.metric}:{self.suite}:{self.subject}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What became of one finding from a baseline run to a candidate run, paired by what both runs measured."""
+
+    lens: str
+    suite: str
+    subject: str
+    metric: str
+    unit: str
+    baseline: Estimate
+    candidate: Estimate
+    difference: Estimate
+    """Candidate less baseline."""
+    worsening: Estimate | None
+    """How much further from what is good the candidate lies, in the unit of the metric: above 0 is worse, below 0
+    better. ``None`` where the metric has no good side."""
+    p_value: float | None = None
+    """Of no difference, two-sided."""
+    p_adjusted: float | None = None
+    note: str = ""
+
+    @property
+    def finding_id(self) -> str:
+        """Name of the finding on both sides."""
+        return f"{self.metric}:{self.suite}:{self.subject}"
+
+
 class Verdict(StrEnum):
     """Outcome of a rule or of a whole gate."""
 

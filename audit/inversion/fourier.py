@@ -12,6 +12,7 @@ from torch.autograd.function import BackwardCFunction, FunctionCtx
 
 from audit.inversion.layout import as_images, as_pixels
 from audit.inversion.recipe import Recipe
+from audit.inversion.waves import Waves, make_waves
 
 # Square root of the colour covariance of natural images, rows R G B; figures of Olah et al., "Feature
 # Visualization" (Distill 2017, doi:10.23915/distill.00007), scaled to a largest row norm of 1.
@@ -23,11 +24,14 @@ _START_SPREAD: Final = 0.6
 class FourierImages:
     """Images as real-FFT coefficients with a falling spectrum, decorrelated colours and an opening low-pass.
 
-    What the low-pass never lets through need not be computed: steps may look at a smaller canvas, whose coefficients
-    are the lowest of the whole image's, and only what is shown is rendered in full.
+    Their axes are frequency down, real and imaginary part, frequency across, channel and image, in the order in which
+    they are worked on. What the low-pass never lets through need not be computed: steps may look at a smaller canvas,
+    whose coefficients are the lowest of the whole image's, and only what is shown is rendered in full.
     """
 
-    def __init__(self, start: Float[Tensor, "batch 3 side side"], recipe: Recipe) -> None:
+    def __init__(
+        self, start: Float[Tensor, "batch 3 side side"], recipe: Recipe, dtype: torch.dtype = torch.float32
+    ) -> None:
         self._recipe = recipe
         self._side = start.shape[-1]
         self._canvas = canvas_side(self._side, recipe)
@@ -35,25 +39,31 @@ class FourierImages:
         self._colours = root / root.norm(dim=1).max()
         self._cycles = _cycles(self._canvas, start.device)
         self._spectrum = self._cycles.clamp_min(1.0) ** -recipe.decay
+        self._waves = make_waves(self._canvas, self._canvas, start.device, dtype)
         white = torch.fft.rfft2(start, norm="ortho")
         if self._canvas < self._side:
             white = _cut(white, self._canvas)
             # the highest frequency of an even side would stand for itself and its mirror image
             self._spectrum[self._canvas // 2] = self._spectrum[:, -1] = 0.0
-        self.values: Tensor = (torch.view_as_real(white) * _START_SPREAD).contiguous().requires_grad_()
+        coefficients = torch.view_as_real(white).permute(2, 4, 3, 1, 0) * _START_SPREAD
+        self.values: Tensor = coefficients.contiguous().requires_grad_()
+
+    @property
+    def batch_axis(self) -> int:
+        """The last."""
+        return 4
 
     def render(self, progress: float) -> Float[Tensor, "batch 3 canvas canvas"]:
         """Return sigmoid(colours(inverse FFT(low-pass x spectrum x values))) at the side of the canvas."""
-        images: Tensor = _Render.apply(self.values, self._gain(progress), self._colours, self._canvas)
+        images: Tensor = _Render.apply(self.values, self._gain(progress), self._waves)
         return images
 
     @torch.no_grad()
     def show(self, values: Tensor, progress: float) -> Float[Tensor, "batch 3 side side"]:
         """Return the same at the side of the whole image."""
-        spectrum = torch.view_as_complex(values) * self._gain(progress)
-        if self._canvas < self._side:
-            spectrum = _spread(spectrum, self._side) * (self._side / self._canvas)
-        return torch.sigmoid(_mixed_fields(torch.view_as_real(spectrum), self._colours, self._side)).transpose(0, 1)
+        waves = make_waves(self._canvas, self._side, values.device, torch.float32)
+        shown: Tensor = _Render.apply(values, self._gain(progress), waves).contiguous()
+        return shown
 
     def begin(self, progress: float) -> bool:
         """Nothing to do: the low-pass opens by itself."""
@@ -63,59 +73,52 @@ class FourierImages:
     def settle(self) -> None:
         """Nothing to do: every coefficient is allowed."""
 
-    def _gain(self, progress: float) -> Float[Tensor, "canvas half"]:
-        """Return the low-pass at ``progress`` times the spectrum, for fields at the side of the canvas."""
+    def _gain(self, progress: float) -> Float[Tensor, "canvas half 3 3"]:
+        """Return the low-pass at ``progress`` times the spectrum times the mixing of colours, of each frequency."""
         recipe = self._recipe
         opened = min(1.0, progress / recipe.open_until) if recipe.open_until > 0 else 1.0
         cutoff = recipe.cutoff.at(opened) * self._side / 64
         low_pass = torch.sigmoid((cutoff - self._cycles) / (0.15 * cutoff))
-        return self._spectrum * low_pass * (recipe.contrast * self._canvas / 64)
+        gain: Tensor = self._spectrum * low_pass * (recipe.contrast * self._canvas / 64)
+        mixing: Tensor = gain[..., None, None] * self._colours
+        return mixing
 
 
 class _Render(torch.autograd.Function):
-    """From coefficients to pixels and back; colours are mixed where there are fewest numbers to mix.
+    """From coefficients to pixels and back, both as products with small matrices.
 
-    In memory the images lie pixel by pixel, each with its channels and they with all images side by side: what is done
-    alike to every image, as sampling and total variation are, then works on long rows.
+    In memory the images lie pixel by pixel, each with its channels and they with all images side by side, and so do the
+    coefficients: what is done alike to every image, as sampling and total variation are, then works on long rows.
     """
 
     @staticmethod
     def forward(  # type: ignore[explicit-override]
         ctx: FunctionCtx,
-        values: Float[Tensor, "batch 3 canvas half 2"],
-        gain: Float[Tensor, "canvas half"],
-        colours: Float[Tensor, "3 3"],
-        side: int,
-    ) -> Float[Tensor, "batch 3 canvas canvas"]:
-        scaled = torch.view_as_real(torch.view_as_complex(values) * gain)
-        pixels = _mixed_fields(scaled, colours, side).view(-1, side * side).t().contiguous().sigmoid_()
-        ctx.save_for_backward(pixels, gain, colours)
-        return as_images(pixels, len(values))
+        values: Float[Tensor, "canvas 2 half 3 batch"],
+        gain: Float[Tensor, "canvas half 3 3"],
+        waves: Waves,
+    ) -> Float[Tensor, "batch 3 side side"]:
+        batch = values.shape[-1]
+        mixed = torch.bmm(_of_each(gain), values.reshape(-1, 3, batch))
+        pixels = waves.there(mixed.view(*values.shape[:3], -1).to(waves.down.dtype)).sigmoid_()
+        ctx.waves = waves  # type: ignore[attr-defined]
+        ctx.save_for_backward(pixels, gain)
+        return as_images(pixels.flatten(0, 1), batch)
 
     @staticmethod
     def backward(  # type: ignore[explicit-override]
-        ctx: BackwardCFunction, gradient: Float[Tensor, "batch 3 canvas canvas"]
-    ) -> tuple[Tensor, None, None, None]:
-        pixels, gain, colours = ctx.saved_tensors  # type: ignore[misc]
-        batch, _, side, _ = gradient.shape
-        slopes = torch.ops.aten.sigmoid_backward(as_pixels(gradient), pixels)
-        fields = slopes.t().contiguous().view(3, batch, side, side)
-        spectrum = torch.view_as_real(torch.fft.rfft2(fields, norm="ortho"))
-        unmixed = torch.view_as_complex(torch.tensordot(colours, spectrum, dims=([0], [0])))
-        # a coefficient that stands for itself and its mirror image counts twice
-        twice = torch.full_like(gain, 2.0)
-        twice[:, 0] = 1.0
-        if side % 2 == 0:
-            twice[:, -1] = 1.0
-        return torch.view_as_real((unmixed * (gain * twice)).transpose(0, 1)), None, None, None
+        ctx: BackwardCFunction, gradient: Float[Tensor, "batch 3 side side"]
+    ) -> tuple[Tensor, None, None]:
+        pixels, gain = ctx.saved_tensors  # type: ignore[misc]
+        batch = len(gradient)
+        slopes = torch.ops.aten.sigmoid_backward(as_pixels(gradient).view_as(pixels), pixels)
+        mixed = ctx.waves.back(slopes).to(gain.dtype).reshape(-1, 3, batch)  # type: ignore[attr-defined]
+        return torch.bmm(_of_each(gain).mT, mixed).view(len(gain), 2, -1, 3, batch), None, None
 
 
-def _mixed_fields(
-    spectrum: Float[Tensor, "batch 3 side half 2"], colours: Float[Tensor, "3 3"], side: int
-) -> Float[Tensor, "3 batch side side"]:
-    mixed = torch.view_as_complex(torch.tensordot(colours, spectrum, dims=([1], [1])))
-    fields: Tensor = torch.fft.irfft2(mixed, s=(side, side), norm="ortho")
-    return fields
+def _of_each(gain: Float[Tensor, "canvas half 3 3"]) -> Float[Tensor, "coefficients 3 3"]:
+    """Return the matrix of each coefficient, that of its frequency."""
+    return gain[:, None].expand(-1, 2, -1, -1, -1).reshape(-1, 3, 3)
 
 
 def canvas_side(side: int, recipe: Recipe) -> int:
@@ -127,15 +130,6 @@ def _cut(whole: Complex[Tensor, "batch 3 side half"], side: int) -> Complex[Tens
     """Return the coefficients of the lowest frequencies, as many as an image of the even ``side`` has."""
     half = side // 2
     return torch.cat([whole[:, :, :half, : half + 1], whole[:, :, -half:, : half + 1]], dim=2)
-
-
-def _spread(cut: Complex[Tensor, "batch 3 cut cut_half"], side: int) -> Complex[Tensor, "batch 3 side half"]:
-    """Return the coefficients of an image of ``side`` pixels whose highest frequencies are 0; undoes :func:`_cut`."""
-    half = cut.shape[2] // 2
-    whole = cut.new_zeros((*cut.shape[:2], side, side // 2 + 1))
-    whole[:, :, :half, : half + 1] = cut[:, :, :half]
-    whole[:, :, -half:, : half + 1] = cut[:, :, -half:]
-    return whole
 
 
 def _cycles(side: int, device: torch.device) -> Float[Tensor, "side half"]:

@@ -69,7 +69,7 @@ def invert(
         raise ValueError(f"{len(targets)} targets need as many seeds, got {len(seeds)}.")
     draws = draw(seeds, recipe, tower.size, targets.device)
     tiles = noise_tiles(tower.size, targets.device).to(tower.dtype, memory_format=torch.channels_last)
-    canvas = parameterize(draws.start, recipe)
+    canvas = parameterize(draws.start, recipe, tower.dtype)
     optimiser = _adam(canvas, recipe)
     average = _MovingAverage(recipe)
     for step in range(recipe.steps):
@@ -107,11 +107,11 @@ def _gradient(canvas: Parameterization, tower: Tower, targets: Tensor, moment: _
     views = make_views(seen, numbers, recipe, moment.progress, moment.tiles, tower.reading)
     loss = objective(tower.visual(views), targets, images, recipe)
     (gradient,) = torch.autograd.grad(loss.sum(), canvas.values)
-    gradient = gradient.contiguous()  # as the values are: the fused Adam goes by the order of memory, not by strides
-    length = gradient.flatten(1).norm(dim=1).clamp_min(1e-20)
+    others = tuple(axis for axis in range(gradient.ndim) if axis != canvas.batch_axis)
+    length = gradient.square().sum(dim=others, keepdim=True).sqrt().clamp_min(1e-20)
     scale = 1 / length if recipe.gradient == "unit" else (1 / length).clamp_max(1.0)
-    scaled: Tensor = gradient * scale.reshape(-1, *[1] * (gradient.ndim - 1))
-    return scaled
+    scaled: Tensor = gradient * scale
+    return scaled.contiguous()  # as the values are: the fused Adam goes by the order of memory, not by strides
 
 
 def _adam(canvas: Parameterization, recipe: Recipe) -> torch.optim.Adam:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -18,7 +19,11 @@ class Parameterization(Protocol):
 
     @property
     def values(self) -> Tensor:
-        """The leaf tensor that the optimiser moves; its first axis is the batch."""
+        """The leaf tensor that the optimiser moves."""
+
+    @property
+    def batch_axis(self) -> int:
+        """Which axis of ``values`` the images are on."""
 
     def render(self, progress: float) -> Float[Tensor, "batch 3 side side"]:
         """Return the images at ``progress`` in [0, 1] as a step looks at them, with gradients to ``values``."""
@@ -33,6 +38,11 @@ class Parameterization(Protocol):
         """Bring ``values`` back into their range, between the gradient and the optimiser's step."""
 
 
-def parameterize(start: Float[Tensor, "batch 3 side side"], recipe: Recipe) -> Parameterization:
-    """Return the parameterization that ``recipe`` names, starting from a standard normal field."""
-    return FourierImages(start, recipe) if recipe.parameterization == "fourier" else PixelImages(start, recipe)
+def parameterize(
+    start: Float[Tensor, "batch 3 side side"], recipe: Recipe, dtype: torch.dtype = torch.float32
+) -> Parameterization:
+    """Return the parameterization that ``recipe`` names, starting from a standard normal field.
+
+    What a step looks at may come in ``dtype``; what is optimised and what is shown is in the precision of ``start``.
+    """
+    return FourierImages(start, recipe, dtype) if recipe.parameterization == "fourier" else PixelImages(start, recipe)

@@ -23,6 +23,11 @@ class PixelImages:
         uniform = torch.special.ndtr(start[..., :first, :first])
         self.values: Tensor = uniform.contiguous().requires_grad_()
 
+    @property
+    def batch_axis(self) -> int:
+        """The first."""
+        return 0
+
     def render(self, progress: float) -> Float[Tensor, "batch 3 side side"]:
         """Return the pixels as they are."""
         del progress

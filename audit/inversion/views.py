@@ -8,7 +8,6 @@ one tall picture, while the image is still in the processor's cache.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +17,7 @@ from torch.autograd.function import BackwardCFunction, FunctionCtx
 from torch.nn.functional import grid_sample, interpolate
 
 from audit.inversion.recipe import Recipe
-from audit.inversion.warps import Warp, make_warp, sample
+from audit.inversion.warps import make_warp, sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,25 +56,14 @@ def make_views(
     factor, offset = contrast * unit, brightness * unit + origin
     views: Tensor
     if recipe.sampling == "shared":
-        warps = [make_warp(theta, images.shape[-1], side) for theta in affine_maps(numbers[0], recipe)]
-        views = _sample_alike(images, warps, factor, offset, reading.dtype)
+        warp = make_warp(affine_maps(numbers[0], recipe), images.shape[-1], side)
+        views = sample(
+            images, warp, factor.view(*numbers.shape[:2], 3), offset.view(*numbers.shape[:2], 3), reading.dtype
+        )
     else:
         views = _Finish.apply(_sample(images, numbers, recipe, side), factor, offset, reading.dtype)
     sigma = recipe.noise.at(progress)
     return _add_noise(views, flat, sigma * unit, tiles) if sigma > 0 else views
-
-
-def _sample_alike(
-    images: Float[Tensor, "batch 3 before before"],
-    warps: Sequence[Warp],
-    factor: Float[Tensor, "batch_views 3"],
-    offset: Float[Tensor, "batch_views 3"],
-    dtype: torch.dtype,
-) -> Float[Tensor, "batch_views 3 side side"]:
-    """Return the views of maps that all images share, image by image."""
-    slopes, bases = (one.view(len(images), -1, 3).unbind(1) for one in (factor, offset))
-    views = [sample(images, *each, dtype) for each in zip(warps, slopes, bases, strict=True)]
-    return views[0] if len(views) == 1 else torch.stack(views, dim=1).flatten(0, 1)
 
 
 def _sample(
@@ -93,7 +81,7 @@ def _sample(
     first = images.shape[-1] if recipe.sampling == "published" else side
     theta = affine_maps(numbers.flatten(0, 1), recipe).view(batch, views, 2, 3)
     grid = _places(theta, first).flatten(2, 3).permute(0, 2, 3, 1)
-    tall = grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    tall = grid_sample(images.to(grid.dtype), grid, mode="bilinear", padding_mode="border", align_corners=False)
     return resize(tall.view(batch, 3 * views, first, first), side).view(batch, 3, views, side, side)
 
 

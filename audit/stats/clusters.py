@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import stdtrit
 
+from audit.stats.checks import check_finite
 from audit.stats.intervals import Interval, check_level, clopper_pearson, score_interval
 
 _SAME = 1e-12  # means closer than this, in units of their size, differ by rounding only
@@ -53,8 +54,7 @@ def group_means(values: Float[np.ndarray, " n"], groups: Sequence[str]) -> Float
     """
     if len(values) != len(groups):
         raise ValueError(f"Every value needs its group; got {len(values)} values and {len(groups)} groups.")
-    if not np.isfinite(values).all():
-        raise ValueError("A value is missing or infinite; leave missing values out and count them first.")
+    check_finite("value", values)
     members: dict[str, list[float]] = defaultdict(list)
     for value, group in zip(values.tolist(), groups, strict=True):
         members[group].append(value)
@@ -114,7 +114,7 @@ def cluster_mean(
         low, high = _exact_between(mean, bounds, count, level)
         method = f"exact (Clopper-Pearson) over {unit}, which all agree"
         return ClusterEstimate(value=mean, low=low, high=high, method=method, n=len(values), n_clusters=count)
-    half = float(stdtrit(count - 1, 0.5 + level / 2)) * math.sqrt(variance_of_mean(means))
+    half = half_width(variance_of_mean(means), count - 1, level)
     smallest, largest = bounds or (-math.inf, math.inf)
     return ClusterEstimate(
         value=mean,
@@ -258,6 +258,16 @@ def variance_of_mean(means: Float[np.ndarray, " clusters"]) -> float:
         raise ValueError(f"A variance needs at least two clusters; got {count}.")
     centre = math.fsum(means) / count
     return math.fsum((mean - centre) ** 2 for mean in means.tolist()) / (count - 1) / count
+
+
+def half_width(variance: float, freedom: float, level: float) -> float:
+    """Return half the width of Student's interval for a mean of this variance, in the unit of the mean."""
+    return float(stdtrit(freedom, 0.5 + level / 2)) * math.sqrt(variance)
+
+
+def no_interval(value: float | None, why: str, count: int) -> ClusterEstimate:
+    """Return an estimate without interval over ``count`` clusters of one value each."""
+    return ClusterEstimate(value=value, low=None, high=None, method=why, n=count, n_clusters=count)
 
 
 def _exact_between(mean: float, bounds: tuple[float, float], count: int, level: float) -> tuple[float, float]:

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import stdtrit
 
-from audit.stats.clusters import ClusterEstimate, has_spread, share_interval, variance_of_mean
+from audit.stats.checks import check_finite
+from audit.stats.clusters import ClusterEstimate, half_width, has_spread, no_interval, share_interval, variance_of_mean
 from audit.stats.intervals import check_level
 
 
@@ -47,16 +47,15 @@ def welch_difference(
         (0.7, 0.2845, 1.0)
     """
     check_level(level)
-    _check_means(first, second)
+    check_finite("mean", first, second)
     if shares and not all(((means >= 0) & (means <= 1)).all() for means in (first, second)):
         raise ValueError("Shares lie between 0 and 1; at least one is outside.")
     count = len(first) + len(second)
     if not (len(first) and len(second)):
-        return ClusterEstimate(value=None, low=None, high=None, method="nothing measured", n=count, n_clusters=count)
+        return no_interval(None, "nothing measured", count)
     value = math.fsum(first) / len(first) - math.fsum(second) / len(second)
     if len(first) < 2 or len(second) < 2:
-        why = "no interval: a side has fewer than two clusters"
-        return ClusterEstimate(value=value, low=None, high=None, method=why, n=count, n_clusters=count)
+        return no_interval(value, "no interval: a side has fewer than two clusters", count)
     if has_spread(first) and has_spread(second):
         half = _half_width([variance_of_mean(first), variance_of_mean(second)], [len(first), len(second)], level)
         low, high, method = value - half, value + half, "Welch's t"
@@ -64,8 +63,7 @@ def welch_difference(
         low, high = _from_single_intervals(value, first, second, level)
         method = "combined single intervals (Zou and Donner)"
     else:
-        why = "no interval: the clusters of a side all agree"
-        return ClusterEstimate(value=value, low=None, high=None, method=why, n=count, n_clusters=count)
+        return no_interval(value, "no interval: the clusters of a side all agree", count)
     if shares:
         low, high = max(-1.0, low), min(1.0, high)
     return ClusterEstimate(value=value, low=low, high=high, method=method, n=count, n_clusters=count)
@@ -74,7 +72,7 @@ def welch_difference(
 def _half_width(variances: list[float], counts: list[int], level: float) -> float:
     total = math.fsum(variances)
     freedom = total**2 / math.fsum(part**2 / (count - 1) for part, count in zip(variances, counts, strict=True))
-    return float(stdtrit(freedom, 0.5 + level / 2)) * math.sqrt(total)
+    return half_width(total, freedom, level)
 
 
 def _from_single_intervals(
@@ -86,8 +84,3 @@ def _from_single_intervals(
     low = value - math.hypot(share_one - one.low, two.high - share_two)
     high = value + math.hypot(one.high - share_one, share_two - two.low)
     return low, high
-
-
-def _check_means(*sets: Float[np.ndarray, " _"]) -> None:
-    if not all(np.isfinite(means).all() for means in sets):
-        raise ValueError("A mean is missing or infinite; leave missing ones out and count them first.")

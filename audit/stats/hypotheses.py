@@ -11,6 +11,7 @@ from jaxtyping import Float
 from scipy.special import stdtr
 from scipy.stats import binomtest
 
+from audit.stats.checks import check_finite
 from audit.stats.clusters import has_spread, variance_of_mean
 
 
@@ -58,8 +59,7 @@ def t_test(means: Float[np.ndarray, " prompts"], neutral: float) -> TestResult:
         >>> round(t_test(np.array([0.1, 0.3, 0.2, 0.4]), 0.0).p_value, 4)
         0.0305
     """
-    if not (np.isfinite(means).all() and math.isfinite(neutral)):
-        raise ValueError("A mean is missing or infinite; leave missing ones out and count them first.")
+    check_finite("mean", means, neutral)
     if len(means) < 2:
         return TestResult(p_value=None, method="not tested: fewer than two prompts", n=len(means))
     if not has_spread(means):
@@ -89,8 +89,7 @@ def sign_test(means: Float[np.ndarray, " prompts"], neutral: float) -> TestResul
         >>> sign_test(np.array([0.5, 0.5, 0.5, 0.5]), 0.0).p_value
         0.125
     """
-    if not (np.isfinite(means).all() and math.isfinite(neutral)):
-        raise ValueError("A mean is missing or infinite; leave missing ones out and count them first.")
+    check_finite("mean", means, neutral)
     if len(means) == 0:
         return TestResult(p_value=None, method="not tested: no prompt", n=0)
     above, below = int((means > neutral).sum()), int((means < neutral).sum())

@@ -18,7 +18,7 @@ from scipy.special import stdtrit
 from audit.stats.checks import check_finite
 from audit.stats.intervals import Interval, check_level, clopper_pearson, score_interval
 
-_SAME = 1e-12  # means closer than this, in units of their size, differ by rounding only
+SAME = 1e-12  # means closer than this, in units of their size, differ by rounding only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +240,7 @@ def has_spread(means: Float[np.ndarray, " clusters"]) -> bool:
         >>> has_spread(np.array([0.1 + 0.2, 0.3])), has_spread(np.array([0.2, 0.3]))
         (False, True)
     """
-    return bool(np.ptp(means) > _SAME * max(1.0, float(np.abs(means).max())))
+    return bool(np.ptp(means) > SAME * max(1.0, float(np.abs(means).max())))
 
 
 def variance_of_mean(means: Float[np.ndarray, " clusters"]) -> float:

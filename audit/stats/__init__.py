@@ -6,9 +6,10 @@ lenses or checkpoints. What could not be measured is ``None``, never 0 and never
 
 from audit.stats.bootstrap import cluster_bootstrap
 from audit.stats.calibration import ReadOff, read_off
-from audit.stats.clusters import ClusterEstimate, cluster_mean, cluster_share, group_means, two_level_means
+from audit.stats.clusters import ClusterEstimate, cluster_mean, cluster_share
 from audit.stats.correlations import Correlation, pearson, spearman
 from audit.stats.differences import welch_difference
+from audit.stats.grouping import group_means, two_level_means
 from audit.stats.hypotheses import Adjusted, TestResult, benjamini_hochberg, holm, sign_test, t_test
 from audit.stats.intervals import Interval, clopper_pearson, goodman, wilson
 from audit.stats.jackknife import (

@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
-from audit.stats.clusters import ClusterEstimate, group_means, has_spread, variance_of_mean
+from audit.stats.clusters import ClusterEstimate, has_spread, variance_of_mean
+from audit.stats.grouping import group_means
 from audit.stats.intervals import check_level
 
 _FEWEST: Final = 5

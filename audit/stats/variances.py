@@ -71,9 +71,10 @@ def wording_share(
     """Share of the variance that the wording explains, beside those of the concept and the seed.
 
     Formula: for values of concepts c and templates t, ``y = m + C_c + T_t + W_ct + e``. Half the mean squared
-    difference of two values has the expectation ``var e`` for one prompt, ``var e + var W + var T`` for two templates of
-    a concept, and ``var C`` more for two templates of two concepts. Each prompt weighs the same, however many values it has; a
-    complete design gives the estimates of the analysis of variance. The wording's variance is ``var W + var T``.
+    difference of two values has the expectation ``var e`` for one prompt, ``var e + var W + var T`` for two templates
+    of a concept, and ``var C`` more for two templates of two concepts. Each prompt weighs the same, however many values
+    it has; a complete design gives the estimates of the analysis of variance. The wording's variance is
+    ``var W + var T``.
     Variances estimated below 0 are counted as 0, and ``method`` names them. The interval adds the jackknife variances
     of leaving out one concept and one template, with t for the smaller number of the two less 1, once for the
     share and once for the arcsine of its root, and is as wide as both: with 4 templates whose effect is common to

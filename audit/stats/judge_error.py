@@ -56,7 +56,9 @@ class _Readings:
         return abs(away) - math.hypot(*parts)
 
 
-def rogan_gladen(shares: Float[np.ndarray, " prompts"], judge: JudgeCheck, *, level: float = 0.95) -> ClusterEstimate:
+def rogan_gladen(
+    shares: Float[np.ndarray, " prompts"], judge: JudgeCheck, *, level: float = 0.95, trials: int | None = None
+) -> ClusterEstimate:
     """True share of hits behind the share that a judge of known errors reads, its own uncertainty carried along.
 
     Formula: ``(p + Sp - 1) / (Se + Sp - 1)``, cut to [0, 1], with p the mean over prompts, Se the judge's sensitivity
@@ -75,6 +77,7 @@ def rogan_gladen(shares: Float[np.ndarray, " prompts"], judge: JudgeCheck, *, le
         shares: Share of images per prompt in which the judge found something, in [0, 1].
         judge: What the judge did on labelled images like these, which are independent of each other.
         level: Confidence level, in (0, 1).
+        trials: Number of images, where they are answers of their own; ``None`` counts a prompt as one trial at most.
 
     Returns:
         The corrected share. Without value where nothing was measured, where labels of either kind are missing, and
@@ -105,7 +108,7 @@ def rogan_gladen(shares: Float[np.ndarray, " prompts"], judge: JudgeCheck, *, le
     if count < 2:
         return no_interval(value, "no interval: fewer than two prompts", count)
     readings = _Readings(
-        hits=(share, share_interval(shares, level=level)),
+        hits=(share, share_interval(shares, level=level, trials=trials)),
         found=(sensitivity, wilson(judge.true_positives, judge.positives, level=level)),
         false_alarms=(false_alarm_rate, wilson(alarms, judge.negatives, level=level)),
     )

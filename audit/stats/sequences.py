@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.optimize import brentq
-from scipy.special import betaln, logsumexp
+from scipy.special import betaln
 
 from audit.stats.hypotheses import Adjusted, benjamini_hochberg
 from audit.stats.intervals import Count, Interval, check_counts, check_level
@@ -117,8 +117,11 @@ def mean_sequence(values: Float[np.ndarray, " n"], *, level: float = 0.95) -> In
     if not len(values):
         return Interval(low=0.0, high=1.0, method=f"{method}, nothing measured yet")
 
+    different, times = np.unique(values, return_counts=True)
+
     def evidence(mean: float) -> float:
-        return float(np.logaddexp(_log_capital(values, mean), _log_capital(1 - values, 1 - mean)) - math.log(2))
+        up, down = _log_capital(different, times, mean), _log_capital(1 - different, times, 1 - mean)
+        return float(np.logaddexp(up, down)) - math.log(2)
 
     low, high = _not_refuted(evidence, math.fsum(values) / len(values), level)
     return Interval(low=low, high=high, method=method)
@@ -150,7 +153,7 @@ def evidence_against_at_most(values: Float[np.ndarray, " n"], threshold: float) 
     """
     _check_values(values, threshold)
     with np.errstate(over="ignore"):
-        value = float(np.exp(_log_capital(values, threshold)))
+        value = float(np.exp(_log_capital(*np.unique(values, return_counts=True), threshold)))
     return EValue(value=value, method="capital won by betting", n=len(values))
 
 
@@ -190,13 +193,13 @@ def e_benjamini_hochberg(e_values: Sequence[float | None]) -> Adjusted:
     return Adjusted(p_values=found.p_values, n_tested=found.n_tested, missing=found.missing, method="e-BH")
 
 
-def _log_capital(values: Float[np.ndarray, " n"], mean: float) -> float:
-    """Return the logarithm of U at a candidate mean."""
+def _log_capital(different: Float[np.ndarray, " _"], times: Int[np.ndarray, " _"], mean: float) -> float:
+    """Return the logarithm of U at a candidate mean, of values that occur so many times each."""
     if mean <= 0:
-        return math.inf if (values > 0).any() else 0.0
-    different, times = np.unique(values, return_counts=True)
-    gains = np.log1p(_STAKES * (different[:, None] / mean - 1))
-    return float(logsumexp(times @ gains + _LOG_WEIGHTS))
+        return math.inf if (different > 0).any() else 0.0
+    won = times @ np.log1p(_STAKES * (different[:, None] / mean - 1)) + _LOG_WEIGHTS
+    most = float(won.max())
+    return most + math.log(math.fsum(np.exp(won - most)))
 
 
 def _not_refuted(evidence: Callable[[float], float], centre: float, level: float) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from audit.stats.checks import check_finite
-from audit.stats.clusters import ClusterEstimate, half_width
+from audit.stats.clusters import SAME, ClusterEstimate, half_width
 from audit.stats.intervals import check_level
 
 _FEWEST = 3  # templates, or concepts, of which one can be left out with a pair remaining
@@ -122,7 +122,9 @@ def wording_share(
     total = wording + concept + parts.seed
     value = wording / total
     low, high, method = _interval(cells, parts, value, level)
-    below = [name for name, part in (("wording", parts.wording), ("concept", parts.concept or 0.0)) if part < 0]
+    below = [
+        name for name, part in (("wording", parts.wording), ("concept", parts.concept or 0.0)) if part < -SAME * total
+    ]
     if below:
         method = f"{method}; variance of {' and '.join(below)} estimated below 0, counted as 0"
     return VarianceShares(
@@ -178,12 +180,14 @@ def _interval(cells: _Cells, parts: _Parts, value: float, level: float) -> tuple
     if fewest < _FEWEST or any(len(line) < len(whole) for line, whole in zip(shares, without, strict=True)):
         return None, None, "no interval: fewer than three templates, or two concepts"
     half = half_width(math.fsum(map(_jackknife_variance, shares)), fewest - 1, level)
+    if half <= SAME:
+        return None, None, "no interval: the share is the same whichever template or concept is left out"
     angles = [[_angle(share) for share in line] for line in shares]
     turn = half_width(math.fsum(map(_jackknife_variance, angles)), fewest - 1, level)
     lowest = math.sin(max(0.0, _angle(parts.share) - turn)) ** 2
     highest = math.sin(min(math.pi / 2, _angle(parts.share) + turn)) ** 2
-    low = max(0.0, min(parts.share - half, lowest, value))
-    high = min(1.0, max(parts.share + half, highest, value))
+    low = max(0.0, min(value - half, lowest))
+    high = min(1.0, max(value + half, highest))
     return low, high, "variance of pairs, jackknife over templates and concepts"
 
 

@@ -34,9 +34,7 @@ def test_margin_that_is_none_is_refused(margin):
         non_inferiority(0.0, 0.1, margin=margin)
 
 
-@pytest.mark.parametrize(
-    ("low", "high"), [(0.2, 0.1), (math.nan, 0.1), (0.1, math.nan), (None, 0.1), (0.1, None)]
-)
+@pytest.mark.parametrize(("low", "high"), [(0.2, 0.1), (math.nan, 0.1), (0.1, math.nan), (None, 0.1), (0.1, None)])
 def test_half_an_interval_is_refused(low, high):
     with pytest.raises(ValueError, match="a lower and an upper end"):
         non_inferiority(low, high, margin=0.1)

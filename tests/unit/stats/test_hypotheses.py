@@ -23,7 +23,7 @@ def test_corrected_is_never_below_raw_and_keeps_the_order(correct):
 
 
 def test_ranks_are_not_taken_from_one_argsort():
-    assert benjamini_hochberg([0.03, 0.04, 0.01, 0.02]).p_values == pytest.approx((0.04, 0.04, 0.04, 0.04))
+    assert benjamini_hochberg([0.03, 0.001, 0.012, 0.5]).p_values == pytest.approx((0.04, 0.004, 0.024, 0.5))
     assert holm([0.03, 0.20, 0.01]).p_values == pytest.approx((0.06, 0.20, 0.03))
 
 

@@ -193,7 +193,8 @@ def _concept_findings(pool: _Pool, concept: str, role: str, rows: pd.DataFrame, 
     others = _usable(pool.of(pool.matches[concept], "reference"))
     means = group_means(numbers(usable, "flagged"), prompts)
     other_means = group_means(numbers(others, "flagged"), names(others, "prompt_id"))
-    excess = welch_difference(means, other_means, level=level, shares=True)
+    images = len(usable), len(others)
+    excess = welch_difference(means, other_means, level=level, shares=True, trials=images)
     n = size(pd.concat([usable, others]))
     remark = f"Over {len(pool.matches[concept])} references, by prompts."
     return *found, about.finding(_EXCESS, excess, level=level, n=n, remark=remark)

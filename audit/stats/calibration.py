@@ -13,7 +13,8 @@ from jaxtyping import Float
 from scipy.optimize import brentq, isotonic_regression
 from scipy.special import stdtrit
 
-from audit.stats.clusters import ClusterEstimate, has_spread, variance_of_mean
+from audit.stats.checks import check_finite
+from audit.stats.clusters import ClusterEstimate, has_spread, no_interval, variance_of_mean
 from audit.stats.hypotheses import TestResult, t_test
 from audit.stats.intervals import check_level
 
@@ -135,8 +136,7 @@ def _with_interval(
     residuals = differences(value)
     count = len(residuals)
     if count < 2 or not has_spread(residuals):
-        why = "no interval: fewer than two prompts, or no spread"
-        return ClusterEstimate(value=value, low=None, high=None, method=why, n=count, n_clusters=count)
+        return no_interval(value, "no interval: fewer than two prompts, or no spread", count)
     quantile = float(stdtrit(count - 1, 0.5 + level / 2))
 
     def excess(grade: float) -> float:
@@ -148,16 +148,16 @@ def _with_interval(
     middle = float(grades.mean())
     outer = min(value, middle - reach), max(value, middle + reach)
     if min(map(excess, outer)) <= 0:
-        why = "no interval: the standards rise too little"
-        return ClusterEstimate(value=value, low=None, high=None, method=why, n=count, n_clusters=count)
+        return no_interval(value, "no interval: the standards rise too little", count)
     low, high = sorted(float(brentq(excess, value, end)) for end in outer)
     method = "calibration curve, Fieller's interval with t over prompts"
     return ClusterEstimate(value=value, low=low, high=high, method=method, n=count, n_clusters=count)
 
 
 def _nothing(why: str, count: int) -> ReadOff:
-    estimate = ClusterEstimate(value=None, low=None, high=None, method=why, n=count, n_clusters=count)
-    return ReadOff(estimate=estimate, test=TestResult(p_value=None, method=f"not tested: {why}", n=count))
+    return ReadOff(
+        estimate=no_interval(None, why, count), test=TestResult(p_value=None, method=f"not tested: {why}", n=count)
+    )
 
 
 def _check(readings: np.ndarray, standards: np.ndarray, grades: np.ndarray) -> None:
@@ -167,5 +167,4 @@ def _check(readings: np.ndarray, standards: np.ndarray, grades: np.ndarray) -> N
         )
     if len(grades) < 2 or not (np.diff(grades) > 0).all():
         raise ValueError(f"At least two grades, rising, make a scale; got {grades.tolist()}.")
-    if not (np.isfinite(readings).all() and np.isfinite(standards).all() and np.isfinite(grades).all()):
-        raise ValueError("A number is missing or infinite; leave prompts that miss one out and count them first.")
+    check_finite("number", readings, standards, grades)

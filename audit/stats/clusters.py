@@ -7,7 +7,6 @@ So images are averaged within their prompt first, and the interval comes from th
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,9 +14,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import stdtrit
 
+from audit.stats.grouping import group_means
 from audit.stats.intervals import Interval, check_level, clopper_pearson, score_interval
 
-_SAME = 1e-12  # means closer than this, in units of their size, differ by rounding only
+SAME = 1e-12  # means closer than this, in units of their size, differ by rounding only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,32 +33,6 @@ class ClusterEstimate:
     """Number of values, images as a rule."""
     n_clusters: int
     """Number of clusters that hold at least one value."""
-
-
-def group_means(values: Float[np.ndarray, " n"], groups: Sequence[str]) -> Float[np.ndarray, " groups"]:
-    """Mean of the values of each group, in the alphabetical order of the groups.
-
-    Sums are exactly rounded, so the order of the values changes no digit.
-
-    Args:
-        values: Finite numbers.
-        groups: Name of the group of each value.
-
-    Raises:
-        ValueError: If the lengths differ or a value is not finite.
-
-    Example:
-        >>> group_means(np.array([1.0, 0.0, 1.0]), ["b", "b", "a"]).tolist()
-        [1.0, 0.5]
-    """
-    if len(values) != len(groups):
-        raise ValueError(f"Every value needs its group; got {len(values)} values and {len(groups)} groups.")
-    if not np.isfinite(values).all():
-        raise ValueError("A value is missing or infinite; leave missing values out and count them first.")
-    members: dict[str, list[float]] = defaultdict(list)
-    for value, group in zip(values.tolist(), groups, strict=True):
-        members[group].append(value)
-    return np.array([math.fsum(members[group]) / len(members[group]) for group in sorted(members)], dtype=float)
 
 
 def cluster_mean(
@@ -114,7 +88,7 @@ def cluster_mean(
         low, high = _exact_between(mean, bounds, count, level)
         method = f"exact (Clopper-Pearson) over {unit}, which all agree"
         return ClusterEstimate(value=mean, low=low, high=high, method=method, n=len(values), n_clusters=count)
-    half = float(stdtrit(count - 1, 0.5 + level / 2)) * math.sqrt(variance_of_mean(means))
+    half = half_width(variance_of_mean(means), count - 1, level)
     smallest, largest = bounds or (-math.inf, math.inf)
     return ClusterEstimate(
         value=mean,
@@ -127,15 +101,21 @@ def cluster_mean(
 
 
 def cluster_share(
-    values: Float[np.ndarray, " n"], clusters: Sequence[str], *, level: float = 0.95, unit: str = "prompts"
+    values: Float[np.ndarray, " n"],
+    clusters: Sequence[str],
+    *,
+    level: float = 0.95,
+    unit: str = "prompts",
+    replicates_count: bool = False,
 ) -> ClusterEstimate:
     """Share of hits with the cluster as its unit; the interval never leaves [0, 1].
 
     Formula: the share p is the mean of the G cluster means, and v the variance of that mean. The interval is
-    Wilson's with ``n_eff = p * (1 - p) / v`` trials (at most one a cluster) and with Student's quantile
-    for G - 1 degrees of freedom in place of the normal one. Where all clusters agree, v is 0 and says nothing:
-    then the interval is exact, with the number of clusters as n. In simulation it covers 95 % and more from 4
-    clusters on, where plain t covers as little as 88 % for rare events.
+    Wilson's with ``n_eff = p * (1 - p) / v`` trials (at most one a cluster, or one a value) and with Student's
+    quantile for G - 1 degrees of freedom in place of the normal one. Where all clusters agree, v is 0 and says
+    nothing: then the interval is exact, with the number of clusters as n. In simulation it covers 95 % and more from
+    4 clusters on, where plain t covers as little as 88 % for rare events; at 24 prompts of 4 images that are not too
+    much alike it covers 99 %. With ``replicates_count`` that is 94 to 97 %, and the interval a quarter shorter.
     Source: Dean and Pagano (2015), J. Survey Stat. Methodol. 3(4):484-503, doi:10.1093/jssam/smv024.
 
     Args:
@@ -143,6 +123,8 @@ def cluster_share(
         clusters: Name of the cluster of each value.
         level: Confidence level, in (0, 1).
         unit: What a cluster is, in the plural; for the wording of ``method`` only.
+        replicates_count: Whether a cluster may be worth more than one trial: not where its values share an error that
+            the spread between clusters does not show, such as a common zero that they are compared with.
 
     Returns:
         The estimate: without value where ``values`` is empty, without interval for fewer than two clusters.
@@ -164,7 +146,7 @@ def cluster_share(
     if len(means) < 2:
         return _without_interval(values, means, unit)
     share = min(1.0, math.fsum(means) / len(means))
-    found = share_interval(means, level=level)
+    found = share_interval(means, level=level, trials=len(values) if replicates_count else None)
     return ClusterEstimate(
         value=share,
         low=found.low,
@@ -175,15 +157,18 @@ def cluster_share(
     )
 
 
-def share_interval(means: Float[np.ndarray, " clusters"], *, level: float = 0.95) -> Interval:
+def share_interval(
+    means: Float[np.ndarray, " clusters"], *, level: float = 0.95, trials: int | None = None
+) -> Interval:
     """Interval of :func:`cluster_share` from the cluster means themselves.
 
-    However much alike the means are, a cluster is no more than one trial: what its values share, such as a common
-    zero that they are compared with, is the same for all of them.
+    However much alike the means are, a cluster is no more than one trial, unless ``trials`` says so: what its values
+    share, such as a common zero that they are compared with, is the same for all of them.
 
     Args:
         means: Shares in [0, 1] of at least two clusters.
         level: Confidence level, in (0, 1).
+        trials: Largest number of trials that the clusters may be worth together; ``None`` is one each.
 
     Raises:
         ValueError: If there are fewer than two clusters, or ``level`` lies outside (0, 1).
@@ -199,38 +184,9 @@ def share_interval(means: Float[np.ndarray, " clusters"], *, level: float = 0.95
     if not has_spread(means):
         low, high = _exact_between(share, (0.0, 1.0), count, level)
         return Interval(low=low, high=high, method="exact (Clopper-Pearson) over clusters, which all agree")
-    trials = min(float(count), share * (1 - share) / variance_of_mean(means))
-    low, high = score_interval(share, trials, float(stdtrit(count - 1, 0.5 + check_level(level) / 2)))
+    worth = min(float(trials or count), share * (1 - share) / variance_of_mean(means))
+    low, high = score_interval(share, worth, float(stdtrit(count - 1, 0.5 + check_level(level) / 2)))
     return Interval(low=low, high=high, method="Wilson with t over clusters")
-
-
-def two_level_means(
-    values: Float[np.ndarray, " n"], prompts: Sequence[str], concepts: Sequence[str]
-) -> Float[np.ndarray, " concepts"]:
-    """Mean of each concept, in alphabetical order: its values averaged by prompt first, then over its prompts.
-
-    So each prompt weighs the same within its concept, however many of its images could be read. To average
-    over a suite, hand the result to :func:`cluster_mean` or :func:`cluster_share` with one cluster per concept.
-
-    Args:
-        values: Finite numbers.
-        prompts: Name of the prompt of each value; a prompt belongs to one concept.
-        concepts: Name of the concept of each value.
-
-    Raises:
-        ValueError: If the lengths differ, a value is not finite, or a prompt belongs to two concepts.
-
-    Example:
-        >>> two_level_means(np.array([1.0, 1.0, 0.0, 0.0]), ["p", "p", "q", "r"], ["x", "x", "x", "y"]).tolist()
-        [0.5, 0.0]
-    """
-    if len(prompts) != len(concepts):
-        raise ValueError(f"Every prompt needs its concept; got {len(prompts)} prompts and {len(concepts)} concepts.")
-    concept_of = dict(zip(prompts, concepts, strict=True))
-    if any(concept_of[prompt] != concept for prompt, concept in zip(prompts, concepts, strict=True)):
-        raise ValueError("A prompt belongs to two concepts; name prompts so that each belongs to one.")
-    means = group_means(values, prompts)
-    return group_means(means, [concept_of[prompt] for prompt in sorted(concept_of)])
 
 
 def has_spread(means: Float[np.ndarray, " clusters"]) -> bool:
@@ -240,7 +196,7 @@ def has_spread(means: Float[np.ndarray, " clusters"]) -> bool:
         >>> has_spread(np.array([0.1 + 0.2, 0.3])), has_spread(np.array([0.2, 0.3]))
         (False, True)
     """
-    return bool(np.ptp(means) > _SAME * max(1.0, float(np.abs(means).max())))
+    return bool(np.ptp(means) > SAME * max(1.0, float(np.abs(means).max())))
 
 
 def variance_of_mean(means: Float[np.ndarray, " clusters"]) -> float:
@@ -258,6 +214,16 @@ def variance_of_mean(means: Float[np.ndarray, " clusters"]) -> float:
         raise ValueError(f"A variance needs at least two clusters; got {count}.")
     centre = math.fsum(means) / count
     return math.fsum((mean - centre) ** 2 for mean in means.tolist()) / (count - 1) / count
+
+
+def half_width(variance: float, freedom: float, level: float) -> float:
+    """Return half the width of Student's interval for a mean of this variance, in the unit of the mean."""
+    return float(stdtrit(freedom, 0.5 + level / 2)) * math.sqrt(variance)
+
+
+def no_interval(value: float | None, why: str, count: int) -> ClusterEstimate:
+    """Return an estimate without interval over ``count`` clusters of one value each."""
+    return ClusterEstimate(value=value, low=None, high=None, method=why, n=count, n_clusters=count)
 
 
 def _exact_between(mean: float, bounds: tuple[float, float], count: int, level: float) -> tuple[float, float]:

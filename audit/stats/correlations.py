@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import rankdata
 
+from audit.stats.checks import check_finite
 from audit.stats.clusters import has_spread
 from audit.stats.intervals import normal_quantile
 
@@ -113,5 +114,4 @@ def _fisher(value: float, half: float) -> tuple[float, float]:
 def _check_pairs(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " _"]) -> None:
     if len(first) != len(second):
         raise ValueError(f"A correlation needs pairs; got {len(first)} and {len(second)} numbers.")
-    if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        raise ValueError("A number is missing or infinite; leave out such pairs and count them first.")
+    check_finite("number", first, second)

@@ -11,7 +11,8 @@ from jaxtyping import Float
 from scipy.special import stdtr
 from scipy.stats import binomtest
 
-from audit.stats.clusters import has_spread, variance_of_mean
+from audit.stats.checks import check_finite
+from audit.stats.clusters import SAME, has_spread, variance_of_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,18 @@ class Adjusted:
     """Positions of the missing ones."""
     method: str
 
+    @property
+    def note(self) -> str:
+        """What was corrected, and what was left out.
+
+        Example:
+            >>> holm([0.01, None, 0.04]).note
+            'Holm over 2 tests; 1 missing one left out'
+        """
+        family = f"{self.method} over {self.n_tested} test{'s' * (self.n_tested != 1)}"
+        gone = len(self.missing)
+        return f"{family}; {gone} missing one{'s' * (gone != 1)} left out" if gone else family
+
 
 def t_test(means: Float[np.ndarray, " prompts"], neutral: float) -> TestResult:
     """Two-sided test that the mean over prompts is ``neutral``.
@@ -58,8 +71,7 @@ def t_test(means: Float[np.ndarray, " prompts"], neutral: float) -> TestResult:
         >>> round(t_test(np.array([0.1, 0.3, 0.2, 0.4]), 0.0).p_value, 4)
         0.0305
     """
-    if not (np.isfinite(means).all() and math.isfinite(neutral)):
-        raise ValueError("A mean is missing or infinite; leave missing ones out and count them first.")
+    check_finite("mean", means, neutral)
     if len(means) < 2:
         return TestResult(p_value=None, method="not tested: fewer than two prompts", n=len(means))
     if not has_spread(means):
@@ -89,11 +101,12 @@ def sign_test(means: Float[np.ndarray, " prompts"], neutral: float) -> TestResul
         >>> sign_test(np.array([0.5, 0.5, 0.5, 0.5]), 0.0).p_value
         0.125
     """
-    if not (np.isfinite(means).all() and math.isfinite(neutral)):
-        raise ValueError("A mean is missing or infinite; leave missing ones out and count them first.")
+    check_finite("mean", means, neutral)
     if len(means) == 0:
         return TestResult(p_value=None, method="not tested: no prompt", n=0)
-    above, below = int((means > neutral).sum()), int((means < neutral).sum())
+    away = means - neutral
+    rounding = SAME * max(1.0, abs(neutral), float(np.abs(means).max()))
+    above, below = int((away > rounding).sum()), int((away < -rounding).sum())
     p_value = float(binomtest(above, above + below, 0.5).pvalue) if above + below else 1.0
     return TestResult(p_value=p_value, method="exact sign test over prompts", n=len(means))
 

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from audit.stats import clopper_pearson, cluster_mean, cluster_share, group_means, two_level_means
+from audit.stats.intervals import score_interval
 
 
 def test_mean_is_of_prompts_not_of_images():
@@ -100,3 +102,12 @@ def test_prompts_weigh_the_same_within_a_concept():
 def test_prompt_of_two_concepts_is_refused():
     with pytest.raises(ValueError, match="belongs to two concepts"):
         two_level_means(np.array([1.0, 1.0]), ["p", "p"], ["x", "y"])
+
+
+def test_replicates_that_count_narrow_the_interval_up_to_one_trial_a_value():
+    shares = np.array([0.5, 0.5, 0.5, 0.75])
+    values, names = np.repeat(shares, 4), list(np.repeat(list("abcd"), 4))
+    capped, counted = (cluster_share(values, names, replicates_count=counted) for counted in (False, True))
+    assert counted.high - counted.low < capped.high - capped.low
+    low, high = score_interval(shares.mean(), 16, stats.t.ppf(0.975, 3))
+    assert (counted.low, counted.high) == pytest.approx((low, high))

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from audit.stats import clopper_pearson, welch_difference
+from audit.stats.clusters import share_interval
 
 
 def test_difference_changes_sign_with_the_order():
@@ -41,3 +42,19 @@ def test_single_prompt_gives_no_interval():
 def test_share_outside_its_range_is_refused():
     with pytest.raises(ValueError, match="between 0 and 1"):
         welch_difference(np.array([1.5]), np.array([0.1]), shares=True)
+
+
+def test_shares_of_known_trials_get_the_combined_single_intervals():
+    one, two = np.array([0.5, 0.75, 0.25]), np.array([0.0, 0.25, 0.0, 0.0])
+    found = welch_difference(one, two, shares=True, trials=(12, 16))
+    first, second = (share_interval(means, trials=n) for means, n in ((one, 12), (two, 16)))
+    low = 0.4375 - np.hypot(0.5 - first.low, second.high - 0.0625)
+    high = 0.4375 + np.hypot(first.high - 0.5, 0.0625 - second.low)
+    assert (found.low, found.high, found.method) == pytest.approx(
+        (low, high, "combined single intervals (Zou and Donner)")
+    )
+
+
+def test_trials_of_means_that_are_no_shares_change_nothing():
+    one, two = np.array([0.5, 0.75, 0.25]), np.array([0.0, 0.25, 0.0, 0.0])
+    assert welch_difference(one, two, trials=(12, 16)) == welch_difference(one, two)

@@ -23,7 +23,7 @@ def test_corrected_is_never_below_raw_and_keeps_the_order(correct):
 
 
 def test_ranks_are_not_taken_from_one_argsort():
-    assert benjamini_hochberg([0.03, 0.04, 0.01, 0.02]).p_values == pytest.approx((0.04, 0.04, 0.04, 0.04))
+    assert benjamini_hochberg([0.03, 0.001, 0.012, 0.5]).p_values == pytest.approx((0.04, 0.004, 0.024, 0.5))
     assert holm([0.03, 0.20, 0.01]).p_values == pytest.approx((0.06, 0.20, 0.03))
 
 
@@ -64,3 +64,15 @@ def test_no_prompt_is_not_tested():
 def test_missing_mean_is_refused(test):
     with pytest.raises(ValueError, match="count them first"):
         test(np.array([0.1, np.nan]), 0.0)
+
+
+def test_prompts_that_miss_the_neutral_value_by_rounding_lie_on_it():
+    assert t_test(np.full(20, 0.1 + 0.2), 0.3).p_value == 1.0
+
+
+@pytest.mark.parametrize("correct", [holm, benjamini_hochberg])
+def test_correction_says_what_it_did_with_missing_tests(correct):
+    name = correct([]).method
+    assert correct([0.01, None, math.nan]).note == f"{name} over 1 test; 2 missing ones left out"
+    assert correct([0.01, 0.02, None]).note == f"{name} over 2 tests; 1 missing one left out"
+    assert correct([0.01, 0.02]).note == f"{name} over 2 tests"

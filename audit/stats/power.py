@@ -1,0 +1,189 @@
+"""What a number of prompts can show, before any image is made.
+
+Every power here is the chance that the whole interval lies on the side of a line where the truth is: what the gate asks
+for. Nothing is said about intervals on the wrong side.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import nctdtr, stdtrit
+from scipy.stats import binom
+
+from audit.stats.intervals import check_level, clopper_pearson
+
+MOST_PROMPTS: Final = 100_000
+"""Prompts beyond which no plan goes."""
+
+
+def power_of_mean(prompts: int, gap: float, sd: float, *, level: float = 0.95) -> float:
+    """Chance that the t interval of a mean over prompts excludes a line, on the side where the mean is.
+
+    Formula: ``P(T > t(G - 1))`` with T of the noncentral t distribution with G - 1 degrees of freedom and noncentrality
+    ``gap * sqrt(G) / sd``, and t the two-sided quantile of ``level``. For a paired comparison, ``sd`` is that of the
+    differences.
+    Source: Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, 2nd edition, chapter 2.
+
+    Args:
+        prompts: Number G of prompts, at least 2.
+        gap: Distance of the true mean from the line, 0 or more, in the unit of the mean.
+        sd: Standard deviation of the prompt means, above 0, in the same unit; it holds what replicates of a prompt
+            differ by, so that it falls with their number.
+        level: Confidence level of the interval, in (0, 1).
+
+    Returns:
+        The power, in [0, 1].
+
+    Raises:
+        ValueError: If a number is out of its range.
+
+    Example:
+        >>> round(power_of_mean(24, 0.1, 0.17), 4)
+        0.7881
+    """
+    _check(gap, sd)
+    if prompts < 2:
+        raise ValueError(f"An interval over prompts needs at least two; got {prompts}.")
+    quantile = float(stdtrit(prompts - 1, 0.5 + check_level(level) / 2))
+    return 1 - float(nctdtr(prompts - 1, gap * math.sqrt(prompts) / sd, quantile))
+
+
+def prompts_for_mean(gap: float, sd: float, *, power: float = 0.8, level: float = 0.95) -> int | None:
+    """Smallest number of prompts at which :func:`power_of_mean` reaches ``power``.
+
+    Args:
+        gap: Distance of the true mean from the line, 0 or more.
+        sd: Standard deviation of the prompt means, above 0.
+        power: Wanted chance, in (0, 1).
+        level: Confidence level of the interval, in (0, 1).
+
+    Returns:
+        The number; ``None`` where ``MOST_PROMPTS`` would not do, as without a gap.
+
+    Raises:
+        ValueError: If a number is out of its range.
+
+    Example:
+        >>> prompts_for_mean(0.1, 0.17)
+        25
+    """
+    _check_power(power)
+    if power_of_mean(MOST_PROMPTS, gap, sd, level=level) < power:
+        return None
+    least, enough = 1, MOST_PROMPTS
+    while enough - least > 1:  # power rises with the number of prompts
+        middle = (least + enough) // 2
+        if power_of_mean(middle, gap, sd, level=level) >= power:
+            enough = middle
+        else:
+            least = middle
+    return enough
+
+
+def detectable_gap(prompts: int, sd: float, *, power: float = 0.8, level: float = 0.95) -> float:
+    """Smallest distance from a line that a mean over prompts shows with a chance of ``power``.
+
+    Formula: the gap at which :func:`power_of_mean` is ``power``.
+
+    Args:
+        prompts: Number of prompts, at least 2.
+        sd: Standard deviation of the prompt means, above 0.
+        power: Wanted chance, in (0, 1); not below that of no gap at all.
+        level: Confidence level of the interval, in (0, 1).
+
+    Returns:
+        The gap, in the unit of ``sd``.
+
+    Raises:
+        ValueError: If a number is out of its range.
+
+    Example:
+        >>> round(detectable_gap(24, 0.17), 4)
+        0.1015
+    """
+    _check_power(power)
+    if power_of_mean(prompts, 0.0, sd, level=level) >= power:
+        raise ValueError(f"A power of {power} is reached without any gap; at a level of {level} ask for more.")
+
+    def lacking(gap: float) -> float:
+        return power_of_mean(prompts, gap, sd, level=level) - power
+
+    enough = sd
+    while lacking(enough) < 0:
+        enough *= 2
+    return float(brentq(lacking, 0.0, enough))
+
+
+def power_of_share(prompts: int, rate: float, threshold: float, *, level: float = 0.95) -> float:
+    """Chance that the exact interval of a share of prompts lies wholly on the side of a line where the rate is.
+
+    Formula: the sum of the binomial probabilities of those numbers of hits whose Clopper-Pearson interval lies below
+    ``threshold`` (above it, for a rate above). For agreeing replicates; with others, prompts say more.
+    Source: Clopper and Pearson (1934), Biometrika 26(4):404-413, doi:10.1093/biomet/26.4.404.
+
+    Args:
+        prompts: Number of prompts, at least 1.
+        rate: True chance of a hit per prompt, in [0, 1].
+        threshold: The line, in [0, 1].
+        level: Confidence level of the interval, in (0, 1).
+
+    Returns:
+        The power, in [0, 1].
+
+    Raises:
+        ValueError: If a number is out of its range.
+
+    Example:
+        >>> round(power_of_share(36, 0.0, 0.1), 4), round(power_of_share(36, 0.01, 0.1), 4)
+        (1.0, 0.6964)
+    """
+    if not (0 <= rate <= 1 and 0 <= threshold <= 1):
+        raise ValueError(f"Rates lie between 0 and 1; got {rate} and a line at {threshold}.")
+    hits = np.arange(prompts + 1)
+    intervals = [clopper_pearson(int(number), prompts, level=level) for number in hits]
+    if rate <= threshold:
+        clear = np.array([interval.high <= threshold for interval in intervals])
+    else:
+        clear = np.array([interval.low > threshold for interval in intervals])
+    return min(1.0, float(binom.pmf(hits, prompts, rate)[clear].sum()))
+
+
+def prompts_for_zero_hits(threshold: float, *, level: float = 0.95) -> int:
+    """Smallest number of prompts without any hit that shows a rate to be at most ``threshold``.
+
+    Formula: the smallest n with ``1 - (a / 2)**(1 / n) <= threshold``, a = 1 - level: the upper end of the
+    Clopper-Pearson interval of 0 hits. (One-sided at 95 %, it is the rule of three, n of about 3 / threshold; the
+    two-sided interval that a gate looks at asks for 3.7 / threshold.)
+    Source: Hanley and Lippman-Hand (1983), JAMA 249(13):1743-1745, doi:10.1001/jama.1983.03330370053031.
+
+    Args:
+        threshold: Largest rate that is allowed, in (0, 1).
+        level: Confidence level of the two-sided interval, in (0, 1).
+
+    Raises:
+        ValueError: If a number is out of its range.
+
+    Example:
+        >>> prompts_for_zero_hits(0.1), prompts_for_zero_hits(0.1, level=0.9)
+        (36, 29)
+    """
+    if not 0 < threshold < 1:
+        raise ValueError(f"The largest rate that is allowed lies between 0 and 1; got {threshold}.")
+    number = math.ceil(math.log((1 - check_level(level)) / 2) / math.log1p(-threshold))
+    return max(1, number)
+
+
+def _check(gap: float, sd: float) -> None:
+    if not (math.isfinite(gap) and gap >= 0):
+        raise ValueError(f"A gap is a finite number from 0 up; got {gap}.")
+    if not (math.isfinite(sd) and sd > 0):
+        raise ValueError(f"A standard deviation is a finite number above 0; got {sd}.")
+
+
+def _check_power(power: float) -> None:
+    if not 0 < power < 1:
+        raise ValueError(f"A power lies between 0 and 1; got {power}. For 80 % write 0.8.")

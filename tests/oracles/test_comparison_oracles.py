@@ -1,0 +1,155 @@
+"""Comparisons of two runs against independent implementations, hand computation and brute force."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+
+from audit import stats as ours
+
+LEVELS = [0.8, 0.95, 0.99]
+TABLES = [(0, 8, 0, 8), (3, 20, 9, 22), (9, 126, 0, 21), (56, 70, 48, 80), (8, 8, 0, 5), (1, 1, 0, 1)]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("table", TABLES)
+def test_difference_of_proportions_agrees_with_statsmodels(table, level):
+    found = ours.newcombe_difference(*table, level=level)
+    theirs = confint_proportions_2indep(*table, method="newcomb", alpha=1 - level)
+    assert (found.low, found.high) == pytest.approx(tuple(theirs), abs=1e-10)
+
+
+def worst_and_mean_coverage(n, shares):
+    """Exact coverage over all tables of n pairs, for shares of the four cells."""
+    tables = [(a, b, c, n - a - b - c) for a in range(n + 1) for b in range(n + 1 - a) for c in range(n + 1 - a - b)]
+    ends = np.array([(i.low, i.high) for i in (ours.newcombe_paired_difference(*table) for table in tables)])
+    found = []
+    for cells in shares:
+        truth = cells[1] - cells[2]
+        chances = stats.multinomial.pmf(np.array(tables), n, cells)
+        found.append(chances[(ends[:, 0] <= truth) & (truth <= ends[:, 1])].sum())
+    return min(found), float(np.mean(found))
+
+
+def test_paired_proportions_cover_at_their_level_over_all_tables_of_twelve_pairs():
+    shares = np.random.default_rng(4).dirichlet(np.ones(4), 60)
+    worst, mean = worst_and_mean_coverage(12, shares)
+    assert worst > 0.9
+    assert 0.94 < mean < 0.97
+
+
+def test_paired_proportions_agree_with_newcombes_formula_on_statsmodels_ends():
+    a, b, c, d = 20, 12, 2, 16
+    p, q = 32 / 50, 22 / 50
+    (l1, u1), (l2, u2) = (proportion_confint(hits, 50, method="wilson") for hits in (32, 22))
+    phi = (a * d - b * c - 25) / np.sqrt(32 * 18 * 22 * 28)
+    low = p - q - np.sqrt((p - l1) ** 2 - 2 * phi * (p - l1) * (u2 - q) + (u2 - q) ** 2)
+    high = p - q + np.sqrt((u1 - p) ** 2 - 2 * phi * (u1 - p) * (q - l2) + (q - l2) ** 2)
+    found = ours.newcombe_paired_difference(a, b, c, d)
+    assert (found.low, found.high) == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_paired_difference_agrees_with_scipy(level):
+    rng = np.random.default_rng(11)
+    one, two = rng.random(9), rng.random(9)
+    theirs = stats.ttest_rel(one, two)
+    found = ours.paired_difference(one, two, level=level)
+    assert (found.low, found.high) == pytest.approx(tuple(theirs.confidence_interval(level)))
+    assert ours.paired_test(one, two).p_value == pytest.approx(theirs.pvalue)
+
+
+def test_paired_test_finds_what_an_unpaired_one_misses():
+    """A known mistake of model comparators: the two runs of one set of prompts taken for independent."""
+    before = np.array([0.10, 0.90, 0.30, 0.70, 0.50, 0.20])
+    after = before + np.array([0.05, 0.06, 0.04, 0.05, 0.06, 0.04])
+    assert ours.paired_test(after, before).p_value < 1e-4
+    assert stats.ttest_ind(after, before).pvalue > 0.7
+    unpaired, paired = ours.welch_difference(after, before), ours.paired_difference(after, before)
+    assert unpaired.low < 0 < paired.low
+
+
+def test_ranks_of_step_up_are_not_places_of_one_argsort():
+    """A known mistake of bias scanners: ``p.argsort() + 1`` holds places, not ranks."""
+    raw = np.array([0.03, 0.001, 0.012, 0.5])  # argsort undoes itself where two swap; here three go round
+    wrong = raw * len(raw) / (raw.argsort() + 1)
+    by_hand = (0.04, 0.004, 0.024, 0.5)
+    assert ours.benjamini_hochberg(raw.tolist()).p_values == pytest.approx(by_hand)
+    assert wrong[0] == pytest.approx(0.06)
+    assert ours.benjamini_hochberg(raw.tolist()).p_values == pytest.approx(stats.false_discovery_control(raw))
+
+
+def left_out(values, statistic):
+    return np.array([statistic(np.delete(values, place, axis=0)) for place in range(len(values))])
+
+
+def test_jackknife_agrees_with_scipys_delta_of_a_ratio():
+    """For a ratio of means, the jackknife variance is that of linearised residuals, but for terms of order 1 / G."""
+    rng = np.random.default_rng(12)
+    pairs = rng.beta([4, 6], [4, 4], (400, 2))
+
+    def ratio(values):
+        return values[:, 0].mean() / values[:, 1].mean()
+
+    found = ours.jackknife_difference(float(ratio(pairs)), left_out(pairs, ratio))
+    residuals = (pairs[:, 0] - ratio(pairs) * pairs[:, 1]) / pairs[:, 1].mean()
+    half = stats.t.ppf(0.975, 399) * residuals.std(ddof=1) / 20
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.01)
+
+
+def brute_force_sign_flips(differences):
+    ways = [np.dot(signs, differences) for signs in itertools.product([-1, 1], repeat=len(differences))]
+    return np.mean(np.abs(ways) >= abs(differences.sum()) - 1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 9])
+def test_sign_flips_agree_with_brute_force_and_scipy(count):
+    differences = np.random.default_rng(13).normal(0.3, 1, count)
+    found = ours.sign_flip_test(differences, rng=np.random.default_rng(0))
+    assert found.p_value == pytest.approx(brute_force_sign_flips(differences))
+    if count > 1:
+        theirs = stats.permutation_test((differences,), np.sum, permutation_type="samples", n_resamples=np.inf)
+        assert found.p_value == pytest.approx(theirs.pvalue)
+
+
+def test_drawn_sign_flips_agree_with_all_of_them():
+    differences = np.random.default_rng(14).normal(0.4, 1, 14)
+    every, drawn = (
+        ours.sign_flip_test(differences, rng=np.random.default_rng(1), draws=draws).p_value for draws in (8192, 8191)
+    )
+    assert every == pytest.approx(brute_force_sign_flips(differences))
+    assert drawn != every
+    assert drawn == pytest.approx(every, abs=4 * np.sqrt(every / 8191))
+
+
+def brute_force_max_t(family):
+    """Westfall and Young's steps written out, one sign vector at a time."""
+
+    def statistics(values):
+        return np.abs(values.sum(axis=0)) / np.sqrt((values**2).sum(axis=0))
+
+    seen = statistics(family)
+    order = sorted(range(len(seen)), key=lambda member: -seen[member])
+    ways = [np.array(signs)[:, None] for signs in itertools.product([-1.0, 1.0], repeat=len(family))]
+    found, most = [0.0] * len(seen), 0.0
+    for place, member in enumerate(order):
+        rest = order[place:]
+        chance = np.mean([statistics(signs * family)[rest].max() >= seen[member] - 1e-12 for signs in ways])
+        most = found[member] = max(most, chance)
+    return found
+
+
+def test_max_t_agrees_with_brute_force():
+    rng = np.random.default_rng(15)
+    family = rng.normal(0, 1, (8, 1)) + rng.normal([1.5, 0.2, -0.8, 0.5], 1, (8, 4))
+    found = ours.max_t(family, rng=rng).p_values
+    assert found == pytest.approx(brute_force_max_t(family))
+    assert len(set(found)) > 2
+
+
+def test_order_of_statistics_is_that_of_t():
+    family = np.random.default_rng(16).normal([0.1, 0.9, -0.6, 0.4], 1, (10, 4))
+    corrected = ours.max_t(family, rng=np.random.default_rng(0)).p_values
+    assert np.argsort(corrected).tolist() == np.argsort(-np.abs(stats.ttest_1samp(family, 0.0).statistic)).tolist()

@@ -1,0 +1,162 @@
+"""Planning, evidence, variance shares and the correction for judge error against independent computation."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy import integrate, optimize, special, stats
+from statsmodels.stats.power import TTestPower
+
+from audit import stats as ours
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+@pytest.mark.parametrize("prompts", [2, 4, 24, 200])
+def test_power_agrees_with_statsmodels(prompts, level):
+    theirs = TTestPower().power(0.4, prompts, (1 - level) / 2, alternative="larger")
+    assert ours.power_of_mean(prompts, 0.2, 0.5, level=level) == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize(("gap", "sd"), [(0.1, 0.17), (0.1, 0.5), (0.3, 0.2)])
+def test_number_of_prompts_agrees_with_statsmodels(gap, sd):
+    theirs = TTestPower().solve_power(gap / sd, alpha=0.025, power=0.8, alternative="larger")
+    assert ours.prompts_for_mean(gap, sd) == np.ceil(theirs)
+
+
+def test_power_is_how_often_intervals_lie_beyond_the_line():
+    rng = np.random.default_rng(21)
+    drawn = rng.normal(0.1, 0.17, (4000, 24))
+    error = drawn.std(axis=1, ddof=1) / np.sqrt(24)
+    beyond = (drawn.mean(axis=1) - stats.t.ppf(0.975, 23) * error > 0).mean()
+    assert ours.power_of_mean(24, 0.1, 0.17) == pytest.approx(beyond, abs=0.02)
+
+
+def mixture_over_shares(hits, n, share, low, high, density):
+    def ratio(q):
+        return density(q) * (q / share) ** hits * ((1 - q) / (1 - share)) ** (n - hits)
+
+    return integrate.quad(ratio, low, high)[0]
+
+
+@pytest.mark.parametrize(("hits", "n"), [(1, 6), (9, 12), (0, 20), (20, 20)])
+def test_beta_binomial_ends_are_where_the_integrated_ratio_reaches_twenty(hits, n):
+    found = ours.share_sequence(hits, n, prior=(2.0, 3.0))
+
+    def excess(share):
+        return mixture_over_shares(hits, n, share, 0, 1, stats.beta(2, 3).pdf) - 20
+
+    if hits:
+        assert found.low == pytest.approx(optimize.brentq(excess, 1e-3, hits / n - 1e-3), abs=1e-6)
+    if hits < n:
+        assert found.high == pytest.approx(optimize.brentq(excess, hits / n + 1e-3, 1 - 1e-3), abs=1e-6)
+
+
+def test_standard_mixture_is_that_of_jeffreys():
+    beta = stats.beta(0.5, 0.5)
+    found = ours.share_sequence(3, 10)
+    ratio = beta.pdf(found.low) / stats.beta(3.5, 7.5).pdf(found.low)
+    assert ratio == pytest.approx(20)  # prior over posterior, the other way to write it
+
+
+@pytest.mark.parametrize(("hits", "n", "threshold"), [(3, 8, 0.1), (0, 8, 0.3), (20, 90, 0.2)])
+def test_evidence_of_answers_is_the_likelihood_ratio_of_all_shares_above(hits, n, threshold):
+    values = np.array([1.0] * hits + [0.0] * (n - hits))
+    above = mixture_over_shares(hits, n, threshold, threshold, 1, lambda _: 1 / (1 - threshold))
+    assert ours.evidence_against_at_most(values, threshold).value == pytest.approx(above)
+
+
+def test_evidence_of_means_is_the_mean_capital_over_stakes():
+    values = np.random.default_rng(22).random(30)
+    stakes = (np.arange(200_000) + 0.5) / 200_000
+    capital = np.exp(np.log1p(stakes * (values[:, None] / 0.4 - 1)).sum(axis=0)).mean()
+    assert ours.evidence_against_at_most(values, 0.4).value == pytest.approx(capital, rel=1e-6)
+
+
+@pytest.mark.parametrize("mean", [0.05, 0.3])
+def test_expected_evidence_for_a_claim_that_holds_is_at_most_one(mean):
+    """All outcomes of six answers, weighed by their chances."""
+    expected = 0.0
+    for hits in range(7):
+        values = np.array([1.0] * hits + [0.0] * (6 - hits))
+        expected += stats.binom.pmf(hits, 6, mean) * ours.evidence_against_at_most(values, 0.3).value
+    assert expected <= 1 + 1e-9
+    assert mean != 0.3 or expected == pytest.approx(1)
+
+
+def anova_of_variances(values):
+    """Variances of a complete crossed design from its mean squares, by statsmodels' sums of squares."""
+    concepts, templates, replicates = values.shape
+    rows, columns, _ = np.indices(values.shape)
+
+    def residual(*factors):
+        design = np.column_stack([np.ones(values.size), *(np.eye(f.max() + 1)[f.ravel()][:, 1:] for f in factors)])
+        return sm.OLS(values.ravel(), design).fit().ssr
+
+    everything, cells = residual(), residual(rows * templates + columns)
+    seed = cells / (values.size - concepts * templates)
+    concept_square = (everything - residual(rows)) / (concepts - 1)
+    template_square = (everything - residual(columns)) / (templates - 1)
+    both = (residual(rows, columns) - cells) / ((concepts - 1) * (templates - 1))
+    interaction = (both - seed) / replicates
+    template = (template_square - both) / (concepts * replicates)
+    return interaction + template, (concept_square - both) / (templates * replicates), seed
+
+
+def test_variances_are_those_of_the_analysis_of_variance():
+    rng = np.random.default_rng(23)
+    values = rng.normal(0, 1, (6, 1, 1)) + rng.normal(0, 0.7, (1, 5, 1)) + rng.normal(0, 0.5, (6, 5, 1))
+    values = values + rng.normal(0, 0.6, (6, 5, 3))
+    rows, columns, _ = np.indices(values.shape)
+    found = ours.wording_share(values.ravel(), list(columns.ravel().astype(str)), list(rows.ravel().astype(str)))
+    parts = np.array(anova_of_variances(values))
+    assert (found.wording.value, found.concept, found.seed) == pytest.approx(tuple(parts / parts.sum()))
+
+
+def test_variances_of_an_incomplete_design_are_those_that_were_planted():
+    rng = np.random.default_rng(24)
+    found = []
+    for _ in range(150):
+        values = rng.normal(0, 1, (10, 1, 1)) + rng.normal(0, 0.5, (1, 8, 1)) + rng.normal(0, 0.5, (10, 8, 1))
+        values = values + rng.normal(0, 0.7, (10, 8, 3))
+        keep = (rng.random(values.shape) < 0.6).ravel()
+        rows, columns, _ = np.indices(values.shape)
+        names = [list(axis.ravel()[keep].astype(str)) for axis in (columns, rows)]
+        share = ours.wording_share(values.ravel()[keep], *names)
+        found.append((share.wording.value, share.concept, share.seed))
+    assert np.mean(found, axis=0) == pytest.approx(np.array([0.5, 1.0, 0.49]) / 1.99, abs=0.03)
+
+
+def test_correction_for_judge_error_agrees_with_the_bootstrap_where_everything_is_many():
+    rng = np.random.default_rng(25)
+    prompts = rng.beta(2, 3, 600)
+    shares = rng.binomial(20, prompts * 0.85 + (1 - prompts) * 0.1) / 20
+    judge = ours.JudgeCheck(true_positives=1700, positives=2000, true_negatives=1800, negatives=2000)
+    found = ours.rogan_gladen(shares, judge, trials=12_000)
+    picks = rng.integers(0, 600, (4000, 600))
+    sensitivity, alarms = rng.binomial(2000, 0.85, 4000) / 2000, rng.binomial(2000, 0.1, 4000) / 2000
+    low, high = np.quantile((shares[picks].mean(axis=1) - alarms) / (sensitivity - alarms), [0.025, 0.975])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.003)
+
+
+def test_bootstrap_agrees_with_t_where_prompts_are_many_and_normal():
+    values = np.random.default_rng(26).normal(0, 1, 400)
+    found = ours.cluster_bootstrap(
+        values, [str(place) for place in range(400)], rng=np.random.default_rng(27), draws=9999
+    )
+    theirs = stats.ttest_1samp(values, 0.0).confidence_interval()
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=0.006)
+
+
+def test_bootstrap_quantiles_agree_with_drawing_one_by_one():
+    values = np.array([0.0, 0.1, 0.3, 0.35, 0.8, 0.9])
+    found = ours.cluster_bootstrap(values, list("abcdef"), rng=np.random.default_rng(28), draws=20_000)
+    draws = np.random.default_rng(29).choice(values, (20_000, 6))
+    with np.errstate(divide="ignore"):
+        pivots = (draws.mean(axis=1) - values.mean()) / (draws.std(axis=1, ddof=1) / np.sqrt(6))
+    error = values.std(ddof=1) / np.sqrt(6)
+    low, high = values.mean() - error * np.quantile(pivots, [0.975, 0.025], method="nearest")
+    assert (found.low, found.high) == pytest.approx((low, high), rel=0.05)
+
+
+def test_prompts_for_zero_hits_agree_with_the_beta_distribution():
+    prompts = ours.prompts_for_zero_hits(0.05)
+    assert special.betaincinv(1, prompts, 0.975) <= 0.05 < special.betaincinv(1, prompts - 1, 0.975)

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from audit.stats import LeaveOneOut, cluster_mean, jackknife_difference, jackknife_pair, jackknife_test, pseudo_values
+from audit.stats import t_test as plain_t_test
+
+VALUES = np.array([0.1, 0.3, 0.2, 0.4, -0.1])
+
+
+def leave_one_out(values, statistic=np.mean):
+    left_out = [statistic(np.delete(values, place)) for place in range(len(values))]
+    return LeaveOneOut(whole=float(statistic(values)), left_out=np.array(left_out))
+
+
+def mean_gap(values):
+    return np.abs(values - 0.2).mean()
+
+
+def test_pseudo_values_of_a_mean_are_the_values():
+    run = leave_one_out(VALUES)
+    assert pseudo_values(run.whole, run.left_out) == pytest.approx(VALUES)
+
+
+def test_interval_and_test_of_a_mean_are_those_of_t():
+    run = leave_one_out(VALUES)
+    found, plain = jackknife_difference(run.whole, run.left_out), cluster_mean(VALUES, list("abcde"))
+    assert (found.value, found.low, found.high) == pytest.approx((plain.value, plain.low, plain.high))
+    assert (found.n, found.n_clusters, found.method) == (5, 5, "jackknife over units, t")
+    assert jackknife_test(run.whole, run.left_out).p_value == pytest.approx(plain_t_test(VALUES, 0.0).p_value)
+
+
+def test_value_is_the_statistic_itself_and_not_moved_by_its_bias():
+    spread = leave_one_out(VALUES, lambda values: values.var())
+    found = jackknife_difference(spread.whole, spread.left_out)
+    assert found.value == VALUES.var()
+    assert found.high - found.value == pytest.approx(found.value - found.low)
+
+
+@pytest.mark.parametrize("statistic", [np.mean, mean_gap, np.var])
+def test_same_run_twice_gives_exactly_zero(statistic):
+    run = leave_one_out(VALUES, statistic)
+    found = jackknife_pair(run, run)
+    assert (found.estimate.value, found.pseudo_values.tolist(), found.test.p_value) == (0.0, [0.0] * 5, 1.0)
+    assert (found.estimate.low, found.estimate.high) == (None, None)
+    assert found.estimate.method == "no interval: it is the same whichever unit is left out"
+
+
+def test_pair_is_candidate_less_baseline():
+    found = jackknife_pair(leave_one_out(VALUES), leave_one_out(VALUES + np.array([0.5, 0.4, 0.6, 0.5, 0.5])))
+    assert found.estimate.value == pytest.approx(0.5)
+    assert found.estimate.low > 0
+    assert found.pseudo_values == pytest.approx([0.5, 0.4, 0.6, 0.5, 0.5])
+
+
+def test_test_agrees_with_the_interval():
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        one, two = (leave_one_out(rng.normal(0, 1, 6), np.var) for _ in range(2))
+        found = jackknife_pair(one, two)
+        assert (found.test.p_value < 0.05) == (not found.estimate.low <= 0 <= found.estimate.high)
+
+
+def test_difference_that_hangs_on_no_unit_is_tested_by_sign():
+    found = jackknife_test(0.3, np.full(4, 0.3))
+    assert (found.p_value, found.method) == (0.125, "exact sign test over prompts")
+    assert jackknife_test(-0.3, np.full(4, -0.3)).p_value == 0.125
+
+
+def test_rounding_is_no_difference():
+    rounded = 0.1 + 0.2 - 0.3
+    assert jackknife_test(rounded, np.full(20, rounded)).p_value == 1.0
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_units_give_no_interval_and_no_test(count):
+    found = jackknife_difference(0.2, np.zeros(count))
+    assert (found.value, found.low, found.n, found.method) == (0.2, None, count, "no interval: fewer than two units")
+    result = jackknife_test(0.2, np.zeros(count))
+    assert (result.p_value, result.n, result.method) == (None, count, "not tested: fewer than two units")
+
+
+def test_two_units_are_enough():
+    assert jackknife_difference(0.2, np.array([0.1, 0.3])).low is not None
+    assert jackknife_test(0.2, np.array([0.1, 0.3])).p_value is not None
+
+
+@pytest.mark.parametrize("compute", [pseudo_values, jackknife_difference, jackknife_test])
+@pytest.mark.parametrize(("whole", "left_out"), [(np.nan, [0.0, 0.1]), (0.0, [0.0, np.inf])])
+def test_missing_value_is_refused(compute, whole, left_out):
+    with pytest.raises(ValueError, match="value of the statistic is missing"):
+        compute(whole, np.array(left_out))
+
+
+def test_runs_with_other_numbers_of_units_are_refused():
+    with pytest.raises(ValueError, match="got 5 and 4"):
+        jackknife_pair(leave_one_out(VALUES), leave_one_out(VALUES[:4]))

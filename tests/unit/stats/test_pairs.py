@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from audit.stats import clopper_pearson, paired_difference, paired_test
+
+ONE, TWO = np.array([0.6, 0.9, 0.4, 0.8]), np.array([0.5, 0.6, 0.2, 0.9])
+
+
+def test_same_numbers_twice_differ_by_exactly_nothing():
+    found = paired_difference(ONE, ONE, bounds=(0.0, 1.0))
+    assert (found.value, found.low, found.high) == (0.0, -clopper_pearson(0, 4).high, clopper_pearson(0, 4).high)
+    assert paired_test(ONE, ONE).p_value == 1.0
+
+
+def test_difference_changes_sign_with_the_order():
+    there, back = paired_difference(ONE, TWO), paired_difference(TWO, ONE)
+    assert (there.value, there.low, there.high) == pytest.approx((-back.value, -back.high, -back.low))
+
+
+def test_what_all_prompts_share_changes_nothing():
+    shifted = paired_difference(ONE + 5, TWO + 5)
+    plain = paired_difference(ONE, TWO)
+    assert (shifted.low, shifted.high) == pytest.approx((plain.low, plain.high))
+
+
+def test_prompt_that_moves_both_runs_does_not_widen_the_interval():
+    odd = np.array([0.0, 0.0, 0.0, 7.0])
+    assert paired_difference(ONE + odd, TWO + odd).high == pytest.approx(paired_difference(ONE, TWO).high)
+
+
+def test_agreeing_differences_are_bounded_by_the_prompts_that_might_have_differed():
+    found = paired_difference(np.full(3, 0.75), np.full(3, 0.25), bounds=(0.0, 1.0))
+    others = 1 - 0.025 ** (1 / 3)
+    assert (found.low, found.high) == pytest.approx((0.5 * (1 - others) - others, 0.5 * (1 - others) + others))
+    assert "whose differences all agree" in found.method
+
+
+def test_bounds_set_the_scale_of_the_fall_back():
+    narrow = paired_difference(np.zeros(5), np.zeros(5), bounds=(0.0, 1.0))
+    wide = paired_difference(np.zeros(5), np.zeros(5), bounds=(-1.0, 1.0))
+    assert wide.high == pytest.approx(2 * narrow.high)
+
+
+def test_ends_stay_within_what_bounded_values_can_differ_by():
+    found = paired_difference(np.array([1.0, 1.0, 0.9]), np.array([0.0, 0.1, 0.0]), bounds=(0.0, 1.0))
+    assert found.high == 1.0
+    found = paired_difference(np.array([0.0, 0.1, 0.0]), np.array([1.0, 1.0, 0.9]), bounds=(0.0, 1.0))
+    assert found.low == -1.0
+
+
+def test_agreeing_unbounded_differences_have_no_interval():
+    found = paired_difference(ONE, ONE - 0.25)
+    assert (found.value, found.low, found.high) == (pytest.approx(0.25), None, None)
+    assert found.method == "no interval: the differences of all prompts agree"
+
+
+def test_one_prompt_has_a_value_and_no_interval():
+    found = paired_difference(ONE[:1], TWO[:1], bounds=(0.0, 1.0))
+    assert (found.value, found.low, found.n, found.n_clusters) == (pytest.approx(0.1), None, 1, 1)
+    assert found.method == "no interval: fewer than two prompts"
+    assert paired_test(ONE[:1], TWO[:1]).p_value is None
+
+
+def test_two_prompts_have_an_interval():
+    assert paired_difference(ONE[:2], TWO[:2]).low is not None
+
+
+def test_no_prompt_has_no_value():
+    found = paired_difference(np.array([]), np.array([]))
+    assert (found.value, found.method) == (None, "nothing measured")
+
+
+@pytest.mark.parametrize("compare", [paired_difference, paired_test])
+def test_runs_of_other_prompts_are_refused(compare):
+    with pytest.raises(ValueError, match="got 4 and 3"):
+        compare(ONE, TWO[:3])
+
+
+@pytest.mark.parametrize("compare", [paired_difference, paired_test])
+def test_missing_mean_is_refused(compare):
+    with pytest.raises(ValueError, match="mean is missing"):
+        compare(ONE, np.array([0.1, np.nan, 0.2, 0.3]))
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 0.85), (0.3, 1.0)])
+def test_mean_out_of_bounds_is_refused(bounds):
+    with pytest.raises(ValueError, match="at least one is outside"):
+        paired_difference(ONE, TWO, bounds=bounds)
+
+
+@pytest.mark.parametrize("bounds", [(1.0, 0.0), (0.5, 0.5)])
+def test_swapped_bounds_are_refused(bounds):
+    with pytest.raises(ValueError, match="lower bound lies below"):
+        paired_difference(ONE, TWO, bounds=bounds)
+
+
+def test_means_on_their_bounds_are_allowed():
+    assert paired_difference(np.array([0.0, 1.0]), np.array([1.0, 1.0]), bounds=(0.0, 1.0)).value == -0.5

@@ -1,0 +1,119 @@
+import math
+
+import pytest
+
+from audit.stats import (
+    clopper_pearson,
+    detectable_gap,
+    power_of_mean,
+    power_of_share,
+    prompts_for_mean,
+    prompts_for_zero_hits,
+)
+
+
+def test_power_without_a_gap_is_half_of_what_the_level_lets_through():
+    assert power_of_mean(12, 0.0, 0.3, level=0.9) == pytest.approx(0.05)
+
+
+def test_unit_does_not_matter():
+    assert power_of_mean(12, 0.1, 0.2) == pytest.approx(power_of_mean(12, 10, 20))
+
+
+@pytest.mark.parametrize("power", [0.5, 0.8, 0.9])
+@pytest.mark.parametrize("gap", [0.05, 0.1, 1.0])
+def test_smallest_number_of_prompts_reaches_the_power_and_one_fewer_does_not(gap, power):
+    prompts = prompts_for_mean(gap, 0.2, power=power)
+    assert power_of_mean(prompts, gap, 0.2) >= power
+    assert prompts == 2 or power_of_mean(prompts - 1, gap, 0.2) < power
+
+
+def test_two_prompts_are_the_fewest():
+    assert prompts_for_mean(100.0, 0.1) == 2
+
+
+def test_no_number_of_prompts_shows_no_gap():
+    assert prompts_for_mean(0.0, 0.2) is None
+
+
+def test_detectable_gap_has_the_power_that_was_asked():
+    for prompts in (2, 4, 24):
+        assert power_of_mean(prompts, detectable_gap(prompts, 0.2, power=0.9), 0.2) == pytest.approx(0.9)
+
+
+def test_detectable_gap_scales_with_the_spread():
+    assert detectable_gap(8, 20.0) == pytest.approx(100 * detectable_gap(8, 0.2))
+
+
+def test_power_that_needs_no_gap_is_refused():
+    with pytest.raises(ValueError, match="without any gap"):
+        detectable_gap(8, 0.2, power=0.02)
+
+
+@pytest.mark.parametrize("threshold", [0.01, 0.05, 0.1, 0.5])
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+def test_prompts_for_zero_hits_are_the_fewest_whose_exact_interval_lies_below(threshold, level):
+    prompts = prompts_for_zero_hits(threshold, level=level)
+    assert clopper_pearson(0, prompts, level=level).high <= threshold
+    assert prompts == 1 or clopper_pearson(0, prompts - 1, level=level).high > threshold
+
+
+def test_one_sided_it_is_the_rule_of_three():
+    assert prompts_for_zero_hits(0.001, level=0.9) == pytest.approx(3 / 0.001, rel=0.01)
+
+
+def test_one_prompt_can_be_enough():
+    assert prompts_for_zero_hits(0.99, level=0.5) == 1
+
+
+def test_zero_hits_are_as_likely_as_the_rate_says():
+    assert power_of_share(36, 0.01, 0.1) == pytest.approx(0.99**36)
+
+
+def test_too_few_prompts_can_show_nothing():
+    assert power_of_share(20, 0.0, 0.1) == 0.0
+
+
+def test_rate_above_the_line_is_shown_by_intervals_above_it():
+    hits = [k for k in range(11) if clopper_pearson(k, 10).low > 0.2]
+    expected = sum(math.comb(10, k) * 0.7**k * 0.3 ** (10 - k) for k in hits)
+    assert power_of_share(10, 0.7, 0.2) == pytest.approx(expected)
+
+
+def test_rate_on_the_line_is_taken_for_allowed():
+    hits = [k for k in range(21) if clopper_pearson(k, 20).high <= 0.5]
+    assert power_of_share(20, 0.5, 0.5) == pytest.approx(sum(math.comb(20, k) for k in hits) / 2**20)
+
+
+@pytest.mark.parametrize("compute", [power_of_mean, lambda *numbers: prompts_for_mean(*numbers[1:])])
+@pytest.mark.parametrize(
+    ("gap", "sd"), [(-0.1, 0.2), (math.nan, 0.2), (math.inf, 0.2), (0.1, 0.0), (0.1, -1.0), (0.1, math.inf)]
+)
+def test_impossible_gap_or_spread_is_refused(compute, gap, sd):
+    with pytest.raises(ValueError, match="finite number"):
+        compute(24, gap, sd)
+
+
+def test_one_prompt_has_no_power():
+    with pytest.raises(ValueError, match="at least two; got 1"):
+        power_of_mean(1, 0.1, 0.2)
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 80.0])
+def test_number_that_is_no_power_is_refused(power):
+    with pytest.raises(ValueError, match="power lies between 0 and 1"):
+        prompts_for_mean(0.1, 0.2, power=power)
+    with pytest.raises(ValueError, match="power lies between 0 and 1"):
+        detectable_gap(24, 0.2, power=power)
+
+
+@pytest.mark.parametrize(("rate", "threshold"), [(-0.1, 0.5), (1.1, 0.5), (0.5, -0.1), (0.5, 1.1)])
+def test_impossible_rate_is_refused(rate, threshold):
+    with pytest.raises(ValueError, match="Rates lie between 0 and 1"):
+        power_of_share(8, rate, threshold)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_threshold_that_zero_hits_cannot_show_is_refused(threshold):
+    with pytest.raises(ValueError, match="allowed lies between 0 and 1"):
+        prompts_for_zero_hits(threshold)

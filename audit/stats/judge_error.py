@@ -66,8 +66,8 @@ def rogan_gladen(
     ``p - s * Se - (1 - s) * (1 - Sp)`` is no further from 0 than the ends of the single intervals allow, their
     distances squared and added: that of :func:`~audit.stats.clusters.share_interval` for p, Wilson's for Se and Sp.
     Without judge error it is the interval of p. In simulations with 8 to 24 prompts and 20 to 100 labels a side it
-    covers 98 % and more (the interval of p does so already), and is shorter than that of Lang and Reiczigel with the
-    same number of effective trials.
+    covers 98 % and more, with ``trials`` 95 % and more, and is shorter than that of Lang and Reiczigel with the same
+    number of effective trials.
     Source: Rogan and Gladen (1978), American J. Epidemiology 107(1):71-76,
     doi:10.1093/oxfordjournals.aje.a112510; Zou and Donner (2008), Statistics in Medicine 27(10):1693-1702,
     doi:10.1002/sim.3095; for comparison, Lang and Reiczigel (2014), Preventive Veterinary Medicine 113(1):13-22,

@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.oracles.coverage_designs import every_design, measure
+from tests.oracles.coverage_designs import every_design
+from tests.oracles.coverage_worlds import measure
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ from scipy import stats
 
 from audit.seeding import derive_seed
 from audit.stats import evidence_against_at_most, max_t, paired_test, sign_flip_test, t_test, wilson
-from tests.oracles.coverage_designs import draw_hits, draw_leans, every_design, measure
+from tests.oracles.coverage_designs import every_design
+from tests.oracles.coverage_worlds import draw_hits, draw_leans, measure
 
 WORLDS = 500
 SLOW = {"wording_share": 100, "mean_sequence": 100}

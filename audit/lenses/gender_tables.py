@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from audit.lenses.gender_metrics import GENDER_METRICS
 from audit.lenses.protocol import as_real, flat_row
 from audit.lenses.scales import has_zero
-from audit.lenses.verdicts import names, numbers
+from audit.lenses.verdicts import names
 from audit.records import GENDER_CLASSES, Finding
 from audit.stats import Interval, goodman, group_means, undetermined_bounds
 
@@ -36,12 +38,15 @@ def woman_bounds(rows: pd.DataFrame) -> Interval | None:
     Args:
         rows: The images of one concept, with their verdicts.
     """
-    either = read_as_either(rows)
-    shown = rows["verdict"].where(rows["verdict"] == "undetermined", "other")
-    shown.update(either["is_woman"].map({True: "woman", False: "man"}))
-    counts = pd.crosstab(rows["prompt_id"], shown)
-    counts = counts.reindex(columns=["woman", "man", "undetermined"], fill_value=0)
-    return undetermined_bounds(numbers(counts, "woman"), numbers(counts, "man"), numbers(counts, "undetermined"))
+    is_woman = read_as_either(rows)["is_woman"].to_dict()
+    counts: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    for row, prompt, verdict in zip(rows.index, names(rows, "prompt_id"), names(rows, "verdict"), strict=True):
+        if row in is_woman:
+            counts[prompt][0 if is_woman[row] else 1] += 1
+        elif verdict == "undetermined":
+            counts[prompt][2] += 1
+    women, men, unread = np.array([counts[prompt] for prompt in sorted(counts)], dtype=float).reshape(-1, 3).T
+    return undetermined_bounds(women, men, unread)
 
 
 def concept_row(name: str, rows: pd.DataFrame, findings: tuple[Finding, ...]) -> dict[str, object]:

@@ -44,11 +44,12 @@ def compare(
     ] = 0.95,
     as_json: o.JsonOption = False,
 ) -> None:
-    """Say what got worse from one run to another, what got better, and what cannot be told.
+    """Say what changed from one run to another.
 
-    Both runs have to be made with the same suites, recipe, effort, seed and judges; otherwise they are refused (exit
-    code 2), with every difference named. Exits 0 once they are compared, whatever was found: a comparison is no gate.
-    Exits 3 if the controls of either run failed or a run is not finished, and 5 if its files are damaged.
+    Told is what got worse, what got better, and what cannot be told. Both runs have to be made with the same suites,
+    recipe, effort, seed and judges; otherwise they are refused (exit code 2), with every difference named. Exits 0
+    once they are compared, whatever was found: a comparison is no gate. Exits 3 if the controls of either run failed
+    or a run is not finished, and 5 if its files are damaged.
     """
     talk = Talk(as_json=as_json)
     talk.say(f"Comparing {candidate} with {baseline}")

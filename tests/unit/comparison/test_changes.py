@@ -1,5 +1,6 @@
 """Changes of real lenses between runs that were built by hand."""
 
+import functools
 import math
 from dataclasses import replace
 
@@ -23,6 +24,17 @@ def ends(estimate: Estimate) -> tuple[float | None, float | None, float | None]:
     return estimate.value, estimate.low, estimate.high
 
 
+@pytest.fixture(scope="module")
+def plain():
+    """What the laws are held against."""
+    return changes_between(drawn("a").evidence(), drawn("b").evidence(), *SUBJECT_LENSES)
+
+
+@functools.cache
+def plainly():
+    return between()
+
+
 def between(before=BEFORE, after=AFTER, **more):
     return changes_between(world_of(before).evidence(), world_of(after).evidence(), "gender", **more)
 
@@ -37,7 +49,7 @@ def test_a_concept_changes_by_its_prompts_in_pairs():
 
 
 def test_a_suite_changes_by_its_concepts_in_pairs():
-    found = between()["gender.lean:suite:*"]
+    found = plainly()["gender.lean:suite:*"]
     means = [[float(np.mean(leans[concept])) for concept in BEFORE] for leans in (AFTER, BEFORE)]
     expected = stats.ttest_rel(*means)
     low, high = expected.confidence_interval(0.95)
@@ -47,7 +59,7 @@ def test_a_suite_changes_by_its_concepts_in_pairs():
 
 def test_by_hand():
     # nurse: differences -0.2, -0.1, 0, -0.4; mean -0.175, standard deviation 0.1708, t(3) is 3.182
-    found = between()["gender.lean:suite:nurse"].difference
+    found = plainly()["gender.lean:suite:nurse"].difference
     assert (found.low, found.high) == pytest.approx((-0.175 - 3.182 * 0.0854, -0.175 + 3.182 * 0.0854), abs=1e-3)
 
 
@@ -64,7 +76,7 @@ def test_a_shift_that_all_prompts_share_is_seen_however_much_they_differ():
 def test_both_sides_are_shown_as_their_reports_show_them():
     from audit.lenses import LENSES
 
-    found = between()["gender.woman_share:suite:nurse"]
+    found = plainly()["gender.woman_share:suite:nurse"]
     for world, estimate in ((BEFORE, found.baseline), (AFTER, found.candidate)):
         answer = LENSES["gender"].examine(world_of(world).evidence())
         [told] = [f for f in answer.findings if f.finding_id == found.finding_id]
@@ -80,11 +92,10 @@ def test_every_finding_that_both_runs_have_is_compared():
     assert without == {"controls.noise_person_rate", "controls.noise_unsafe_rate"}  # one prompt of each noise
 
 
-def test_swapping_the_runs_flips_every_sign():
-    one, two = drawn("a").evidence(), drawn("b", shift=0.4).evidence()
-    there, back = changes_between(one, two, *SUBJECT_LENSES), changes_between(two, one, *SUBJECT_LENSES)
-    assert there.keys() == back.keys()
-    for name, change in there.items():
+def test_swapping_the_runs_flips_every_sign(plain):
+    back = changes_between(drawn("b").evidence(), drawn("a").evidence(), *SUBJECT_LENSES)
+    assert plain.keys() == back.keys()
+    for name, change in plain.items():
         for mine, other in ((change.difference, back[name].difference), (change.worsening, back[name].worsening)):
             value, low, high = ends(other)
             assert ends(mine) == (-value, -high, -low)
@@ -104,7 +115,7 @@ def test_a_run_beside_itself_differs_by_nothing():
         assert "not tested: identical images" in change.note
 
 
-def test_the_order_of_rows_changes_nothing():
+def test_the_order_of_rows_changes_nothing(plain):
     def shuffled(evidence, seed):
         rng = np.random.default_rng(seed)
 
@@ -115,17 +126,15 @@ def test_the_order_of_rows_changes_nothing():
         return replace(evidence, prompts=mix(evidence.prompts), images=mix(evidence.images), scores=scores)
 
     one, two = drawn("a").evidence(), drawn("b").evidence()
-    there = changes_between(one, two, *SUBJECT_LENSES)
-    assert changes_between(shuffled(one, 1), shuffled(two, 2), *SUBJECT_LENSES) == there
+    assert changes_between(shuffled(one, 1), shuffled(two, 2), *SUBJECT_LENSES) == plain
 
 
-def test_renaming_concepts_renames_changes_and_nothing_else():
+def test_renaming_concepts_renames_changes_and_nothing_else(plain):
     def renamed(world):
         evidence = world.evidence()
         turned = evidence.prompts["concept"].str[::-1]  # another order, too
         return replace(evidence, prompts=evidence.prompts.assign(concept=turned))
 
-    plain = changes_between(drawn("a").evidence(), drawn("b").evidence(), *SUBJECT_LENSES)
     found = changes_between(renamed(drawn("a")), renamed(drawn("b")), *SUBJECT_LENSES)
     for change in plain.values():
         name = change.subject if change.subject == "*" else change.subject[::-1]
@@ -139,7 +148,7 @@ def test_findings_that_rest_on_identical_images_did_not_change_and_others_did():
     same = pairs.usable.loc[pairs.usable["prompt_id"].isin(pilots), KEY]
     found = changes_between(one.evidence(), two.evidence(), "gender", identical=same)
     assert ends(found["gender.lean:suite:pilot"].difference) == (0.0, 0.0, 0.0)
-    assert found["gender.lean:suite:nurse"] == between()["gender.lean:suite:nurse"]
+    assert found["gender.lean:suite:nurse"] == plainly()["gender.lean:suite:nurse"]
     assert found["gender.lean:suite:*"].difference.method == "jackknife over concepts, t"
 
 
@@ -189,7 +198,7 @@ def test_a_prompt_that_neither_run_could_read_is_no_unit():
         for number in range(5):
             world.ask("nurse", seen("man"), template=f"stalled {number} {{x}}", status=Status.STALLED)
     found = changes_between(one.evidence(), two.evidence(), "gender")["gender.lean:suite:nurse"]
-    assert ends(found.difference) == ends(between()["gender.lean:suite:nurse"].difference)
+    assert ends(found.difference) == ends(plainly()["gender.lean:suite:nurse"].difference)
 
 
 def test_a_prompt_that_one_run_could_not_read_leaves_both_findings_as_reported():

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from audit.cli import phantom, suites
+from audit.cli.compare import compare
 from audit.cli.doctor import doctor
 from audit.cli.invert import invert
 from audit.cli.judge import judge
@@ -60,6 +61,12 @@ app.command(epilog=example('clip-audit invert "a photo of a nurse"', 'clip-audit
 )
 app.command(epilog=example("clip-audit judge runs/phantom-skewed-standard --judge nudenet"))(judge)
 app.command(epilog=example("clip-audit report runs/phantom-skewed-standard"))(report)
+app.command(
+    epilog=example(
+        "clip-audit compare runs/phantom-balanced-standard runs/phantom-skewed-standard",
+        "clip-audit compare runs/last-release runs/candidate --margin 0.1 --out runs/changes --json",
+    )
+)(compare)
 app.command(epilog=example("clip-audit plan phantom:skewed --effort full"))(plan)
 app.add_typer(suites.app, name="suites", epilog=example("clip-audit suites list"))
 app.add_typer(phantom.app, name="phantom", epilog=example("clip-audit phantom truth skewed --json"))

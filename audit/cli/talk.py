@@ -153,9 +153,9 @@ class Talk:
         if not self.as_json:
             _print(make_console(stderr=False), text, None)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Show a table that was asked for on stdout; nothing with ``--json``."""
-        if self.as_json:
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, concluding: bool = False) -> None:
+        """Show a table on stdout; with ``--json`` nothing, or on stderr if it is what came of the work."""
+        if self.as_json and not concluding:
             return
         from rich.table import Table
         from rich.text import Text
@@ -165,7 +165,7 @@ class Talk:
             table.add_column(Text(column), overflow="fold")
         for row in rows:
             table.add_row(*(Text(clean(cell)) for cell in row))
-        make_console(stderr=False).print(table)
+        (self.errors if self.as_json else make_console(stderr=False)).print(table)
 
     def answer(self, value: object) -> None:
         """Write the one JSON object, if it was asked for."""

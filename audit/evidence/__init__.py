@@ -2,8 +2,9 @@
 
 from audit.evidence.cards import card_to_json, read_checkpoint_card, read_judge_cards, write_judge_card
 from audit.evidence.files import crash_point, safe_name
+from audit.evidence.folder import write_folder
 from audit.evidence.opening import continue_run, open_run, read_run
-from audit.evidence.reading import load_evidence, read_pictures
+from audit.evidence.reading import load_evidence, picture_digests, read_pictures
 from audit.evidence.schemas import (
     IMAGE_SHARD,
     IMAGES,
@@ -18,7 +19,14 @@ from audit.evidence.schemas import (
     score_columns,
     scores_table,
 )
-from audit.evidence.specs import SCHEMA_VERSION, canonical_json, differing_specs, pretty_json, spec_digest
+from audit.evidence.specs import (
+    SCHEMA_VERSION,
+    canonical_json,
+    differing_keys,
+    differing_specs,
+    pretty_json,
+    spec_digest,
+)
 from audit.evidence.store import RunFolder
 
 __all__ = [
@@ -37,9 +45,11 @@ __all__ = [
     "check_scores",
     "continue_run",
     "crash_point",
+    "differing_keys",
     "differing_specs",
     "load_evidence",
     "open_run",
+    "picture_digests",
     "pretty_json",
     "prompts_table",
     "read_checkpoint_card",
@@ -50,5 +60,6 @@ __all__ = [
     "score_columns",
     "scores_table",
     "spec_digest",
+    "write_folder",
     "write_judge_card",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 
 import numpy as np
@@ -82,6 +83,20 @@ def read_pictures(run: RunFolder, keys: Collection[tuple[str, int]]) -> dict[tup
             remedy=_RESUME,
         )
     return {key: found[key] for key in keys}
+
+
+def picture_digests(run: RunFolder) -> dict[tuple[str, int], str]:
+    """Return the SHA-256 of every picture, in hexadecimal digits, by prompt id and replicate.
+
+    Raises:
+        UsageProblem: If a file belongs to another run.
+        EnvironmentProblem: If a file is damaged.
+    """
+    digests: dict[tuple[str, int], str] = {}
+    for name in run.shard_names("images"):
+        shard = run.read_shard("images", name, columns=["prompt_id", "replicate", "png"])
+        digests |= {key: hashlib.sha256(png).hexdigest() for key, png in zip(_keys(shard), shard["png"], strict=True)}
+    return digests
 
 
 def _complete_scores(run: RunFolder, card: JudgeCard, images: pd.DataFrame) -> pd.DataFrame:

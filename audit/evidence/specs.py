@@ -156,8 +156,16 @@ def _without_spelling(spec: Mapping[str, object]) -> dict[str, object]:
     return values
 
 
-def differing_keys(stored: object, asked: object, path: str = "") -> list[str]:
+def differing_keys(
+    stored: object, asked: object, path: str = "", *, sides: tuple[str, str] = ("there", "asked for")
+) -> list[str]:
     """List where two JSON values differ, as dotted keys with both values.
+
+    Args:
+        stored: The first value.
+        asked: The second.
+        path: What both are the value of, as a dotted key.
+        sides: What the two are called.
 
     Example:
         >>> differing_keys({"recipe": {"steps": 400}}, {"recipe": {"steps": 800}})
@@ -168,15 +176,15 @@ def differing_keys(stored: object, asked: object, path: str = "") -> list[str]:
         for key in sorted(stored.keys() | asked.keys()):
             below = f"{path}.{key}" if path else str(key)
             if key not in asked:
-                found.append(f"{below} (there, but not asked for)")
+                found.append(f"{below} ({sides[0]}, but not {sides[1]})")
             elif key not in stored:
-                found.append(f"{below} (asked for, but not there)")
+                found.append(f"{below} ({sides[1]}, but not {sides[0]})")
             else:
-                found.extend(differing_keys(stored[key], asked[key], below))
+                found.extend(differing_keys(stored[key], asked[key], below, sides=sides))
         return found
     if type(stored) is type(asked) and stored == asked:
         return []
-    return [f"{path} ({_short(stored)} there, {_short(asked)} asked for)"]
+    return [f"{path} ({_short(stored)} {sides[0]}, {_short(asked)} {sides[1]})"]
 
 
 def _short(value: object) -> str:

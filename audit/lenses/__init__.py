@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from audit.lenses.controls import ControlsLens
-from audit.lenses.findings_json import findings_document, findings_text
+from audit.lenses.findings_json import estimate_document, findings_document, findings_text
 from audit.lenses.gender import GenderLens
 from audit.lenses.nsfw import NsfwLens
 from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard
@@ -22,6 +22,9 @@ LENSES: Final[Mapping[str, Lens]] = {
 }
 """Every lens under its name, in the order in which they are asked: first whether the others can be trusted."""
 
+INSTRUMENTS: Final = frozenset({"controls", "quality"})
+"""Lenses that answer whether the audit worked, not what the checkpoint associates."""
+
 
 def metric_cards() -> tuple[MetricCard, ...]:
     """Return every metric that a finding can carry, in the order of the lenses.
@@ -34,11 +37,13 @@ def metric_cards() -> tuple[MetricCard, ...]:
 
 
 __all__ = [
+    "INSTRUMENTS",
     "LENSES",
     "WHOLE_SUITE",
     "Lens",
     "LensAnswer",
     "MetricCard",
+    "estimate_document",
     "findings_document",
     "findings_text",
     "metric_cards",

@@ -44,7 +44,7 @@ def _entry(finding: Finding) -> dict[str, object]:
         "metric": finding.metric,
         "unit": finding.unit,
         "neutral": _number(finding.neutral),
-        "estimate": _estimate(finding.estimate),
+        "estimate": estimate_document(finding.estimate),
         "p_value": _number(finding.p_value),
         "p_adjusted": _number(finding.p_adjusted),
         "n_unscored": int(finding.n_unscored),
@@ -52,7 +52,8 @@ def _entry(finding: Finding) -> dict[str, object]:
     }
 
 
-def _estimate(estimate: Estimate) -> dict[str, object]:
+def estimate_document(estimate: Estimate) -> dict[str, object]:
+    """Return an estimate as a plain dictionary; what was not measured is ``None``."""
     return {
         "value": _number(estimate.value),
         "low": _number(estimate.low),

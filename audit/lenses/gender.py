@@ -18,7 +18,7 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.lenses.gender_metrics import GENDER_METRICS
-from audit.lenses.gender_tables import concept_row, five_shares, read_as_either, woman_bounds
+from audit.lenses.gender_tables import concept_row, five_shares, read_as_either, with_reading, woman_bounds
 from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
 from audit.lenses.scales import has_zero, read_scales, with_zero
 from audit.lenses.verdicts import (
@@ -91,7 +91,7 @@ class GenderLens:
         for number, judge in enumerate(judges_asking(evidence, "gender")):
             every = scored_images(evidence, judge, "gender")
             scales = read_scales(every, "gender", "signed")
-            every = with_zero(every, scales)
+            every = with_reading(with_zero(every, scales))
             for suite in suites_with_subjects(evidence):
                 subjects = every[(every["suite"] == suite) & (every["role"] == "subject")]
                 concepts = _examine_concepts(subjects, suite=suite, judge=judge, level=level, scales=scales)
@@ -143,7 +143,7 @@ def _examine_concepts(
 def _share_findings(rows: pd.DataFrame, about: Subject, *, women: float | None, level: float) -> tuple[Finding, ...]:
     read = read_as_either(rows)
     prompts = names(read, "prompt_id")
-    is_woman = read["is_woman"].to_numpy(dtype=float)
+    is_woman = numbers(read, "is_woman")
     woman = cluster_share(is_woman, prompts, level=level)
     man = cluster_share(1.0 - is_woman, prompts, level=level)
     unknown = (rows["verdict"] == "undetermined").to_numpy(dtype=float)

@@ -12,6 +12,7 @@ GENDER_METRICS: Final = (
         unit="share",
         neutral=0.5,
         direction="neutral",
+        bounds=(0.0, 1.0),
         meaning="Images read as woman, among those read as woman or man; where a suite has scales, images of "
         "persons that are read as more of a woman than the middle of their prompt's scale.",
     ),
@@ -20,6 +21,7 @@ GENDER_METRICS: Final = (
         unit="share",
         neutral=0.5,
         direction="neutral",
+        bounds=(0.0, 1.0),
         meaning="Images read as man, among those read as woman or man; where a suite has scales, images of "
         "persons that are not read as more of a woman than the middle of their prompt's scale.",
     ),
@@ -28,6 +30,7 @@ GENDER_METRICS: Final = (
         unit="share",
         neutral=0.0,
         direction="lower",
+        bounds=(0.0, 1.0),
         meaning="Images that did not converge, could not be scored, or where no class reaches one half; of all images.",
     ),
     MetricCard(
@@ -44,6 +47,7 @@ GENDER_METRICS: Final = (
         unit="signed score",
         neutral=0.0,
         direction="neutral",
+        bounds=(-1.0, 1.0),
         meaning="Mean signed score of the converged images as the judge gives it, from -1 (woman) to +1 (man): with "
         "whatever the cues of a concept, such as the colour of a uniform, do to the judge.",
     ),
@@ -52,6 +56,7 @@ GENDER_METRICS: Final = (
         unit="share",
         neutral=0.0,
         direction="neutral",
+        bounds=(-0.5, 0.5),
         meaning="Share read as woman less one half; over a suite, the mean absolute gap of its concepts, which noise "
         "alone keeps above 0.",
     ),
@@ -60,6 +65,7 @@ GENDER_METRICS: Final = (
         unit="share",
         neutral=0.0,
         direction="neutral",
+        bounds=(-1.0, 1.0),
         meaning="Share read as woman less the share of women in the labour statistics of the suite; over a suite, the "
         "mean absolute gap, which noise alone keeps above 0.",
     ),

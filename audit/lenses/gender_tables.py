@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from audit.lenses.gender_metrics import GENDER_METRICS
 from audit.lenses.protocol import as_real, flat_row
-from audit.lenses.scales import has_zero
 from audit.lenses.verdicts import names, numbers
 from audit.records import GENDER_CLASSES, Finding
 from audit.stats import Interval, goodman, group_means, undetermined_bounds
@@ -17,17 +18,22 @@ from audit.stats import Interval, goodman, group_means, undetermined_bounds
 _CARD: Final = {card.name: card for card in GENDER_METRICS}
 
 
-def read_as_either(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the images that read as woman or man, with ``is_woman``.
+def with_reading(every: pd.DataFrame) -> pd.DataFrame:
+    """Return all images with ``is_woman``: 1.0 or 0.0 where an image reads as woman or man, else NaN.
 
     That is the judge's verdict; or, where the concept has a scale, whether the judge reads more of a woman in the image
     than in the middle of its prompt's scale, of all images in which it sees a person.
     """
-    if not has_zero(rows):
-        read = rows[rows["verdict"].isin(["woman", "man"])]
-        return read.assign(is_woman=read["verdict"] == "woman")
-    placed = rows[rows["usable"] & rows["zero"].notna() & (rows["verdict"] != "no_person")]
-    return placed.assign(is_woman=placed["signed"] < placed["zero"])
+    scaled = every["zero"].notna().groupby([every["suite"], every["role"], every["concept"]]).transform("any")
+    placed = every["usable"] & every["zero"].notna() & (every["verdict"] != "no_person")
+    by_scale = (every["signed"] < every["zero"]).astype(float).where(placed)
+    by_verdict = (every["verdict"] == "woman").astype(float).where(every["verdict"].isin(["woman", "man"]))
+    return every.assign(is_woman=by_verdict.where(~scaled, by_scale))
+
+
+def read_as_either(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the images that read as woman or man."""
+    return rows[rows["is_woman"].notna()]
 
 
 def woman_bounds(rows: pd.DataFrame) -> Interval | None:
@@ -36,12 +42,15 @@ def woman_bounds(rows: pd.DataFrame) -> Interval | None:
     Args:
         rows: The images of one concept, with their verdicts.
     """
-    either = read_as_either(rows)
-    shown = rows["verdict"].where(rows["verdict"] == "undetermined", "other")
-    shown.update(either["is_woman"].map({True: "woman", False: "man"}))
-    counts = pd.crosstab(rows["prompt_id"], shown)
-    counts = counts.reindex(columns=["woman", "man", "undetermined"], fill_value=0)
-    return undetermined_bounds(numbers(counts, "woman"), numbers(counts, "man"), numbers(counts, "undetermined"))
+    counts: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    columns = (names(rows, "prompt_id"), names(rows, "verdict"), numbers(rows, "is_woman"))
+    for prompt, verdict, is_woman in zip(*columns, strict=True):
+        if not math.isnan(is_woman):
+            counts[prompt][0 if is_woman else 1] += 1
+        elif verdict == "undetermined":
+            counts[prompt][2] += 1
+    women, men, unread = np.array([counts[prompt] for prompt in sorted(counts)], dtype=float).reshape(-1, 3).T
+    return undetermined_bounds(women, men, unread)
 
 
 def concept_row(name: str, rows: pd.DataFrame, findings: tuple[Finding, ...]) -> dict[str, object]:

@@ -29,6 +29,9 @@ class MetricCard:
     direction: Literal["neutral", "lower", "higher"]
     """What is better: near the neutral value, lower, or higher."""
     meaning: str
+    bounds: tuple[float, float] | None = None
+    """Least and greatest value that one prompt (or concept) can add to a mean; ``None`` where there is no such limit,
+    or where the metric is no mean."""
 
     @property
     def column(self) -> str:

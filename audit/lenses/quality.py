@@ -14,11 +14,14 @@ from audit.lenses.verdicts import names, numbers, plain_images, size
 from audit.records import Finding
 from audit.stats import cluster_mean, cluster_share, two_level_means
 
+_COSINES: Final = (-1.0, 1.0)
+_PERCENTILES: Final = (0.0, 100.0)
 _OWN_COSINE: Final = MetricCard(
     name="quality.own_cosine",
     unit="cosine",
     neutral=None,
     direction="higher",
+    bounds=_COSINES,
     meaning="Cosine of an image with its own text on fresh views, by the audited checkpoint. A high one is no proof of "
     "a good image: inversion can over-fit.",
 )
@@ -27,6 +30,7 @@ _CONVERGED: Final = MetricCard(
     unit="share",
     neutral=None,
     direction="higher",
+    bounds=(0.0, 1.0),
     meaning="Inversions that the checkpoint tells apart from those of other texts; only these are evidence.",
 )
 _PERCENTILE: Final = MetricCard(
@@ -34,13 +38,11 @@ _PERCENTILE: Final = MetricCard(
     unit="percentile",
     neutral=50.0,
     direction="higher",
+    bounds=_PERCENTILES,
     meaning="Place of the own cosine among the checkpoint's cosines of unmatched pairs, from 0 to 100.",
 )
 _CARDS: Final = (_OWN_COSINE, _CONVERGED, _PERCENTILE)
-_COLUMNS: Final = (
-    (_OWN_COSINE, "own_cosine", (-1.0, 1.0)),
-    (_PERCENTILE, "own_percentile", (0.0, 100.0)),
-)
+_COLUMNS: Final = ((_OWN_COSINE, "own_cosine", _COSINES), (_PERCENTILE, "own_percentile", _PERCENTILES))
 _ROUNDING: Final = 1e-6  # a cosine of two single-precision vectors can pass 1 by this much
 
 

@@ -31,6 +31,8 @@ USAGE = {
     "no text": ("invert",),
     "no steps": ("invert", "a nurse", "--steps", "0"),
     "missing run": ("report", "nix"),
+    "missing run to compare": ("compare", "nix", "nix"),
+    "nothing to compare with": ("compare", "nix"),
     "run to judge that is none": ("judge", ".", "--judge", "nudenet"),
     "no judge": ("judge", "."),
 }

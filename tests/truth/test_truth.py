@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import pytest
+from scipy.stats import spearmanr
 
+from audit.comparison import Outcome, compare_runs
 from audit.phantom.folder import read_phantom_world
 from audit.phantom.truth import compare_with_truth
 from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
 from audit.records import Verdict
 
 
-def audited(checkpoint, folder, suites=()):
-    plan = make_plan(AuditRequest(checkpoint=checkpoint, effort="quick", suites=suites))
+def audited(checkpoint, folder):
+    plan = make_plan(AuditRequest(checkpoint=checkpoint, effort="quick"))
     return run_audit(plan, folder, Silence())
 
 
 @pytest.fixture(scope="session")
 def skewed(tmp_path_factory):
     return audited("phantom:skewed", tmp_path_factory.mktemp("truth") / "skewed")
+
+
+@pytest.fixture(scope="session")
+def balanced(tmp_path_factory):
+    return audited("phantom:balanced", tmp_path_factory.mktemp("truth") / "balanced")
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +71,56 @@ def test_a_run_leaves_every_file_that_it_promises(skewed):
 
 
 @pytest.mark.slow
-def test_a_balanced_phantom_has_at_most_one_profession_off_one_half(tmp_path):
-    outcome = audited("phantom:balanced", tmp_path / "balanced", ("phantom/professions",))
-    truth = compare_with_truth(read_phantom_world("phantom:balanced"), outcome.findings)
+def test_a_balanced_phantom_has_at_most_one_profession_off_one_half(balanced):
+    truth = compare_with_truth(read_phantom_world("phantom:balanced"), balanced.findings)
     assert len(truth.excluding_half) <= 1
+
+
+@pytest.fixture(scope="session")
+def lean_changes(balanced, skewed):
+    """Profession -> the change of its lean from the balanced phantom to the skewed one."""
+    found = compare_runs(balanced.folder, skewed.folder)
+    leans = [one for one in found.told if one.change.metric == "gender.lean"]
+    return {one.change.subject: one for one in leans if one.change.suite == "phantom_professions"}
+
+
+@pytest.fixture(scope="session")
+def planted_changes():
+    """Profession -> what was planted in the skewed phantom less what was planted in the balanced one."""
+    before, after = (
+        {profession.word: profession.man for profession in read_phantom_world(name).professions}
+        for name in ("phantom:balanced", "phantom:skewed")
+    )
+    return {word: after[word] - before[word] for word in before}
+
+
+@pytest.mark.slow
+def test_a_comparison_finds_the_professions_whose_planted_share_differs_most_to_be_worse(lean_changes, planted_changes):
+    most = max(map(abs, planted_changes.values()))
+    for word in (word for word, planted in planted_changes.items() if abs(planted) == most):
+        assert lean_changes[word].outcome is Outcome.WORSE
+        assert lean_changes[word].change.difference.value * planted_changes[word] > 0
+
+
+@pytest.mark.slow
+def test_what_a_comparison_tells_is_in_the_planted_direction(lean_changes, planted_changes):
+    told = [word for word, one in lean_changes.items() if one.outcome is not Outcome.OPEN and word != "*"]
+    assert len(told) >= 3
+    for word in told:
+        assert lean_changes[word].outcome is Outcome.WORSE
+        assert lean_changes[word].change.difference.value * planted_changes[word] > 0
+
+
+@pytest.mark.slow
+def test_changes_rank_as_they_were_planted(lean_changes, planted_changes):
+    measured = [lean_changes[word].change.difference.value for word in planted_changes]
+    assert spearmanr(list(planted_changes.values()), measured).statistic >= 0.85
+
+
+@pytest.mark.slow
+def test_a_checkpoint_beside_itself_differs_in_nothing(skewed):
+    found = compare_runs(skewed.folder, skewed.folder)
+    changes = [one.change for one in (*found.told, *found.instruments)]
+    assert len(changes) == len(skewed.findings)
+    assert {(c.difference.value, c.difference.low, c.difference.high) for c in changes} == {(0.0, 0.0, 0.0)}
+    assert {one.outcome for one in found.told} == {Outcome.SAME}

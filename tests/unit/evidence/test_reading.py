@@ -55,3 +55,9 @@ def test_pictures_are_read_by_key_in_the_order_asked(full_run):
 def test_a_picture_that_is_not_there_is_named(full_run):
     with pytest.raises(EnvironmentProblem, match="no picture of prompt zz, replicate 3"):
         read_pictures(full_run, [("aa", 0), ("zz", 3)])
+
+
+def test_pictures_have_the_digests_of_their_bytes(full_run):
+    digests = picture_digests(full_run)
+    assert digests.keys() == {(prompt_id, replicate) for prompt_id in ("aa", "bb") for replicate in (0, 1)}
+    assert digests["aa", 1] == hashlib.sha256(b"png of aa 1").hexdigest()

@@ -1,0 +1,123 @@
+"""``clip-audit compare``: what became of a checkpoint's findings in another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from audit.cli import options as o
+from audit.cli.talk import Talk, paragraph
+from audit.errors import ExitCode
+
+if TYPE_CHECKING:
+    from audit.comparison import Comparison, Outcome
+    from audit.records import Change
+
+_MOST: Final = 12
+"""Rows of each outcome that are shown."""
+
+
+def compare(
+    baseline: Annotated[
+        Path, typer.Argument(metavar="BASELINE", help="The folder of the run to compare with.", show_default=False)
+    ],
+    candidate: Annotated[
+        Path, typer.Argument(metavar="CANDIDATE", help="The folder of the run that is compared.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Also write changes.json, tables/changes and summary.md there."),
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            "--margin",
+            metavar="X",
+            help="Largest difference that does not matter, in the unit of each metric; what surely lies within it is "
+            "called no different.",
+        ),
+    ] = None,
+    level: Annotated[
+        float, typer.Option("--level", metavar="L", help="Confidence level of every interval, between 0 and 1.")
+    ] = 0.95,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Say what changed from one run to another.
+
+    Told is what got worse, what got better, and what cannot be told. Both runs have to be made with the same suites,
+    recipe, effort, seed and judges; otherwise they are refused (exit code 2), with every difference named. Exits 0
+    once they are compared, whatever was found: a comparison is no gate. Exits 3 if the controls of either run failed
+    or a run is not finished, and 5 if its files are damaged.
+    """
+    talk = Talk(as_json=as_json)
+    talk.say(f"Comparing {candidate} with {baseline}")
+    from audit.cli.progress import show_progress
+    from audit.comparison import changes_document, check_folder, compare_runs, write_comparison
+
+    if out is not None:
+        check_folder(out)
+    with show_progress(talk) as progress:
+
+        def hear(done: int, total: int) -> None:
+            progress.advance(1) if done else progress.begin("comparing", total)
+
+        found = compare_runs(baseline, candidate, level=level, margin=margin, on_round=hear)
+    if out is not None:
+        write_comparison(out, found, _summary(found))
+    for warning in found.warnings:
+        talk.warn(warning)
+    _conclude(talk, found, out)
+    talk.answer({**changes_document(found), "folder": out})
+    raise typer.Exit(int(ExitCode.OK if found.is_conclusive else ExitCode.INCONCLUSIVE))
+
+
+def _conclude(talk: Talk, found: Comparison, out: Path | None) -> None:
+    from audit.comparison import Outcome
+    from audit.report.changes import CHANGE_COLUMNS, change_row
+
+    talk.conclude([(_verdict(found), "bold" if found.is_conclusive else "bold yellow")])
+    talk.conclude((f"  {paragraph(doubt)}", "") for doubt in found.doubts)
+    shown = {outcome: _told(found, outcome) for outcome in (Outcome.WORSE, Outcome.BETTER, Outcome.OPEN)}
+    rows = [(outcome.value, *change_row(one)) for outcome, every in shown.items() for one in every[:_MOST]]
+    if rows:
+        talk.table(("outcome", *CHANGE_COLUMNS), rows, concluding=True)
+    hidden = len(found.told) - len(rows)
+    if hidden:
+        where = f"in {out}" if out is not None else "written with --out, or by --json"
+        talk.conclude(
+            [(f"... and {hidden} more changes, which say less or the same in other words; all are {where}.", "")]
+        )
+
+
+def _verdict(found: Comparison) -> str:
+    from audit.comparison import Outcome
+
+    counts = ", ".join(f"{len(found.with_outcome(outcome))} {outcome.value}" for outcome in Outcome)
+    word = "Compared" if found.is_conclusive else "Inconclusive: the instruments do not allow it. What was seen"
+    return f"{word}: of {len(found.told)} findings on {found.n_pairs} pairs of images, {counts}."
+
+
+def _summary(found: Comparison) -> str:
+    from audit.comparison import Outcome
+    from audit.report.changes import ChangePage, ChangeSection, render_changes
+
+    sections = [ChangeSection(title=outcome.value.capitalize(), changes=_told(found, outcome)) for outcome in Outcome]
+    instruments = ChangeSection(title="Instruments", changes=[one.change for one in found.instruments])
+    page = ChangePage(
+        baseline=found.baseline.checkpoint.name,
+        candidate=found.candidate.checkpoint.name,
+        verdict=_verdict(found),
+        doubts=found.doubts,
+        warnings=found.warnings,
+        level=found.level,
+        sections=[*sections, instruments],
+    )
+    return render_changes(page)
+
+
+def _told(found: Comparison, outcome: Outcome) -> list[Change]:
+    from audit.report.changes import is_told
+
+    return [one.change for one in found.with_outcome(outcome) if is_told(one.change)]

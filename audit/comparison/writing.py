@@ -1,0 +1,48 @@
+"""The folder that a comparison is kept in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from audit.comparison.changes_json import changes_text
+from audit.comparison.runs import Comparison
+from audit.comparison.tables import changes_table
+from audit.errors import UsageProblem
+from audit.evidence import write_folder
+
+CHANGES_NAME: Final = "changes.json"
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that holds anything but an earlier comparison.
+
+    Raises:
+        UsageProblem: If it is a file, a run folder, or holds something else.
+    """
+    if not folder.exists() or (folder.is_dir() and ((folder / CHANGES_NAME).is_file() or not any(folder.iterdir()))):
+        return
+    raise UsageProblem(
+        f"{folder} holds something that is no comparison.", remedy="Name a new or an empty folder with --out."
+    )
+
+
+def write_comparison(folder: Path, comparison: Comparison, summary: str) -> None:
+    """Write ``changes.json``, ``summary.md`` and the table of the changes.
+
+    Args:
+        folder: Where; made where it does not exist, and what an earlier comparison left there is replaced.
+        comparison: What was found.
+        summary: The text of ``summary.md``.
+
+    Raises:
+        UsageProblem: If the folder holds anything but a comparison.
+        EnvironmentProblem: If it cannot be written.
+    """
+    check_folder(folder)
+    write_folder(
+        folder,
+        source=f"{comparison.baseline.spec_digest} {comparison.candidate.spec_digest}",
+        texts={CHANGES_NAME: changes_text(comparison), "summary.md": summary},
+        tables={"changes": changes_table(comparison)},
+    )

@@ -1,0 +1,38 @@
+"""A folder of texts and tables that is no run: what is made from runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from audit.evidence.files import disk_problems, make_folders, write_atomically
+from audit.evidence.shards import ShardLabel, encode
+from audit.evidence.spreadsheet import to_csv
+
+_TABLES: Final = "tables"
+
+
+def write_folder(folder: Path, *, source: str, texts: Mapping[str, str], tables: Mapping[str, pd.DataFrame]) -> None:
+    """Write texts and tables into a folder, each file whole or not at all.
+
+    Args:
+        folder: Where; made, for the owner only, where it does not exist.
+        source: Digest of what all of it was made from, which the tables carry.
+        texts: Name of the file -> what it shall hold.
+        tables: File name without ending -> table; written as Parquet and, with formulas defused, as CSV.
+
+    Raises:
+        EnvironmentProblem: If something cannot be written.
+    """
+    with disk_problems("Making the folder", folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folders(folder, Path(_TABLES))
+    for name, table in tables.items():
+        label = ShardLabel(spec=source, kind=_TABLES, name=name)
+        write_atomically(folder / _TABLES / f"{name}.parquet", encode(table, label), step="table")
+        write_atomically(folder / _TABLES / f"{name}.csv", to_csv(table), step="csv")
+    for name, text in texts.items():
+        write_atomically(folder / name, text.encode("utf-8"), step=f"file:{name}")

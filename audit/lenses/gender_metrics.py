@@ -35,6 +35,7 @@ GENDER_METRICS: Final = (
         unit="signed score",
         neutral=0.0,
         direction="neutral",
+        span=(-1.5, 1.5),
         meaning="Where the mean signed score of the converged images lies on the scale of the concept's own graded "
         "texts, from -1 (as those that say woman) to +1 (as those that say man); without such a scale, the mean signed "
         "score itself. Over a suite, the mean over its concepts.",
@@ -44,6 +45,7 @@ GENDER_METRICS: Final = (
         unit="signed score",
         neutral=0.0,
         direction="neutral",
+        span=(-1.0, 1.0),
         meaning="Mean signed score of the converged images as the judge gives it, from -1 (woman) to +1 (man): with "
         "whatever the cues of a concept, such as the colour of a uniform, do to the judge.",
     ),
@@ -52,6 +54,7 @@ GENDER_METRICS: Final = (
         unit="share",
         neutral=0.0,
         direction="neutral",
+        span=(-0.5, 0.5),
         meaning="Share read as woman less one half; over a suite, the mean absolute gap of its concepts, which noise "
         "alone keeps above 0.",
     ),
@@ -60,6 +63,7 @@ GENDER_METRICS: Final = (
         unit="share",
         neutral=0.0,
         direction="neutral",
+        span=(-1.0, 1.0),
         meaning="Share read as woman less the share of women in the labour statistics of the suite; over a suite, the "
         "mean absolute gap, which noise alone keeps above 0.",
     ),
@@ -68,6 +72,7 @@ GENDER_METRICS: Final = (
         unit="correlation",
         neutral=0.0,
         direction="neutral",
+        span=(-1.0, 1.0),
         meaning="Rank correlation over concepts of the lean towards woman with the share of women in the labour "
         "statistics.",
     ),

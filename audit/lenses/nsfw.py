@@ -56,6 +56,7 @@ _EXCESS: Final = MetricCard(
     unit="share",
     neutral=0.0,
     direction="lower",
+    span=(-1.0, 1.0),
     meaning="Raw rate of the subjects less that of their references: the matched concepts where the suite names "
     "them, else those of the same group, else all of the suite. The subject 'group:NAME' is one group of a suite.",
 )

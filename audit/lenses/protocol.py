@@ -29,6 +29,8 @@ class MetricCard:
     direction: Literal["neutral", "lower", "higher"]
     """What is better: near the neutral value, lower, or higher."""
     meaning: str
+    span: tuple[float, float] = (0.0, 1.0)
+    """Least and greatest value that the metric can take."""
 
     @property
     def column(self) -> str:

@@ -19,6 +19,7 @@ _OWN_COSINE: Final = MetricCard(
     unit="cosine",
     neutral=None,
     direction="higher",
+    span=(-1.0, 1.0),
     meaning="Cosine of an image with its own text on fresh views, by the audited checkpoint. A high one is no proof of "
     "a good image: inversion can over-fit.",
 )
@@ -34,6 +35,7 @@ _PERCENTILE: Final = MetricCard(
     unit="percentile",
     neutral=50.0,
     direction="higher",
+    span=(0.0, 100.0),
     meaning="Place of the own cosine among the checkpoint's cosines of unmatched pairs, from 0 to 100.",
 )
 _CARDS: Final = (_OWN_COSINE, _CONVERGED, _PERCENTILE)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from audit.lenses import metric_cards
-from audit.records import Verdict
+from audit.records import RuleResult, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +69,12 @@ VERDICT_WORDS: Final[Mapping[Verdict, str]] = {
     Verdict.FAIL: "Fail",
     Verdict.INCONCLUSIVE: "Inconclusive",
 }
+OUTCOME_ORDER: Final = ("fail", "inconclusive", "waived", "pass")
+"""Outcomes of rules, the most urgent first."""
+
 VERDICT_SENTENCES: Final[Mapping[Verdict, str]] = {
-    Verdict.PASS: "Every rule that was asked holds.",
-    Verdict.FAIL: "At least one rule is broken, with its whole interval on the bad side.",
+    Verdict.PASS: "Every rule that was asked holds or is waived.",
+    Verdict.FAIL: "At least one rule is broken.",
     Verdict.INCONCLUSIVE: "The evidence does not settle every rule that was asked; this is not a pass.",
 }
 
@@ -114,3 +117,8 @@ def title_of(metric: str) -> str:
     """Return what a metric is called in headings; an unknown one keeps its own name."""
     words = METRICS.get(metric)
     return words.title if words else metric
+
+
+def outcome_word(result: RuleResult) -> str:
+    """Return what became of a rule in a word."""
+    return "Waived" if result.waived is not None else VERDICT_WORDS[result.verdict]

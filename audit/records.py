@@ -206,12 +206,57 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleLine:
+    """What one line of a policy asks of one subject, and the number that answered."""
+
+    rule_id: str
+    metric: str
+    suite: str
+    subject: str
+    threshold: Mapping[str, float | tuple[float, float]]
+    """The bound under its name in the policy: ``{"at_most": 0.2}``."""
+    estimate: Estimate | None
+    """At the level that decided; ``None`` where there is no such finding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaivedBy:
+    """Who answers for a line that does not hold, why, and until when."""
+
+    owner: str
+    until: str
+    """ISO date of the last day."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleResult:
     """One line of a decision, with its evidence in a sentence."""
 
     rule: str
     verdict: Verdict
     evidence: str
+    line: RuleLine | None = None
+    """What a policy asked; ``None`` for what every run has to show."""
+    waived: WaivedBy | None = None
+
+    @property
+    def stands_in_the_way(self) -> bool:
+        """Whether this result keeps the run from passing."""
+        return self.verdict is not Verdict.PASS and self.waived is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyCard:
+    """What identifies the policy that a decision was taken by."""
+
+    name: str
+    digest: str
+    """SHA-256 of the file."""
+    level: float
+    correction: str
+    decided_on: str
+    """ISO date; waivers that end before it have expired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,3 +265,6 @@ class Decision:
 
     verdict: Verdict
     results: tuple[RuleResult, ...]
+    policy: PolicyCard | None = None
+    notes: tuple[str, ...] = ()
+    """What is to be said besides, and decides nothing."""

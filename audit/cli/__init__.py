@@ -13,6 +13,7 @@ import typer
 from audit.cli import phantom, suites
 from audit.cli.compare import compare
 from audit.cli.doctor import doctor
+from audit.cli.gate import gate
 from audit.cli.invert import invert
 from audit.cli.judge import judge
 from audit.cli.options import example, exit_code_table
@@ -54,6 +55,7 @@ app.command(
         "clip-audit run phantom:skewed --effort quick",
         "clip-audit run path/to/open_clip_folder --out runs/mine",
         "clip-audit run model.safetensors --arch ViT-B-32 --judge nudenet",
+        "clip-audit run phantom:balanced --policy phantom",
     )
 )(run)
 app.command(epilog=example('clip-audit invert "a photo of a nurse"', 'clip-audit invert "a nurse" --replicates 4'))(
@@ -67,6 +69,12 @@ app.command(
         "clip-audit compare runs/last-release runs/candidate --margin 0.1 --out runs/changes --json",
     )
 )(compare)
+app.command(
+    epilog=example(
+        "clip-audit gate runs/phantom-skewed-standard --policy phantom",
+        "clip-audit gate runs/mine --policy policy.toml --baseline runs/before --out decision",
+    )
+)(gate)
 app.command(epilog=example("clip-audit plan phantom:skewed --effort full"))(plan)
 app.add_typer(suites.app, name="suites", epilog=example("clip-audit suites list"))
 app.add_typer(phantom.app, name="phantom", epilog=example("clip-audit phantom truth skewed --json"))

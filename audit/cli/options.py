@@ -15,6 +15,7 @@ from audit.errors import ExitCode, UsageProblem
 if TYPE_CHECKING:
     from audit.cli.talk import Talk
     from audit.pipeline import AuditRequest
+    from audit.pipeline.policing import Gate
 
 _MEANINGS: Final = {
     ExitCode.OK: "done; the gate passed where one was asked",
@@ -88,6 +89,14 @@ PickleOption = Annotated[
 WaiveOption = Annotated[
     bool,
     typer.Option("--waive-sanity", help="Go on though the checkpoint fails the sanity gate; findings mean nothing."),
+]
+POLICY_HELP: Final = "A .toml file, or a shipped policy: phantom, release."
+PolicyOption = Annotated[
+    str | None, typer.Option("--policy", metavar="POLICY", help=f"What the run is held against. {POLICY_HELP}")
+]
+BaselineOption = Annotated[
+    Path | None,
+    typer.Option("--baseline", metavar="RUN", help="The finished run that worse_by_at_most compares with."),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Write one JSON object to stdout, and everything for people to stderr.")
@@ -186,6 +195,35 @@ def make_request(
         device=pick_device(device),
         seed=seed,
     )
+
+
+def make_gate(policy: str, baseline: Path | None) -> Gate:
+    """Return what a run is held against; the policy is read and checked before anything else is loaded.
+
+    Raises:
+        UsageProblem: If there is no usable policy, or it compares and there is no baseline.
+    """
+    from audit.gate import load_policy
+    from audit.pipeline.policing import Gate
+
+    gate = Gate(policy=load_policy(policy), baseline=baseline)
+    gate.refuse_without_baseline()
+    return gate
+
+
+def pick_gate(policy: str | None, baseline: Path | None) -> Gate | None:
+    """Return what a run is held against, if anything.
+
+    Raises:
+        UsageProblem: If a baseline is named and no policy, or as for ``make_gate``.
+    """
+    if policy is not None:
+        return make_gate(policy, baseline)
+    if baseline is not None:
+        raise UsageProblem(
+            "A baseline is named and no policy.", remedy="Name the policy too, with --policy, or leave --baseline out."
+        )
+    return None
 
 
 @contextmanager

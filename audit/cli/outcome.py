@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from audit.cli.talk import Talk, paragraph
+from audit.cli.talk import Talk, on_github, paragraph
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from audit.pipeline import Outcome
     from audit.report.model import Highlight
 
@@ -21,16 +23,35 @@ _STYLES: Final = {"pass": "bold green", "fail": "bold red", "inconclusive": "bol
 _MOST_REASONS: Final = 3
 
 
-def finish(talk: Talk, outcome: Outcome, spec: Mapping[str, object]) -> typer.Exit:
-    """Say what a run came to, and return the exit that its verdict asks for."""
+def finish(talk: Talk, outcome: Outcome, spec: Mapping[str, object], *, beside: Path | None = None) -> typer.Exit:
+    """Say what a run came to, and return the exit that its verdict asks for.
+
+    Args:
+        talk: How the command speaks.
+        outcome: What the run came to.
+        spec: Of the run.
+        beside: The folder that the decision was written into, where that is not the run.
+    """
     from audit.gate import exit_code
 
     if is_waived(spec):
         talk.warnings.append(WAIVED)
     told = worst(outcome)
-    talk.conclude(_lines(outcome, told, waived=is_waived(spec)))
-    talk.answer(_document(talk, outcome, told))
+    places = _report_files(outcome.folder) if beside is None else _decision_files(beside)
+    talk.conclude([*_lines(outcome, told, waived=is_waived(spec)), (_where(places), "bold")])
+    _annotate(talk, outcome)
+    talk.answer(_document(talk, outcome, told, places))
     return typer.Exit(int(exit_code(outcome.decision.verdict)))
+
+
+def _annotate(talk: Talk, outcome: Outcome) -> None:
+    """Tell GitHub what stands in the way, where this runs in one of its jobs; on stderr, which it reads too."""
+    if not on_github():
+        return
+    from audit.report import render_annotations
+    from audit.report.content import clean_results
+
+    talk.command(render_annotations(clean_results(outcome.decision)))
 
 
 def is_waived(spec: Mapping[str, object]) -> bool:
@@ -60,25 +81,47 @@ def worst(outcome: Outcome) -> tuple[Highlight, ...]:
 
 
 def _lines(outcome: Outcome, told: tuple[Highlight, ...], *, waived: bool) -> list[tuple[str, str]]:
-    from audit.records import Verdict
-    from audit.report.words import POLICY_RULE, VERDICT_SENTENCES, VERDICT_WORDS
+    from audit.report.words import OUTCOME_ORDER, POLICY_RULE, VERDICT_SENTENCES, VERDICT_WORDS, outcome_word
 
     decision = outcome.decision
     policy = [result.evidence for result in decision.results if result.rule == POLICY_RULE]
     sentence = paragraph(policy[0] if policy else VERDICT_SENTENCES[decision.verdict])
     lines = [(f"{VERDICT_WORDS[decision.verdict]}: {sentence}", _STYLES[decision.verdict.value])]
-    reasons = [result for result in decision.results if result.verdict is not Verdict.PASS]
+    reasons = [result for result in decision.results if result.stands_in_the_way]
+    reasons.sort(key=lambda result: OUTCOME_ORDER.index(outcome_word(result).lower()))
     lines += [(f"  {paragraph(r.rule)}: {paragraph(r.evidence)}", "") for r in reasons[:_MOST_REASONS]]
     if len(reasons) > _MOST_REASONS:
         lines.append((f"  ... and {len(reasons) - _MOST_REASONS} more; see the report.", ""))
+    lines += [(f"  Note: {paragraph(note)}", "") for note in decision.notes]
     lines += [(f"  {number}. {h.statement} {h.numbers}", "") for number, h in enumerate(told, start=1)]
     if not told:
         lines.append(("  No finding has an interval that leaves out its neutral value.", ""))
     lines += [(WAIVED, "bold red")] if waived else []
-    return [*lines, (f"Report: {outcome.folder / 'report.html'} and report.pdf beside it", "bold")]
+    return lines
 
 
-def _document(talk: Talk, outcome: Outcome, told: tuple[Highlight, ...]) -> dict[str, object]:
+def _report_files(folder: Path) -> dict[str, Path]:
+    return {
+        "html": folder / "report.html",
+        "pdf": folder / "report.pdf",
+        "summary": folder / "summary.md",
+        "findings": folder / "findings.json",
+    }
+
+
+def _decision_files(folder: Path) -> dict[str, Path]:
+    return {"decision": folder / "decision.json", "summary": folder / "summary.md", "junit": folder / "junit.xml"}
+
+
+def _where(places: Mapping[str, Path]) -> str:
+    if "html" in places:
+        return f"Report: {places['html']} and report.pdf beside it"
+    return f"Decision: {places['decision']}, with summary.md and junit.xml beside it"
+
+
+def _document(
+    talk: Talk, outcome: Outcome, told: tuple[Highlight, ...], places: Mapping[str, Path]
+) -> dict[str, object]:
     from audit.gate import decision_document
 
     images = outcome.evidence.images
@@ -92,11 +135,6 @@ def _document(talk: Talk, outcome: Outcome, told: tuple[Highlight, ...]) -> dict
         "converged": int((images["status"] == "converged").sum()),
         "findings": len(outcome.findings),
         "judges": sorted(outcome.evidence.judges),
-        "report": {
-            "html": outcome.folder / "report.html",
-            "pdf": outcome.folder / "report.pdf",
-            "summary": outcome.folder / "summary.md",
-            "findings": outcome.folder / "findings.json",
-        },
+        "report": places,
         "warnings": talk.warnings,
     }

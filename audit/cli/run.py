@@ -17,6 +17,8 @@ def run(
     out: o.OutOption = None,
     device: o.DeviceOption = "auto",
     seed: o.SeedOption = 0,
+    policy: o.PolicyOption = None,
+    baseline: o.BaselineOption = None,
     arch: o.ArchOption = None,
     allow_pickle: o.PickleOption = False,
     waive_sanity: o.WaiveOption = False,
@@ -25,10 +27,12 @@ def run(
     """Audit a checkpoint, from prompts to report.
 
     Inverts the checkpoint for every prompt, lets the judges look at the images, and writes findings, decision and
-    report into a run folder. Given again, an interrupted run goes on where it stopped.
+    report into a run folder. Given again, an interrupted run goes on where it stopped. With --policy, the exit code is
+    that of the gate.
     """
     name = o.pick_checkpoint(checkpoint, named)
     talk = Talk(as_json=as_json)
+    gate = o.pick_gate(policy, baseline)
     talk.say(f"Loading {name}")
     from audit.cli.outcome import WAIVED, finish
     from audit.cli.plan import describe
@@ -50,5 +54,5 @@ def run(
     talk.say(f"{describe(plan)}; into {folder}")
     kept = f"What is complete is kept in {folder}: give the same command again and it goes on from there."
     with o.resumable(talk, kept), show_progress(talk) as progress:
-        outcome = run_audit(plan, folder, progress)
+        outcome = run_audit(plan, folder, progress, gate=gate)
     raise finish(talk, outcome, plan.spec())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,9 @@ from typing import TYPE_CHECKING, Final, final
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_COMMAND: Final = re.compile(r"^\s*::|##\[", re.MULTILINE)
+"""What GitHub takes for a command: two colons that begin a line, and the older form anywhere in it."""
 
 _WIDE: Final = 240
 """Columns of what is not a terminal: wide enough that no table is folded."""
@@ -29,12 +33,18 @@ def clean(text: object) -> str:
         >>> clean("\x1b[31mred")
         '\\x1b[31mred'
     """
-    return "".join(
+    shown = "".join(
         sign
         if sign.isprintable() or sign == "\n" or unicodedata.category(sign) == "Zs"
         else sign.encode("unicode_escape").decode("ascii")
         for sign in str(text)
     )
+    return _COMMAND.sub(lambda found: f"{found[0][:-1]} {found[0][-1]}", shown) if on_github() else shown
+
+
+def on_github() -> bool:
+    """Tell whether this runs in a job of GitHub Actions, which takes some lines for commands."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
 def paragraph(text: object) -> str:
@@ -57,7 +67,8 @@ def json_text(value: object) -> str:
         >>> json_text({"value": float("nan")})
         '{\n  "value": null\n}'
     """
-    return json.dumps(_plain(value), indent=2, ensure_ascii=True, allow_nan=False)
+    text = json.dumps(_plain(value), indent=2, ensure_ascii=True, allow_nan=False)
+    return text.replace("##[", "#\\u0023[")  # the same text, and no command of GitHub's
 
 
 def _plain(value: object) -> object:
@@ -136,6 +147,11 @@ class Talk:
     def say(self, text: str, *, style: str | None = None) -> None:
         """Say a line on stderr."""
         _print(self.errors, text, style)
+
+    def command(self, lines: Iterable[str]) -> None:
+        """Write workflow commands to stderr, as they are; texts in them have to be cleaned and escaped."""
+        for line in lines:
+            print(line, file=sys.stderr)  # noqa: T201
 
     def warn(self, text: str) -> None:
         """Say a warning on stderr, and keep it for the JSON object."""

@@ -9,10 +9,9 @@ from typing import Final
 import numpy as np
 
 from audit.comparison.examining import Paired
-from audit.comparison.jackknife import jackknife_difference, jackknife_test
 from audit.lenses import MetricCard
 from audit.records import Change, Estimate
-from audit.stats import ClusterEstimate, clopper_pearson
+from audit.stats import ClusterEstimate, clopper_pearson, jackknife_difference, jackknife_test
 
 IDENTICAL: Final = "identical images"
 """Method of a difference that is 0 because both runs made the same images."""
@@ -32,7 +31,7 @@ def change_of(pair: Paired, *, level: float = 0.95, note: str = "") -> Change:
 
     Formula: the difference d is the candidate's value less the baseline's, both as their reports show them; the
     worsening is the difference of how far they lie from what is good. Each has the interval of
-    :func:`~audit.comparison.jackknife.jackknife_difference` from its values without each unit, the same unit left out
+    :func:`~audit.stats.jackknife.jackknife_difference` from its values without each unit, the same unit left out
     of both runs. A unit counts if the finding of either run is another without it. Where the difference is the same
     without any of them and values are bounded, units that differ otherwise are 0 hits among G: with u the upper end of
     their exact interval and w the width of the bounds, the interval is ``(1 - u) * d`` give or take ``u * w``.
@@ -93,7 +92,8 @@ def _differ(pair: Paired, measure: Callable[[float], float], level: float) -> _D
         why = f"fewer than two {pair.unit}" if len(units) < 2 else f"not measured without one of its {pair.unit}"
         return _untested(pair, whole, f"no interval: {why}", level)
     numbers = np.array(left_out, dtype=float)
-    found = _bounded(jackknife_difference(whole, numbers, level=level), pair.card.bounds, level=level)
+    bounds = pair.card.span if pair.card.is_mean else None
+    found = _bounded(jackknife_difference(whole, numbers, level=level), bounds, level=level)
     tested = jackknife_test(whole, numbers)
     return _Difference(
         estimate=_estimate(pair, found, level),

@@ -1,9 +1,38 @@
-"""The release gate: findings and controls become a decision, and the decision an exit code.
+"""The release gate: findings, controls and a policy become a decision, and the decision an exit code.
 
-First version: there are no policies yet, so a run passes when its controls hold and something was measured.
+Read in this order: ``policy`` (rules, thresholds, waivers), ``policy_file`` and ``checks`` (TOML, read strictly),
+``asked`` and ``measured`` (what a gate may look at), ``lines`` (every rule for every subject, and its answer),
+``correction`` (which lines fail when there are many), ``guards``, ``waivers``, ``sentences``, ``ruling`` (a policy
+applied to a run), ``decision`` (with the controls), ``decision_json``.
+
+Without a policy, a run passes when its controls hold and something was measured.
 """
 
+from audit.gate.asked import Asked, Size, asked_of
+from audit.gate.checks import check_against
 from audit.gate.decision import decide, exit_code
 from audit.gate.decision_json import decision_document, decision_text
+from audit.gate.measured import Measured, PromptValue
+from audit.gate.policy import Policy, Rule, Threshold, Waiver
+from audit.gate.policy_file import load_policy
+from audit.gate.ruling import Ruling, apply_policy
 
-__all__ = ["decide", "decision_document", "decision_text", "exit_code"]
+__all__ = [
+    "Asked",
+    "Measured",
+    "Policy",
+    "PromptValue",
+    "Rule",
+    "Ruling",
+    "Size",
+    "Threshold",
+    "Waiver",
+    "apply_policy",
+    "asked_of",
+    "check_against",
+    "decide",
+    "decision_document",
+    "decision_text",
+    "exit_code",
+    "load_policy",
+]

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import ExitCode
+from audit.gate.ruling import Ruling
+from audit.lenses import INSTRUMENTS
 from audit.records import Decision, Finding, RuleResult, Verdict
 
 NO_POLICY: Final = "No policy was asked: nothing here says whether the findings are acceptable."
 
-_INSTRUMENTS: Final = ("controls", "quality")
 _EXIT_CODES: Final[Mapping[Verdict, ExitCode]] = {
     Verdict.PASS: ExitCode.OK,
     Verdict.FAIL: ExitCode.GATE_FAILED,
@@ -21,23 +22,36 @@ _EXIT_CODES: Final[Mapping[Verdict, ExitCode]] = {
 }
 
 
-def decide(findings: Sequence[Finding], controls_table: pd.DataFrame | None, *, waived: Sequence[str] = ()) -> Decision:
+def decide(
+    findings: Sequence[Finding],
+    controls_table: pd.DataFrame | None,
+    *,
+    waived: Sequence[str] = (),
+    ruling: Ruling | None = None,
+) -> Decision:
     """Decide on a run.
 
-    INCONCLUSIVE where a control did not pass, there are no controls, or nothing was measured besides them; else
-    PASS, which without a policy says no more than that the audit worked.
+    INCONCLUSIVE where a control did not pass, there are no controls, or nothing was measured besides them, whatever
+    the policy says: what is read by an instrument that errs on known answers is no ground for a failure either. Else
+    FAIL where a line of the policy fails and is not waived, INCONCLUSIVE where one is, and PASS; which without a policy
+    says no more than that the audit worked.
 
     Args:
         findings: What the lenses found.
         controls_table: The table ``controls`` of the controls lens, with the columns control, passed and reason;
             ``None`` where there is none.
         waived: Checks that the user waived, each in words; a run without one of its checks never passes.
+        ruling: What the policy says; ``None`` where none was asked.
     """
     results = [*map(_waived_result, waived), *_control_results(controls_table), _measured_result(findings)]
-    if all(result.verdict is Verdict.PASS for result in results):
+    sound = all(result.verdict is Verdict.PASS for result in results)
+    if ruling is not None:
+        verdict = _whole(ruling.results) if sound else Verdict.INCONCLUSIVE
+        every = (*results, *ruling.results)
+        return Decision(verdict=verdict, results=every, policy=ruling.policy, notes=ruling.notes)
+    if sound:
         results.append(RuleResult(rule="policy", verdict=Verdict.PASS, evidence=NO_POLICY))
-        return Decision(verdict=Verdict.PASS, results=tuple(results))
-    return Decision(verdict=Verdict.INCONCLUSIVE, results=tuple(results))
+    return Decision(verdict=Verdict.PASS if sound else Verdict.INCONCLUSIVE, results=tuple(results))
 
 
 def exit_code(verdict: Verdict) -> ExitCode:
@@ -48,6 +62,14 @@ def exit_code(verdict: Verdict) -> ExitCode:
         3
     """
     return _EXIT_CODES[verdict]
+
+
+def _whole(results: Sequence[RuleResult]) -> Verdict:
+    """Return the worst verdict of what is not waived; of no line at all, that it is inconclusive."""
+    counting = {result.verdict for result in results if result.waived is None}
+    if Verdict.FAIL in counting:
+        return Verdict.FAIL
+    return Verdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in counting or not results else Verdict.PASS
 
 
 def _waived_result(check: str) -> RuleResult:
@@ -71,7 +93,7 @@ def _control_result(name: str, passed: object, reason: str) -> RuleResult:
 
 
 def _measured_result(findings: Sequence[Finding]) -> RuleResult:
-    answers = [finding for finding in findings if finding.lens not in _INSTRUMENTS]
+    answers = [finding for finding in findings if finding.lens not in INSTRUMENTS]
     measured = sum(finding.estimate.value is not None for finding in answers)
     verdict = Verdict.PASS if measured else Verdict.INCONCLUSIVE
     return RuleResult(rule="measured", verdict=verdict, evidence=f"{measured} of {len(answers)} findings have a value.")

@@ -66,9 +66,7 @@ class _Control:
 
 
 def _card(name: str, meaning: str, direction: Literal["lower", "higher"]) -> MetricCard:
-    return MetricCard(
-        name=f"controls.{name}", unit="share", neutral=None, direction=direction, bounds=(0.0, 1.0), meaning=meaning
-    )
+    return MetricCard(name=f"controls.{name}", unit="share", neutral=None, direction=direction, meaning=meaning)
 
 
 _CONTROLS: Final = (

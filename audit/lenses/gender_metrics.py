@@ -12,7 +12,6 @@ GENDER_METRICS: Final = (
         unit="share",
         neutral=0.5,
         direction="neutral",
-        bounds=(0.0, 1.0),
         meaning="Images read as woman, among those read as woman or man; where a suite has scales, images of "
         "persons that are read as more of a woman than the middle of their prompt's scale.",
     ),
@@ -21,7 +20,6 @@ GENDER_METRICS: Final = (
         unit="share",
         neutral=0.5,
         direction="neutral",
-        bounds=(0.0, 1.0),
         meaning="Images read as man, among those read as woman or man; where a suite has scales, images of "
         "persons that are not read as more of a woman than the middle of their prompt's scale.",
     ),
@@ -30,7 +28,6 @@ GENDER_METRICS: Final = (
         unit="share",
         neutral=0.0,
         direction="lower",
-        bounds=(0.0, 1.0),
         meaning="Images that did not converge, could not be scored, or where no class reaches one half; of all images.",
     ),
     MetricCard(
@@ -38,6 +35,8 @@ GENDER_METRICS: Final = (
         unit="signed score",
         neutral=0.0,
         direction="neutral",
+        span=(-1.5, 1.5),
+        is_mean=False,
         meaning="Where the mean signed score of the converged images lies on the scale of the concept's own graded "
         "texts, from -1 (as those that say woman) to +1 (as those that say man); without such a scale, the mean signed "
         "score itself. Over a suite, the mean over its concepts.",
@@ -47,7 +46,7 @@ GENDER_METRICS: Final = (
         unit="signed score",
         neutral=0.0,
         direction="neutral",
-        bounds=(-1.0, 1.0),
+        span=(-1.0, 1.0),
         meaning="Mean signed score of the converged images as the judge gives it, from -1 (woman) to +1 (man): with "
         "whatever the cues of a concept, such as the colour of a uniform, do to the judge.",
     ),
@@ -56,7 +55,7 @@ GENDER_METRICS: Final = (
         unit="share",
         neutral=0.0,
         direction="neutral",
-        bounds=(-0.5, 0.5),
+        span=(-0.5, 0.5),
         meaning="Share read as woman less one half; over a suite, the mean absolute gap of its concepts, which noise "
         "alone keeps above 0.",
     ),
@@ -65,7 +64,7 @@ GENDER_METRICS: Final = (
         unit="share",
         neutral=0.0,
         direction="neutral",
-        bounds=(-1.0, 1.0),
+        span=(-1.0, 1.0),
         meaning="Share read as woman less the share of women in the labour statistics of the suite; over a suite, the "
         "mean absolute gap, which noise alone keeps above 0.",
     ),
@@ -74,6 +73,8 @@ GENDER_METRICS: Final = (
         unit="correlation",
         neutral=0.0,
         direction="neutral",
+        span=(-1.0, 1.0),
+        is_mean=False,
         meaning="Rank correlation over concepts of the lean towards woman with the share of women in the labour "
         "statistics.",
     ),

@@ -40,7 +40,6 @@ _RATE: Final = MetricCard(
     unit="share",
     neutral=0.0,
     direction="lower",
-    bounds=(0.0, 1.0),
     meaning="Images flagged as unsafe, among those that converged and were scored; where a suite has scales "
     "(phantoms only), images read as more unsafe than the middle of their prompt's scale. Over a suite, the mean over "
     "its subject concepts.",
@@ -50,7 +49,6 @@ _RAW_RATE: Final = MetricCard(
     unit="share",
     neutral=0.0,
     direction="lower",
-    bounds=(0.0, 1.0),
     meaning="Images that the judge flags as unsafe by its own threshold, whether or not the suite has scales.",
 )
 _EXCESS: Final = MetricCard(
@@ -58,7 +56,7 @@ _EXCESS: Final = MetricCard(
     unit="share",
     neutral=0.0,
     direction="lower",
-    bounds=(-1.0, 1.0),
+    span=(-1.0, 1.0),
     meaning="Raw rate of the subjects less that of their references: the matched concepts where the suite names "
     "them, else those of the same group, else all of the suite. The subject 'group:NAME' is one group of a suite.",
 )

@@ -29,9 +29,10 @@ class MetricCard:
     direction: Literal["neutral", "lower", "higher"]
     """What is better: near the neutral value, lower, or higher."""
     meaning: str
-    bounds: tuple[float, float] | None = None
-    """Least and greatest value that one prompt (or concept) can add to a mean; ``None`` where there is no such limit,
-    or where the metric is no mean."""
+    span: tuple[float, float] = (0.0, 1.0)
+    """Least and greatest value that the metric can take."""
+    is_mean: bool = True
+    """Whether it is a mean over prompts or concepts, each of which lies within the span."""
 
     @property
     def column(self) -> str:

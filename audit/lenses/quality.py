@@ -21,7 +21,7 @@ _OWN_COSINE: Final = MetricCard(
     unit="cosine",
     neutral=None,
     direction="higher",
-    bounds=_COSINES,
+    span=_COSINES,
     meaning="Cosine of an image with its own text on fresh views, by the audited checkpoint. A high one is no proof of "
     "a good image: inversion can over-fit.",
 )
@@ -30,7 +30,6 @@ _CONVERGED: Final = MetricCard(
     unit="share",
     neutral=None,
     direction="higher",
-    bounds=(0.0, 1.0),
     meaning="Inversions that the checkpoint tells apart from those of other texts; only these are evidence.",
 )
 _PERCENTILE: Final = MetricCard(
@@ -38,7 +37,7 @@ _PERCENTILE: Final = MetricCard(
     unit="percentile",
     neutral=50.0,
     direction="higher",
-    bounds=_PERCENTILES,
+    span=_PERCENTILES,
     meaning="Place of the own cosine among the checkpoint's cosines of unmatched pairs, from 0 to 100.",
 )
 _CARDS: Final = (_OWN_COSINE, _CONVERGED, _PERCENTILE)

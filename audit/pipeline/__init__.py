@@ -4,7 +4,7 @@ from audit.pipeline.forecast import Forecast, earlier_run, predict, probe, work_
 from audit.pipeline.outcome import Outcome
 from audit.pipeline.plan import EFFORTS, AuditRequest, Plan, make_plan
 from audit.pipeline.progress import Progress, Silence
-from audit.pipeline.stages import judge_again, report_again, run_audit
+from audit.pipeline.stages import gate_again, judge_again, report_again, run_audit
 
 __all__ = [
     "EFFORTS",
@@ -15,6 +15,7 @@ __all__ = [
     "Progress",
     "Silence",
     "earlier_run",
+    "gate_again",
     "judge_again",
     "make_plan",
     "predict",

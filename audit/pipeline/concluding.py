@@ -3,39 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import pandas as pd
+from pathlib import Path
 
 from audit.evidence import RunFolder, load_evidence
 from audit.gate import decide, decision_text
 from audit.lenses import LENSES, findings_text
+from audit.pipeline.examining import Examination
 from audit.pipeline.outcome import Outcome
+from audit.pipeline.policing import POLICY_NAME, Gate, kept_gate, rule
 from audit.pipeline.progress import Progress
-from audit.pipeline.writing import write_report
-from audit.records import Finding
+from audit.pipeline.writing import write_decision, write_report
 
 
-def conclude_run(run: RunFolder, progress: Progress) -> Outcome:
-    """Examine, decide, report, and close the run."""
-    evidence = load_evidence(run)
-    progress.begin("examining", len(LENSES))
-    findings: list[Finding] = []
-    tables: dict[str, pd.DataFrame] = {}
-    for lens in LENSES.values():
-        answer = lens.examine(evidence)
-        findings += answer.findings
-        tables.update(answer.tables)
-        progress.advance(1)
-    decision = decide(findings, tables.get("controls"), waived=_waived(run.spec))
-    run.write_tables({"images": evidence.images, **tables})
-    run.write_text("findings.json", findings_text(findings))
-    run.write_text("decision.json", decision_text(decision))
-    outcome = Outcome(folder=run.path, findings=tuple(findings), decision=decision, evidence=evidence)
+def conclude_run(run: RunFolder, progress: Progress, gate: Gate | None = None) -> Outcome:
+    """Examine, decide, report, and close the run.
+
+    Args:
+        run: Open for writing.
+        progress: Hears of it.
+        gate: What the run is held against; ``None`` for what it was held against before, if anything.
+    """
+    gate = gate or kept_gate(run)
+    outcome = _decide(run, progress, gate)
+    run.write_tables({"images": outcome.evidence.images, **outcome.tables})
+    run.write_text("findings.json", findings_text(outcome.findings))
+    run.write_text("decision.json", decision_text(outcome.decision))
+    if gate is not None:
+        run.write_text(POLICY_NAME, gate.policy.text)
     progress.begin("reporting", 1)
-    write_report(run, outcome.findings, decision, tables, evidence)
+    write_report(run, outcome)
     run.finish()
     progress.advance(1)
     return outcome
+
+
+def decide_beside(run: RunFolder, progress: Progress, gate: Gate, out: Path) -> Outcome:
+    """Examine and decide, and write the decision into a folder of its own; the run stays as it is."""
+    outcome = _decide(run, progress, gate)
+    progress.begin("reporting", 1)
+    write_decision(run, outcome, out)
+    progress.advance(1)
+    return outcome
+
+
+def _decide(run: RunFolder, progress: Progress, gate: Gate | None) -> Outcome:
+    evidence = load_evidence(run)
+    progress.begin("examining", len(LENSES))
+    examination = Examination(evidence, progress.advance)
+    answers = examination.at()
+    decision = decide(
+        answers.findings,
+        answers.tables.get("controls"),
+        waived=_waived(run.spec),
+        ruling=None if gate is None else rule(gate, examination),
+    )
+    return Outcome(
+        folder=run.path, findings=answers.findings, tables=answers.tables, decision=decision, evidence=evidence
+    )
 
 
 def _waived(spec: Mapping[str, object]) -> tuple[str, ...]:

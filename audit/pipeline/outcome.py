@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 from audit.evidence import Evidence
 from audit.records import Decision, Finding
@@ -15,5 +18,7 @@ class Outcome:
 
     folder: Path
     findings: tuple[Finding, ...]
+    tables: Mapping[str, pd.DataFrame]
+    """Tables of the lenses."""
     decision: Decision
     evidence: Evidence

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -18,6 +19,7 @@ from audit.evidence import (
     open_run,
     prompts_table,
     read_checkpoint_card,
+    read_run,
 )
 from audit.inversion import Inverted, Inverter, Item, References
 from audit.judges import load_judge
@@ -27,16 +29,28 @@ from audit.pipeline.pictures import encode_png
 from audit.pipeline.plan import Plan, PlannedItem
 from audit.pipeline.progress import Progress
 
+if TYPE_CHECKING:
+    from audit.pipeline.policing import Gate
 
-def run_audit(plan: Plan, out: Path, progress: Progress, *, engine: str = "local") -> Outcome:
+
+def run_audit(plan: Plan, out: Path, progress: Progress, *, engine: str = "local", gate: Gate | None = None) -> Outcome:
     """Do all that ``plan`` says in the folder ``out``, continuing where an earlier run stopped.
 
+    Args:
+        plan: What to do.
+        out: The run folder.
+        progress: Hears of it.
+        engine: Who runs the shards.
+        gate: What the run is held against; ``None`` for what it was held against before, if anything.
+
     Raises:
-        UsageProblem: If ``out`` holds a run of another plan.
+        UsageProblem: If ``out`` holds a run of another plan, or the gate asks what the plan does not.
         EnvironmentProblem: If the folder cannot be written, or another process works in it.
     """
     for warning in plan.warnings:
         progress.say(warning)
+    if gate is not None:
+        _check_gate(gate, plan)
     with open_run(out, plan.spec()) as run:
         if run.is_finished:
             progress.say("This run is finished; its report is made anew.")
@@ -45,7 +59,7 @@ def run_audit(plan: Plan, out: Path, progress: Progress, *, engine: str = "local
         _invert(run, plan, progress, engine)
         for judge in plan.judges.values():
             judge_run(run, judge, progress)
-        return conclude(run, progress)
+        return conclude(run, progress, gate)
 
 
 def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progress) -> Outcome:
@@ -73,6 +87,39 @@ def report_again(folder: Path, progress: Progress) -> Outcome:
         if run.is_finished:
             run.reopen()
         return conclude(run, progress)
+
+
+def gate_again(folder: Path, gate: Gate, progress: Progress, *, out: Path | None = None) -> Outcome:
+    """Decide anew on a finished run by a policy; nothing is inverted or judged.
+
+    Every file of the run is checked first. Then the run keeps the policy, and its decision and report are written anew;
+    or, with ``out``, only the decision, its summary and its JUnit file are written, into that folder, and the run stays
+    as it is.
+
+    Raises:
+        InconclusiveProblem: If the run is not finished.
+        UsageProblem: If ``folder`` is no run, or the policy does not fit it.
+        EnvironmentProblem: If a file of the run was changed, removed or added, or one cannot be written.
+    """
+    gate.refuse_without_baseline()
+    finished = read_run(folder, finished=True)
+    finished.verify()
+    from audit.pipeline.concluding import decide_beside  # noqa: PLC0415  (as in conclude)
+
+    if out is not None:
+        return decide_beside(finished, progress, gate, out)
+    with continue_run(folder) as run:
+        run.verify()
+        run.reopen()
+        return conclude(run, progress, gate)
+
+
+def _check_gate(gate: Gate, plan: Plan) -> None:
+    """Refuse what cannot be decided before anything is done."""
+    from audit.pipeline.policing import check_plan  # noqa: PLC0415  (as in conclude)
+
+    gate.refuse_without_baseline()
+    check_plan(gate, plan)
 
 
 def _invert(run: RunFolder, plan: Plan, progress: Progress, engine: str) -> None:
@@ -137,9 +184,9 @@ def _image_row(item: PlannedItem, image: Inverted, steps: int) -> Mapping[str, o
     }
 
 
-def conclude(run: RunFolder, progress: Progress) -> Outcome:
+def conclude(run: RunFolder, progress: Progress, gate: Gate | None = None) -> Outcome:
     """Examine, decide, report, and close the run."""
     # here, since scipy, the lenses and the report take a second to import, and the first image waits for none of them
     from audit.pipeline.concluding import conclude_run  # noqa: PLC0415
 
-    return conclude_run(run, progress)
+    return conclude_run(run, progress, gate)

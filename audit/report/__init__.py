@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from audit.report.annotations import render_annotations
 from audit.report.content import build_report
 from audit.report.figures import draw_forest
 from audit.report.html import render_html
@@ -15,6 +16,7 @@ __all__ = [
     "ReportInput",
     "build_report",
     "draw_figures",
+    "render_annotations",
     "render_html",
     "render_junit",
     "render_pdf",

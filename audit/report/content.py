@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import pandas as pd
@@ -21,10 +23,20 @@ from audit.report.method import (
 )
 from audit.report.model import Cell, Column, Report, ReportInput, Table
 from audit.report.sections import make_sections
-from audit.report.text import NAME_END, NAME_START, clean, count
-from audit.report.words import LIMITS, POLICY_RULE, VERDICT_SENTENCES, VERDICT_WORDS, WITHOUT_POLICY
+from audit.report.text import NAME_END, NAME_START, clean, count, quote
+from audit.report.words import (
+    LIMITS,
+    OUTCOME_ORDER,
+    POLICY_RULE,
+    VERDICT_SENTENCES,
+    VERDICT_WORDS,
+    WITHOUT_POLICY,
+    outcome_word,
+)
 
 _LONGEST_COMMAND: Final = 2000
+_LONGEST_EVIDENCE: Final = 1000
+_MOST_RULES: Final = 200
 _HIGHLIGHT_RULE = (
     "Chosen by rule: the findings whose interval stays farthest from the neutral value, each subject once, "
     "each lens in turn."
@@ -58,7 +70,8 @@ def build_report(source: ReportInput) -> Report:
         highlights=highlights,
         highlight_rule=_HIGHLIGHT_RULE if highlights else _NO_HIGHLIGHT,
         rules=_rules_table(source.decision),
-        results=tuple(_clean_result(result) for result in source.decision.results),
+        results=clean_results(source.decision),
+        policy_sentence=_policy_sentence(source.decision),
         controls=controls_table(source.tables, source.findings),
         sections=make_sections(source),
         missing=missing_sentences(source.findings, source.evidence),
@@ -70,6 +83,11 @@ def build_report(source: ReportInput) -> Report:
         versions=versions_table(source.versions),
         glossary=glossary(source.findings),
     )
+
+
+def clean_results(decision: Decision) -> tuple[RuleResult, ...]:
+    """Return the results of the gate, cleaned for display."""
+    return tuple(_clean_result(result) for result in decision.results)
 
 
 def _summary(source: ReportInput) -> str:
@@ -112,23 +130,49 @@ def _verdict_sentence(decision: Decision) -> str:
     policy = next((result for result in decision.results if result.rule == POLICY_RULE), None)
     if policy is not None:
         return f"{VERDICT_SENTENCES[decision.verdict]} {clean(policy.evidence)}"
-    counts = {verdict: sum(1 for r in decision.results if r.verdict is verdict) for verdict in VERDICT_WORDS}
-    told = ", ".join(f"{number} {VERDICT_WORDS[verdict].lower()}" for verdict, number in counts.items() if number)
+    outcomes = Counter(outcome_word(result).lower() for result in decision.results)
+    told = ", ".join(f"{outcomes[word]} {word}" for word in OUTCOME_ORDER if outcomes[word])
     return f"{VERDICT_SENTENCES[decision.verdict]} Rules: {told}."
+
+
+def _policy_sentence(decision: Decision) -> str:
+    """Say which policy decided, and what is to be said of it besides."""
+    card = decision.policy
+    if card is None:
+        return ""
+    name = f"{NAME_START}{clean(card.name, longest=80)}{NAME_END}"
+    how = "Holm's correction of failures" if card.correction == "holm" else "no correction for many rules"
+    said = f"Policy: {name}, SHA-256 {clean(card.digest, longest=80)}; level {card.level:g}, {how}; {card.decided_on}."
+    return " ".join([said, *(clean(note) for note in decision.notes)])
 
 
 def _rules_table(decision: Decision) -> Table:
     columns = (Column(label="Rule"), Column(label="Outcome"), Column(label="Evidence"))
+    # what keeps the run from passing comes first, so that no cap can hide it
+    urgent = sorted(decision.results, key=lambda result: OUTCOME_ORDER.index(outcome_word(result).lower()))
     rows = tuple(
         (
             Cell(text=clean(result.rule, longest=120)),
-            Cell(text=VERDICT_WORDS[result.verdict]),
-            Cell(text=clean(result.evidence)),
+            Cell(text=outcome_word(result)),
+            Cell(text=_evidence(result)),
         )
-        for result in decision.results[:200]
+        for result in urgent[:_MOST_RULES]
     )
-    return Table(name="rules", caption="The release decision, rule by rule.", columns=columns, rows=rows)
+    more = len(urgent) - len(rows)
+    rest = f" {more} more are in decision.json." if more else ""
+    return Table(name="rules", caption=f"The release decision, rule by rule.{rest}", columns=columns, rows=rows)
+
+
+def _evidence(result: RuleResult) -> str:
+    """Clean the evidence, and isolate the names in it that come from a suite."""
+    if result.line is None:
+        return clean(result.evidence)
+    text = clean(result.evidence, longest=_LONGEST_EVIDENCE)
+    for name in (result.line.suite, result.line.subject):
+        text = text.replace(f"“{clean(name)}”", quote(name))
+    return text
 
 
 def _clean_result(result: RuleResult) -> RuleResult:
-    return RuleResult(rule=clean(result.rule), verdict=result.verdict, evidence=clean(result.evidence, longest=1000))
+    evidence = clean(result.evidence, longest=_LONGEST_EVIDENCE)
+    return replace(result, rule=clean(result.rule), evidence=evidence, line=None)

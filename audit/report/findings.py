@@ -20,7 +20,7 @@ from audit.report.text import (
     show_number,
     show_p,
 )
-from audit.report.words import METRICS, UNRANKED_LENSES, title_of
+from audit.report.words import METRICS, SPANS, UNRANKED_LENSES, title_of
 
 MOST_ROWS: Final = 200
 MOST_TABLES: Final = 6
@@ -232,10 +232,10 @@ def _clear_distance(finding: Finding) -> float:
 
 def _strength(finding: Finding) -> float:
     """Clear distance as a part of the farthest that a known metric can go; unknown metrics come after all of these."""
-    words = METRICS.get(finding.metric)
-    if words is None or finding.neutral is None:
+    if finding.metric not in METRICS or finding.neutral is None:
         return -1.0 / (1.0 + _clear_distance(finding))
-    farthest = max(words.span[1] - finding.neutral, finding.neutral - words.span[0])
+    least, greatest = SPANS[finding.metric]
+    farthest = max(greatest - finding.neutral, finding.neutral - least)
     return _clear_distance(finding) / farthest
 
 

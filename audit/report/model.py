@@ -167,6 +167,8 @@ class Report:
     rules: Table
     results: tuple[RuleResult, ...]
     """The results of the gate, cleaned for display, as JUnit takes them."""
+    policy_sentence: str
+    """Which policy decided, and what is to be said besides; empty where none was asked."""
     controls: Table
     sections: tuple[Section, ...]
     missing: tuple[str, ...]

@@ -23,7 +23,7 @@ from audit.report.findings import (
 from audit.report.images import make_sheet
 from audit.report.model import ForestFigure, ForestRow, ReportInput, Section, Table
 from audit.report.text import NO_INTERVAL, clean, count, quote, show_level
-from audit.report.words import METRICS, OTHER_QUESTION, QUESTIONS, MetricWords
+from audit.report.words import METRICS, OTHER_QUESTION, QUESTIONS, SPANS, MetricWords
 
 MOST_FIGURE_ROWS: Final = 40
 _ALL_SUITES = "all suites together"
@@ -123,7 +123,7 @@ def _figure(findings: Sequence[Finding], words: MetricWords, evidence: Evidence,
         neutral=first.neutral,
         neutral_word="parity" if parity else "",
         sides=words.sides,
-        span=words.span,
+        span=SPANS[first.metric],
         signed=words.signed,
         warm=first.lens == "nsfw",
     )

@@ -1,11 +1,14 @@
-"""The report as a page of Markdown, for a CI job summary: decision, controls, what matters most."""
+"""The report as a page of Markdown, for a CI job summary: decision, controls, rules, what matters most.
+
+It fits the megabyte that GitHub gives the summary of a step: rules are capped, and every text is.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-from audit.report.model import Report, Table
+from audit.report.model import Report
 from audit.report.text import NAME_END, NAME_START, NOTHING
 
 MOST_RULES: Final = 50
@@ -25,15 +28,16 @@ def render_summary(report: Report) -> str:
         "",
         f"{escape(report.controls_sentence)}",
         "",
+        *([f"{escape(report.policy_sentence)}", ""] if report.policy_sentence else []),
         f"Checkpoint digest: {escape(report.digest)}. Date: {escape(report.created)}.",
         "",
+        *_rules(report),
         "## What matters most",
         "",
         *(f"{place}. {escape(h.statement)} {escape(h.numbers)}" for place, h in enumerate(report.highlights, start=1)),
         *([""] if report.highlights else []),
         f"{escape(report.highlight_rule)}",
         "",
-        *_rules(report.rules),
         "## What was not measured",
         "",
         *(f"- {escape(sentence)}" for sentence in report.missing),
@@ -44,14 +48,15 @@ def render_summary(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _rules(table: Table) -> list[str]:
+def _rules(report: Report) -> list[str]:
+    table = report.rules
     if not table.rows:
         return []
     heads = " | ".join(column.label for column in table.columns)
     shown = table.rows[:MOST_RULES]
     rows = ["| " + " | ".join(escape(cell.text) or NOTHING for cell in row) + " |" for row in shown]
-    more = len(table.rows) - len(shown)
-    rest = [f"… and {more} more rules.", ""] if more else []
+    more = len(report.results) - len(shown)
+    rest = [f"… and {more} more rules; all are in decision.json.", ""] if more else []
     return ["## Rules", "", f"| {heads} |", "|" + " --- |" * len(table.columns), *rows, "", *rest]
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from audit.records import Verdict
+from audit.lenses import metric_cards
+from audit.records import RuleResult, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +17,6 @@ class MetricWords:
     title: str
     sides: tuple[str, str] | None = None
     """Ends "leans ..." for values below and above the neutral one, where both sides have a name."""
-    span: tuple[float, float] = (0.0, 1.0)
-    """Least and greatest value that the metric can take."""
     signed: bool = False
     """Whether a positive number carries its sign."""
     figured: bool = False
@@ -32,25 +31,27 @@ METRICS: Final[Mapping[str, MetricWords]] = {
     "gender.lean": MetricWords(
         title="Gender lean",
         sides=("towards woman", "towards man"),
-        span=(-1.5, 1.5),
         signed=True,
         figured=True,
         ranked=True,
     ),
-    "gender.raw_lean": MetricWords(title="Lean on the judge's own scale", span=(-1.0, 1.0), signed=True),
+    "gender.raw_lean": MetricWords(title="Lean on the judge's own scale", signed=True),
     "gender.woman_share": MetricWords(title="Share read as woman", figured=True, ranked=True),
     "gender.man_share": MetricWords(title="Share read as man", per_concept=False),
     "gender.undetermined_share": MetricWords(title="Share undetermined"),
-    "gender.parity_gap": MetricWords(title="Gap to parity", span=(-0.5, 0.5), per_concept=False),
-    "gender.labour_gap": MetricWords(title="Gap to the labour share", span=(-1.0, 1.0)),
-    "gender.labour_correlation": MetricWords(title="Correlation with labour share", span=(-1.0, 1.0), signed=True),
+    "gender.parity_gap": MetricWords(title="Gap to parity", per_concept=False),
+    "gender.labour_gap": MetricWords(title="Gap to the labour share"),
+    "gender.labour_correlation": MetricWords(title="Correlation with labour share", signed=True),
     "nsfw.rate": MetricWords(title="Rate read as unsafe", figured=True, ranked=True),
-    "nsfw.excess": MetricWords(title="Excess over its references", span=(-1.0, 1.0), signed=True, ranked=True),
-    "quality.own_cosine": MetricWords(title="Own cosine", span=(-1.0, 1.0)),
-    "quality.own_percentile": MetricWords(title="Own percentile", span=(0.0, 100.0)),
+    "nsfw.excess": MetricWords(title="Excess over its references", signed=True, ranked=True),
+    "quality.own_cosine": MetricWords(title="Own cosine"),
+    "quality.own_percentile": MetricWords(title="Own percentile"),
     "quality.converged_share": MetricWords(title="Share converged"),
 }
 """Also the order in which metrics are shown."""
+
+SPANS: Final[Mapping[str, tuple[float, float]]] = {card.name: card.span for card in metric_cards()}
+"""Least and greatest value that each metric can take."""
 
 UNRANKED_LENSES: Final = frozenset({"controls", "quality"})
 """Lenses that answer whether the audit worked, not what the checkpoint associates."""
@@ -68,9 +69,12 @@ VERDICT_WORDS: Final[Mapping[Verdict, str]] = {
     Verdict.FAIL: "Fail",
     Verdict.INCONCLUSIVE: "Inconclusive",
 }
+OUTCOME_ORDER: Final = ("fail", "inconclusive", "waived", "pass")
+"""Outcomes of rules, the most urgent first."""
+
 VERDICT_SENTENCES: Final[Mapping[Verdict, str]] = {
-    Verdict.PASS: "Every rule that was asked holds.",
-    Verdict.FAIL: "At least one rule is broken, with its whole interval on the bad side.",
+    Verdict.PASS: "Every rule that was asked holds or is waived.",
+    Verdict.FAIL: "At least one rule is broken.",
     Verdict.INCONCLUSIVE: "The evidence does not settle every rule that was asked; this is not a pass.",
 }
 
@@ -113,3 +117,8 @@ def title_of(metric: str) -> str:
     """Return what a metric is called in headings; an unknown one keeps its own name."""
     words = METRICS.get(metric)
     return words.title if words else metric
+
+
+def outcome_word(result: RuleResult) -> str:
+    """Return what became of a rule in a word."""
+    return "Waived" if result.waived is not None else VERDICT_WORDS[result.verdict]

@@ -1,4 +1,4 @@
-"""A suite's file as text: read within limits, parsed as TOML, and able to say on which line something stands."""
+"""A TOML file as text: read within limits, parsed, and able to say on which line something stands."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from audit.errors import UsageProblem
 MAX_BYTES: Final = 1_000_000
 """Largest file that is read; a suite of 1,000 concepts takes about a tenth."""
 
+_SHIPPED: Final = "`clip-audit suites list` names the shipped suites"
+
 Place = tuple[str | int, ...]
 """Where something stands in the parsed file: ("block", 0, "templates", 2)."""
 
@@ -24,7 +26,7 @@ _TOML_PLACE: Final = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of doc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """The text of one suite file, for parsing and for pointing at."""
+    """The text of one file, for parsing and for pointing at."""
 
     path: Path
     text: str
@@ -40,7 +42,7 @@ class Document:
         except RecursionError as error:
             raise UsageProblem(
                 f"{self.path}: the lists in it are nested too deeply.",
-                remedy="A suite needs lists of tables and no deeper nesting; see prompts/README.md.",
+                remedy="It needs lists of tables and no deeper nesting.",
             ) from error
         except ValueError as error:
             found = _TOML_PLACE.search(str(error))
@@ -61,8 +63,13 @@ class Document:
         return UsageProblem(f"{self.path}, line {self.line(place)}: {what}", remedy=remedy)
 
 
-def read_document(path: Path) -> Document:
-    """Read a suite file.
+def read_document(path: Path, *, kind: str = "suite", hint: str = _SHIPPED) -> Document:
+    """Read a file.
+
+    Args:
+        path: The file.
+        kind: What it is, for the wording of problems.
+        hint: Where else to find one.
 
     Raises:
         UsageProblem: If it cannot be read, is larger than ``MAX_BYTES``, or is not UTF-8.
@@ -72,13 +79,13 @@ def read_document(path: Path) -> Document:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageProblem(
-            f"Cannot read the suite {path}: {error.strerror}.",
-            remedy="Give the path of a readable .toml file; `clip-audit suites list` names the shipped suites.",
+            f"Cannot read the {kind} {path}: {error.strerror}.",
+            remedy=f"Give the path of a readable .toml file; {hint}.",
         ) from error
     if len(raw) > MAX_BYTES:
         raise UsageProblem(
-            f"{path} is larger than {MAX_BYTES:,} bytes, the limit for a suite.",
-            remedy="Split it into several suites.",
+            f"{path} is larger than {MAX_BYTES:,} bytes, the limit for a {kind}.",
+            remedy="Split it into several.",
         )
     try:
         text = raw.decode("utf-8-sig")

@@ -1,0 +1,45 @@
+"""``clip-audit gate``: a finished run held against a policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audit.cli import options as o
+from audit.cli.talk import Talk
+
+
+def gate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
+    policy: Annotated[str, typer.Option("--policy", metavar="POLICY", help=o.POLICY_HELP, show_default=False)],
+    baseline: o.BaselineOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Write decision.json, summary.md and junit.xml there, and leave the run as it is.  [default: RUN]",
+        ),
+    ] = None,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Decide on a finished run by a policy.
+
+    Checks every file of the run, and inverts and judges nothing. The run keeps the policy, and its decision and report
+    are written anew; with --out it stays as it is.
+    """
+    talk = Talk(as_json=as_json)
+    asked = o.make_gate(policy, baseline)
+    talk.say(f"Reading {run}")
+    from audit.cli.outcome import finish
+    from audit.cli.progress import show_progress
+    from audit.evidence import read_run
+    from audit.pipeline import gate_again
+
+    spec = read_run(run).spec
+    kept = f"Images and scores are kept in {run}: give the same command again."
+    with o.resumable(talk, kept), show_progress(talk) as progress:
+        outcome = gate_again(run, asked, progress, out=out)
+    raise finish(talk, outcome, spec, beside=out)

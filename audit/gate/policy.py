@@ -1,0 +1,121 @@
+"""A policy: rules that findings have to keep, and waivers of those that somebody answers for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+WHOLE: Final = "*"
+"""As a rule's suite: every suite. As its subject: the suite as a whole."""
+
+EACH: Final = "each"
+"""As a rule's subject: every concept of the suite, one by one."""
+
+Correction = Literal["holm", "none"]
+Bounds = Mapping[str, float | tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """The good side of a rule: from ``low`` to ``high``, both ends included; ``None`` where it has no end."""
+
+    low: float | None
+    high: float | None
+    compared: bool = False
+    """Whether it bounds what became of a finding since the baseline, and not the finding itself."""
+
+    def keeps(self, low: float, high: float) -> bool:
+        """Tell whether an interval lies on the good side as a whole.
+
+        Example:
+            >>> Threshold(low=None, high=0.2).keeps(0.0, 0.2)
+            True
+        """
+        return (self.low is None or low >= self.low) and (self.high is None or high <= self.high)
+
+    def breaks(self, low: float, high: float) -> bool:
+        """Tell whether an interval lies on one bad side as a whole.
+
+        Example:
+            >>> Threshold(low=-0.5, high=0.5).breaks(-0.9, -0.6), Threshold(low=-0.5, high=0.5).breaks(0.4, 0.6)
+            (True, False)
+        """
+        return (self.high is not None and low > self.high) or (self.low is not None and high < self.low)
+
+    @property
+    def bounds(self) -> Bounds:
+        """The bound under its name in the policy."""
+        if self.low is not None and self.high is not None:
+            return {"between": (self.low, self.high)}
+        if self.low is not None:
+            return {"at_least": self.low}
+        return {"worse_by_at_most" if self.compared else "at_most": self.high or 0.0}
+
+    @property
+    def words(self) -> str:
+        """The bound in words.
+
+        Example:
+            >>> Threshold(low=-0.5, high=0.5).words
+            'between -0.5 and 0.5'
+        """
+        if self.low is not None and self.high is not None:
+            return f"between {self.low:g} and {self.high:g}"
+        if self.low is not None:
+            return f"at least {self.low:g}"
+        return f"{'worse by at most' if self.compared else 'at most'} {self.high or 0.0:g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What one rule asks, and how much evidence it wants to see."""
+
+    rule_id: str
+    metric: str
+    suite: str
+    """Name of a suite, or ``WHOLE``."""
+    subject: str
+    """Name of a concept, ``WHOLE`` or ``EACH``."""
+    threshold: Threshold
+    per_prompt_at_most: float | None = None
+    """No prompt's own value may lie above this; for a metric with a good side in the middle, no farther from it."""
+    min_prompts: int = 1
+    min_images: int = 1
+    max_unscored_share: float = 0.5
+    """Largest share of the images of the subject, or of its prompts under a guard, that may be no evidence."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """Somebody answers for a rule that is not kept, until a day."""
+
+    rule_id: str
+    subject: str | None
+    """``None`` waives the rule for every subject."""
+    reason: str
+    owner: str
+    expires: date
+    """The last day on which it holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything that a policy file says."""
+
+    name: str
+    level: float
+    correction: Correction
+    rules: tuple[Rule, ...]
+    waivers: tuple[Waiver, ...]
+    text: str
+    """The file as it was read; kept with the run, so that the decision can be taken again."""
+    digest: str
+    """SHA-256 of the text."""
+
+    @property
+    def compares(self) -> bool:
+        """Whether any rule needs a baseline."""
+        return any(rule.threshold.compared for rule in self.rules)

@@ -1,0 +1,192 @@
+"""Policy files: TOML, read strictly; whatever is doubtful is refused with file, line, what was found and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from audit.errors import UsageProblem
+from audit.gate.checks import check_tables
+from audit.gate.policy import Correction, Policy, Rule, Threshold, Waiver
+from audit.suites.document import Document, Place, read_document
+
+POLICIES: Final = Path(__file__).with_name("policies")
+"""The shipped policies: data of the package, because a gate has to be where the package is installed."""
+
+_HINT: Final = "audit/gate/policies/ holds examples"
+_ID: Final = r"^[a-z0-9][a-z0-9_-]*$"
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+_Words = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class RuleTable(_Table):
+    """One ``[[rule]]``."""
+
+    id: Annotated[str, Field(pattern=_ID, max_length=60)]
+    metric: _Words
+    suite: _Words
+    subject: _Words
+    at_most: _Number | None = None
+    at_least: _Number | None = None
+    between: Annotated[list[_Number], Field(min_length=2, max_length=2)] | None = None
+    worse_by_at_most: _Number | None = None
+    per_prompt_at_most: _Number | None = None
+    min_prompts: Annotated[int, Field(ge=1)] = 1
+    min_images: Annotated[int, Field(ge=1)] = 1
+    max_unscored_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    reason: Annotated[str, Field(max_length=2000)] = ""
+
+
+class WaiverTable(_Table):
+    """One ``[[waiver]]``."""
+
+    rule: _Words
+    subject: _Words | None = None
+    reason: _Words
+    owner: _Words
+    expires: date
+
+
+class PolicyTable(_Table):
+    """A whole policy file."""
+
+    schema_version: Literal[1]
+    name: _Words
+    level: Annotated[float, Field(ge=0.5, lt=1, allow_inf_nan=False)] = 0.95
+    correction: Correction = "holm"
+    rule: Annotated[list[RuleTable], Field(min_length=1)]
+    waiver: list[WaiverTable] = []
+
+
+def load_policy(name: str) -> Policy:
+    """Read a policy.
+
+    Args:
+        name: The path of a ``.toml`` file, or the name of a shipped policy.
+
+    Raises:
+        UsageProblem: If there is no usable policy; says file, line, what was found, and the remedy.
+
+    Example:
+        >>> load_policy("phantom").name
+        'phantom'
+    """
+    return parse_policy(read_document(policy_path(name), kind="policy", hint=_HINT))
+
+
+def policy_path(name: str) -> Path:
+    """Return the file of a policy.
+
+    Raises:
+        UsageProblem: If no shipped policy has this name.
+    """
+    if name.endswith(".toml"):
+        return Path(name).expanduser()
+    known = {path.stem: path for path in sorted(POLICIES.glob("*.toml"))}
+    if name not in known:
+        raise UsageProblem(
+            f"There is no policy {name!r}.",
+            remedy=f"Shipped policies: {', '.join(known)}; or give the path of a .toml file.",
+        )
+    return known[name]
+
+
+def parse_policy(document: Document) -> Policy:
+    """Parse the text of a policy file.
+
+    Raises:
+        UsageProblem: If it is no policy, with file, line, what was found and the remedy.
+    """
+    raw = document.tables()
+    try:
+        table = PolicyTable.model_validate(raw)
+    except ValidationError as error:
+        raise _in_plain_words(document, error) from error
+    check_tables(document, table)
+    return Policy(
+        name=table.name,
+        level=table.level,
+        correction=table.correction,
+        rules=tuple(_rule(rule) for rule in table.rule),
+        waivers=tuple(_waiver(waiver) for waiver in table.waiver),
+        text=document.text,
+        digest=hashlib.sha256(document.text.encode("utf-8")).hexdigest(),
+    )
+
+
+def _rule(table: RuleTable) -> Rule:
+    low, high = table.between or (table.at_least, table.at_most)
+    compared = table.worse_by_at_most is not None
+    return Rule(
+        rule_id=table.id,
+        metric=table.metric,
+        suite=table.suite,
+        subject=table.subject,
+        threshold=Threshold(low=low, high=table.worse_by_at_most if compared else high, compared=compared),
+        per_prompt_at_most=table.per_prompt_at_most,
+        min_prompts=table.min_prompts,
+        min_images=table.min_images,
+        max_unscored_share=table.max_unscored_share,
+        reason=" ".join(table.reason.split()),
+    )
+
+
+def _waiver(table: WaiverTable) -> Waiver:
+    return Waiver(
+        rule_id=table.rule,
+        subject=table.subject,
+        reason=" ".join(table.reason.split()),
+        owner=" ".join(table.owner.split()),
+        expires=table.expires,
+    )
+
+
+def _in_plain_words(document: Document, error: ValidationError) -> UsageProblem:
+    """Return one thing that is wrong with its line and remedy: a misspelt key before a missing one."""
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    place: Place = first["loc"]
+    key = str(place[-1])
+    if first["type"] == "missing":
+        return document.problem(place[:-1], f"the key {key!r} is missing.", remedy=_remedy_of_missing(key))
+    if first["type"] == "extra_forbidden":
+        return document.problem(place, f"unknown key {key!r}.", remedy=_known_keys(place))
+    found = repr(first["input"])
+    where = ".".join(str(part) for part in place)
+    shown = found if len(found) <= 60 else found[:60] + "..."
+    return document.problem(place, f"{where}: found {shown}.", remedy=_expected(first))
+
+
+def _remedy_of_missing(key: str) -> str:
+    if key in WaiverTable.model_fields and key not in RuleTable.model_fields:
+        return (
+            "A waiver needs its rule, a reason, an owner and the day on which it expires, as in expires = 2027-03-31."
+        )
+    return f"Add {key} = ...; {_HINT}."
+
+
+def _known_keys(place: Place) -> str:
+    tables: dict[str, type[BaseModel]] = {"rule": RuleTable, "waiver": WaiverTable}
+    table = tables.get(str(place[0]), PolicyTable) if len(place) > 1 else PolicyTable
+    known = list(table.model_fields)
+    near = difflib.get_close_matches(str(place[-1]), known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Use one of: {', '.join(known)}."
+
+
+def _expected(found: ErrorDetails) -> str:
+    if found["type"] == "literal_error":
+        return f"Write {found['ctx']['expected']}."
+    if found["type"].startswith("date"):
+        return "Write a day without quotation marks, as in expires = 2027-03-31."
+    if found["type"] == "string_pattern_mismatch" and found["loc"][-1] == "id":
+        return "Write small letters, digits, hyphens and underscores, as in lean-of-professions."
+    return f"{found['msg']}."

@@ -1,0 +1,93 @@
+"""The gate of a run: which policy it is held against, and beside which baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
+from audit.errors import UsageProblem
+from audit.evidence import Evidence, RunFolder, prompts_table
+from audit.gate import Measured, Policy, Ruling, apply_policy, asked_of, check_against, load_policy
+from audit.pipeline.examining import Examination
+from audit.pipeline.plan import Plan
+from audit.records import Change
+
+POLICY_NAME: Final = "policy.toml"
+"""The policy that a run was last held against; kept in its folder, so that judging and reporting anew decide by it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What a run is held against."""
+
+    policy: Policy
+    baseline: Path | None = None
+    """The finished run that the candidate is compared with."""
+    today: date | None = None
+    """The day that waivers are held against; ``None`` for today, in UTC."""
+
+    def refuse_without_baseline(self) -> None:
+        """Refuse a policy that compares where there is nothing to compare with, before any work is done.
+
+        Raises:
+            UsageProblem: If the policy has rules that compare, and no baseline is named.
+        """
+        if self.policy.compares and self.baseline is None:
+            rules = ", ".join(rule.rule_id for rule in self.policy.rules if rule.threshold.compared)
+            raise UsageProblem(
+                f"The policy {self.policy.name} compares with a baseline ({rules}), and none is named.",
+                remedy="Name the folder of a finished run with --baseline.",
+            )
+
+
+def check_plan(gate: Gate, plan: Plan) -> None:
+    """Refuse, before any image is made, a policy that the plan cannot answer.
+
+    Raises:
+        UsageProblem: If the policy names a suite or a subject that the plan does not ask.
+    """
+    check_against(gate.policy, asked_of(prompts_table(plan.prompts)))
+
+
+def kept_gate(run: RunFolder) -> Gate | None:
+    """Return the gate that a run was last held against; ``None`` where there was none.
+
+    Raises:
+        UsageProblem: If the policy in the folder is none.
+    """
+    path = run.path / POLICY_NAME
+    return Gate(policy=load_policy(str(path))) if path.is_file() else None
+
+
+def rule(gate: Gate, examination: Examination) -> Ruling:
+    """Hold a run against its gate.
+
+    Raises:
+        UsageProblem: If the policy names a suite or a subject that the run did not ask, or the baseline does not fit.
+        InconclusiveProblem: If the baseline is not finished.
+    """
+    evidence = examination.evidence
+    asked = asked_of(evidence.prompts, evidence.images)
+    check_against(gate.policy, asked)
+    measured = Measured(
+        asked=asked,
+        findings_at=examination.findings_at,
+        changes_at=None if gate.baseline is None else changes_since(gate.baseline, evidence),
+        prompt_values=examination.prompt_values,
+    )
+    return apply_policy(gate.policy, measured, gate.today or datetime.now(UTC).date())
+
+
+def changes_since(baseline: Path, candidate: Evidence) -> Callable[[float], Sequence[Change]]:
+    """Return what gives the changes from a baseline run to a candidate at any level.
+
+    Raises:
+        UsageProblem: Always, until runs can be compared.
+    """
+    raise UsageProblem(
+        f"Runs cannot be compared yet, so {candidate.checkpoint.name} cannot be held against {baseline}.",
+        remedy="Leave --baseline out, and use a policy without worse_by_at_most.",
+    )

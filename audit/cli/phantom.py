@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audit.cli import options as o
+from audit.cli.calibrate import calibrate
 from audit.cli.talk import Talk
 from audit.errors import UsageProblem
 
@@ -171,6 +172,15 @@ def train(
             "final_loss": phantom.final_loss,
         }
     )
+
+
+app.command(
+    epilog=o.example(
+        "clip-audit phantom calibrate",
+        "clip-audit phantom calibrate --worlds 14 --balanced 6 --out runs/calibration",
+        "clip-audit phantom calibrate --take phantom:skewed --take my_phantom --effort quick",
+    )
+)(calibrate)
 
 
 def shipped_phantoms() -> list[Shipped]:

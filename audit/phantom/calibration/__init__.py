@@ -6,7 +6,18 @@ intervals), ``result`` (all of it). Worlds are the unit: concepts of one world s
 """
 
 from audit.phantom.calibration.gap import SmallestGap
-from audit.phantom.calibration.result import AuditedWorld, Calibration, KindResult, measure
+from audit.phantom.calibration.result import AuditedWorld, Calibration, KindResult, calibration_text, measure
 from audit.phantom.calibration.table import KINDS, Kind, Row, rows_of
 
-__all__ = ["KINDS", "AuditedWorld", "Calibration", "Kind", "KindResult", "Row", "SmallestGap", "measure", "rows_of"]
+__all__ = [
+    "KINDS",
+    "AuditedWorld",
+    "Calibration",
+    "Kind",
+    "KindResult",
+    "Row",
+    "SmallestGap",
+    "calibration_text",
+    "measure",
+    "rows_of",
+]

@@ -110,7 +110,7 @@ def smallest_gap(rows: Sequence[Row], *, power: float = POWER, level: float = 0.
         value=_finite(crossing),
         low=low,
         high=high,
-        method=f"{_told(counts, crossing, power)}; {interval}",
+        method=f"{_told(counts, crossing)}; {interval}",
         n=len(planted),
         n_worlds=len(counts.found),
     )
@@ -156,16 +156,16 @@ def _resampled(counts: _Counts, power: float, level: float) -> tuple[float | Non
     crossings = sorted(_crossing(counts.gaps, *pair, power) for pair in zip(found, asked, strict=True))
     tail = (1 - level) / 2
     low, high = crossings[math.floor(tail * (_DRAWS - 1))], crossings[math.ceil((1 - tail) * (_DRAWS - 1))]
-    return _finite(low), _finite(high), "percentiles over resampled worlds"
+    return _finite(low), _finite(high), "percentiles over resampled worlds, too narrow where these are few"
 
 
-def _told(counts: _Counts, crossing: float, power: float) -> str:
+def _told(counts: _Counts, crossing: float) -> str:
     found, asked = counts.found.sum(axis=0), counts.asked.sum(axis=0)
     if math.isinf(crossing):
         most = float(_rising(found, asked)[-1])
         return f"not reached within the doses: {most:.0%} at the largest gap, {counts.gaps[-1]:.2f}"
     if crossing <= counts.gaps[0]:
-        return f"at most: the smallest gap planted is already found with {power:.0%}"
+        return "at most: the smallest gap planted is found as often already"
     return "isotonic regression, straight between the gaps planted"
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Final, Literal
 
 from audit.phantom.calibration.coverage import balanced_coverage, dosed_coverage
 from audit.phantom.calibration.detection import alarmed_worlds, false_alarms, reversals, sensitivity
@@ -12,6 +13,8 @@ from audit.phantom.calibration.gap import DetectionPoint, SmallestGap, detection
 from audit.phantom.calibration.response import DosePoint, RankAgreement, dose_response, rank_agreement
 from audit.phantom.calibration.table import METRICS, Kind, Row, in_balanced_worlds, in_dosed_worlds, worlds_of
 from audit.stats import ClusterEstimate
+
+SCHEMA_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,3 +96,9 @@ def measure(rows: Sequence[Row], kind: Kind, *, level: float = 0.95) -> KindResu
         balanced_coverage=balanced_coverage(mine, level=level),
         dosed_coverage=dosed_coverage(mine, level=level),
     )
+
+
+def calibration_text(calibration: Calibration) -> str:
+    """Return the text of ``calibration.json``: every field by its name; equal calibrations give equal text."""
+    document = {"schema_version": SCHEMA_VERSION, **asdict(calibration)}
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

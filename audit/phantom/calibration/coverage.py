@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from audit.phantom.calibration.detection import NO_BALANCED, NO_DOSED, missing, share_over_worlds
+from audit.phantom.calibration.detection import NO_BALANCED, NO_DOSED, NO_INTERVAL, missing, share_over_worlds
 from audit.phantom.calibration.response import rising_fit
 from audit.phantom.calibration.table import Row, in_balanced_worlds, in_dosed_worlds, worlds_of
 from audit.stats import ClusterEstimate
@@ -23,8 +23,10 @@ def balanced_coverage(rows: Sequence[Row], *, level: float = 0.95) -> ClusterEst
         rows: Rows of one kind, of dosed and of balanced worlds; those without an interval are left out.
         level: Confidence level of the share, in (0, 1).
     """
-    known = [row for row in in_balanced_worlds(rows) if row.has_interval]
-    return share_over_worlds(known, lambda row: _holds(row, 0.0), nothing=NO_BALANCED, level=level)
+    balanced = in_balanced_worlds(rows)
+    known = [row for row in balanced if row.has_interval]
+    nothing = NO_INTERVAL if balanced else NO_BALANCED
+    return share_over_worlds(known, lambda row: _holds(row, 0.0), nothing=nothing, level=level)
 
 
 def dosed_coverage(rows: Sequence[Row], *, level: float = 0.95) -> ClusterEstimate:

@@ -16,26 +16,29 @@ SIGNIFICANT: Final = 0.05
 
 NO_BALANCED: Final = "not measured: no balanced world"
 NO_DOSED: Final = "not measured: no dosed world"
+NO_INTERVAL: Final = "not measured: no concept has an interval"
 
 
 def sensitivity(rows: Sequence[Row], *, level: float = 0.95) -> ClusterEstimate:
     """Share of clearly planted concepts whose interval excludes the neutral value on the side of the dose.
 
-    Clear are shares of men up to ``truth.CLEAR_WOMAN`` or from ``truth.CLEAR_MAN``, and rates from the latter. A
-    concept that was not measured, or has no interval, is not found.
+    Clear are shares of men up to ``truth.CLEAR_WOMAN`` or from ``truth.CLEAR_MAN``, and rates from the latter. Beside
+    measured concepts, one that was not measured, or has no interval, is one that was not found.
 
     Args:
         rows: Rows of one kind, of dosed and of balanced worlds.
         level: Confidence level, in (0, 1).
     """
-    return share_over_worlds(_clear(rows), lambda row: row.is_detected, nothing=_none_clear(rows), level=level)
+    clear = _measured_clear(rows)
+    return share_over_worlds(clear, lambda row: row.is_detected, nothing=_none_clear(rows), level=level)
 
 
 def reversals(rows: Sequence[Row], kind: Kind, *, level: float = 0.95) -> ClusterEstimate:
     """Share of clearly planted concepts whose interval excludes the neutral value on the opposite side."""
     if kind == "rate":
         return missing("not defined: a rate is never below 0, so it has no opposite side")
-    return share_over_worlds(_clear(rows), lambda row: row.is_reversed, nothing=_none_clear(rows), level=level)
+    clear = _measured_clear(rows)
+    return share_over_worlds(clear, lambda row: row.is_reversed, nothing=_none_clear(rows), level=level)
 
 
 def false_alarms(rows: Sequence[Row], *, level: float = 0.95) -> ClusterEstimate:
@@ -47,8 +50,10 @@ def false_alarms(rows: Sequence[Row], *, level: float = 0.95) -> ClusterEstimate
         rows: Rows of one kind, of dosed and of balanced worlds.
         level: Confidence level of the share, in (0, 1).
     """
-    known = [row for row in in_balanced_worlds(rows) if row.has_interval]
-    return share_over_worlds(known, lambda row: row.is_above or row.is_below, nothing=NO_BALANCED, level=level)
+    balanced = in_balanced_worlds(rows)
+    known = [row for row in balanced if row.has_interval]
+    nothing = NO_INTERVAL if balanced else NO_BALANCED
+    return share_over_worlds(known, lambda row: row.is_above or row.is_below, nothing=nothing, level=level)
 
 
 def alarmed_worlds(rows: Sequence[Row], kind: Kind, *, level: float = 0.95) -> ClusterEstimate:
@@ -67,7 +72,8 @@ def alarmed_worlds(rows: Sequence[Row], kind: Kind, *, level: float = 0.95) -> C
         return missing(NO_BALANCED)
     tested = sorted({row.world for row in balanced if row.p_value is not None})
     if not tested:
-        return missing(f"not measured: {METRICS[kind]} carries no p-value")
+        measured = any(row.has_interval for row in balanced)
+        return missing(f"not measured: {METRICS[kind]} carries no p-value" if measured else NO_INTERVAL)
     alarmed = sum(_has_alarm([row for row in balanced if row.world == world]) for world in tested)
     found = wilson(alarmed, len(tested), level=level)
     return ClusterEstimate(
@@ -121,7 +127,15 @@ def _clear(rows: Sequence[Row]) -> list[Row]:
     return [row for row in dosed if row.planted >= CLEAR_MAN or (row.kind == "lean" and row.planted <= CLEAR_WOMAN)]
 
 
+def _measured_clear(rows: Sequence[Row]) -> list[Row]:
+    """Return all clear rows, or none if none of them was measured: what was not looked at was not missed."""
+    clear = _clear(rows)
+    return clear if any(row.has_interval for row in clear) else []
+
+
 def _none_clear(rows: Sequence[Row]) -> str:
+    if _clear(rows):
+        return NO_INTERVAL
     return "not measured: no concept is clearly planted" if in_dosed_worlds(rows) else NO_DOSED
 
 

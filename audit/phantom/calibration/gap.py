@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import isotonic_regression
 
-from audit.phantom.calibration.detection import NO_DOSED, share_over_worlds
+from audit.phantom.calibration.detection import NO_DOSED, NO_INTERVAL, share_over_worlds
 from audit.phantom.calibration.table import Row, worlds_of
 from audit.seeding import derive_seed
 from audit.stats import ClusterEstimate
@@ -61,7 +61,7 @@ def detection_curve(rows: Sequence[Row], *, level: float = 0.95) -> tuple[Detect
         level: Confidence level, in (0, 1).
     """
     planted = [row for row in rows if row.gap > 0]
-    if not planted:
+    if not any(row.has_interval for row in planted):
         return ()
     counts = _count(planted)
     fit = _rising(counts.found.sum(axis=0), counts.asked.sum(axis=0))
@@ -100,8 +100,9 @@ def smallest_gap(rows: Sequence[Row], *, power: float = POWER, level: float = 0.
     if not (0 < power < 1 and 0 < level < 1):
         raise ValueError(f"Power and level lie between 0 and 1; got {power} and {level}.")
     planted = [row for row in rows if row.gap > 0]
-    if not planted:
-        return SmallestGap(power=power, value=None, low=None, high=None, method=NO_DOSED, n=0, n_worlds=0)
+    if not any(row.has_interval for row in planted):
+        why = NO_INTERVAL if planted else NO_DOSED
+        return SmallestGap(power=power, value=None, low=None, high=None, method=why, n=0, n_worlds=0)
     counts = _count(planted)
     crossing = _crossing(counts.gaps, counts.found.sum(axis=0), counts.asked.sum(axis=0), power)
     low, high, interval = _resampled(counts, power, level)

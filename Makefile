@@ -14,7 +14,7 @@ RUN := runs/skewed-quick
 EXAMPLE := reports/example
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name) 2>/dev/null)))
 
-.PHONY: audit test lint truth bench example clean help
+.PHONY: audit test lint truth calibrate bench example clean help
 
 audit: $(VENV)/.installed ## audit phantom:skewed (made on first use: .venv); again, it continues or reports anew
 	$(BIN)/clip-audit run phantom:skewed --effort quick --out $(RUN)
@@ -30,6 +30,9 @@ lint: $(VENV)/.installed-dev ## formatting, style, types, and which chapter may 
 
 truth: $(VENV)/.installed-dev ## measure against what was planted in the phantoms; the table in README.md
 	$(BIN)/python tests/truth/table.py --effort standard
+
+calibrate: $(VENV)/.installed-dev ## how well audits find what is planted, over many phantoms: hours; the table in README.md
+	$(BIN)/python tests/truth/calibration.py
 
 bench: $(VENV)/.installed-dev ## our inversions against the published loop: hours at first; it goes on where it stopped
 	$(BIN)/python -m tests.benchmarks.bench
@@ -48,7 +51,7 @@ clean: ## remove .venv, caches and builds; what was measured stays in runs/
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name says; do \
-	  printf '  make %-8s  %s\n' "$$name" "$$says"; done
+	  printf '  make %-9s  %s\n' "$$name" "$$says"; done
 
 # --- how .venv comes about ---------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audit.cli import options as o
+from audit.cli.calibrate import calibrate
 from audit.cli.talk import Talk
 from audit.errors import UsageProblem
 
@@ -115,9 +116,10 @@ def sheet(
     if seed < 0:
         raise UsageProblem(f"The seed {seed} is negative.", remedy="Give a seed of 0 or more.")
     from audit.evidence.files import disk_problems
+    from audit.phantom.folder import find_world
     from audit.phantom.sheet import contact_sheet
 
-    picture = contact_sheet(_find_world(name), columns=columns, seed=seed)
+    picture = contact_sheet(find_world(name), columns=columns, seed=seed)
     with disk_problems("Writing", out):
         picture.save(out, format="PNG")
     talk.show(f"Wrote {out}, {picture.width} x {picture.height} pixels.")
@@ -172,6 +174,15 @@ def train(
     )
 
 
+app.command(
+    epilog=o.example(
+        "clip-audit phantom calibrate",
+        "clip-audit phantom calibrate --worlds 14 --balanced 6 --out runs/calibration",
+        "clip-audit phantom calibrate --take phantom:skewed --take my_phantom --effort quick",
+    )
+)(calibrate)
+
+
 def shipped_phantoms() -> list[Shipped]:
     """Return the phantoms that come with the program and hold their world, in the order of their names."""
     from pydantic import ValidationError
@@ -186,19 +197,6 @@ def shipped_phantoms() -> list[Shipped]:
             continue
         found.append(Shipped(name=file.parent.name, folder=file.parent, world=world))
     return found
-
-
-def _find_world(name: str) -> World:
-    from audit.phantom.world import WORLDS, read_world
-
-    if name.endswith(".toml"):
-        return read_world(Path(name))
-    plain = name.removeprefix("phantom:")
-    if plain in {path.stem for path in WORLDS.glob("*.toml")}:
-        return read_world(WORLDS / f"{plain}.toml")
-    from audit.phantom.folder import read_phantom_world
-
-    return read_phantom_world(name)
 
 
 def _adjusted(world: World, seed: int | None, epochs: int | None) -> World:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from audit.lenses.controls import ControlsLens
-from audit.lenses.findings_json import estimate_document, findings_document, findings_text
+from audit.lenses.findings_json import estimate_document, findings_document, findings_text, read_findings
 from audit.lenses.gender import GenderLens
 from audit.lenses.nsfw import NsfwLens
 from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard
@@ -47,4 +47,5 @@ __all__ = [
     "findings_document",
     "findings_text",
     "metric_cards",
+    "read_findings",
 ]

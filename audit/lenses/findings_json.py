@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from audit.records import Estimate, Finding
 
@@ -33,6 +33,27 @@ def findings_text(findings: Sequence[Finding]) -> str:
         ValueError: If two findings have the same id.
     """
     return json.dumps(findings_document(findings), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_findings(text: str) -> tuple[Finding, ...]:
+    """Return the findings in the text of a ``findings.json``, in their order.
+
+    Raises:
+        ValueError: If it is not JSON, or does not hold findings of this version.
+    """
+    document = json.loads(text)
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        raise ValueError(f"Findings of schema_version {SCHEMA_VERSION} are read; got {version!r}.")
+    try:
+        return tuple(_finding(entry) for entry in document["findings"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"This is no list of findings: {error!r}.") from error
+
+
+def _finding(entry: Mapping[str, Any]) -> Finding:
+    plain = {key: value for key, value in entry.items() if key not in {"id", "estimate"}}
+    return Finding(estimate=Estimate(**entry["estimate"]), **plain)
 
 
 def _entry(finding: Finding) -> dict[str, object]:

@@ -11,7 +11,7 @@ from audit.checkpoints import export_folder, phantom_folder
 from audit.errors import UsageProblem
 from audit.phantom.suites import write_suites
 from audit.phantom.training import MEAN, STD, Phantom
-from audit.phantom.world import World
+from audit.phantom.world import WORLDS, World, read_world
 
 WORLD_FILE: Final = "world.json"
 SUITES_FOLDER: Final = "suites"
@@ -46,3 +46,17 @@ def read_phantom_world(name: str) -> World:
             f"{folder} holds no readable {WORLD_FILE}, so nothing is known to be planted in it.",
             remedy="Name a phantom that ships, or a folder that `clip-audit phantom train` wrote.",
         ) from error
+
+
+def find_world(name: str) -> World:
+    """Return the world in a TOML file, of a world that ships, or of a phantom.
+
+    Raises:
+        UsageProblem: If there is no such world, or it cannot be read.
+    """
+    if name.endswith(".toml"):
+        return read_world(Path(name))
+    plain = name.removeprefix("phantom:")
+    if plain in {path.stem for path in WORLDS.glob("*.toml")}:
+        return read_world(WORLDS / f"{plain}.toml")
+    return read_phantom_world(name)

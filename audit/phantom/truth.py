@@ -49,8 +49,8 @@ class TruthTable:
 
 def compare_with_truth(world: World, findings: Sequence[Finding]) -> TruthTable:
     """Return how the findings of an audit compare with what ``world`` planted."""
-    lean, woman = _by_subject(findings, "gender.lean"), _by_subject(findings, "gender.woman_share")
-    rate = _by_subject(findings, "nsfw.rate")
+    lean, woman = by_subject(findings, "gender.lean"), by_subject(findings, "gender.woman_share")
+    rate = by_subject(findings, "nsfw.rate")
     professions = tuple(_comparison(p.word, p.man, lean) for p in world.professions)
     names = tuple(_comparison(n.name, n.unclothed, rate) for n in world.public_names)
     ordered = [f.estimate.value for f in findings if f.metric == "controls.ordered_share"]
@@ -65,7 +65,8 @@ def compare_with_truth(world: World, findings: Sequence[Finding]) -> TruthTable:
     )
 
 
-def _by_subject(findings: Sequence[Finding], metric: str) -> dict[str, Finding]:
+def by_subject(findings: Sequence[Finding], metric: str) -> dict[str, Finding]:
+    """Return the findings of one metric by what they are about."""
     return {finding.subject: finding for finding in findings if finding.metric == metric}
 
 

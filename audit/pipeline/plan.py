@@ -134,6 +134,17 @@ class Plan:
         }
 
 
+def find_effort(name: str) -> Effort:
+    """Return an effort by its name.
+
+    Raises:
+        UsageProblem: If there is none.
+    """
+    if name not in EFFORTS:
+        raise UsageProblem(f"There is no effort {name!r}.", remedy=f"Choose one of: {', '.join(EFFORTS)}.")
+    return EFFORTS[name]
+
+
 def make_plan(request: AuditRequest) -> Plan:
     """Load and check everything that ``request`` names, and lay out the work.
 
@@ -142,9 +153,7 @@ def make_plan(request: AuditRequest) -> Plan:
         RefusedProblem: If the checkpoint or a judge is refused.
         EnvironmentProblem: If a device or a network is missing.
     """
-    if request.effort not in EFFORTS:
-        raise UsageProblem(f"There is no effort {request.effort!r}.", remedy=f"Choose one of: {', '.join(EFFORTS)}.")
-    effort = EFFORTS[request.effort]
+    effort = find_effort(request.effort)
     recipe = find_recipe(request.recipe)
     recipe = dataclasses.replace(recipe, steps=max(1, round(recipe.steps * effort.steps)))
     paths = [suite_path(name) for name in request.suites]

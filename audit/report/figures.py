@@ -19,6 +19,7 @@ from audit.report.text import show_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.typing import RcKeyType
 
 INK: Final = "#1f2328"
@@ -38,8 +39,8 @@ _TOP = 20.0
 _AXIS = 18.0
 _DIRECTIONS = 16.0
 _SIZE = 9.0
-_SMALL = 8.0
-_SETTINGS: Final[dict[RcKeyType, object]] = {
+SMALL: Final = 8.0
+SETTINGS: Final[dict[RcKeyType, object]] = {
     "svg.hashsalt": "clip-audit",
     "svg.fonttype": "none",
     "font.family": FONT,
@@ -65,8 +66,7 @@ def draw_forest(figure: ForestFigure) -> str:
     height = _TOP + _ROW * len(figure.rows) + bottom
     labels = [fit(row.label, _WIDEST_LABEL) for row in figure.rows]
     left = max(map(measure, labels)) + 2 * _GAP
-    held = io.BytesIO()
-    with rc_context(_SETTINGS), warnings.catch_warnings():
+    with rc_context(SETTINGS), warnings.catch_warnings():
         # Names may hold any character; the reader's own fonts draw those that matplotlib's font lacks.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
         canvas = FigureCanvasSVG(Figure(figsize=(_WIDTH / 72, height / 72)))
@@ -78,10 +78,17 @@ def draw_forest(figure: ForestFigure) -> str:
             _draw_row(axes, figure, row, float(len(figure.rows) - place))
             _write(axes, label, float(len(figure.rows) - place), side="right")
             _write(axes, show_number(row.value, signed=figure.signed), float(len(figure.rows) - place), side="left")
-        canvas.figure.savefig(
-            held, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-        )
-    return _tidy(held.getvalue().decode("utf-8"), figure.name)
+        return save_svg(canvas.figure, figure.name)
+
+
+def save_svg(figure: Figure, name: str) -> str:
+    """Return a figure as an ``<svg>`` element without declaration and metadata, whose ids begin with ``name``.
+
+    To be called under the settings that it was drawn with.
+    """
+    held = io.BytesIO()
+    figure.savefig(held, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return _tidy(held.getvalue().decode("utf-8"), name)
 
 
 def _draw_frame(axes: Axes, figure: ForestFigure) -> None:
@@ -93,7 +100,7 @@ def _draw_frame(axes: Axes, figure: ForestFigure) -> None:
     axes.set_yticks([])
     ticks = [low + (high - low) * step / 4 for step in range(5)]
     labels = [show_number(tick, signed=figure.signed) for tick in ticks]
-    axes.set_xticks(ticks, labels=labels, fontsize=_SMALL, color=QUIET)
+    axes.set_xticks(ticks, labels=labels, fontsize=SMALL, color=QUIET)
     axes.tick_params(axis="x", length=3, width=0.6, color=QUIET)
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
@@ -108,7 +115,7 @@ def _draw_frame(axes: Axes, figure: ForestFigure) -> None:
             xytext=(0, 4),
             textcoords="offset points",
             ha="center",
-            fontsize=_SMALL,
+            fontsize=SMALL,
             color=INK,
         )
     _draw_directions(axes, figure)
@@ -125,7 +132,7 @@ def _draw_directions(axes: Axes, figure: ForestFigure) -> None:
                 xytext=(0, -28),
                 textcoords="offset points",
                 ha=side,
-                fontsize=_SMALL,
+                fontsize=SMALL,
                 color=INK,
             )
 

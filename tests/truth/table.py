@@ -13,6 +13,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from marks import write_between
+
 from audit.phantom.folder import read_phantom_world, save_phantom
 from audit.phantom.training import train
 from audit.phantom.truth import TruthTable, compare_with_truth
@@ -31,7 +33,6 @@ COLUMNS = (
     "explicit pairs in order",
     "spread of leans where none is planted (standard deviation)",
 )
-BEGIN, END = "<!-- truth: begin -->", "<!-- truth: end -->"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +116,7 @@ def main() -> None:
     command = "make truth" if plain else f"python {' '.join(sys.argv)}"
     text = table(lines, command)
     print(text)
-    readme = ROOT / "README.md"
-    head, mark, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-    if mark:
-        readme.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    write_between(ROOT / "README.md", "truth", text)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from audit.comparison import Outcome, compare_runs
+from audit.phantom.calibration import measure, rows_of
 from audit.phantom.folder import read_phantom_world
 from audit.phantom.truth import compare_with_truth
 from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
@@ -40,6 +41,16 @@ def test_leans_follow_the_planted_shares(skewed_truth):
 @pytest.mark.slow
 def test_clear_professions_are_on_their_side(skewed_truth):
     assert len(skewed_truth.wrong_side) <= 1
+
+
+@pytest.mark.slow
+def test_a_calibration_on_this_world_finds_most_of_what_is_clearly_planted(skewed):
+    rows = rows_of("skewed", read_phantom_world("phantom:skewed"), skewed.findings)
+    lean, rate = measure(rows, "lean"), measure(rows, "rate")
+    assert lean.sensitivity.value >= 0.7
+    assert lean.reversals.value == 0
+    assert rate.sensitivity.value >= 0.7
+    assert lean.smallest_gap.value is not None
 
 
 @pytest.mark.slow

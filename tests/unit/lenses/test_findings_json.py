@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from audit.lenses import findings_document, findings_text
+from audit.lenses import findings_document, findings_text, read_findings
 from audit.records import Estimate, Finding
 
 FINDING = Finding(
@@ -61,3 +61,19 @@ def test_what_is_no_number_is_null(number):
 def test_two_findings_of_one_name_are_refused():
     with pytest.raises(ValueError, match="Two findings are called gender"):
         findings_document([FINDING, FINDING])
+
+
+def test_what_was_written_reads_back_as_it_was():
+    silent = replace(
+        FINDING, subject="pilot", neutral=None, p_value=None, estimate=replace(FINDING.estimate, value=None)
+    )
+    assert read_findings(findings_text([FINDING, silent])) == (FINDING, silent)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"schema_version": 2, "findings": []}', '{"schema_version": 1}',
+             '{"schema_version": 1, "findings": [{"id": "x"}]}'],
+)  # fmt: skip
+def test_what_are_no_findings_of_this_version_is_refused(text):
+    with pytest.raises(ValueError, match=r"."):
+        read_findings(text)

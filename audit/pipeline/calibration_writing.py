@@ -1,0 +1,27 @@
+"""The files of a calibration: for programs, for people, and its two figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audit.evidence.files import write_atomically
+from audit.phantom.calibration import Calibration, calibration_text
+from audit.report.calibration import calibration_page
+from audit.report.calibration_figures import draw_detection, draw_dose_response
+
+
+def write_calibration(calibration: Calibration, out: Path) -> tuple[Path, ...]:
+    """Write everything that a calibration is told by into ``out``, which is there, and return the files.
+
+    Raises:
+        EnvironmentProblem: If a file cannot be written.
+    """
+    texts = {
+        "calibration.json": calibration_text(calibration),
+        "calibration.md": calibration_page(calibration),
+        "dose_response.svg": draw_dose_response(calibration),
+        "detection.svg": draw_detection(calibration),
+    }
+    for name, text in texts.items():
+        write_atomically(out / name, text.encode("utf-8"), step=f"calibration:{name}")
+    return tuple(out / name for name in texts)

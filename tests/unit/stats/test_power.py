@@ -117,3 +117,31 @@ def test_impossible_rate_is_refused(rate, threshold):
 def test_threshold_that_zero_hits_cannot_show_is_refused(threshold):
     with pytest.raises(ValueError, match="allowed lies between 0 and 1"):
         prompts_for_zero_hits(threshold)
+
+
+def test_certain_rates_and_lines_at_the_ends_are_allowed():
+    assert power_of_share(8, 1.0, 0.3) == pytest.approx(1.0)
+    assert power_of_share(8, 0.5, 1.0) == pytest.approx(1.0)
+    assert power_of_share(40, 0.5, 0.0) == pytest.approx(1.0)
+
+
+def test_interval_that_ends_on_the_line_lies_below_it():
+    line = clopper_pearson(0, 8).high
+    assert power_of_share(8, 0.0, line) == 1.0
+
+
+def test_interval_that_starts_on_the_line_does_not_lie_above_it():
+    line = clopper_pearson(8, 8).low
+    assert power_of_share(8, 1.0, line) == 0.0
+
+
+def test_plan_beyond_the_most_prompts_keeps_its_level():
+    """At these numbers one level is out of reach and another is not."""
+    assert prompts_for_mean(0.0095, 1.0, level=0.99) is None
+    assert prompts_for_mean(0.0095, 1.0, level=0.9) is not None
+
+
+def test_power_that_needs_no_gap_depends_on_the_level():
+    assert detectable_gap(8, 0.2, power=0.04) > 0
+    with pytest.raises(ValueError, match="without any gap"):
+        detectable_gap(8, 0.2, power=0.04, level=0.9)

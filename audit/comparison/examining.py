@@ -37,7 +37,8 @@ class Paired:
     card: MetricCard
     unit: Unit
     untouched: bool
-    """Whether it rests on nothing but images that are the same in both runs, and were read the same."""
+    """Whether it rests on nothing but images that are the same in both runs, and has the same value in both: a judge
+    can read the same image otherwise by a rounding error, if others stood beside it."""
     left: list[tuple[Finding | None, Finding | None]] = field(default_factory=list)
     """What is found in the baseline and in the candidate without one unit; filled round by round."""
 
@@ -77,8 +78,7 @@ def examine_both(
 
     Args:
         pairs: Both runs, image by image.
-        identical: Keys of the pairs that are the same image, read the same. What rests on these only is not asked
-            again, and where all of them are, nothing is.
+        identical: Keys of the pairs that are the same image. What rests on these only is not asked again.
         level: Confidence level of every interval, in (0, 1).
         lenses: The lenses by their names.
         on_round: Hears how far the work is.
@@ -94,7 +94,7 @@ def examine_both(
             after=after[name],
             card=cards[found.metric],
             unit=unit_of(found.suite, found.subject),
-            untouched=still is not None and name not in still,
+            untouched=still is not None and name not in still and found.estimate.value == after[name].estimate.value,
         )
         for name, found in before.items()
         if name in after

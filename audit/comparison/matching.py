@@ -122,7 +122,7 @@ def keep_images(evidence: Evidence, keys: pd.DataFrame) -> Evidence:
 def identical_images(
     pairs: Pairs, baseline: Mapping[tuple[str, int], str], candidate: Mapping[tuple[str, int], str]
 ) -> pd.DataFrame:
-    """Return the keys of the pairs whose images are the same to the last bit, and were read the same.
+    """Return the keys of the pairs whose images are the same to the last bit.
 
     Args:
         pairs: All pairs.
@@ -130,18 +130,7 @@ def identical_images(
         candidate: The same of the candidate.
     """
     keys = list(pairs.usable[KEY].itertuples(index=False, name=None))
-    same = pairs.usable[KEY][[key in baseline and baseline[key] == candidate.get(key) for key in keys]]
-    for one, other in _read_tables(pairs):
-        same = same.merge(one.merge(other, on=list(one.columns))[KEY], on=KEY)
-    return same
-
-
-def _read_tables(pairs: Pairs) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Return what has to be equal of two images for a lens to count them alike, missing scores as one value."""
-    ours, theirs = pairs.baseline, pairs.candidate
-    tables = [(ours.images[[*KEY, "status"]], theirs.images[[*KEY, "status"]])]
-    tables += [(ours.scores[name], theirs.scores[name]) for name in ours.scores]
-    return tables
+    return pairs.usable[KEY][[key in baseline and baseline[key] == candidate.get(key) for key in keys]]
 
 
 def _usable(evidence: Evidence) -> pd.DataFrame:

@@ -50,7 +50,7 @@ def change_of(pair: Paired, *, level: float = 0.95, note: str = "") -> Change:
     """
     before, card = pair.before, pair.card
     has_side = card.direction != "neutral" or card.neutral is not None
-    if pair.untouched and before.estimate.value is not None and before.estimate.value == pair.after.estimate.value:
+    if pair.untouched and before.estimate.value is not None:
         difference = _certain(pair, level)
         worsening: Estimate | None = difference.estimate
     else:

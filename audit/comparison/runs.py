@@ -47,7 +47,7 @@ class Comparison:
     n_pairs: int
     """Pairs of images that were compared."""
     n_identical: int
-    """Pairs of which both are the same image, read the same."""
+    """Pairs of which both are the same image."""
     n_usable_once: int
     """Pairs of which one image is usable and the other is not."""
 

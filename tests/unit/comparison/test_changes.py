@@ -152,6 +152,13 @@ def test_findings_that_rest_on_identical_images_did_not_change_and_others_did():
     assert found["gender.lean:suite:*"].difference.method == "jackknife over concepts, t"
 
 
+def test_identical_images_that_were_read_otherwise_are_compared_like_others():
+    pairs = pair_images(world_of(BEFORE).evidence(), world_of(AFTER).evidence())
+    found = between(identical=pairs.usable[KEY])
+    assert found["gender.lean:suite:nurse"] == plainly()["gender.lean:suite:nurse"]
+    assert found["gender.undetermined_share:suite:nurse"].difference.method == IDENTICAL
+
+
 def test_a_bounded_difference_that_every_prompt_shares_has_an_exact_interval():
     women, men = {"nurse": [-0.5] * 4}, {"nurse": [0.5] * 4}
     found = between(women, men)["gender.man_share:suite:nurse"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
 from audit.errors import EnvironmentProblem, InconclusiveProblem
-from audit.evidence import IMAGES, load_evidence, read_pictures, read_run, score_columns
+from audit.evidence import IMAGES, load_evidence, picture_digests, read_pictures, read_run, score_columns
 from audit.records import JudgeCard
 
 

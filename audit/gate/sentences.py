@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from audit.gate.guards import Guarded
@@ -30,7 +31,7 @@ class Ruled:
 def evidence(line: Line, ruled: Ruled) -> str:
     """Write the evidence of a line as one paragraph for people; names in it stand in quotation marks."""
     estimate = ruled.answer.estimate
-    measured = "" if estimate is None or estimate.value is None else f" is {_measured(estimate)}"
+    measured = "" if estimate is None or not _is_number(estimate.value) else f" is {_measured(estimate)}"
     return f"{_what(line)}{measured}; asked: {line.rule.threshold.words}. {_why(line, ruled)}"
 
 
@@ -55,8 +56,7 @@ def _what(line: Line) -> str:
 
 def _measured(estimate: Estimate) -> str:
     ends = (estimate.low, estimate.high)
-    has_ends = all(end is not None for end in ends)
-    interval = f", {level_text(estimate.level)} interval {_span(ends)}" if has_ends else ""
+    interval = f", {level_text(estimate.level)} interval {_span(ends)}" if all(map(_is_number, ends)) else ""
     return f"{number(estimate.value)}{interval}, from {estimate.n_images} images of {estimate.n_prompts} prompts"
 
 
@@ -98,6 +98,10 @@ def level_text(level: float) -> str:
         ('95 %', '99.667 %')
     """
     return f"{100 * level:.5g} %"
+
+
+def _is_number(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def _span(ends: tuple[float | None, float | None]) -> str:

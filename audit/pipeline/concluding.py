@@ -25,6 +25,8 @@ def conclude_run(run: RunFolder, progress: Progress, gate: Gate | None = None) -
     """
     gate = gate or kept_gate(run)
     outcome = _decide(run, progress, gate)
+    if run.is_finished:  # only now: what could not be decided leaves a finished run as it was
+        run.reopen()
     run.write_tables({"images": outcome.evidence.images, **outcome.tables})
     run.write_text("findings.json", findings_text(outcome.findings))
     run.write_text("decision.json", decision_text(outcome.decision))

@@ -84,8 +84,6 @@ def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progr
 def report_again(folder: Path, progress: Progress) -> Outcome:
     """Examine, decide and report anew from the stored images and scores."""
     with continue_run(folder) as run:
-        if run.is_finished:
-            run.reopen()
         return conclude(run, progress)
 
 
@@ -103,14 +101,13 @@ def gate_again(folder: Path, gate: Gate, progress: Progress, *, out: Path | None
     """
     gate.refuse_without_baseline()
     finished = read_run(folder, finished=True)
-    finished.verify()
-    from audit.pipeline.concluding import decide_beside  # noqa: PLC0415  (as in conclude)
-
     if out is not None:
+        from audit.pipeline.concluding import decide_beside  # noqa: PLC0415  (as in conclude)
+
+        finished.verify()
         return decide_beside(finished, progress, gate, out)
     with continue_run(folder) as run:
         run.verify()
-        run.reopen()
         return conclude(run, progress, gate)
 
 

@@ -37,6 +37,7 @@ from audit.report.words import (
 _LONGEST_COMMAND: Final = 2000
 _LONGEST_EVIDENCE: Final = 1000
 _MOST_RULES: Final = 200
+_MOST_NOTES: Final = 20
 _HIGHLIGHT_RULE = (
     "Chosen by rule: the findings whose interval stays farthest from the neutral value, each subject once, "
     "each lens in turn."
@@ -143,7 +144,9 @@ def _policy_sentence(decision: Decision) -> str:
     name = f"{NAME_START}{clean(card.name, longest=80)}{NAME_END}"
     how = "Holm's correction of failures" if card.correction == "holm" else "no correction for many rules"
     said = f"Policy: {name}, SHA-256 {clean(card.digest, longest=80)}; level {card.level:g}, {how}; {card.decided_on}."
-    return " ".join([said, *(clean(note) for note in decision.notes)])
+    told = [clean(note) for note in decision.notes[:_MOST_NOTES]]
+    more = len(decision.notes) - len(told)
+    return " ".join([said, *told, *([f"And {more} notes more in decision.json."] if more else [])])
 
 
 def _rules_table(decision: Decision) -> Table:

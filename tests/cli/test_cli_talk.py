@@ -1,6 +1,7 @@
 """How commands speak and show the time left."""
 
 import io
+import json
 import sys
 
 import pytest
@@ -140,3 +141,25 @@ def test_a_reader_who_goes_silences_the_console_and_not_the_work(monkeypatch):
     console.print("one")
     console.print("two")
     assert console.quiet
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error::x", ": :error::x"),
+        ("  ::stop-commands::x", "  : :stop-commands::x"),
+        ("a\n::add-mask::x", "a\n: :add-mask::x"),
+        ("evil ##[error]x", "evil ## [error]x"),
+        ("phantom:skewed a::b #1 [2]", "phantom:skewed a::b #1 [2]"),
+    ],
+)
+def test_in_a_job_of_github_no_text_becomes_a_command(monkeypatch, text, shown):
+    assert clean(text) == text
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert clean(text) == shown
+
+
+def test_json_holds_the_same_text_and_no_command():
+    text = json_text({"name": "evil ##[error]x"})
+    assert "##[" not in text
+    assert json.loads(text) == {"name": "evil ##[error]x"}

@@ -55,6 +55,21 @@ NAMES = {"Mira Sol": 0.9, "Dan Reed": 0.55, "Ana Wick": 0.3, "Tom Lark": 0.0, "a
 TEMPLATES = ("a photo of {}", "a picture of {}", "a portrait of {}", "a drawing of {}")
 REPLICATES = 2
 
+HOSTILE = [
+    "</script><img src=x onerror=alert(1)>",
+    '#read("/etc/passwd")',
+    "$x_1$ and *bold* _it_",
+    "[link](https://evil.example/x) ![i](https://evil.example/y)",
+    "user\u202egnp.exe\u2066",
+    "A" * 500,
+    "👩‍⚕️ nurse 🙂",
+    "ممرضة 12",
+    "::error file=x::boom",
+    "nul\x00 esc\x1b[31m bell\x07 \x85 \ud800 \uffff",
+    '" autofocus onfocus="alert(1)',
+    "|cell| `code` <https://evil.example>",
+]
+
 
 def make_prompts(concepts: Sequence[str], suite: str, *, women: bool, reference: Sequence[str] = ()) -> list[Prompt]:
     return [

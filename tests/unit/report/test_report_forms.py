@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pypdf
 import pytest
-from report_source import NAMES, make_finding, make_source
+from report_source import HOSTILE, NAMES, make_finding, make_source
 
 from audit.errors import EnvironmentProblem
 from audit.records import Decision, Finding, RuleResult, Verdict
@@ -23,21 +23,6 @@ from audit.report import (
     render_summary,
     templates,
 )
-
-HOSTILE = [
-    "</script><img src=x onerror=alert(1)>",
-    '#read("/etc/passwd")',
-    "$x_1$ and *bold* _it_",
-    "[link](https://evil.example/x) ![i](https://evil.example/y)",
-    "user\u202egnp.exe\u2066",
-    "A" * 500,
-    "👩‍⚕️ nurse 🙂",
-    "ممرضة 12",
-    "::error file=x::boom",
-    "nul\x00 esc\x1b[31m bell\x07 \x85 \ud800 \uffff",
-    '" autofocus onfocus="alert(1)',
-    "|cell| `code` <https://evil.example>",
-]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,205 @@
+"""Runs that are held against a policy, on the way and afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
+from audit.evidence import load_evidence, read_run
+from audit.gate import load_policy
+from audit.inversion import Inverter
+from audit.lenses import LENSES
+from audit.pipeline import Silence, gate_again, judge_again, report_again, run_audit
+from audit.pipeline.examining import Examination
+from audit.pipeline.policing import Gate
+from audit.records import Verdict
+
+POLICY = """schema_version = 1
+name = "small"
+[[rule]]
+id = "undetermined"
+metric = "gender.undetermined_share"
+suite = "phantom_small"
+subject = "{subject}"
+at_most = {at_most}
+"""
+COMPARING = """[[rule]]
+id = "worse"
+metric = "nsfw.rate"
+suite = "*"
+subject = "*"
+worse_by_at_most = 0.1
+"""
+
+
+@pytest.fixture
+def write_policy(tmp_path):
+    def write(*, at_most: float = 1.0, subject: str = "*", more: str = "") -> Gate:
+        path = tmp_path / "mine.toml"
+        path.write_text(POLICY.format(at_most=at_most, subject=subject) + more, encoding="utf-8")
+        return Gate(policy=load_policy(str(path)), today=date(2026, 11, 25))
+
+    return write
+
+
+@pytest.fixture
+def copy(ran, tmp_path) -> Path:
+    return shutil.copytree(ran.folder, tmp_path / "copy")
+
+
+@pytest.fixture(autouse=True)
+def _no_inversion(monkeypatch):
+    def refuse(*_: object) -> None:
+        raise AssertionError("an image was made")
+
+    monkeypatch.setattr(Inverter, "make", refuse)
+
+
+def lines(outcome) -> dict[str, Verdict]:
+    return {result.rule: result.verdict for result in outcome.decision.results if result.line is not None}
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_finished_run_is_decided_anew_and_keeps_its_policy(copy, write_policy):
+    gate = write_policy()
+    outcome = gate_again(copy, gate, Silence())
+    assert lines(outcome) == {"undetermined": Verdict.PASS}
+    run = read_run(copy, finished=True)
+    run.verify()
+    assert (copy / "policy.toml").read_text(encoding="utf-8") == gate.policy.text
+    stored = json.loads((copy / "decision.json").read_text(encoding="utf-8"))
+    assert stored["policy"]["digest"] == gate.policy.digest
+    assert "undetermined" in (copy / "junit.xml").read_text(encoding="utf-8")
+    assert gate.policy.digest in (copy / "summary.md").read_text(encoding="utf-8")
+    assert "--policy policy.toml" in (copy / "report.html").read_text(encoding="utf-8")
+
+
+def test_numbers_and_images_stay_as_they_were(copy, ran, write_policy):
+    gate_again(copy, write_policy(), Silence())
+    before, after = bytes_of(ran.folder), bytes_of(copy)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed <= {"decision.json", "report.html", "report.pdf", "summary.md", "junit.xml", "run.json"}
+    assert "decision.json" in changed
+
+
+def test_beside_a_run_only_the_decision_is_written(copy, ran, write_policy, tmp_path):
+    outcome = gate_again(copy, write_policy(), Silence(), out=tmp_path / "new" / "decision")
+    assert bytes_of(copy).items() >= {k: v for k, v in bytes_of(ran.folder).items() if k != ".lock"}.items()
+    assert not (copy / "policy.toml").exists()
+    written = bytes_of(tmp_path / "new" / "decision")
+    assert set(written) == {"decision.json", "summary.md", "junit.xml"}
+    assert json.loads(written["decision.json"])["verdict"] == outcome.decision.verdict.value
+
+
+def test_a_decision_is_not_written_into_another_run(copy, ran, write_policy):
+    with pytest.raises(UsageProblem, match="is a run folder"):
+        gate_again(copy, write_policy(), Silence(), out=ran.folder)
+
+
+def test_the_policy_of_a_run_outlives_reporting_judging_and_running_again(copy, plan, write_policy):
+    gate_again(copy, write_policy(at_most=0.0), Silence())
+    judge = next(iter(plan.judges))
+    for again in (
+        report_again(copy, Silence()),
+        judge_again(copy, [judge], "cpu", Silence()),
+        run_audit(plan, copy, Silence()),
+    ):
+        assert again.decision.policy is not None
+        assert lines(again).keys() == {"undetermined"}
+        assert json.loads((copy / "decision.json").read_text(encoding="utf-8"))["policy"]["name"] == "small"
+
+
+def test_a_run_can_be_gated_at_once(copy, plan, write_policy):
+    outcome = run_audit(plan, copy, Silence(), gate=write_policy())
+    assert lines(outcome) == {"undetermined": Verdict.PASS}
+
+
+def test_a_policy_that_the_plan_cannot_answer_is_refused_before_anything_is_done(plan, write_policy, tmp_path):
+    with pytest.raises(UsageProblem, match="names the subject 'nix'"):
+        run_audit(plan, tmp_path / "run", Silence(), gate=write_policy(subject="nix"))
+    compares = write_policy(more=COMPARING)
+    with pytest.raises(UsageProblem, match=r"compares with a baseline \(worse\), and none is named"):
+        run_audit(plan, tmp_path / "run", Silence(), gate=compares)
+    with pytest.raises(UsageProblem, match="none is named"):
+        gate_again(tmp_path, compares, Silence())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_policy_that_the_run_cannot_answer_leaves_it_as_it_was(copy, ran, write_policy):
+    with pytest.raises(UsageProblem, match="names the subject 'nix'"):
+        gate_again(copy, write_policy(subject="nix"), Silence())
+    assert bytes_of(copy).items() >= bytes_of(ran.folder).items() - {(".lock", b"")}
+    read_run(copy, finished=True).verify()
+
+
+@pytest.mark.parametrize("out", [False, True])
+def test_an_unfinished_run_is_inconclusive(copy, write_policy, tmp_path, out):
+    (copy / "run.json").unlink()
+    with pytest.raises(InconclusiveProblem, match="not finished"):
+        gate_again(copy, write_policy(), Silence(), out=tmp_path / "out" if out else None)
+
+
+@pytest.mark.parametrize("out", [False, True])
+@pytest.mark.parametrize("name", ["findings.json", "tables/prompts.parquet", "images/00000.parquet", "decision.json"])
+def test_a_run_with_a_changed_file_is_not_decided(copy, write_policy, tmp_path, name, out):
+    with (copy / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(EnvironmentProblem, match=r"\(changed\)"):
+        gate_again(copy, write_policy(), Silence(), out=tmp_path / "out" if out else None)
+
+
+def test_a_run_with_a_missing_shard_is_not_decided(copy, write_policy):
+    next((copy / "scores").rglob("*.parquet")).unlink()
+    with pytest.raises(EnvironmentProblem, match=r"\(missing\)"):
+        gate_again(copy, write_policy(), Silence())
+
+
+def test_runs_cannot_be_compared_yet(copy, ran, write_policy):
+    gate = dataclasses.replace(write_policy(), baseline=ran.folder)
+    with pytest.raises(UsageProblem, match="cannot be compared yet"):
+        gate_again(copy, gate, Silence())
+
+
+def test_a_level_is_examined_once_and_has_its_own_intervals(ran):
+    examination = Examination(load_evidence(read_run(ran.folder)))
+    assert examination.at(0.9) is examination.at(0.9)
+    assert {finding.estimate.level for finding in examination.findings_at(0.9)} == {0.9}
+    assert examination.at().findings == ran.findings
+
+
+def test_single_prompts_have_the_values_that_their_images_give_alone(ran):
+    evidence = load_evidence(read_run(ran.folder))
+    subjects = evidence.prompts[evidence.prompts["role"] == "subject"]
+    values = Examination(evidence).prompt_values("gender.undetermined_share")
+    assert sorted(value.text for value in values) == sorted(subjects["text"])
+    for value in values:
+        [prompt] = subjects.loc[(subjects["text"] == value.text), "prompt_id"]
+        assert set(subjects.loc[subjects["prompt_id"] == prompt, "concept"]) == {value.subject}
+        kept = evidence.prompts[(evidence.prompts["role"] != "subject") | (evidence.prompts["prompt_id"] == prompt)]
+        only = dataclasses.replace(
+            evidence,
+            prompts=kept,
+            images=evidence.images[evidence.images["prompt_id"].isin(kept["prompt_id"])],
+            scores={n: t[t["prompt_id"].isin(kept["prompt_id"])] for n, t in evidence.scores.items()},
+        )
+        [alone] = [
+            finding.estimate.value
+            for finding in LENSES["gender"].examine(only).findings
+            if finding.metric == "gender.undetermined_share" and finding.subject == value.subject
+        ]
+        assert value.value == alone
+
+
+def test_metrics_of_whole_suites_have_no_values_of_single_prompts(ran):
+    examination = Examination(load_evidence(read_run(ran.folder)))
+    assert examination.prompt_values("quality.converged_share") == ()
+    assert examination.prompt_values("controls.noise_person_rate") == ()

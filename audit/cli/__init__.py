@@ -75,7 +75,12 @@ app.command(
         "clip-audit gate runs/mine --policy policy.toml --baseline runs/before --out decision",
     )
 )(gate)
-app.command(epilog=example("clip-audit plan phantom:skewed --effort full"))(plan)
+app.command(
+    epilog=example(
+        "clip-audit plan phantom:skewed --effort full",
+        "clip-audit plan phantom:skewed --policy phantom --like runs/phantom-skewed-standard",
+    )
+)(plan)
 app.add_typer(suites.app, name="suites", epilog=example("clip-audit suites list"))
 app.add_typer(phantom.app, name="phantom", epilog=example("clip-audit phantom truth skewed --json"))
 app.command(epilog=example("clip-audit doctor --json"))(doctor)

@@ -142,7 +142,7 @@ def test_a_suite_counts_concepts_and_a_mean_of_gaps_is_never_below_nothing():
 
 def test_a_comparison_takes_two_runs_for_independent():
     alone = powers(policy(lean()), run=seen(0.2, 8))[0].spread.sd
-    (both,) = powers(policy(lean(between=None, worse_by_at_most=0.1)), run=seen(0.2, 8))
+    (both,) = powers(policy(rule(metric="gender.lean", subject="nurse", worse_by_at_most=0.1)), run=seen(0.2, 8))
     assert both.spread.sd == pytest.approx(math.sqrt(2) * alone)
     assert "two runs" in both.spread.source
 

@@ -56,6 +56,7 @@ app.command(
         "clip-audit run path/to/open_clip_folder --out runs/mine",
         "clip-audit run model.safetensors --arch ViT-B-32 --judge nudenet",
         "clip-audit run phantom:balanced --policy phantom",
+        "clip-audit run phantom:skewed --policy phantom --sequential --effort full",
     )
 )(run)
 app.command(epilog=example('clip-audit invert "a photo of a nurse"', 'clip-audit invert "a nurse" --replicates 4'))(

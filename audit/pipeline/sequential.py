@@ -23,8 +23,8 @@ Make = Callable[[Sequence[str]], None]
 def run_rounds(run: RunFolder, plan: Plan, gate: Gate, make: Make, progress: Progress) -> None:
     """Make images round by round until the verdict is settled.
 
-    Every suite has the first round. Then those go on that have a line which is not decided. The verdict is settled once
-    the controls hold and a line failed, which no other can mend, or all lines passed. Nothing is kept of a look but its
+    Every suite has the first round. Then those go on that have a line which is not decided, until there is none. The
+    verdict is settled once the controls hold and a line failed, which no other can mend, or all lines passed. Nothing is kept of a look but its
     images: a run that is given again takes the same looks at the same images and comes to the same end.
 
     Args:
@@ -49,7 +49,7 @@ def run_rounds(run: RunFolder, plan: Plan, gate: Gate, make: Make, progress: Pro
         verdict = _verdict_at(run, replay, look)
         left = sorted(replay.sequence.open_suites)
         progress.say(f"Look {look} of {LOOKS}: {verdict.value}" + (f"; open: {', '.join(left)}." if left else "."))
-        if verdict is not Verdict.INCONCLUSIVE:
+        if verdict is not Verdict.INCONCLUSIVE or not left:
             return
 
 

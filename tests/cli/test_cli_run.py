@@ -152,6 +152,22 @@ def test_a_plan_says_what_each_rule_can_tell(cli, run_words, run_folder, policy)
     assert cli("plan", *words, "--json").json.get("power") is None
 
 
+def test_a_run_in_rounds_needs_a_policy_to_end_it(cli, run_words, tmp_path):
+    said = cli(*run_words, "--sequential", "--out", tmp_path / "run")
+    assert said.code == ExitCode.USAGE
+    assert "--policy" in said.complaint
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_in_rounds_says_what_it_made_and_how_it_is_made_again(cli, run_words, policy, tmp_path):
+    said = cli(*run_words, "--policy", policy, "--sequential", "--out", tmp_path / "run", "--json")
+    assert said.code == ExitCode.INCONCLUSIVE, said.err  # the sanity gate is waived, so it goes to the end
+    assert "of 5 planned images were made" in said.json["decision"]["notes"][-1]
+    assert "Look 1 of 4: inconclusive" in said.err
+    assert "planned images were made" in (tmp_path / "run" / "summary.md").read_text(encoding="utf-8")
+    assert "--sequential" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_run_to_be_like_needs_a_policy(cli, run_words, run_folder):
     words = [word for word in run_words if word != "run"]
     said = cli("plan", *words, "--like", run_folder)

@@ -85,6 +85,6 @@ def saved_note(rounds: pd.DataFrame, evidence: Evidence, looks: int) -> str:
     saved = planned - made
     return (
         f"The audit went in rounds and ended after look {looks} of {LOOKS}: {made:,} of {planned:,} planned images "
-        f"were made, {saved:,} saved ({saved / planned:.0%}). Verdicts hold whenever it ended ({METHOD}); the intervals "
-        "among the findings are those of a run of fixed size."
+        f"were made, {saved:,} saved ({saved / planned:.0%}). Verdicts hold whenever it ended ({METHOD}); the "
+        "intervals among the findings are those of a run of fixed size."
     )

@@ -24,8 +24,9 @@ def run_rounds(run: RunFolder, plan: Plan, gate: Gate, make: Make, progress: Pro
     """Make images round by round until the verdict is settled.
 
     Every suite has the first round. Then those go on that have a line which is not decided, until there is none. The
-    verdict is settled once the controls hold and a line failed, which no other can mend, or all lines passed. Nothing is kept of a look but its
-    images: a run that is given again takes the same looks at the same images and comes to the same end.
+    verdict is settled once the controls hold and a line failed, which no other can mend, or all lines passed. Nothing
+    is kept of a look but its images: a run that is given again takes the same looks at the same images and comes to
+    the same end.
 
     Args:
         run: Open for writing.

@@ -56,6 +56,7 @@ app.command(
         "clip-audit run path/to/open_clip_folder --out runs/mine",
         "clip-audit run model.safetensors --arch ViT-B-32 --judge nudenet",
         "clip-audit run phantom:balanced --policy phantom",
+        "clip-audit run phantom:skewed --policy phantom --sequential --effort full",
     )
 )(run)
 app.command(epilog=example('clip-audit invert "a photo of a nurse"', 'clip-audit invert "a nurse" --replicates 4'))(
@@ -75,7 +76,12 @@ app.command(
         "clip-audit gate runs/mine --policy policy.toml --baseline runs/before --out decision",
     )
 )(gate)
-app.command(epilog=example("clip-audit plan phantom:skewed --effort full"))(plan)
+app.command(
+    epilog=example(
+        "clip-audit plan phantom:skewed --effort full",
+        "clip-audit plan phantom:skewed --policy phantom --like runs/phantom-skewed-standard",
+    )
+)(plan)
 app.add_typer(suites.app, name="suites", epilog=example("clip-audit suites list"))
 app.add_typer(phantom.app, name="phantom", epilog=example("clip-audit phantom truth skewed --json"))
 app.command(epilog=example("clip-audit doctor --json"))(doctor)

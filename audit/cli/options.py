@@ -98,6 +98,13 @@ BaselineOption = Annotated[
     Path | None,
     typer.Option("--baseline", metavar="RUN", help="The finished run that worse_by_at_most compares with."),
 ]
+SequentialOption = Annotated[
+    bool,
+    typer.Option(
+        "--sequential",
+        help="Make images in rounds, and stop once the policy's verdict is settled; --effort is the most.",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Write one JSON object to stdout, and everything for people to stderr.")
 ]
@@ -170,6 +177,7 @@ def make_request(
     judges: list[str] | None,
     settings: tuple[str, str, str, int],
     load: tuple[str | None, bool, bool],
+    rounds_by: str = "",
 ) -> AuditRequest:
     """Return what is asked of the pipeline.
 
@@ -179,6 +187,7 @@ def make_request(
         judges: Names; ``None`` for those that fit.
         settings: Recipe, effort, device, seed.
         load: Architecture, whether pickles are read, whether the sanity gate is waived.
+        rounds_by: Digest of the policy that ends a run in rounds; empty for a run of fixed size.
     """
     from audit.checkpoints import LoadOptions
     from audit.pipeline import AuditRequest
@@ -194,6 +203,7 @@ def make_request(
         effort=effort,
         device=pick_device(device),
         seed=seed,
+        sequential=rounds_by,
     )
 
 
@@ -224,6 +234,22 @@ def pick_gate(policy: str | None, baseline: Path | None) -> Gate | None:
             "A baseline is named and no policy.", remedy="Name the policy too, with --policy, or leave --baseline out."
         )
     return None
+
+
+def pick_rounds(gate: Gate | None, *, sequential: bool) -> str:
+    """Return the digest of the policy that ends a run in rounds; empty for a run of fixed size.
+
+    Raises:
+        UsageProblem: If rounds are asked for without a policy, which alone can end them.
+    """
+    if not sequential:
+        return ""
+    if gate is None:
+        raise UsageProblem(
+            "A sequential run ends when a policy is decided, and none is named.",
+            remedy="Name one with --policy, or leave --sequential out.",
+        )
+    return gate.policy.digest
 
 
 @contextmanager

@@ -11,14 +11,26 @@ import typer
 
 from audit.cli import options as o
 from audit.cli.progress import show_seconds
-from audit.cli.talk import Talk, clean
+from audit.cli.talk import Talk, clean, paragraph
+from audit.errors import UsageProblem
 
 if TYPE_CHECKING:
+    from audit.gate import LinePower
     from audit.pipeline import Forecast, Plan
     from audit.pipeline.forecast import Work
+    from audit.pipeline.policing import Gate
 
 ProbeOption = Annotated[
     bool, typer.Option("--probe/--no-probe", help="Time a little of the work, to say how long the run will take here.")
+]
+LikeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--like",
+        metavar="RUN",
+        help="A finished run whose prompts differ among themselves as this one's will; without it that is assumed, "
+        "unless --baseline names one.",
+    ),
 ]
 
 
@@ -32,6 +44,9 @@ def plan(
     effort: o.EffortOption = "standard",
     out: o.OutOption = None,
     probe: ProbeOption = True,
+    policy: o.PolicyOption = None,
+    baseline: o.BaselineOption = None,
+    like: LikeOption = None,
     device: o.DeviceOption = "auto",
     seed: o.SeedOption = 0,
     arch: o.ArchOption = None,
@@ -42,10 +57,12 @@ def plan(
     """Count what a run would do, and say how long it would take here.
 
     Loads and checks the checkpoint, the suites and the judges, so what is refused here would be refused by run. Then
-    times a few steps, the judges and a report. Where the run has begun, only what is left of it counts.
+    times a few steps, the judges and a report. Where the run has begun, only what is left of it counts. With --policy,
+    says of every rule from where on it would fail, and pass, with a chance of 80 %.
     """
     began = time.perf_counter()
     name = o.pick_checkpoint(checkpoint, named)
+    gate = _gate(policy, baseline, like)
     talk = Talk(as_json=as_json)
     talk.say(f"Loading {name}")
     from audit.pipeline import make_plan
@@ -61,6 +78,7 @@ def plan(
     loading = time.perf_counter() - began
     for warning in made.warnings:
         talk.warn(warning)
+    powers = () if gate is None else _powers(made, gate, like or baseline, talk)
     counts = count(made)
     work = _work(made, o.pick_folder(out, name, effort), talk)
     forecast = _forecast(made, work, loading, talk) if probe else None
@@ -73,6 +91,7 @@ def plan(
     talk.show(f"\nJudges: {', '.join(made.judges)}. Recipe: {made.recipe.name}, {made.recipe.steps} steps x "
               f"{made.recipe.views} views. Device: {made.checkpoint.device}, {made.precision}.")  # fmt: skip
     _show(forecast, work, talk)
+    _show_powers(powers, talk)
     talk.answer(
         {
             "checkpoint": {"name": made.checkpoint.card.name, "digest": made.checkpoint.card.digest},
@@ -84,9 +103,43 @@ def plan(
             "device": str(made.checkpoint.device),
             "precision": made.precision,
             "forecast": None if forecast is None else _document(forecast, work),
+            **_power_document(powers, gate),
             "warnings": talk.warnings,
         }
     )
+
+
+def _gate(policy: str | None, baseline: Path | None, like: Path | None) -> Gate | None:
+    if policy is None and like is not None:
+        raise UsageProblem(
+            "--like is for the power of rules, and no policy is named.", remedy="Name one with --policy."
+        )
+    return o.pick_gate(policy, baseline)
+
+
+def _powers(plan: Plan, gate: Gate, like: Path | None, talk: Talk) -> tuple[LinePower, ...]:
+    from audit.pipeline.powering import power_on
+
+    if like is not None:
+        talk.say(f"Reading {like}, for how far its prompts lie apart")
+    return power_on(plan, gate.policy, like)
+
+
+def _show_powers(powers: tuple[LinePower, ...], talk: Talk) -> None:
+    from audit.gate import power_sentences
+
+    if powers:
+        talk.show("\nWhat each rule can tell:")
+    for sentence in power_sentences(powers):
+        talk.show(f"  {paragraph(sentence)}")
+
+
+def _power_document(powers: tuple[LinePower, ...], gate: Gate | None) -> dict[str, object]:
+    from audit.gate import power_document
+
+    if gate is None:
+        return {}
+    return {"policy": gate.policy.name, "power": [power_document(power) for power in powers]}
 
 
 def _work(plan: Plan, folder: Path, talk: Talk) -> Work:

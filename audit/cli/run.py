@@ -19,6 +19,7 @@ def run(
     seed: o.SeedOption = 0,
     policy: o.PolicyOption = None,
     baseline: o.BaselineOption = None,
+    sequential: o.SequentialOption = False,
     arch: o.ArchOption = None,
     allow_pickle: o.PickleOption = False,
     waive_sanity: o.WaiveOption = False,
@@ -28,11 +29,12 @@ def run(
 
     Inverts the checkpoint for every prompt, lets the judges look at the images, and writes findings, decision and
     report into a run folder. Given again, an interrupted run goes on where it stopped. With --policy, the exit code is
-    that of the gate.
+    that of the gate; with --sequential, images are made in rounds, until its verdict is settled.
     """
     name = o.pick_checkpoint(checkpoint, named)
     talk = Talk(as_json=as_json)
     gate = o.pick_gate(policy, baseline)
+    rounds_by = o.pick_rounds(gate, sequential=sequential)
     talk.say(f"Loading {name}")
     from audit.cli.outcome import WAIVED, finish
     from audit.cli.plan import describe
@@ -45,6 +47,7 @@ def run(
         judges=judge,
         settings=(recipe, effort, device, seed),
         load=(arch, allow_pickle, waive_sanity),
+        rounds_by=rounds_by,
     )
     if waive_sanity:
         talk.say(WAIVED, style="bold red")

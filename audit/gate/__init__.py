@@ -3,7 +3,9 @@
 Read in this order: ``policy`` (rules, thresholds, waivers), ``policy_file`` and ``checks`` (TOML, read strictly),
 ``asked`` and ``measured`` (what a gate may look at), ``lines`` (every rule for every subject, and its answer),
 ``correction`` (which lines fail when there are many), ``guards``, ``waivers``, ``sentences``, ``ruling`` (a policy
-applied to a run), ``decision`` (with the controls), ``decision_json``.
+applied to a run), ``decision`` (with the controls), ``decision_json``. For runs in rounds:
+``looks``. Before a run: ``spreads`` (how far units lie
+apart), ``power`` (what each line can tell), ``promises`` (in words).
 
 Without a policy, a run passes when its controls hold and something was measured.
 """
@@ -12,18 +14,27 @@ from audit.gate.asked import Asked, Size, asked_of
 from audit.gate.checks import check_against
 from audit.gate.decision import decide, exit_code
 from audit.gate.decision_json import decision_document, decision_text
+from audit.gate.looks import METHOD, Look, PolicySequence, spent
 from audit.gate.measured import Measured, PromptValue
 from audit.gate.policy import Policy, Rule, Threshold, Waiver
 from audit.gate.policy_file import load_policy
+from audit.gate.power import LinePower, power_of_policy
+from audit.gate.promises import power_document, power_sentences
 from audit.gate.ruling import Ruling, apply_policy
+from audit.gate.spreads import Seen
 
 __all__ = [
+    "METHOD",
     "Asked",
+    "LinePower",
+    "Look",
     "Measured",
     "Policy",
+    "PolicySequence",
     "PromptValue",
     "Rule",
     "Ruling",
+    "Seen",
     "Size",
     "Threshold",
     "Waiver",
@@ -35,4 +46,8 @@ __all__ = [
     "decision_text",
     "exit_code",
     "load_policy",
+    "power_document",
+    "power_of_policy",
+    "power_sentences",
+    "spent",
 ]

@@ -40,6 +40,17 @@ def apply_policy(policy: Policy, measured: Measured, today: date) -> Ruling:
         measured: What the run measured; asked again at each level that the correction needs.
         today: The day that waivers are held against.
     """
+    return rule_on(policy, decide_lines(policy, measured), today)
+
+
+def rule_on(policy: Policy, decided: Sequence[Decided], today: date) -> Ruling:
+    """Return what a policy says where its lines are decided: what its waivers make of them."""
+    waived = apply_waivers(policy.waivers, decided, today)
+    return Ruling(policy=_card(policy, today), results=waived.results, notes=waived.notes)
+
+
+def decide_lines(policy: Policy, measured: Measured) -> list[Decided]:
+    """Decide every line as in :func:`apply_policy`, without the waivers."""
     hearing = _Hearing(policy, measured)
     lines, level = hearing.lines, policy.level
     guards = _guards(lines, measured)
@@ -59,8 +70,7 @@ def apply_policy(policy: Policy, measured: Measured, today: date) -> Ruling:
             lines=len(lines),
         )
         decided.append(Decided(line=line, result=_result(line, ruled), measured=_is_measured(ruled)))
-    waived = apply_waivers(policy.waivers, decided, today)
-    return Ruling(policy=_card(policy, today), results=waived.results, notes=waived.notes)
+    return decided
 
 
 @final

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from audit.evidence import RunFolder, load_evidence
-from audit.gate import decide, decision_text
+from audit.gate import Ruling, decide, decision_text
 from audit.lenses import LENSES, findings_text
 from audit.pipeline.examining import Examination
 from audit.pipeline.outcome import Outcome
 from audit.pipeline.policing import POLICY_NAME, Gate, kept_gate, rule
 from audit.pipeline.progress import Progress
+from audit.pipeline.replaying import rule_in_rounds
 from audit.pipeline.writing import write_decision, write_report
 
 
@@ -56,15 +57,22 @@ def _decide(run: RunFolder, progress: Progress, gate: Gate | None) -> Outcome:
     decision = decide(
         answers.findings,
         answers.tables.get("controls"),
-        waived=_waived(run.spec),
-        ruling=None if gate is None else rule(gate, examination),
+        waived=waived_checks(run.spec),
+        ruling=None if gate is None else _rule(run, gate, examination),
     )
     return Outcome(
         folder=run.path, findings=answers.findings, tables=answers.tables, decision=decision, evidence=evidence
     )
 
 
-def _waived(spec: Mapping[str, object]) -> tuple[str, ...]:
+def _rule(run: RunFolder, gate: Gate, examination: Examination) -> Ruling:
+    if "sequential" in run.spec:
+        return rule_in_rounds(run, gate, examination.evidence)
+    return rule(gate, examination)
+
+
+def waived_checks(spec: Mapping[str, object]) -> tuple[str, ...]:
+    """Name the checks that the user of a run waived."""
     options = spec.get("options")
     waived = isinstance(options, dict) and bool(options.get("waive_sanity"))
     return ("the sanity gate on matched pictures and captions",) if waived else ()

@@ -17,6 +17,7 @@ from audit.evidence import card_to_json
 from audit.inversion import Recipe, batch_size, choose_precision, find_recipe
 from audit.judges import Judge, load_judge
 from audit.pipeline.defaults import default_judges, default_suites
+from audit.pipeline.rounds import LOOKS, SHARES, Dealt, deal
 from audit.records import SCALE_OF, Prompt, PromptSuite
 from audit.seeding import derive_seed
 from audit.suites import load_suite, over_length, shorten, suite_path
@@ -59,6 +60,8 @@ class AuditRequest:
     effort: str = "standard"
     device: str = "cpu"
     seed: int = 0
+    sequential: str = ""
+    """Digest of the policy that ends a run in rounds; empty for a run of fixed size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +113,38 @@ class Plan:
 
     @cached_property
     def shards(self) -> Mapping[str, Sequence[PlannedItem]]:
-        """The items of every shard; their composition depends on the plan alone."""
+        """The items of every shard; their composition depends on the plan alone, and none is of two rounds."""
         size = self.shard_size
-        return {f"{first // size:05d}": self.items[first : first + size] for first in range(0, len(self.items), size)}
+        groups = self._by_round.values() if self.request.sequential else (self.items,)
+        cut = [group[first : first + size] for group in groups for first in range(0, len(group), size)]
+        return {f"{number:05d}": items for number, items in enumerate(cut)}
+
+    @cached_property
+    def dealt(self) -> tuple[Dealt, ...]:
+        """Every image with the look that it is made for, where the run goes in rounds."""
+        return deal(((item.prompt, item.replicate) for item in self.items), self.request.seed)
+
+    @cached_property
+    def rounds(self) -> Mapping[tuple[int, str], tuple[str, ...]]:
+        """The shards of every look and suite, where the run goes in rounds."""
+        found: dict[tuple[int, str], tuple[str, ...]] = {}
+        looks = {(one.prompt.prompt_id, one.replicate): one.look for one in self.dealt}
+        for name, items in self.shards.items():
+            prompt = items[0].prompt
+            key = looks[prompt.prompt_id, items[0].replicate], prompt.suite
+            found[key] = (*found.get(key, ()), name)
+        return found
+
+    @property
+    def _by_round(self) -> dict[tuple[int, str], list[PlannedItem]]:
+        places = {suite.name: place for place, suite in enumerate(self.suites)}
+        pairs = sorted(
+            zip(self.dealt, self.items, strict=True), key=lambda pair: (pair[0].look, places[pair[0].prompt.suite])
+        )
+        groups: dict[tuple[int, str], list[PlannedItem]] = {}
+        for dealt, item in pairs:
+            groups.setdefault((dealt.look, dealt.prompt.suite), []).append(item)
+        return groups
 
     def spec(self) -> dict[str, object]:
         """Return what goes to ``spec.json``: nothing that changes from one run of this plan to the next."""
@@ -131,6 +163,14 @@ class Plan:
             "precision": self.precision,
             "shard_size": self.shard_size,
             "versions": program_versions(),
+            **({"sequential": self._sequential_spec()} if request.sequential else {}),
+        }
+
+    def _sequential_spec(self) -> dict[str, object]:
+        return {
+            "policy": self.request.sequential,
+            "looks": LOOKS,
+            "templates": [str(share) for share in SHARES],
         }
 
 

@@ -29,6 +29,11 @@ class Gate:
     today: date | None = None
     """The day that waivers are held against; ``None`` for today, in UTC."""
 
+    @property
+    def day(self) -> date:
+        """The day that waivers are held against."""
+        return self.today or datetime.now(UTC).date()
+
     def refuse_without_baseline(self) -> None:
         """Refuse a policy that compares where there is nothing to compare with, before any work is done.
 
@@ -69,16 +74,20 @@ def rule(gate: Gate, examination: Examination) -> Ruling:
         UsageProblem: If the policy names a suite or a subject that the run did not ask, or the baseline does not fit.
         InconclusiveProblem: If the baseline is not finished.
     """
+    measured = measured_by(gate, examination)
+    check_against(gate.policy, measured.asked)
+    return apply_policy(gate.policy, measured, gate.day)
+
+
+def measured_by(gate: Gate, examination: Examination) -> Measured:
+    """Return what a gate may look at."""
     evidence = examination.evidence
-    asked = asked_of(evidence.prompts, evidence.images)
-    check_against(gate.policy, asked)
-    measured = Measured(
-        asked=asked,
+    return Measured(
+        asked=asked_of(evidence.prompts, evidence.images),
         findings_at=examination.findings_at,
         changes_at=None if gate.baseline is None else changes_since(gate.baseline, evidence),
         prompt_values=examination.prompt_values,
     )
-    return apply_policy(gate.policy, measured, gate.today or datetime.now(UTC).date())
 
 
 def changes_since(baseline: Path, candidate: Evidence) -> Callable[[float], Sequence[Change]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,10 +55,17 @@ def run_audit(plan: Plan, out: Path, progress: Progress, *, engine: str = "local
         if run.is_finished:
             progress.say("This run is finished; its report is made anew.")
             run.reopen()
-        run.write_tables({"prompts": prompts_table(plan.prompts)})
-        _invert(run, plan, progress, engine)
-        for judge in plan.judges.values():
-            judge_run(run, judge, progress)
+
+        def make(names: Sequence[str]) -> None:
+            _invert(run, plan, names, progress, engine)
+            for judge in plan.judges.values():
+                judge_run(run, judge, progress)
+
+        if plan.request.sequential:
+            _run_rounds(run, plan, gate, make, progress)
+        else:
+            run.write_tables({"prompts": prompts_table(plan.prompts)})
+            make(list(plan.shards))
         return conclude(run, progress, gate)
 
 
@@ -119,10 +126,21 @@ def _check_gate(gate: Gate, plan: Plan) -> None:
     check_plan(gate, plan)
 
 
-def _invert(run: RunFolder, plan: Plan, progress: Progress, engine: str) -> None:
-    missing = [name for name in plan.shards if not run.has_shard("images", name)]
-    done = len(plan.items) - sum(len(plan.shards[name]) for name in missing)
-    progress.begin("inverting", len(plan.items), done)
+def _run_rounds(
+    run: RunFolder, plan: Plan, gate: Gate | None, make: Callable[[Sequence[str]], None], progress: Progress
+) -> None:
+    """Make images until the policy is decided."""
+    from audit.pipeline.sequential import run_rounds  # noqa: PLC0415  (as in conclude)
+
+    if gate is None or gate.policy.digest != plan.request.sequential:
+        raise ValueError("A plan in rounds is run with the policy that it was made for.")
+    run_rounds(run, plan, gate, make, progress)
+
+
+def _invert(run: RunFolder, plan: Plan, names: Sequence[str], progress: Progress, engine: str) -> None:
+    missing = [name for name in names if not run.has_shard("images", name)]
+    total = sum(len(plan.shards[name]) for name in names)
+    progress.begin("inverting", total, total - sum(len(plan.shards[name]) for name in missing))
     if not missing:
         return
     inverter = Inverter(plan.checkpoint, plan.recipe, plan.precision)

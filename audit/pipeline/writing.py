@@ -101,6 +101,7 @@ def repeat_command(spec: Mapping[str, object], *, gated: bool = False) -> str:
     # the default takes a GPU where there is one, and another device rounds otherwise
     words += ["--device", str(spec["device"])] if spec.get("device") else []
     words += ["--policy", POLICY_NAME] if gated else []
+    words += ["--sequential"] if "sequential" in spec else []
     words += ["--seed", str(spec.get("seed", 0)), "--out", "runs/again"]
     return shlex.join(words)
 

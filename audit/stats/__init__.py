@@ -26,6 +26,7 @@ from audit.stats.pairs import paired_difference, paired_test
 from audit.stats.permutations import max_t, sign_flip_test
 from audit.stats.power import (
     detectable_gap,
+    implied_sd,
     power_of_mean,
     power_of_share,
     prompts_for_mean,
@@ -68,6 +69,7 @@ __all__ = [
     "goodman",
     "group_means",
     "holm",
+    "implied_sd",
     "jackknife_difference",
     "jackknife_pair",
     "jackknife_test",

@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import nctdtr, stdtrit
-from scipy.stats import binom
+from scipy.special import stdtrit
+from scipy.stats import binom, nct
 
 from audit.stats.intervals import check_level, clopper_pearson
 
@@ -49,7 +49,8 @@ def power_of_mean(prompts: int, gap: float, sd: float, *, level: float = 0.95) -
     if prompts < 2:
         raise ValueError(f"An interval over prompts needs at least two; got {prompts}.")
     quantile = float(stdtrit(prompts - 1, 0.5 + check_level(level) / 2))
-    return 1 - float(nctdtr(prompts - 1, gap * math.sqrt(prompts) / sd, quantile))
+    # nct, since special.nctdtr is not a number at some noncentralities from 36 on
+    return float(nct.sf(quantile, prompts - 1, gap * math.sqrt(prompts) / sd))
 
 
 def prompts_for_mean(gap: float, sd: float, *, power: float = 0.8, level: float = 0.95) -> int | None:
@@ -175,6 +176,34 @@ def prompts_for_zero_hits(threshold: float, *, level: float = 0.95) -> int:
         raise ValueError(f"The largest rate that is allowed lies between 0 and 1; got {threshold}.")
     number = math.ceil(math.log((1 - check_level(level)) / 2) / math.log1p(-threshold))
     return max(1, number)
+
+
+def implied_sd(low: float, high: float, units: int, *, level: float = 0.95) -> float:
+    """Standard deviation between units that a t interval of their mean implies.
+
+    Formula: ``(high - low) / 2 / t(G - 1) * sqrt(G)``. Of an interval that is not Student's it is what a t interval of
+    the same width would have had.
+    Source: Higgins, Li and Deeks (2023), Cochrane Handbook for Systematic Reviews of Interventions, 6.5.2.2.
+
+    Args:
+        low: Lower end.
+        high: Upper end, above the lower one.
+        units: Number G of units, at least 2.
+        level: Confidence level of the interval, in (0, 1).
+
+    Returns:
+        The standard deviation, in the unit of the ends.
+
+    Raises:
+        ValueError: If there are fewer than two units, or the ends do not rise.
+
+    Example:
+        >>> round(implied_sd(-0.1, 0.1, 24), 4)
+        0.2368
+    """
+    if units < 2 or not low < high:
+        raise ValueError(f"An interval of at least two units has ends that rise; got {low} to {high} of {units}.")
+    return (high - low) / 2 / float(stdtrit(units - 1, 0.5 + check_level(level) / 2)) * math.sqrt(units)
 
 
 def _check(gap: float, sd: float) -> None:

@@ -126,6 +126,55 @@ def test_a_plan_counts_what_its_folder_already_holds(cli, run_words, run_folder,
     assert other.code == ExitCode.OK
 
 
+@pytest.fixture
+def policy(tmp_path):
+    path = tmp_path / "policy.toml"
+    text = """schema_version = 1
+name = "tiny"
+[[rule]]
+id = "clothed"
+metric = "nsfw.raw_rate"
+suite = "tiny"
+subject = "*"
+at_most = 0.9
+"""
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_plan_says_what_each_rule_can_tell(cli, run_words, run_folder, policy):
+    words = [*(word for word in run_words if word != "run"), "--no-probe"]
+    said = cli("plan", *words, "--policy", policy)
+    assert said.code == ExitCode.OK, said.err
+    assert "clothed, all of “tiny”: nsfw raw rate at most 0.9, 2 concepts." in said.out
+    (power,) = cli("plan", *words, "--policy", policy, "--like", run_folder, "--json").json["power"]
+    assert (power["rule"], power["n"], power["unit"], power["power"]) == ("clothed", 2, "concepts", 0.8)
+    assert cli("plan", *words, "--json").json.get("power") is None
+
+
+def test_a_run_in_rounds_needs_a_policy_to_end_it(cli, run_words, tmp_path):
+    said = cli(*run_words, "--sequential", "--out", tmp_path / "run")
+    assert said.code == ExitCode.USAGE
+    assert "--policy" in said.complaint
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_in_rounds_says_what_it_made_and_how_it_is_made_again(cli, run_words, policy, tmp_path):
+    said = cli(*run_words, "--policy", policy, "--sequential", "--out", tmp_path / "run", "--json")
+    assert said.code == ExitCode.INCONCLUSIVE, said.err  # the sanity gate is waived, so it goes to the end
+    assert "of 5 planned images were made" in said.json["decision"]["notes"][-1]
+    assert "Look 1 of 4: inconclusive" in said.err
+    assert "planned images were made" in (tmp_path / "run" / "summary.md").read_text(encoding="utf-8")
+    assert "--sequential" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_run_to_be_like_needs_a_policy(cli, run_words, run_folder):
+    words = [word for word in run_words if word != "run"]
+    said = cli("plan", *words, "--like", run_folder)
+    assert said.code == ExitCode.USAGE
+    assert "no policy is named" in said.complaint
+
+
 def test_a_text_is_inverted_with_its_progress_and_figures(cli, phantom, tmp_path):
     from PIL import Image
 

@@ -1,0 +1,111 @@
+"""The power of a policy's lines in words, and as plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from audit.gate.policy import WHOLE
+from audit.gate.power import POWER, LinePower
+from audit.gate.sentences import level_text, quoted
+
+_CHANCE: Final = f"{100 * POWER:.0f} %"
+
+
+def power_sentences(powers: Sequence[LinePower]) -> tuple[str, ...]:
+    """Say what the lines of a policy can tell; those of one rule that can tell the same are one sentence."""
+    alike: dict[LinePower, list[LinePower]] = {}
+    for power in powers:
+        rule = replace(power, line=replace(power.line, subject=power.unit))
+        alike.setdefault(rule, []).append(power)
+    return tuple(
+        power_sentence(those[0], about="" if len(those) == 1 else f"each of {len(those)} subjects")
+        for those in alike.values()
+    )
+
+
+def power_sentence(power: LinePower, *, about: str = "") -> str:
+    """Say what a line can tell; names in it stand in quotation marks.
+
+    Args:
+        power: Of the line.
+        about: Whom it is about; empty for its own subject.
+    """
+    line = power.line
+    metric = line.rule.metric.replace(".", " ").replace("_", " ")
+    about = about or ("all" if line.subject == WHOLE else quoted(line.subject))
+    where = "every suite" if line.suite == WHOLE else quoted(line.suite)
+    head = f"{line.rule.rule_id}, {about} of {where}: {metric} {line.rule.threshold.words}, {power.n} {power.unit}."
+    if power.missing:
+        return f"{head} Can neither pass nor fail: {power.missing}."
+    return f"{head} {_fail(power)} {_pass(power)} {_spread(power)}"
+
+
+def power_document(power: LinePower) -> dict[str, object]:
+    """Return what a line can tell as plain numbers, ``None`` where there is none."""
+    line = power.line
+    return {
+        "rule": line.name,
+        "id": line.rule.rule_id,
+        "metric": line.rule.metric,
+        "suite": line.suite,
+        "subject": line.subject,
+        "threshold": dict(line.rule.threshold.bounds),
+        "unit": power.unit,
+        "n": power.n,
+        "sd": power.spread.sd,
+        "sd_source": power.spread.source,
+        "power": POWER,
+        "fail_level": power.fail_level,
+        "pass_level": power.pass_level,
+        "fails_beyond": power.fails_beyond,
+        "fails_at": list(_failing(power)),
+        "passes_inside": power.passes_inside,
+        "passes_at": list(_passing(power)),
+        "units_to_pass": power.needed,
+        "never_passes": power.never_passes,
+        "missing": power.missing,
+        "sentence": power_sentence(power),
+    }
+
+
+def _failing(power: LinePower) -> tuple[float, ...]:
+    """Return the values from which on the line fails, one for each end of its good side."""
+    return () if power.fails_beyond is None else _inside(power, -power.fails_beyond)
+
+
+def _passing(power: LinePower) -> tuple[float, ...]:
+    """Return the values up to which it passes."""
+    return () if power.passes_inside is None else _inside(power, power.passes_inside)
+
+
+def _inside(power: LinePower, gap: float) -> tuple[float, ...]:
+    bounds = power.line.rule.threshold
+    low = () if bounds.low is None else (bounds.low + gap,)
+    return low if bounds.high is None else (*low, bounds.high - gap)
+
+
+def _fail(power: LinePower) -> str:
+    if power.fails_beyond is None:
+        return f"Is not promised to fail with {_CHANCE} anywhere: no value that there can be is far enough beyond."
+    values = " or ".join(f"{value:.2f}" for value in _failing(power))
+    distance = f"{power.fails_beyond:.2f} beyond the line, at {level_text(power.fail_level)}"
+    return f"Fails with {_CHANCE} from {values} ({distance})."
+
+
+def _pass(power: LinePower) -> str:
+    if power.passes_inside is None:
+        needed = "no number of them would do" if power.needed is None else f"that takes {power.needed} {power.unit}"
+        if power.never_passes:
+            return f"Cannot pass at all with {power.n} {power.unit}, even if nothing is found: {needed}."
+        return f"Is not promised to pass with {_CHANCE} anywhere: {needed}."
+    ends = " to ".join(f"{value + 0.0:.2f}" for value in _passing(power))
+    bounds = power.line.rule.threshold
+    values = f"{ends} or more" if bounds.high is None else f"{ends} or less" if bounds.low is None else ends
+    return f"Passes with {_CHANCE} at {values} ({power.passes_inside:.2f} inside, at {level_text(power.pass_level)})."
+
+
+def _spread(power: LinePower) -> str:
+    sd = "" if power.spread.sd is None else f"SD {power.spread.sd:.2f}, "
+    return f"{(sd + power.spread.source)[0].upper()}{(sd + power.spread.source)[1:]}."

@@ -1,0 +1,116 @@
+"""How far the units of a finding lie apart: seen in a finished run where there is one, assumed otherwise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from audit.gate.lines import Line
+from audit.gate.policy import WHOLE
+from audit.lenses import MetricCard
+from audit.records import Finding
+from audit.stats import implied_sd
+
+LEAN_SD: Final[Mapping[str, float]] = {"prompts": 0.35, "concepts": 0.57}
+"""Standard deviations of a lean that are assumed where no run is named: over the prompts of a concept, what three of
+four concepts stay below; over the concepts of a suite, the largest seen. Of the four suites with scales in standard
+audits of ``phantom:skewed`` and ``phantom:balanced``, as ``clip-audit plan phantom:skewed --policy phantom --like
+runs/phantom-skewed-standard --json`` prints them (``sd``), and the same for balanced and for the names."""
+
+_LEANS: Final = frozenset({"gender.lean", "gender.raw_lean"})
+_ABSOLUTE: Final = frozenset({"gender.parity_gap", "gender.labour_gap"})
+"""Metrics whose value over a suite is a mean of absolute values."""
+
+_WORDS: Final = "assumed: as on phantoms"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """A standard deviation between units, and where it comes from."""
+
+    sd: float | None
+    """``None`` where units are taken for coin flips, which is the worst that a share can do."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a finished run says of spreads."""
+
+    name: str
+    findings: Mapping[str, Finding]
+    units: Mapping[tuple[str, str], int]
+    """Suite and subject -> number of units that its findings rest on at most."""
+
+
+def unit_of(subject: str) -> str:
+    """Name what the interval of a finding counts.
+
+    Example:
+        >>> unit_of("nurse"), unit_of("*")
+        ('prompts', 'concepts')
+    """
+    return "concepts" if subject == WHOLE or subject.startswith("group:") else "prompts"
+
+
+def span_of(line: Line, card: MetricCard) -> tuple[float, float]:
+    """Return the least and greatest value that a line can be answered with; of a comparison, the largest changes."""
+    low, high = card.span
+    if line.rule.threshold.compared:
+        return low - high, high - low
+    absolute = card.name in _ABSOLUTE and unit_of(line.subject) == "concepts"
+    return (0.0, max(-low, high)) if absolute else (low, high)
+
+
+def spread_of(line: Line, card: MetricCard, seen: Seen | None) -> Spread:
+    """Return how far the units of a line lie apart.
+
+    A comparison with a baseline gets the spread of two independent runs: pairs that agree do better.
+
+    Args:
+        line: Of a policy.
+        card: Of its metric.
+        seen: A finished run; ``None`` where none is named.
+    """
+    found = (None if seen is None else _seen(line, seen)) or _assumed(line, card)
+    if not line.rule.threshold.compared:
+        return found
+    sd = _worst(card.span, sum(card.span) / 2) if found.sd is None else found.sd
+    return Spread(sd=math.sqrt(2) * sd, source=f"{found.source}, for two runs as if they were not paired")
+
+
+def _seen(line: Line, seen: Seen) -> Spread | None:
+    """Return what the interval of the same finding implies; ``None`` where its units all agree or are too few."""
+    finding = seen.findings.get(line.finding_id)
+    if finding is None or "agree" in finding.estimate.method:
+        return None
+    estimate = finding.estimate
+    at_most = seen.units.get((line.suite, line.subject), 0)
+    units = at_most if unit_of(line.subject) == "concepts" else min(at_most, estimate.n_prompts)
+    if estimate.low is None or estimate.high is None or units < 2 or estimate.high <= estimate.low:
+        return None
+    sd = implied_sd(estimate.low, estimate.high, units, level=estimate.level)
+    return Spread(sd=sd, source=f"as the interval over {units} {unit_of(line.subject)} in {seen.name} implies")
+
+
+def _assumed(line: Line, card: MetricCard) -> Spread:
+    if card.name in _LEANS:
+        return Spread(sd=LEAN_SD[unit_of(line.subject)], source=_WORDS)
+    bounds = line.rule.threshold
+    both = bounds.low is not None and bounds.high is not None
+    if card.unit == "share" and card.span == (0.0, 1.0) and not both:
+        return Spread(sd=None, source=f"assumed, at worst: {unit_of(line.subject)} are all or nothing")
+    span = card.span if bounds.compared else span_of(line, card)
+    at = max(_worst(span, end) for end in (bounds.low, bounds.high) if end is not None)
+    return Spread(sd=at, source="assumed, at worst: every value at an end of what there can be")
+
+
+def _worst(span: tuple[float, float], mean: float) -> float:
+    """Return the largest standard deviation of values in a span that have this mean.
+
+    Source: Bhatia and Davis (2000), American Mathematical Monthly 107(4):353-357, doi:10.1080/00029890.2000.12005203.
+    """
+    low, high = span
+    return math.sqrt(max(0.0, (mean - low) * (high - mean))) or (high - low) / 2

@@ -6,7 +6,7 @@ both runs have in common cancels.
 
 from audit.comparison.changes_json import changes_document, changes_text
 from audit.comparison.outcomes import Outcome, Told, tell
-from audit.comparison.runs import ComparedRun, Comparison, compare_runs
+from audit.comparison.runs import ComparedRun, Comparison, changes_since, compare_runs
 from audit.comparison.tables import changes_table
 from audit.comparison.writing import check_folder, write_comparison
 
@@ -16,6 +16,7 @@ __all__ = [
     "Outcome",
     "Told",
     "changes_document",
+    "changes_since",
     "changes_table",
     "changes_text",
     "check_folder",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +15,7 @@ from audit.comparison.matching import Pairs, doubtful_differences, identical_ima
 from audit.comparison.outcomes import Outcome, Told, tell
 from audit.comparison.paired import change_of
 from audit.errors import UsageProblem
-from audit.evidence import RunFolder, load_evidence, picture_digests, read_run
+from audit.evidence import Evidence, RunFolder, load_evidence, picture_digests, read_run
 from audit.lenses import INSTRUMENTS, WHOLE_SUITE
 from audit.records import Change, CheckpointCard
 
@@ -89,7 +91,7 @@ def compare_runs(
     pairs = pair_images(*map(load_evidence, runs))
     identical = identical_images(pairs, *map(picture_digests, runs))
     both = examine_both(pairs, identical=identical, level=level, on_round=on_round)
-    changes = [change_of(pair, level=level, note=_note(pairs, pair)) for pair in both.paired]
+    changes = _changes(pairs, both, level)
     told = tell(changes, level=level, margin=margin)
     sides = [
         ComparedRun(folder=run.path, checkpoint=evidence.checkpoint, spec_digest=run.spec_digest)
@@ -108,6 +110,40 @@ def compare_runs(
         n_identical=len(identical),
         n_usable_once=pairs.n_usable_once,
     )
+
+
+def changes_since(baseline: Path, candidate: RunFolder, evidence: Evidence) -> Callable[[float], tuple[Change, ...]]:
+    """Return what gives the changes from a finished run to one that may still be open, at any level.
+
+    There are none where the baseline is in doubt, as after a failed control: nothing can be compared with it.
+
+    Args:
+        baseline: Folder of the run to be compared with.
+        candidate: The run that is compared.
+        evidence: That of the candidate, or a part of it.
+
+    Raises:
+        UsageProblem: If ``baseline`` is no run, or more than the checkpoint differs.
+        InconclusiveProblem: If the baseline is not finished or has nothing in it.
+        EnvironmentProblem: If a file of the baseline is not as the run left it.
+    """
+    before = _open(baseline)
+    refuse_unlike(before, candidate)
+    pairs = pair_images(load_evidence(before), evidence)
+    identical = identical_images(pairs, picture_digests(before), picture_digests(candidate))
+
+    @functools.cache
+    def at(level: float) -> tuple[Change, ...]:
+        both = examine_both(pairs, identical=identical, level=level)
+        if _doubts_of(_SIDES[0], before, both.controls[0]):
+            return ()
+        return tuple(_changes(pairs, both, level))
+
+    return at
+
+
+def _changes(pairs: Pairs, both: BothExamined, level: float) -> list[Change]:
+    return [change_of(pair, level=level, note=_note(pairs, pair)) for pair in both.paired]
 
 
 def _check(level: float, margin: float | None) -> None:
@@ -130,13 +166,17 @@ def _doubts(runs: list[RunFolder], both: BothExamined, changes: list[Change]) ->
     """Say why nothing can be concluded: failed or missing controls, a waived sanity gate, nothing measured."""
     doubts = []
     for side, run, controls in zip(_SIDES, runs, both.controls, strict=True):
-        options = run.spec.get("options")
-        if isinstance(options, dict) and options.get("waive_sanity"):
-            doubts.append(f"The sanity gate of the {side} was waived: what its checkpoint answers may mean nothing.")
-        doubts += [f"In the {side}, a control failed: {name}." for name in _failed(controls)]
+        doubts += _doubts_of(side, run, controls)
     if not any(change.difference.value is not None for change in changes if change.lens not in INSTRUMENTS):
         doubts.append("Nothing was measured in both runs.")
     return tuple(doubts)
+
+
+def _doubts_of(side: str, run: RunFolder, controls: pd.DataFrame | None) -> list[str]:
+    options = run.spec.get("options")
+    waived = isinstance(options, dict) and options.get("waive_sanity")
+    doubt = f"The sanity gate of the {side} was waived: what its checkpoint answers may mean nothing."
+    return [doubt] * bool(waived) + [f"In the {side}, a control failed: {name}." for name in _failed(controls)]
 
 
 def _failed(controls: pd.DataFrame | None) -> list[str]:

@@ -68,7 +68,7 @@ def _decide(run: RunFolder, progress: Progress, gate: Gate | None) -> Outcome:
 def _rule(run: RunFolder, gate: Gate, examination: Examination) -> Ruling:
     if "sequential" in run.spec:
         return rule_in_rounds(run, gate, examination.evidence)
-    return rule(gate, examination)
+    return rule(run, gate, examination)
 
 
 def waived_checks(spec: Mapping[str, object]) -> tuple[str, ...]:

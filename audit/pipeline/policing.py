@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
+from audit.comparison import changes_since
 from audit.errors import UsageProblem
-from audit.evidence import Evidence, RunFolder, prompts_table
+from audit.evidence import RunFolder, prompts_table
 from audit.gate import Measured, Policy, Ruling, apply_policy, asked_of, check_against, load_policy
 from audit.pipeline.examining import Examination
 from audit.pipeline.plan import Plan
-from audit.records import Change
 
 POLICY_NAME: Final = "policy.toml"
 """The policy that a run was last held against; kept in its folder, so that judging and reporting anew decide by it."""
@@ -67,36 +66,24 @@ def kept_gate(run: RunFolder) -> Gate | None:
     return Gate(policy=load_policy(str(path))) if path.is_file() else None
 
 
-def rule(gate: Gate, examination: Examination) -> Ruling:
+def rule(run: RunFolder, gate: Gate, examination: Examination) -> Ruling:
     """Hold a run against its gate.
 
     Raises:
         UsageProblem: If the policy names a suite or a subject that the run did not ask, or the baseline does not fit.
         InconclusiveProblem: If the baseline is not finished.
     """
-    measured = measured_by(gate, examination)
+    measured = measured_by(run, gate, examination)
     check_against(gate.policy, measured.asked)
     return apply_policy(gate.policy, measured, gate.day)
 
 
-def measured_by(gate: Gate, examination: Examination) -> Measured:
-    """Return what a gate may look at."""
+def measured_by(run: RunFolder, gate: Gate, examination: Examination) -> Measured:
+    """Return what a gate may look at: of the examination, and of the baseline beside it."""
     evidence = examination.evidence
     return Measured(
         asked=asked_of(evidence.prompts, evidence.images),
         findings_at=examination.findings_at,
-        changes_at=None if gate.baseline is None else changes_since(gate.baseline, evidence),
+        changes_at=None if gate.baseline is None else changes_since(gate.baseline, run, evidence),
         prompt_values=examination.prompt_values,
-    )
-
-
-def changes_since(baseline: Path, candidate: Evidence) -> Callable[[float], Sequence[Change]]:
-    """Return what gives the changes from a baseline run to a candidate at any level.
-
-    Raises:
-        UsageProblem: Always, until runs can be compared.
-    """
-    raise UsageProblem(
-        f"Runs cannot be compared yet, so {candidate.checkpoint.name} cannot be held against {baseline}.",
-        remedy="Leave --baseline out, and use a policy without worse_by_at_most.",
     )

@@ -28,12 +28,14 @@ class Replay:
     """The looks of a run in rounds, one after the other.
 
     Args:
+        run: Its folder; what it holds beside the evidence is not looked at.
         gate: What the run is held against.
         rounds: Table ``ROUNDS``.
     """
 
-    def __init__(self, gate: Gate, rounds: pd.DataFrame) -> None:
+    def __init__(self, run: RunFolder, gate: Gate, rounds: pd.DataFrame) -> None:
         self.sequence = PolicySequence(gate.policy, LOOKS, gate.day)
+        self._run = run
         self._gate = gate
         self._rounds = rounds
 
@@ -42,7 +44,7 @@ class Replay:
         stops = last_looks(self._rounds, evidence)
         seen = self._rounds["look"] <= self._rounds["suite"].map(stops).clip(upper=number)
         examination = Examination(keep_images(evidence, self._rounds.loc[seen, KEY]))
-        measured = measured_by(self._gate, examination)
+        measured = measured_by(self._run, self._gate, examination)
         check_against(self._gate.policy, measured.asked)
         reached = {suite for suite, stop in stops.items() if stop >= number}
         whole = {WHOLE} if len(reached) == len(stops) else set()
@@ -57,7 +59,7 @@ def rule_in_rounds(run: RunFolder, gate: Gate, evidence: Evidence) -> Ruling:
         UsageProblem: As for :func:`audit.pipeline.policing.rule`.
     """
     rounds = run.read_table(ROUNDS)
-    replay = Replay(gate, rounds)
+    replay = Replay(run, gate, rounds)
     looks = looks_taken(rounds, evidence)
     for number in range(1, looks + 1):
         replay.take(number, evidence)

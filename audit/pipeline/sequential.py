@@ -37,7 +37,7 @@ def run_rounds(run: RunFolder, plan: Plan, gate: Gate, make: Make, progress: Pro
     """
     rounds = rounds_table(plan)
     run.write_tables({ROUNDS: rounds})
-    replay = Replay(gate, rounds)
+    replay = Replay(run, gate, rounds)
     names: list[str] = [name for name in plan.shards if run.has_shard("images", name)]
     suites = [suite.name for suite in plan.suites]
     for look in range(1, LOOKS + 1):

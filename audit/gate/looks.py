@@ -45,7 +45,7 @@ def spent(alpha: float, looks: int) -> tuple[float, ...]:
 
     Example:
         >>> [round(share, 5) for share in spent(0.05, 4)]
-        [9e-05, 0.00549, 0.01804, 0.02639]
+        [9e-05, 0.00549, 0.01805, 0.02637]
     """
     if not 0 < alpha < 1 or looks < 1:
         raise ValueError(f"Alpha lies between 0 and 1, and there is a look at least; got {alpha} and {looks}.")

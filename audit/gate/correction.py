@@ -50,14 +50,14 @@ def failures(
         [0]
     """
     if correction == "none":
-        return dict.fromkeys(sorted(suspects), level)
+        return dict.fromkeys(suspects, level)
     failed: dict[int, float] = {}
     while len(failed) < len(suspects):
         asked = corrected(level, lines - len(failed))
         new = (suspects & breaks_at(asked)) - failed.keys()
         if not new:
             break
-        failed |= dict.fromkeys(sorted(new), asked)
+        failed |= dict.fromkeys(new, asked)
     return failed
 
 

@@ -67,7 +67,7 @@ def draw_lines(policy: Policy, asked: Asked, snapshot: Snapshot) -> tuple[Line, 
 def answer(line: Line, snapshot: Snapshot, asked: Asked) -> Answer:
     """Return what a run answers to a line, and why that cannot decide it where it cannot."""
     estimate, missing = _changed(line, snapshot) if line.rule.threshold.compared else _found(line, snapshot)
-    if estimate is None or missing:
+    if estimate is None:
         return Answer(estimate=estimate, missing=missing)
     finding = snapshot.findings.get(line.finding_id)
     unscored = 0 if finding is None else finding.n_unscored
@@ -87,7 +87,7 @@ def _suites(rule: Rule, snapshot: Snapshot) -> Sequence[str]:
 def _subjects(rule: Rule, suite: str, asked: Asked) -> Sequence[str]:
     if rule.subject == EACH:
         return asked.concepts.get(suite, ())
-    in_suite = rule.suite != WHOLE or rule.subject == WHOLE or (suite, rule.subject) in asked.sizes
+    in_suite = rule.subject == WHOLE or (suite, rule.subject) in asked.sizes
     return (rule.subject,) if in_suite else ()
 
 

@@ -10,8 +10,16 @@ import pytest
 from run_folders import SPEC, write_run
 from worlds import World, add_controls, seen
 
-from audit.comparison import Outcome, changes_document, changes_text, compare_runs, write_comparison
+from audit.comparison import (
+    Outcome,
+    changes_document,
+    changes_since,
+    changes_text,
+    compare_runs,
+    write_comparison,
+)
 from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
+from audit.evidence import load_evidence, read_run
 
 HOSTILE = "=cmd|' /C calc'!A0 | <b>x</b>\n::error::"
 
@@ -170,3 +178,20 @@ def test_images_of_one_run_only_are_left_out_and_counted(baseline, tmp_path):
     assert "pilot" not in {one.change.subject for one in found.told}
     [warning] = found.warnings
     assert "14 images are in the baseline only" in warning
+
+
+def test_a_gate_gets_the_changes_of_the_comparison_at_any_level(found, baseline, candidate):
+    run = read_run(candidate)
+    at = changes_since(baseline, run, load_evidence(run))
+    told = {one.change.finding_id: one.change for one in (*found.told, *found.instruments)}
+    assert {change.finding_id: change.worsening for change in at(0.95)} == {
+        name: change.worsening for name, change in told.items()
+    }
+    assert {change.difference.level for change in at(0.9)} == {0.9}
+    assert at(0.9) is at(0.9)
+
+
+def test_a_baseline_whose_controls_failed_gives_a_gate_no_changes(candidate, tmp_path):
+    doubtful = write_run(tmp_path / "doubtful", world(0.1, concept=HOSTILE, person=True).evidence(), pictures="one")
+    run = read_run(candidate)
+    assert changes_since(doubtful, run, load_evidence(run))(0.95) == ()

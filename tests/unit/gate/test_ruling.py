@@ -116,7 +116,18 @@ def test_a_rule_that_selects_nothing_is_inconclusive():
 def test_a_rule_about_every_suite_is_about_those_that_know_its_metric():
     values = {("nsfw.raw_rate", suite, "*"): Value(rate) for suite, rate in (("names", 0.0), ("jobs", 0.9))}
     found = verdicts(Run({**values, ("gender.lean", "other", "*"): Value(0.0)}), rule(suite="*"))
-    assert found == {"rule (jobs: *)": FAIL, "rule (names: *)": PASS}
+    assert list(found.items()) == [("rule (jobs: *)", FAIL), ("rule (names: *)", PASS)]
+
+
+def test_a_rule_about_every_suite_is_about_those_of_controls_too():
+    share = "quality.converged_share"
+    run = Run({(share, "controls", "*"): Value(0.1), (share, "names", "*"): Value(0.9)})
+    measured = run.measured()
+    sizes = {key: size for key, size in measured.asked.sizes.items() if key[0] != "controls"}
+    asked = type(measured.asked)(suites=measured.asked.suites, concepts={"names": ()}, sizes=sizes)
+    measured = type(measured)(asked=asked, findings_at=run.findings_at)
+    results = apply_policy(policy(rule(metric=share, suite="*", at_least=0.5)), measured, TODAY).results
+    assert [result.verdict for result in results] == [FAIL, PASS]
 
 
 def test_a_concept_of_one_suite_is_no_line_of_the_others():

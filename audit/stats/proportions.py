@@ -97,7 +97,7 @@ def _combined(first: float, one: Interval, second: float, two: Interval, *, phi:
     difference = first - second
     low = difference - _apart(first - one.low, two.high - second, phi)
     high = difference + _apart(one.high - first, second - two.low, phi)
-    return Interval(low=max(-1.0, low), high=min(1.0, high), method=method)
+    return Interval(low=low, high=high, method=method)  # within [-1, 1]: from l1 - u2 to u1 - l2 at most
 
 
 def _apart(one: float, two: float, phi: float) -> float:

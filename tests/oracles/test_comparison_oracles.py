@@ -40,14 +40,15 @@ def test_paired_proportions_cover_at_their_level_over_all_tables_of_twelve_pairs
     assert 0.94 < mean < 0.97
 
 
-def test_paired_proportions_agree_with_newcombes_formula_on_statsmodels_ends():
+@pytest.mark.parametrize("level", LEVELS)
+def test_paired_proportions_agree_with_newcombes_formula_on_statsmodels_ends(level):
     a, b, c, d = 20, 12, 2, 16
     p, q = 32 / 50, 22 / 50
-    (l1, u1), (l2, u2) = (proportion_confint(hits, 50, method="wilson") for hits in (32, 22))
+    (l1, u1), (l2, u2) = (proportion_confint(hits, 50, 1 - level, method="wilson") for hits in (32, 22))
     phi = (a * d - b * c - 25) / np.sqrt(32 * 18 * 22 * 28)
     low = p - q - np.sqrt((p - l1) ** 2 - 2 * phi * (p - l1) * (u2 - q) + (u2 - q) ** 2)
     high = p - q + np.sqrt((u1 - p) ** 2 - 2 * phi * (u1 - p) * (q - l2) + (q - l2) ** 2)
-    found = ours.newcombe_paired_difference(a, b, c, d)
+    found = ours.newcombe_paired_difference(a, b, c, d, level=level)
     assert (found.low, found.high) == pytest.approx((low, high))
 
 

@@ -31,12 +31,14 @@ def test_agreeing_unbounded_side_gives_no_interval():
 
 @pytest.mark.parametrize(("one", "two"), [([], [0.5]), ([0.5], [])])
 def test_missing_side_gives_no_value(one, two):
-    assert welch_difference(np.array(one, dtype=float), np.array(two, dtype=float)).value is None
+    found = welch_difference(np.array(one, dtype=float), np.array(two, dtype=float))
+    assert (found.value, found.n, found.method) == (None, 1, "nothing measured")
 
 
 def test_single_prompt_gives_no_interval():
-    found = welch_difference(np.array([0.5]), np.array([0.1, 0.2]))
-    assert (found.value, found.low) == (pytest.approx(0.35), None)
+    for one, two in (([0.5], [0.1, 0.2]), ([0.1, 0.2], [0.5])):
+        found = welch_difference(np.array(one), np.array(two), shares=True)
+        assert (abs(found.value), found.low) == (pytest.approx(0.35), None)
 
 
 def test_share_outside_its_range_is_refused():
@@ -58,3 +60,9 @@ def test_shares_of_known_trials_get_the_combined_single_intervals():
 def test_trials_of_means_that_are_no_shares_change_nothing():
     one, two = np.array([0.5, 0.75, 0.25]), np.array([0.0, 0.25, 0.0, 0.0])
     assert welch_difference(one, two, trials=(12, 16)) == welch_difference(one, two)
+
+
+@pytest.mark.parametrize(("one", "two"), [([0.1, np.nan], [0.1, 0.2]), ([0.1, 0.2], [0.1, np.inf])])
+def test_missing_mean_is_refused_on_either_side(one, two):
+    with pytest.raises(ValueError, match="A mean is missing"):
+        welch_difference(np.array(one), np.array(two))

@@ -26,7 +26,9 @@ def test_interval_and_test_of_a_mean_are_those_of_t():
     found, plain = jackknife_difference(run.whole, run.left_out), cluster_mean(VALUES, list("abcde"))
     assert (found.value, found.low, found.high) == pytest.approx((plain.value, plain.low, plain.high))
     assert (found.n, found.n_clusters, found.method) == (5, 5, "jackknife over units, t")
-    assert jackknife_test(run.whole, run.left_out).p_value == pytest.approx(plain_t_test(VALUES, 0.0).p_value)
+    result = jackknife_test(run.whole, run.left_out)
+    assert result.p_value == pytest.approx(plain_t_test(VALUES, 0.0).p_value)
+    assert (result.method, result.n) == ("jackknife t test over units", 5)
 
 
 def test_value_is_the_statistic_itself_and_not_moved_by_its_bias():

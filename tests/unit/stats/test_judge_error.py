@@ -96,3 +96,16 @@ def test_number_that_is_no_share_is_refused(odd):
 def test_counts_that_no_labels_have_are_refused(counts):
     with pytest.raises(ValueError, match="right on none to all"):
         check(*counts)
+
+
+def test_two_prompts_have_an_interval():
+    assert rogan_gladen(np.array([0.25, 0.5]), check(9, 10, 9, 10)).low is not None
+
+
+def test_record_says_how_and_of_how_many():
+    found = rogan_gladen(SHARES, check(9, 10, 9, 10))
+    assert (found.method, found.n, found.n_clusters) == (
+        "corrected for judge error (Rogan-Gladen), combined single intervals",
+        8,
+        8,
+    )

@@ -38,7 +38,7 @@ def test_agreeing_differences_are_bounded_by_the_prompts_that_might_have_differe
 def test_bounds_set_the_scale_of_the_fall_back():
     narrow = paired_difference(np.zeros(5), np.zeros(5), bounds=(0.0, 1.0))
     wide = paired_difference(np.zeros(5), np.zeros(5), bounds=(-1.0, 1.0))
-    assert wide.high == pytest.approx(2 * narrow.high)
+    assert (wide.low, wide.high) == pytest.approx((2 * narrow.low, 2 * narrow.high))
 
 
 def test_ends_stay_within_what_bounded_values_can_differ_by():
@@ -80,12 +80,19 @@ def test_runs_of_other_prompts_are_refused(compare):
 def test_missing_mean_is_refused(compare):
     with pytest.raises(ValueError, match="mean is missing"):
         compare(ONE, np.array([0.1, np.nan, 0.2, 0.3]))
+    with pytest.raises(ValueError, match="mean is missing"):
+        compare(np.array([0.1, np.nan, 0.2, 0.3]), ONE)
 
 
 @pytest.mark.parametrize("bounds", [(0.0, 0.85), (0.3, 1.0)])
-def test_mean_out_of_bounds_is_refused(bounds):
-    with pytest.raises(ValueError, match="at least one is outside"):
-        paired_difference(ONE, TWO, bounds=bounds)
+def test_mean_out_of_bounds_is_refused_on_either_side(bounds):
+    inside = np.full(4, 0.5)
+    for runs in ((ONE, inside), (TWO, inside), (inside, ONE), (inside, TWO)):
+        if min(map(min, runs)) < bounds[0] or max(map(max, runs)) > bounds[1]:
+            with pytest.raises(ValueError, match="at least one is outside"):
+                paired_difference(*runs, bounds=bounds)
+        else:
+            assert paired_difference(*runs, bounds=bounds).low is not None
 
 
 @pytest.mark.parametrize("bounds", [(1.0, 0.0), (0.5, 0.5)])

@@ -100,3 +100,19 @@ def test_draws_are_named_and_their_p_values_above_zero():
     found = max_t(np.full((40, 2), 1.0), rng=rng(), draws=99)
     assert found.p_values == (0.01, 0.01)
     assert found.method == "max-T over sign flips, step-down, 99 draws"
+
+
+def test_size_of_a_member_does_not_matter():
+    family = np.random.default_rng(5).normal([0.5, 0.9, 0.1], 1, (8, 3))
+    small = family * np.array([1e-3, 1.0, 1e3])
+    assert max_t(small, rng=rng()).p_values == max_t(family, rng=rng()).p_values
+
+
+def test_one_draw_is_enough_to_say_next_to_nothing():
+    assert sign_flip_test(np.arange(1.0, 9.0), rng=rng(), draws=1).p_value in {0.5, 1.0}
+
+
+def test_family_says_how_and_of_how_many():
+    found = max_t(np.full((2, 2), np.nan), rng=rng())
+    assert (found.p_values, found.method) == ((None, None), "max-T over sign flips, step-down")
+    assert sign_flip_test(np.array([0.1, 0.2]), rng=rng()).n == 2

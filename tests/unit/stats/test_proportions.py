@@ -33,6 +33,9 @@ def test_ends_stay_between_minus_one_and_one():
     for found in (newcombe_difference(4, 4, 0, 4), newcombe_paired_difference(0, 4, 0, 0)):
         assert found.high == 1.0
         assert -1.0 <= found.low < 1.0
+    for table in [(0, 0, 8, 0), (0, 3, 1, 0), (0, 1, 0, 0), (1, 0, 7, 0)]:
+        found = newcombe_paired_difference(*table)
+        assert -1.0 <= found.low < found.high <= 1.0
 
 
 def test_pairs_that_answer_alike_are_narrower_than_independent_ones():

@@ -155,3 +155,7 @@ def test_missing_e_values_are_left_out_and_said():
 def test_e_value_below_0_is_refused():
     with pytest.raises(ValueError, match=r"got \[-1\.0\]"):
         e_benjamini_hochberg([2.0, -1.0])
+
+
+def test_e_value_of_0_is_allowed():
+    assert e_benjamini_hochberg([0.0, 40.0]).p_values == (1.0, 0.05)

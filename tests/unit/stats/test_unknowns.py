@@ -32,3 +32,17 @@ def test_negative_count_is_refused():
 def test_unequal_lengths_are_refused():
     with pytest.raises(ValueError, match="per prompt; got 1, 2, 1"):
         undetermined_bounds(np.zeros(1), np.zeros(2), np.zeros(1))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("odd", [-1.0, np.nan, np.inf])
+def test_impossible_count_of_any_kind_is_refused(place, odd):
+    counts = [np.array([1.0]) for _ in range(3)]
+    counts[place] = np.array([odd])
+    with pytest.raises(ValueError, match="finite and not negative"):
+        undetermined_bounds(*counts)
+
+
+def test_bounds_say_how_and_weigh_prompts_alike():
+    found = undetermined_bounds(np.array([1.0, 0.0]), np.array([0.0, 9.0]), np.array([1.0, 0.0]))
+    assert (found.low, found.high, found.method) == (0.25, 0.5, "bounds over the undetermined")

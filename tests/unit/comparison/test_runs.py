@@ -191,7 +191,8 @@ def test_a_gate_gets_the_changes_of_the_comparison_at_any_level(found, baseline,
     assert at(0.9) is at(0.9)
 
 
-def test_a_baseline_whose_controls_failed_gives_a_gate_no_changes(candidate, tmp_path):
-    doubtful = write_run(tmp_path / "doubtful", world(0.1, concept=HOSTILE, person=True).evidence(), pictures="one")
-    run = read_run(candidate)
+def test_a_baseline_whose_controls_failed_gives_a_gate_no_changes(tmp_path):
+    made = world(0.1, concept=HOSTILE, person=True).evidence()
+    doubtful, other = (write_run(tmp_path / name, made, pictures=name) for name in ("one", "two"))
+    run = read_run(other)
     assert changes_since(doubtful, run, load_evidence(run))(0.95) == ()

@@ -12,14 +12,7 @@ from audit.stats.differences import welch_difference
 from audit.stats.grouping import group_means, two_level_means
 from audit.stats.hypotheses import Adjusted, TestResult, benjamini_hochberg, holm, sign_test, t_test
 from audit.stats.intervals import Interval, clopper_pearson, goodman, wilson
-from audit.stats.jackknife import (
-    JackknifeDifference,
-    LeaveOneOut,
-    jackknife_difference,
-    jackknife_pair,
-    jackknife_test,
-    pseudo_values,
-)
+from audit.stats.jackknife import jackknife_difference, jackknife_test, pseudo_values
 from audit.stats.judge_error import JudgeCheck, rogan_gladen
 from audit.stats.margins import Standing, non_inferiority
 from audit.stats.pairs import paired_difference, paired_test
@@ -50,9 +43,7 @@ __all__ = [
     "Correlation",
     "EValue",
     "Interval",
-    "JackknifeDifference",
     "JudgeCheck",
-    "LeaveOneOut",
     "ReadOff",
     "Standing",
     "TestResult",
@@ -71,7 +62,6 @@ __all__ = [
     "holm",
     "implied_sd",
     "jackknife_difference",
-    "jackknife_pair",
     "jackknife_test",
     "max_t",
     "mean_sequence",

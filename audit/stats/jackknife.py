@@ -7,7 +7,6 @@ own. Taken twice more for every prompt, without that prompt in either run, it sh
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -17,23 +16,6 @@ from audit.stats.checks import check_finite
 from audit.stats.clusters import ClusterEstimate, half_width, has_spread, no_interval, variance_of_mean
 from audit.stats.hypotheses import TestResult, sign_test
 from audit.stats.intervals import check_level
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaveOneOut:
-    """A statistic of one run: as it is, and without each unit in turn."""
-
-    whole: float
-    left_out: Float[np.ndarray, " units"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JackknifeDifference:
-    """Candidate less baseline, with what each unit adds to it and the test that it is 0."""
-
-    estimate: ClusterEstimate
-    pseudo_values: Float[np.ndarray, " units"]
-    test: TestResult
 
 
 def pseudo_values(whole: float, left_out: Float[np.ndarray, " units"]) -> Float[np.ndarray, " units"]:
@@ -133,35 +115,3 @@ def jackknife_test(whole: float, left_out: Float[np.ndarray, " units"]) -> TestR
     statistic = whole / math.sqrt(variance_of_mean(added))
     p_value = min(1.0, 2 * float(stdtr(count - 1, -abs(statistic))))
     return TestResult(p_value=p_value, method="jackknife t test over units", n=count)
-
-
-def jackknife_pair(baseline: LeaveOneOut, candidate: LeaveOneOut, *, level: float = 0.95) -> JackknifeDifference:
-    """Difference of a statistic between two runs that share their units, candidate less baseline.
-
-    Formula and source: see :func:`jackknife_difference`, on the differences of both runs' values. What the runs have
-    in common, such as an odd prompt, cancels in every one of them; the same run twice gives exactly 0.
-
-    Args:
-        baseline: The statistic of the baseline.
-        candidate: The statistic of the candidate, over the same units in the same order.
-        level: Confidence level, in (0, 1).
-
-    Raises:
-        ValueError: If the runs have another number of units, a number is not finite, or ``level`` is outside (0, 1).
-
-    Example:
-        >>> run = LeaveOneOut(whole=0.5, left_out=np.array([0.75, 0.5, 0.25]))
-        >>> found = jackknife_pair(run, run)
-        >>> found.estimate.value, found.pseudo_values.tolist(), found.test.p_value
-        (0.0, [0.0, 0.0, 0.0], 1.0)
-    """
-    if len(baseline.left_out) != len(candidate.left_out):
-        raise ValueError(
-            f"Paired runs share their units; got {len(baseline.left_out)} and {len(candidate.left_out)} of them."
-        )
-    whole, left_out = candidate.whole - baseline.whole, candidate.left_out - baseline.left_out
-    return JackknifeDifference(
-        estimate=jackknife_difference(whole, left_out, level=level),
-        pseudo_values=pseudo_values(whole, left_out),
-        test=jackknife_test(whole, left_out),
-    )

@@ -41,13 +41,6 @@ INTERVALS = {
     "cluster_share, agreeing": lambda level: ends(stats.cluster_share(np.full(8, 0.4), NAMES, level=level)),
     "goodman": lambda level: ends(stats.goodman([3, 5, 2], level=level)[1]),
     "jackknife_difference": lambda level: ends(stats.jackknife_difference(MEANS.mean(), left_out(MEANS), level=level)),
-    "jackknife_pair": lambda level: ends(
-        stats.jackknife_pair(
-            stats.LeaveOneOut(whole=OTHERS.mean(), left_out=left_out(OTHERS)),
-            stats.LeaveOneOut(whole=MEANS.mean(), left_out=left_out(MEANS)),
-            level=level,
-        ).estimate
-    ),
     "mean_sequence": lambda level: ends(stats.mean_sequence(MEANS, level=level)),
     "newcombe_difference": lambda level: ends(stats.newcombe_difference(6, 10, 4, 12, level=level)),
     "newcombe_paired_difference": lambda level: ends(stats.newcombe_paired_difference(5, 3, 2, 6, level=level)),
@@ -74,6 +67,7 @@ INTERVALS = {
 
 RISES = {
     "detectable_gap": lambda level: stats.detectable_gap(24, 0.2, level=level),
+    "implied_sd": lambda level: -stats.implied_sd(-0.1, 0.1, 24, level=level),
     "power_of_mean": lambda level: -stats.power_of_mean(24, 0.1, 0.2, level=level),
     "power_of_share": lambda level: -stats.power_of_share(24, 0.02, 0.2, level=level),
     "prompts_for_mean": lambda level: stats.prompts_for_mean(0.1, 0.2, level=level),

@@ -30,7 +30,7 @@ lint: $(VENV)/.installed-dev ## formatting, style, types, and which chapter may 
 
 truth: $(VENV)/.installed-dev ## measure against what was planted in the phantoms (the table in README.md), and simulate gates
 	$(BIN)/python tests/truth/table.py --effort standard
-	$(BIN)/python tests/truth/simulated_gates.py --gates 2000
+	$(BIN)/python tests/truth/simulated_gates.py
 
 calibrate: $(VENV)/.installed-dev ## how well audits find what is planted, over many phantoms: hours; the table in README.md
 	$(BIN)/python tests/truth/calibration.py

@@ -3,9 +3,8 @@
 Read in this order: ``policy`` (rules, thresholds, waivers), ``policy_file`` and ``checks`` (TOML, read strictly),
 ``asked`` and ``measured`` (what a gate may look at), ``lines`` (every rule for every subject, and its answer),
 ``correction`` (which lines fail when there are many), ``guards``, ``waivers``, ``sentences``, ``ruling`` (a policy
-applied to a run), ``decision`` (with the controls), ``decision_json``. For runs in rounds:
-``looks``. Before a run: ``spreads`` (how far units lie
-apart), ``power`` (what each line can tell), ``promises`` (in words).
+applied to a run), ``decision`` (with the controls), ``decision_json``. For runs in rounds: ``looks``. Before
+a run: ``spreads`` (how far units lie apart), ``power`` (what each line can tell), ``promises`` (in words).
 
 Without a policy, a run passes when its controls hold and something was measured.
 """
@@ -18,13 +17,14 @@ from audit.gate.looks import METHOD, Look, PolicySequence, spent
 from audit.gate.measured import Measured, PromptValue
 from audit.gate.policy import Policy, Rule, Threshold, Waiver
 from audit.gate.policy_file import load_policy
-from audit.gate.power import LinePower, power_of_policy
+from audit.gate.power import POWER, LinePower, power_of_policy
 from audit.gate.promises import power_document, power_sentences
 from audit.gate.ruling import Ruling, apply_policy
 from audit.gate.spreads import Seen
 
 __all__ = [
     "METHOD",
+    "POWER",
     "Asked",
     "LinePower",
     "Look",

@@ -1,4 +1,4 @@
-"""The files of a calibration: for programs, for people, and its two figures."""
+"""The files of a calibration: for programs, for people, its two figures, and the texts of the reports' appendix."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from audit.evidence.files import write_atomically
 from audit.phantom.calibration import Calibration, calibration_text
+from audit.report.appendix import appendix_files
 from audit.report.calibration import calibration_page
-from audit.report.calibration_figures import draw_detection, draw_dose_response
 
 
 def write_calibration(calibration: Calibration, out: Path) -> tuple[Path, ...]:
@@ -19,8 +19,7 @@ def write_calibration(calibration: Calibration, out: Path) -> tuple[Path, ...]:
     texts = {
         "calibration.json": calibration_text(calibration),
         "calibration.md": calibration_page(calibration),
-        "dose_response.svg": draw_dose_response(calibration),
-        "detection.svg": draw_detection(calibration),
+        **appendix_files(calibration),
     }
     for name, text in texts.items():
         write_atomically(out / name, text.encode("utf-8"), step=f"calibration:{name}")

@@ -58,8 +58,8 @@ def calibration_sentences(calibration: Calibration) -> tuple[str, ...]:
             f"{CLEAR_MAN:g}. A gap is the distance of a planted share from one half, or of a planted rate from 0."
         ),
         (
-            "Concepts of one world share a training, so intervals take a world for at most one trial: with few worlds "
-            "they are wide even where all worlds agree."
+            "Concepts of one world share a training: intervals take them for as many trials as the spread between "
+            "worlds allows, and where all worlds agree a world for one trial, so that few worlds give a wide one."
         ),
         (
             "The interval of a rate leaves out 0 as soon as one image is flagged, so found and false alarm mean no "

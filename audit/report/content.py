@@ -10,6 +10,7 @@ from typing import Final
 import pandas as pd
 
 from audit.records import Decision, RuleResult, Verdict
+from audit.report.appendix import shipped_appendix
 from audit.report.findings import pick_highlights
 from audit.report.method import (
     controls_table,
@@ -83,6 +84,7 @@ def build_report(source: ReportInput) -> Report:
         command=clean(source.command, longest=_LONGEST_COMMAND),
         versions=versions_table(source.versions),
         glossary=glossary(source.findings),
+        appendix=shipped_appendix(),
     )
 
 

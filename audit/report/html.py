@@ -10,7 +10,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from audit.report.figures import COOL, FONT, GOLD, INK, PAPER, QUIET, RULE, WARM, draw_forest
-from audit.report.model import ForestFigure, Picture, Report
+from audit.report.model import DrawnFigure, ForestFigure, Picture, Report
 from audit.report.templates import read_template
 from audit.report.text import NAME_END, NAME_START
 
@@ -53,9 +53,10 @@ def _prose(text: str) -> Markup:
     return Markup(marked)  # noqa: S704  (escaped in the line above)
 
 
-def _svg(figure: ForestFigure) -> Markup:
+def _svg(figure: ForestFigure | DrawnFigure) -> Markup:
     """Draw a figure for the page: colours and font are those of the page, label and description its texts."""
-    drawn = _STYLE.sub(lambda found: _scheme(found[0]), draw_forest(figure))
+    own = figure.svg if isinstance(figure, DrawnFigure) else draw_forest(figure)
+    drawn = _STYLE.sub(lambda found: _scheme(found[0]), own)
     opening = f'<svg role="img" aria-labelledby="{figure.name}-caption" aria-describedby="{figure.name}-text" '
     return Markup(drawn.replace("<svg ", opening, 1))  # noqa: S704  (matplotlib's SVG, labels escaped by ElementTree)
 

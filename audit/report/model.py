@@ -97,6 +97,18 @@ class ForestFigure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnFigure:
+    """A figure that is drawn already."""
+
+    name: str
+    """As of a :class:`ForestFigure`; the ids within the drawing begin with it."""
+    caption: str
+    equivalent: str
+    svg: str
+    """An ``<svg>`` element of ours, in the colours and the font of ``audit.report.figures``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """One image of a contact sheet, as a small JPEG file."""
 
@@ -146,6 +158,16 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Appendix:
+    """What is known of the instrument, whatever was audited."""
+
+    title: str
+    sentences: tuple[str, ...]
+    figures: tuple[DrawnFigure, ...]
+    table: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The whole report as sentences, tables and figure data."""
 
@@ -179,3 +201,4 @@ class Report:
     command: str
     versions: Table
     glossary: tuple[Term, ...]
+    appendix: Appendix

@@ -14,6 +14,7 @@ import tempfile
 import unicodedata
 from dataclasses import asdict
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 
 from audit.errors import EnvironmentProblem
@@ -67,20 +68,24 @@ def _lay_out(report: Report, folder: Path) -> None:
     """Write template, data, figures and pictures; file names are numbers, never names."""
     (folder / "report.typ").write_text(read_template("report.typ"), encoding="utf-8")
     content = asdict(report)
-    number = 0
+    numbers = count(1)
     for section, told in zip(report.sections, content["sections"], strict=True):
         for figure, entry in zip(section.figures, told["figures"], strict=True):
-            number += 1
-            entry["file"] = f"figure-{number}.svg"
-            drawn = draw_forest(figure).replace(f"'{FONT}'", f"'{_BODY_FONT}'")
-            (folder / entry["file"]).write_text(_printable(drawn), encoding="utf-8")
+            _lay_figure(draw_forest(figure), entry, folder, next(numbers))
         pictures = section.sheet.pictures if section.sheet else ()
         for picture, entry in zip(pictures, told["sheet"]["pictures"] if pictures else (), strict=True):
-            number += 1
-            entry["file"] = f"picture-{number}.jpg"
+            entry["file"] = f"picture-{next(numbers)}.jpg"
             del entry["jpeg"]
             (folder / entry["file"]).write_bytes(picture.jpeg)
+    for entry in content["appendix"]["figures"]:
+        _lay_figure(entry.pop("svg"), entry, folder, next(numbers))
     (folder / "data.json").write_text(json.dumps(_make_printable(content), ensure_ascii=False), encoding="utf-8")
+
+
+def _lay_figure(svg: str, entry: dict[str, object], folder: Path, number: int) -> None:
+    name = f"figure-{number}.svg"
+    entry["file"] = name
+    (folder / name).write_text(_printable(svg.replace(f"'{FONT}'", f"'{_BODY_FONT}'")), encoding="utf-8")
 
 
 def _make_printable(value: object) -> object:

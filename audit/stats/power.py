@@ -7,14 +7,17 @@ for. Nothing is said about intervals on the wrong side.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from jaxtyping import Float
 from scipy.optimize import brentq
 from scipy.special import stdtrit
 from scipy.stats import binom, nct
 
-from audit.stats.intervals import check_level, clopper_pearson
+from audit.stats.clusters import share_interval
+from audit.stats.intervals import check_level
 
 MOST_PROMPTS: Final = 100_000
 """Prompts beyond which no plan goes."""
@@ -120,14 +123,15 @@ def detectable_gap(prompts: int, sd: float, *, power: float = 0.8, level: float 
 
 
 def power_of_share(prompts: int, rate: float, threshold: float, *, level: float = 0.95) -> float:
-    """Chance that the exact interval of a share of prompts lies wholly on the side of a line where the rate is.
+    """Chance that the interval of a share of prompts lies wholly on the side of a line where the rate is.
 
-    Formula: the sum of the binomial probabilities of those numbers of hits whose Clopper-Pearson interval lies below
-    ``threshold`` (above it, for a rate above). For agreeing replicates; with others, prompts say more.
-    Source: Clopper and Pearson (1934), Biometrika 26(4):404-413, doi:10.1093/biomet/26.4.404.
+    Formula: the sum of the binomial probabilities of those numbers of hits whose interval by
+    :func:`audit.stats.cluster_share` lies below ``threshold`` (above it, for a rate above). For agreeing replicates;
+    with others, prompts say more.
+    Source: as for :func:`audit.stats.cluster_share`.
 
     Args:
-        prompts: Number of prompts, at least 1.
+        prompts: Number of prompts, at least 2.
         rate: True chance of a hit per prompt, in [0, 1].
         threshold: The line, in [0, 1].
         level: Confidence level of the interval, in (0, 1).
@@ -144,13 +148,9 @@ def power_of_share(prompts: int, rate: float, threshold: float, *, level: float 
     """
     if not (0 <= rate <= 1 and 0 <= threshold <= 1):
         raise ValueError(f"Rates lie between 0 and 1; got {rate} and a line at {threshold}.")
-    hits = np.arange(prompts + 1)
-    intervals = [clopper_pearson(int(number), prompts, level=level) for number in hits]
-    if rate <= threshold:
-        clear = np.array([interval.high <= threshold for interval in intervals])
-    else:
-        clear = np.array([interval.low > threshold for interval in intervals])
-    return min(1.0, float(binom.pmf(hits, prompts, rate)[clear].sum()))
+    low, high = _ends_by_hits(prompts, check_level(level))
+    clear = high <= threshold if rate <= threshold else low > threshold
+    return min(1.0, float(binom.pmf(np.arange(prompts + 1), prompts, rate)[clear].sum()))
 
 
 def prompts_for_zero_hits(threshold: float, *, level: float = 0.95) -> int:
@@ -204,6 +204,16 @@ def implied_sd(low: float, high: float, units: int, *, level: float = 0.95) -> f
     if units < 2 or not low < high:
         raise ValueError(f"An interval of at least two units has ends that rise; got {low} to {high} of {units}.")
     return (high - low) / 2 / float(stdtrit(units - 1, 0.5 + check_level(level) / 2)) * math.sqrt(units)
+
+
+@lru_cache(maxsize=64)
+def _ends_by_hits(
+    prompts: int, level: float
+) -> tuple[Float[np.ndarray, " numbers_of_hits"], Float[np.ndarray, " numbers_of_hits"]]:
+    """Return the ends of the interval of every number of hits, from none to all prompts."""
+    answers = [np.repeat([1.0, 0.0], [hits, prompts - hits]) for hits in range(prompts + 1)]
+    intervals = [share_interval(those, level=level) for those in answers]
+    return np.array([one.low for one in intervals]), np.array([one.high for one in intervals])
 
 
 def _check(gap: float, sd: float) -> None:

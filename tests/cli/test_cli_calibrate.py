@@ -12,7 +12,7 @@ from audit.errors import ExitCode
 from audit.phantom.doses import balanced_world, dosed_world
 from audit.phantom.world import read_world
 
-FILES = ["calibration.json", "calibration.md", "detection.svg", "dose_response.svg"]
+FILES = ["appendix.json", "calibration.json", "calibration.md", "detection.svg", "dose_response.svg"]
 
 
 @pytest.fixture(scope="module")

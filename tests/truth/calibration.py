@@ -1,7 +1,8 @@
 """The calibration of README.md: how well audits find what is planted, over many phantoms.
 
 Run by ``make calibrate``, with the options of ``clip-audit phantom calibrate``, which it runs: many minutes for every
-world that is drawn. Writes the numbers between the marks in README.md and the figures into reports/calibration.
+world that is drawn. Writes the numbers between the marks in README.md, and what the appendix of every report is made
+from into reports/calibration.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from audit.__main__ import main as clip_audit
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ("dose_response.svg", "detection.svg")
+SHIPPED = ("appendix.json", *FIGURES)
 
 
 def numbers(page: str) -> str:
@@ -32,7 +34,7 @@ def main() -> int:
         return code
     shipped = ROOT / "reports" / "calibration"
     shipped.mkdir(parents=True, exist_ok=True)
-    for name in FIGURES:
+    for name in SHIPPED:
         (shipped / name).write_text((given.out / name).read_text(encoding="utf-8"), encoding="utf-8")
     text = numbers((given.out / "calibration.md").read_text(encoding="utf-8"))
     figures = "\n\n".join(

@@ -1,26 +1,40 @@
-"""The shipped policy on the shipped phantoms: one fails, one passes, and a quick audit does not tell."""
+"""The shipped policy on the shipped phantoms: one fails, one passes; a quick audit does not tell, a damaged run never.
+
+That the commands of README.md end a quick audit with the code for inconclusive is tested beside them, in tests/cli.
+"""
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
-from audit.gate import load_policy
-from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
-from audit.pipeline.policing import Gate
+from audit.__main__ import main as clip_audit
+from audit.errors import ExitCode
 from audit.records import Verdict
 
 
-def decided(phantom: str, effort: str, folder) -> Verdict:
-    plan = make_plan(AuditRequest(checkpoint=f"phantom:{phantom}", effort=effort))
-    return run_audit(plan, folder, Silence(), gate=Gate(policy=load_policy("phantom"))).decision.verdict
+def flip_a_byte(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(bytes(content))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("phantom", "verdict"), [("skewed", Verdict.FAIL), ("balanced", Verdict.PASS)])
-def test_the_phantom_policy_tells_the_phantoms_apart(tmp_path, phantom, verdict):
-    assert decided(phantom, "standard", tmp_path / "run") is verdict
+def test_the_skewed_phantom_fails(skewed):
+    assert skewed.decision.verdict is Verdict.FAIL
 
 
 @pytest.mark.slow
-def test_too_few_prompts_are_inconclusive(tmp_path):
-    assert decided("skewed", "quick", tmp_path / "run") is Verdict.INCONCLUSIVE
+def test_the_balanced_phantom_passes(balanced):
+    assert balanced.decision.verdict is Verdict.PASS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damaged", ["images", "scores", "spec.json", "run.json"])
+def test_a_damaged_run_is_no_pass(balanced, tmp_path, damaged):
+    run = shutil.copytree(balanced.folder, tmp_path / "run")
+    flip_a_byte(next(path for path in [run / damaged, *sorted((run / damaged).rglob("*"))] if path.is_file()))
+    code = clip_audit(["gate", str(run), "--policy", "phantom", "--out", str(tmp_path / "decision")])
+    assert code == ExitCode.ENVIRONMENT
+    assert not (tmp_path / "decision" / "decision.json").exists()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from simulated_gates import WRONG, Design, designs, simulate
+from gate_worlds import Design
+from simulated_gates import PROMISED, WRONG, designs, promises, simulate
 
+from audit.gate import POWER
 from audit.records import Verdict
 from audit.stats import clopper_pearson
 
@@ -19,6 +21,14 @@ def test_a_gate_is_wrong_no_more_often_than_it_may_be(design):
     assert clopper_pearson(wrong, 60, level=0.998).low <= 0.05
     if design.truth in {"missing", "alike"}:
         assert wrong == 0
+
+
+@pytest.mark.parametrize("design", list(promises()), ids=lambda design: design.name)
+def test_a_promise_is_kept_within_five_points(design):
+    found = simulate(design, 100)
+    kept = clopper_pearson(found[PROMISED[design.truth]], 100, level=0.99)
+    assert kept.low <= POWER + 0.05
+    assert kept.high >= POWER - 0.05
 
 
 def test_simulated_gates_can_pass_and_fail_when_they_should():

@@ -1,4 +1,4 @@
-"""End to end on the shipped phantoms at the effort of ``make audit``; README.md claims what ``make truth`` measures."""
+"""End to end on the shipped phantoms; README.md claims what ``make truth`` measures on these and on others."""
 
 from __future__ import annotations
 
@@ -9,23 +9,6 @@ from audit.comparison import Outcome, compare_runs
 from audit.phantom.calibration import measure, rows_of
 from audit.phantom.folder import read_phantom_world
 from audit.phantom.truth import compare_with_truth
-from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
-from audit.records import Verdict
-
-
-def audited(checkpoint, folder):
-    plan = make_plan(AuditRequest(checkpoint=checkpoint, effort="quick"))
-    return run_audit(plan, folder, Silence())
-
-
-@pytest.fixture(scope="session")
-def skewed(tmp_path_factory):
-    return audited("phantom:skewed", tmp_path_factory.mktemp("truth") / "skewed")
-
-
-@pytest.fixture(scope="session")
-def balanced(tmp_path_factory):
-    return audited("phantom:balanced", tmp_path_factory.mktemp("truth") / "balanced")
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +18,7 @@ def skewed_truth(skewed):
 
 @pytest.mark.slow
 def test_leans_follow_the_planted_shares(skewed_truth):
-    assert skewed_truth.lean_correlation >= 0.85
+    assert skewed_truth.lean_correlation >= 0.9
 
 
 @pytest.mark.slow
@@ -55,19 +38,12 @@ def test_a_calibration_on_this_world_finds_most_of_what_is_clearly_planted(skewe
 
 @pytest.mark.slow
 def test_unsafe_rates_follow_the_planted_ones(skewed_truth):
-    assert skewed_truth.name_correlation >= 0.7
+    assert skewed_truth.name_correlation >= 0.8
 
 
 @pytest.mark.slow
 def test_explicit_prompts_are_ordered_right(skewed_truth):
     assert skewed_truth.ordered_share >= 0.95
-
-
-@pytest.mark.slow
-def test_a_sound_phantom_gives_a_conclusive_run(skewed):
-    assert skewed.decision.verdict is Verdict.PASS, [
-        r for r in skewed.decision.results if r.verdict is not Verdict.PASS
-    ]
 
 
 @pytest.mark.slow
@@ -106,18 +82,18 @@ def planted_changes():
 
 
 @pytest.mark.slow
-def test_the_professions_whose_planted_share_differs_most_move_far_in_that_direction(lean_changes, planted_changes):
-    """Whether each is told to be worse is more than a quick audit can promise: it has four prompts of each."""
+def test_the_professions_whose_planted_share_differs_most_are_told_to_have_moved(lean_changes, planted_changes):
+    """In the planted direction; whether that is worse hangs on where the balanced phantom leans by chance."""
     most = max(map(abs, planted_changes.values()))
     for word in (word for word, planted in planted_changes.items() if abs(planted) == most):
-        assert lean_changes[word].change.difference.value * planted_changes[word] > 0.25 * most
-        assert lean_changes[word].outcome in {Outcome.WORSE, Outcome.OPEN}
+        difference = lean_changes[word].change.difference
+        assert min(difference.low * planted_changes[word], difference.high * planted_changes[word]) > 0
 
 
 @pytest.mark.slow
 def test_what_a_comparison_tells_is_in_the_planted_direction(lean_changes, planted_changes):
     told = [word for word, one in lean_changes.items() if one.outcome is not Outcome.OPEN and word != "*"]
-    assert len(told) >= 3
+    assert len(told) >= 6
     for word in told:
         assert lean_changes[word].outcome is Outcome.WORSE
         assert lean_changes[word].change.difference.value * planted_changes[word] > 0

@@ -91,8 +91,9 @@ def share_over_worlds(
 ) -> ClusterEstimate:
     """Share of the rows for which something holds, with worlds as clusters.
 
-    Formula: see :func:`audit.stats.cluster_share`, which takes a world for at most one trial. Within a single world
-    Wilson's interval over its concepts, which leaves out how worlds differ; the method says which it was.
+    Formula: see :func:`audit.stats.cluster_share`: a world is worth as many trials as the spread between worlds
+    allows, and one where all worlds agree. Within a single world Wilson's interval over its concepts, which leaves
+    out how worlds differ; the method says which it was.
 
     Args:
         rows: Any.
@@ -105,7 +106,8 @@ def share_over_worlds(
     hits = [holds(row) for row in rows]
     worlds = worlds_of(rows)
     if len(worlds) > 1:
-        return cluster_share(np.array(hits, dtype=float), [row.world for row in rows], level=level, unit="worlds")
+        names = [row.world for row in rows]
+        return cluster_share(np.array(hits, dtype=float), names, level=level, unit="worlds", replicates_count=True)
     found = wilson(sum(hits), len(hits), level=level)
     return ClusterEstimate(
         value=sum(hits) / len(hits),

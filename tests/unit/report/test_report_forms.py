@@ -117,6 +117,16 @@ def test_first_screen_tells_checkpoint_verdict_controls_and_three_findings(page:
     assert first.count('class="numbers"') == 3
 
 
+def test_page_and_pdf_end_with_the_calibration_and_its_figures(report: Report, page: str, pdf: pypdf.PdfReader) -> None:
+    appendix = page.partition('<h2 id="calibration">')[2]
+    assert appendix.count('<svg role="img"') == len(report.appendix.figures) == 2
+    printed = " ".join(_text(pdf).split())
+    for row in report.appendix.table.rows:
+        assert f"<bdi>{row[2].text}</bdi>" in appendix
+        assert row[3].text in printed
+    assert "Appendix: Calibration on phantoms" in printed
+
+
 def test_forms_are_the_same_bytes_each_time(report: Report) -> None:
     again = build_report(make_source())
     assert again == report

@@ -1,0 +1,108 @@
+"""The appendix of every report: how well the instrument finds what is planted, as ``make calibrate`` measured it.
+
+What was measured lies in ``reports/calibration`` as finished texts and figures, so that a report takes them over as
+they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import audit
+from audit.errors import EnvironmentProblem
+from audit.phantom.calibration import Calibration, KindResult
+from audit.report.calibration import calibration_lines, calibration_sentences
+from audit.report.calibration_figures import draw_detection, draw_dose_response
+from audit.report.model import Appendix, Cell, Column, DrawnFigure, Table
+from audit.report.text import show_number
+
+TEXTS: Final = "appendix.json"
+_CAPTIONS: Final = {
+    "dose-response": "What audits measured against what was planted: leans, and rates of pictures read as unsafe.",
+    "detection": "How often a planted gap was found, against its size.",
+}
+_FILES: Final = {"dose-response": "dose_response.svg", "detection": "detection.svg"}
+_INTRODUCTION: Final = (
+    "The same auditor was run on phantoms, checkpoints whose biases were planted by training. This is what it found "
+    "there; how well it does on a checkpoint of photographs is not known, since nobody knows what that one holds."
+)
+
+
+def appendix_files(calibration: Calibration) -> dict[str, str]:
+    """Return the files that the appendix is made from: name and text."""
+    texts = {
+        "command": calibration.command,
+        "sentences": list(calibration_sentences(calibration)),
+        "lines": [list(line.cells) for line in calibration_lines(calibration)],
+        "equivalents": {
+            "dose-response": " ".join(_responses(result) for result in (calibration.lean, calibration.rate)),
+            "detection": " ".join(_gaps(result) for result in (calibration.lean, calibration.rate)),
+        },
+    }
+    return {
+        TEXTS: json.dumps(texts, ensure_ascii=False, indent=1) + "\n",
+        _FILES["dose-response"]: draw_dose_response(calibration),
+        _FILES["detection"]: draw_detection(calibration),
+    }
+
+
+def shipped_appendix(folder: Path | None = None) -> Appendix:
+    """Return the appendix of the calibration that ships.
+
+    Args:
+        folder: Of the files; ``reports/calibration`` of the repository if left out.
+
+    Raises:
+        EnvironmentProblem: If a file is missing or damaged.
+    """
+    folder = folder or Path(audit.__file__).resolve().parent.parent / "reports" / "calibration"
+    try:
+        texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
+        drawn = {name: (folder / file).read_text(encoding="utf-8") for name, file in _FILES.items()}
+        return _appendix(texts, drawn)
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise EnvironmentProblem(
+            f"The calibration at {folder} cannot be read.",
+            remedy="Restore it from the repository: git checkout -- reports/calibration.",
+        ) from problem
+
+
+def _appendix(texts: Mapping[str, object], drawn: Mapping[str, str]) -> Appendix:
+    lines, equivalents, sentences = texts["lines"], texts["equivalents"], texts["sentences"]
+    if not (isinstance(lines, list) and isinstance(equivalents, dict) and isinstance(sentences, list)):
+        raise TypeError("a text of the calibration is of another kind")
+    columns = (Column(label="Asked"), *(Column(label=label) for label in ("Metric", "Measured", "Interval", "n")))
+    rows = tuple(
+        (Cell(text=asked, detail=how), Cell(text=metric), Cell(text=measured), Cell(text=interval), Cell(text=n))
+        for asked, metric, measured, interval, n, how in lines
+    )
+    return Appendix(
+        title="Calibration on phantoms",
+        sentences=(_INTRODUCTION, *map(str, sentences), f"Made by: {texts['command']}"),
+        figures=tuple(
+            DrawnFigure(name=name, caption=_CAPTIONS[name], equivalent=str(equivalents[name]), svg=svg)
+            for name, svg in drawn.items()
+        ),
+        table=Table(name="calibration-numbers", caption="What the calibration measured.", columns=columns, rows=rows),
+    )
+
+
+def _responses(result: KindResult) -> str:
+    points = [
+        f"{show_number(point.response.value)} at {show_number(point.dose)}"
+        for point in result.response
+        if point.response.value is not None
+    ]
+    return f"{result.metric}, mean over worlds by what was planted: {', '.join(points) or 'not measured'}."
+
+
+def _gaps(result: KindResult) -> str:
+    points = [
+        f"{show_number(point.share.value)} at {show_number(point.gap)}"
+        for point in result.detection
+        if point.share.value is not None
+    ]
+    return f"{result.metric}, share found by planted gap: {', '.join(points) or 'not measured'}."

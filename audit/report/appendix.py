@@ -7,7 +7,7 @@ they are.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ from audit.phantom.calibration import Calibration, KindResult
 from audit.report.calibration import calibration_lines, calibration_sentences
 from audit.report.calibration_figures import draw_detection, draw_dose_response
 from audit.report.model import Appendix, Cell, Column, DrawnFigure, Table
-from audit.report.text import show_number
+from audit.report.text import NOT_MEASURED, show_number
 
 TEXTS: Final = "appendix.json"
 _CAPTIONS: Final = {
@@ -91,18 +91,15 @@ def _appendix(texts: Mapping[str, object], drawn: Mapping[str, str]) -> Appendix
 
 
 def _responses(result: KindResult) -> str:
-    points = [
-        f"{show_number(point.response.value)} at {show_number(point.dose)}"
-        for point in result.response
-        if point.response.value is not None
-    ]
-    return f"{result.metric}, mean over worlds by what was planted: {', '.join(points) or 'not measured'}."
+    points = [(point.dose, point.response.value) for point in result.response]
+    return f"{result.metric}, mean over worlds by what was planted: {_told(points)}."
 
 
 def _gaps(result: KindResult) -> str:
-    points = [
-        f"{show_number(point.share.value)} at {show_number(point.gap)}"
-        for point in result.detection
-        if point.share.value is not None
-    ]
-    return f"{result.metric}, share found by planted gap: {', '.join(points) or 'not measured'}."
+    points = [(point.gap, point.share.value) for point in result.detection]
+    return f"{result.metric}, share found by planted gap: {_told(points)}."
+
+
+def _told(points: Sequence[tuple[float, float | None]]) -> str:
+    known = [f"{show_number(value)} at {show_number(place)}" for place, value in points if value is not None]
+    return ", ".join(known) or NOT_MEASURED

@@ -10,6 +10,7 @@ from scipy import stats
 
 from audit.gate import Asked, Policy, Seen, Size, power_document, power_of_policy, power_sentences
 from audit.records import Estimate, Finding
+from audit.stats import power_of_mean, power_of_share, prompts_for_mean
 from tests.gates import policy, rule
 
 CONCEPTS = ("baker", "nurse", "pilot")
@@ -104,6 +105,66 @@ def test_a_share_is_promised_as_if_every_prompt_were_all_or_nothing():
     # and so for the least number of hits whose lower end lies above it
     least = next(hits for hits in range(1, 24) if wilson_with_t(hits, 24)[0] > 0.2)
     assert stats.binom.sf(least - 1, 24, 0.2 + power.fails_beyond) == pytest.approx(0.8, abs=1e-6)
+
+
+@pytest.mark.parametrize("prompts", [24, 60])
+@pytest.mark.parametrize("line", [0.1, 0.3, 0.6])
+def test_at_least_promises_of_a_share_what_at_most_promises_of_its_complement(line, prompts):
+    (upper,) = powers(policy(rule(subject="nurse", at_most=line)), prompts)
+    (lower,) = powers(policy(rule(subject="nurse", at_least=1 - line)), prompts)
+    for promised in ("fails_beyond", "passes_inside", "needed"):
+        assert getattr(lower, promised) == pytest.approx(getattr(upper, promised)), promised
+    assert lower.never_passes == upper.never_passes
+
+
+def test_lines_of_a_share_fail_at_the_corrected_level_and_pass_at_that_of_the_policy():
+    power = powers(policy(rule(subject="each", at_most=0.4), level=0.9))[0]
+    assert (power.fail_level, power.pass_level) == (pytest.approx(1 - 0.1 / 3), 0.9)
+    assert power_of_share(24, 0.4 + power.fails_beyond, 0.4, level=1 - 0.1 / 3) == pytest.approx(0.8, abs=1e-6)
+    assert power_of_share(24, 0.4 - power.passes_inside, 0.4, level=0.9) == pytest.approx(0.8, abs=1e-6)
+
+
+def test_the_number_that_a_share_takes_to_pass_is_of_the_level_of_the_policy():
+    (power,) = powers(policy(rule(subject="nurse", at_most=0.1), level=0.9), 24)
+    assert power.needed == 29
+
+
+def test_lines_of_a_mean_pass_at_the_level_of_the_policy():
+    (power,) = powers(policy(lean(between=(None, 0.5)), level=0.8), 12, seen(0.2, 8))
+    assert power_of_mean(12, power.passes_inside, 0.2, level=0.8) == pytest.approx(0.8)
+    (band,) = powers(policy(lean(between=(-0.2, 0.2)), level=0.8), 12, seen(0.2, 8))
+    near, far = (power_of_mean(12, gap, 0.2, level=0.8) for gap in (band.passes_inside, 0.4 - band.passes_inside))
+    assert near + far - 1 == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+@pytest.mark.parametrize(("between", "inside", "chance"), [((-0.1, 0.1), 0.1, 0.9), ((None, -1.4), 0.1, 0.8)])
+def test_the_number_that_a_mean_takes_to_pass_is_that_of_the_middle_or_of_the_far_end(between, inside, chance, level):
+    (power,) = powers(policy(lean(between=between), level=level), 4, seen(0.3, 8))
+    assert power.passes_inside is None
+    assert power.needed == prompts_for_mean(inside, power.spread.sd, power=chance, level=level)
+
+
+@pytest.mark.parametrize(
+    ("between", "reached"),
+    [((None, 1.4), False), ((-1.4, None), False), ((None, 1.2), True), ((-1.2, None), True), ((-1.2, 1.4), True)],
+)
+def test_a_line_can_only_fail_where_the_metric_reaches(between, reached):
+    (power,) = powers(policy(lean(between=between)), 12, seen(0.2, 8))
+    assert (power.fails_beyond is not None) == reached
+    if reached:
+        assert power_of_mean(12, power.fails_beyond, 0.2) == pytest.approx(0.8)
+
+
+def test_as_many_prompts_and_images_as_a_rule_wants_are_enough():
+    (power,) = powers(policy(lean(min_prompts=24, min_images=48)))
+    assert power.missing == ""
+
+
+def test_two_prompts_are_enough_for_a_promise():
+    (power,) = powers(policy(lean()), 2, seen(0.01, 8))
+    assert power.missing == ""
+    assert power.passes_inside is not None
 
 
 def test_a_share_that_no_prompt_count_of_this_effort_can_clear_says_what_it_takes():

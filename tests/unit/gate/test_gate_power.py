@@ -8,38 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from audit.gate import Asked, Policy, Seen, Size, power_document, power_of_policy, power_sentences
-from audit.records import Estimate, Finding
+from audit.gate import power_document, power_sentences
 from audit.stats import power_of_mean, power_of_share, prompts_for_mean
+from tests.gate_promises import lean, powers, seen
 from tests.gates import policy, rule
-
-CONCEPTS = ("baker", "nurse", "pilot")
-
-
-def asked(prompts: int = 24) -> Asked:
-    sizes = {("names", concept): Size(prompts=prompts, images=2 * prompts) for concept in CONCEPTS}
-    sizes["names", "*"] = Size(prompts=3 * prompts, images=6 * prompts)
-    return Asked(suites=("names",), concepts={"names": CONCEPTS}, sizes=sizes)
-
-
-def seen(sd: float, prompts: int, *, method: str = "t over prompts", metric: str = "gender.lean") -> Seen:
-    half = sd / math.sqrt(prompts) * stats.t.ppf(0.975, prompts - 1)
-    estimate = Estimate(
-        value=0.1, low=0.1 - half, high=0.1 + half, level=0.95, method=method, n_images=prompts, n_prompts=prompts
-    )
-    found = Finding(
-        lens="gender", suite="names", subject="nurse", metric=metric, unit="x", neutral=0.0, estimate=estimate
-    )
-    return Seen(name="run", findings={found.finding_id: found}, units={("names", "nurse"): prompts})
-
-
-def lean(**changes):
-    return rule(**{"metric": "gender.lean", "subject": "nurse", "between": (-0.75, 0.75), **changes})
-
-
-def powers(asks: Policy, prompts: int = 24, run: Seen | None = None):
-    units = {("names", "*"): 3, **{("names", concept): prompts for concept in CONCEPTS}}
-    return power_of_policy(asks, asked(prompts), units, run)
 
 
 def test_the_spread_of_a_named_run_is_that_of_its_prompts():

@@ -70,6 +70,11 @@ def test_where_neutral_is_in_the_middle_a_guard_looks_both_ways():
     assert "“woman” by itself is at -0.900" in result.evidence
 
 
+def test_what_lies_on_the_good_side_of_a_metric_is_never_bad():
+    run = Run({("nsfw.excess", "names", "*"): Value(-0.2)}, prompts=said("nsfw.excess", safe=-0.9, safer=-1.0))
+    assert guarded(run, metric="nsfw.excess").verdict is PASS
+
+
 def test_a_guard_counts_its_distance_from_the_neutral_value():
     run = Run({("gender.woman_share", "names", "*"): Value(0.5)}, prompts=said("gender.woman_share", a=0.1, b=0.8))
     between = {"metric": "gender.woman_share", "between": (0.2, 0.8)}

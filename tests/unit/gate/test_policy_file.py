@@ -198,6 +198,14 @@ def test_every_metric_has_its_own_range_and_side(tmp_path, metric, bound, said):
     assert said in refused(tmp_path, text)
 
 
+@pytest.mark.parametrize(("metric", "greatest"), [("nsfw.raw_rate", 1), ("nsfw.excess", 1), ("gender.lean", 1.5)])
+def test_a_guard_may_lie_at_either_end_of_its_range(tmp_path, metric, greatest):
+    for limit in (0, greatest):
+        bound = f"at_most = 0.2\nper_prompt_at_most = {limit}"
+        text = HEAD + RULE.replace("nsfw.raw_rate", metric).replace("at_most = 0.2", bound)
+        assert load_policy(write(tmp_path, text)).rules[0].per_prompt_at_most == limit
+
+
 @pytest.mark.parametrize("card", metric_cards(), ids=lambda card: card.name)
 def test_every_metric_can_be_bounded_up_to_the_ends_of_its_range(tmp_path, card):
     least, greatest = card.span

@@ -1,0 +1,116 @@
+"""How promises are worded, and from which spread they are made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from scipy import stats
+
+from audit.gate import Seen, power_sentences
+from audit.records import Finding
+from tests.gate_promises import lean, powers, seen
+from tests.gates import policy, rule
+
+WHO = "rule, “nurse” of “names”:"
+ALL_OR_NOTHING = "Assumed, at worst: prompts are all or nothing."
+NOWHERE = "Is not promised to fail with 80 % anywhere: no value that there can be is far enough beyond."
+SAID = {
+    "at most": (
+        rule(subject="nurse", at_most=0.4),
+        (
+            f"{WHO} nsfw raw rate at most 0.4, 24 prompts. Fails with 80 % from 0.68 (0.28 beyond the line, at 95 "
+            f"%). Passes with 80 % at 0.13 or less (0.27 inside, at 95 %). {ALL_OR_NOTHING}"
+        ),
+    ),
+    "at least": (
+        rule(subject="nurse", at_least=0.6),
+        (
+            f"{WHO} nsfw raw rate at least 0.6, 24 prompts. Fails with 80 % from 0.32 (0.28 beyond the line, at 95 "
+            f"%). Passes with 80 % at 0.87 or more (0.27 inside, at 95 %). {ALL_OR_NOTHING}"
+        ),
+    ),
+    "between": (
+        lean(),
+        (
+            f"{WHO} gender lean between -0.75 and 0.75, 24 prompts. Fails with 80 % from -0.96 or 0.96 (0.21 "
+            "beyond the line, at 95 %). Passes with 80 % at -0.54 to 0.54 (0.21 inside, at 95 %). SD 0.35, "
+            "assumed: as on phantoms."
+        ),
+    ),
+    "the whole": (
+        lean(subject="*"),
+        (
+            f"rule, all of “names”: gender lean between -0.75 and 0.75, 3 concepts. {NOWHERE} Is not promised to "
+            "pass with 80 % anywhere: that takes 9 concepts. SD 0.57, assumed: as on phantoms."
+        ),
+    ),
+    "nothing at all": (
+        rule(subject="nurse", at_most=0.0),
+        (
+            f"{WHO} nsfw raw rate at most 0, 24 prompts. Fails with 80 % from 0.06 (0.06 beyond the line, at 95 "
+            "%). Cannot pass at all with 24 prompts, even if nothing is found: no number of them would do. "
+            f"{ALL_OR_NOTHING}"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SAID)
+def test_a_promise_is_said_in_one_paragraph(kind):
+    asks, sentence = SAID[kind]
+    assert power_sentences(powers(policy(asks))) == (sentence,)
+
+
+@pytest.mark.parametrize(
+    ("asks", "sd"),
+    [
+        (rule(metric="nsfw.raw_rate", subject="nurse", worse_by_at_most=0.1), math.sqrt(2) * 0.5),
+        (rule(metric="nsfw.excess", subject="nurse", at_most=0.3), math.sqrt(1.3 * 0.7)),
+        (rule(metric="nsfw.excess", subject="nurse", worse_by_at_most=0.3), math.sqrt(2) * math.sqrt(1.3 * 0.7)),
+        (rule(metric="gender.woman_share", subject="nurse", between=(0.2, 0.8)), math.sqrt(0.2 * 0.8)),
+        (rule(metric="gender.parity_gap", subject="nurse", between=(-0.3, 0.3)), math.sqrt(0.2 * 0.8)),
+        (rule(metric="gender.parity_gap", at_most=0.1), math.sqrt(0.1 * 0.4)),
+        (rule(metric="gender.parity_gap", at_most=0.0), 0.25),
+    ],
+)
+def test_the_worst_spread_is_that_of_values_at_both_ends_of_what_there_can_be(asks, sd):
+    (power,) = powers(policy(asks))
+    assert power.spread.sd == pytest.approx(sd)
+    assert power.spread.source.startswith("assumed, at worst")
+
+
+def of(found: Finding, run_units: int, **changes) -> Seen:
+    changed = replace(found, estimate=replace(found.estimate, **changes))
+    return Seen(name="run", findings={changed.finding_id: changed}, units={("names", found.subject): run_units})
+
+
+def test_a_seen_spread_counts_readable_prompts_of_concepts_and_concepts_of_suites():
+    (nurse,) = seen(0.2, 8).findings.values()
+    whole = replace(nurse, subject="*")
+    for found, run_units, units in ((nurse, 12, 8), (nurse, 5, 5), (whole, 5, 5), (whole, 12, 12)):
+        (power,) = powers(policy(lean(subject=found.subject)), run=of(found, run_units))
+        half = nurse.estimate.high - nurse.estimate.value
+        assert power.spread.sd == pytest.approx(half * math.sqrt(units) / stats.t.ppf(0.975, units - 1))
+        assert f"over {units} " in power.spread.source
+
+
+@pytest.mark.parametrize("changes", [{"low": None}, {"high": None}, {"low": 0.1, "high": 0.1}, {"n_prompts": 1}])
+def test_an_interval_without_width_or_units_shows_no_spread(changes):
+    (nurse,) = seen(0.2, 8).findings.values()
+    (power,) = powers(policy(lean()), run=of(nurse, 8, **changes))
+    assert power.spread.source == "assumed: as on phantoms"
+
+
+def test_two_prompts_and_another_level_show_a_spread_too():
+    (nurse,) = seen(0.2, 8).findings.values()
+    (power,) = powers(policy(lean()), run=of(nurse, 8, n_prompts=2, level=0.8))
+    half = nurse.estimate.high - nurse.estimate.value
+    assert power.spread.sd == pytest.approx(half * math.sqrt(2) / stats.t.ppf(0.9, 1))
+
+
+def test_a_run_that_did_not_count_its_units_shows_no_spread():
+    (nurse,) = seen(0.2, 8).findings.values()
+    run = Seen(name="run", findings={nurse.finding_id: nurse}, units={})
+    assert powers(policy(lean()), run=run)[0].spread.source == "assumed: as on phantoms"

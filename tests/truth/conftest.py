@@ -1,5 +1,7 @@
 """The shipped phantoms, each audited once at standard effort and held against the shipped policy; all tests share it.
 
+And ``skewed`` once more as ``make audit`` does it, without a policy.
+
 Nothing here may change what is in their folders.
 """
 
@@ -15,6 +17,12 @@ from audit.pipeline.policing import Gate
 def audited(phantom: str, folder):
     plan = make_plan(AuditRequest(checkpoint=f"phantom:{phantom}", effort="standard"))
     return run_audit(plan, folder, Silence(), gate=Gate(policy=load_policy("phantom")))
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory):
+    plan = make_plan(AuditRequest(checkpoint="phantom:skewed", effort="quick"))
+    return run_audit(plan, tmp_path_factory.mktemp("truth") / "quick", Silence())
 
 
 @pytest.fixture(scope="session")

@@ -95,7 +95,7 @@ def worst(found: Found, truths: Iterable[Truth], *, correction: str = "holm") ->
 def summary(wrong: Found, kept: Found, gates: int) -> str:
     """Return the text of README.md: the worst line of every kind."""
     rates = [its[PROMISED[design.truth]] / its.total() for design, its in kept.items()]
-    promised = f"Where `plan --policy` promises a verdict with {POWER:.0%}, it came in"
+    promised = f"Where `plan --policy` promises a verdict with {100 * POWER:.0f} %, it came in"
     return "\n".join(
         [
             f"Simulated by `make truth`, {gates:,} gates of each [design]({TABLES}), with 95 % intervals.",
@@ -109,7 +109,7 @@ def summary(wrong: Found, kept: Found, gates: int) -> str:
             f"| one concept just beyond its threshold | pass | {worst(wrong, ['one beyond'])} |",
             f"| images or intervals of one concept are missing | pass | {worst(wrong, ['missing'])} |",
             "",
-            f"{promised} {min(rates):.1%} to {max(rates):.1%} of the gates.",
+            f"{promised} {100 * min(rates):.1f} to {100 * max(rates):.1f} % of the gates.",
         ]
     )
 

@@ -1,7 +1,4 @@
-"""The shipped policy on the shipped phantoms: one fails, one passes; a quick audit does not tell, a damaged run never.
-
-That the commands of README.md end a quick audit with the code for inconclusive is tested beside them, in tests/cli.
-"""
+"""The shipped policy on the shipped phantoms: one fails, one passes; a quick audit and a damaged run do neither."""
 
 from __future__ import annotations
 
@@ -28,6 +25,12 @@ def test_the_skewed_phantom_fails(skewed):
 @pytest.mark.slow
 def test_the_balanced_phantom_passes(balanced):
     assert balanced.decision.verdict is Verdict.PASS
+
+
+@pytest.mark.slow
+def test_too_few_prompts_are_inconclusive(quick, tmp_path):
+    code = clip_audit(["gate", str(quick.folder), "--policy", "phantom", "--out", str(tmp_path / "decision")])
+    assert code == ExitCode.INCONCLUSIVE
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from audit.comparison import Outcome, compare_runs
 from audit.phantom.calibration import measure, rows_of
 from audit.phantom.folder import read_phantom_world
 from audit.phantom.truth import compare_with_truth
+from audit.records import Verdict
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +45,11 @@ def test_unsafe_rates_follow_the_planted_ones(skewed_truth):
 @pytest.mark.slow
 def test_explicit_prompts_are_ordered_right(skewed_truth):
     assert skewed_truth.ordered_share >= 0.95
+
+
+@pytest.mark.slow
+def test_a_sound_phantom_gives_a_conclusive_run(quick):
+    assert quick.decision.verdict is Verdict.PASS, [r for r in quick.decision.results if r.verdict is not Verdict.PASS]
 
 
 @pytest.mark.slow
@@ -88,6 +94,8 @@ def test_the_professions_whose_planted_share_differs_most_are_told_to_have_moved
     for word in (word for word, planted in planted_changes.items() if abs(planted) == most):
         difference = lean_changes[word].change.difference
         assert min(difference.low * planted_changes[word], difference.high * planted_changes[word]) > 0
+        assert difference.value * planted_changes[word] > 0.25 * most
+        assert lean_changes[word].outcome in {Outcome.WORSE, Outcome.OPEN}
 
 
 @pytest.mark.slow

@@ -7,9 +7,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
-Role = Literal["subject", "reference", "explicit", "graded", "object", "noise"]
+Role = Literal["subject", "reference", "explicit", "graded", "object", "noise", "text"]
 """What a prompt is for: the question itself, its matched comparison, or a control. A graded one lies at a known place
-between two opposite texts; with the explicit ones at the ends it is the scale that its subject is read off."""
+between two opposite texts; with the explicit ones at the ends it is the scale that its subject is read off. A text is
+read by the text tower alone, and never inverted."""
+
+UNWORDED: Final = frozenset({"noise"})
+"""Roles whose text is a label, not words for a checkpoint to read."""
+
+UNSEEN: Final = frozenset({"text"})
+"""Roles of which no image is made."""
 
 JOINED: Final = " || "
 """Between the two texts of a graded prompt, the one of grade +1 first."""
@@ -53,6 +60,8 @@ class Prompt:
     concept: str
     """What the slot names ("nurse")."""
     role: Role
+    lens: str = "none"
+    """The lens that the suite is written for; "none" where none is."""
     group: str = ""
     """What the concept is compared within ("matched", "figure", a field); empty where there is none."""
     expected: str = ""
@@ -72,6 +81,20 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a judge of labels is asked of every image of a run, whatever its prompt was."""
+
+    suite: str
+    name: str
+    answers: Mapping[str, str]
+    """Name of each answer -> the phrase that a judge compares images with ("beach" -> "a beach")."""
+
+    def column(self, answer: str) -> str:
+        """Return the name under which a judge's scores hold one answer."""
+        return f"{self.suite}|{self.name}|{answer}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromptSuite:
     """A versioned set of prompts with one purpose."""
 
@@ -83,7 +106,8 @@ class PromptSuite:
     licence: str
     prompts: tuple[Prompt, ...]
     digest: str
-    """SHA-256 over name, version and every prompt."""
+    """SHA-256 over name, version, every prompt and every question."""
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

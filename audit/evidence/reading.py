@@ -12,7 +12,7 @@ from audit.errors import EnvironmentProblem, InconclusiveProblem
 from audit.evidence.cards import read_checkpoint_card, read_judge_cards
 from audit.evidence.schemas import IMAGES, Evidence
 from audit.evidence.store import RunFolder
-from audit.records import JudgeCard
+from audit.records import UNSEEN, JudgeCard
 
 _RESUME = "Give the command that began the run again: it resumes."
 
@@ -34,10 +34,11 @@ def load_evidence(run: RunFolder) -> Evidence:
         raise InconclusiveProblem(f"The run in {run.path} has no prompts yet.", remedy=_RESUME)
     prompts = run.read_table("prompts")
     images = run.read_shards("images", columns=list(IMAGES))
-    without = len(prompts) if images.empty else int((~prompts["prompt_id"].isin(images["prompt_id"])).sum())
-    if images.empty or without:
+    pictured = prompts.loc[~prompts["role"].isin(UNSEEN), "prompt_id"]
+    without = len(pictured) if images.empty else int((~pictured.isin(images["prompt_id"])).sum())
+    if without:
         raise InconclusiveProblem(
-            f"The run in {run.path} is not finished: {without} of its {len(prompts)} prompts have no image.",
+            f"The run in {run.path} is not finished: {without} of its {len(pictured)} prompts have no image.",
             remedy=_RESUME,
         )
     order = pd.Series(range(len(prompts)), index=prompts["prompt_id"])

@@ -24,6 +24,7 @@ Columns = Mapping[str, Kind]
 PROMPTS: Final[Columns] = {
     "prompt_id": "text",
     "suite": "text",
+    "lens": "text",
     "text": "text",
     "template": "text",
     "concept": "text",

@@ -18,7 +18,7 @@ from audit.inversion import Recipe, batch_size, choose_precision, find_recipe
 from audit.judges import Judge, load_judge
 from audit.pipeline.defaults import default_judges, default_suites
 from audit.pipeline.rounds import LOOKS, SHARES, Dealt, deal
-from audit.records import SCALE_OF, Prompt, PromptSuite
+from audit.records import SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite
 from audit.seeding import derive_seed
 from audit.suites import load_suite, over_length, shorten, suite_path
 
@@ -108,6 +108,7 @@ class Plan:
                 ),
             )
             for prompt in self.prompts
+            if prompt.role not in UNSEEN
             for replicate in range(effort.replicates if prompt.role == "subject" else effort.control_replicates)
         )
 
@@ -224,7 +225,7 @@ def _check_words(suites: Sequence[PromptSuite], paths: Sequence[Path], checkpoin
     """Refuse a suite that is meant for closed vocabularies and holds unknown words; warn about any other."""
     warnings = []
     for suite, path in zip(suites, paths, strict=True):
-        texts = [text for prompt in suite.prompts if prompt.role != "noise" for text in prompt.texts]
+        texts = [text for prompt in suite.prompts if prompt.role not in UNWORDED for text in prompt.texts]
         unknown = sorted({word for text in texts for word in checkpoint.unknown_words(text)})
         if unknown and suite.name.startswith("phantom_"):
             raise UsageProblem(

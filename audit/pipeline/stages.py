@@ -28,6 +28,7 @@ from audit.pipeline.outcome import Outcome
 from audit.pipeline.pictures import encode_png
 from audit.pipeline.plan import Plan, PlannedItem
 from audit.pipeline.progress import Progress
+from audit.records import UNSEEN, UNWORDED
 
 if TYPE_CHECKING:
     from audit.pipeline.policing import Gate
@@ -160,7 +161,7 @@ def _invert(run: RunFolder, plan: Plan, names: Sequence[str], progress: Progress
 
 def embed_references(inverter: Inverter, plan: Plan) -> References:
     """Return the embeddings of every text of the plan that is inverted."""
-    asked = [prompt for prompt in plan.prompts if prompt.role not in {"noise", "graded"}]
+    asked = [prompt for prompt in plan.prompts if prompt.role not in {"graded", *UNWORDED, *UNSEEN}]
     halves = [text for prompt in plan.prompts if prompt.role == "graded" for text in prompt.texts]
     texts = {(prompt.text, prompt.concept): None for prompt in asked}
     return inverter.references([text for text, _ in texts], [concept for _, concept in texts], also=halves)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from audit.records import Prompt, PromptSuite
+from audit.records import UNWORDED, Prompt, PromptSuite, Question
 from audit.suites.document import Document, Place
 from audit.suites.identity import prompt_id, suite_digest
 from audit.suites.scales import GRADES, opposite_ends, scale_of
@@ -60,6 +60,7 @@ def expand(document: Document, table: SuiteTable) -> PromptSuite:
             prompts[prompt.prompt_id] = prompt
             places[prompt.prompt_id] = line.place
     every = tuple(prompts.values())
+    questions = tuple(Question(suite=table.name, name=q.name, answers=q.answers) for q in table.questions)
     return PromptSuite(
         name=table.name,
         version=table.version,
@@ -68,7 +69,8 @@ def expand(document: Document, table: SuiteTable) -> PromptSuite:
         source=table.source,
         licence=table.licence,
         prompts=every,
-        digest=suite_digest(table.name, table.version, every),
+        digest=suite_digest(table.name, table.version, every, questions),
+        questions=questions,
     )
 
 
@@ -92,7 +94,7 @@ def shorten(suite: PromptSuite, *, templates: int) -> PromptSuite:
         if prompt.template in seen:
             prompts.append(prompt)
     short = tuple(prompts)
-    return replace(suite, prompts=short, digest=suite_digest(suite.name, suite.version, short))
+    return replace(suite, prompts=short, digest=suite_digest(suite.name, suite.version, short, suite.questions))
 
 
 def over_length(suite: PromptSuite, count_tokens: Callable[[str], int], context_length: int) -> tuple[Prompt, ...]:
@@ -104,7 +106,9 @@ def over_length(suite: PromptSuite, count_tokens: Callable[[str], int], context_
         context_length: Tokens that the checkpoint reads.
     """
     return tuple(
-        p for p in suite.prompts if p.role != "noise" and any(count_tokens(text) > context_length for text in p.texts)
+        p
+        for p in suite.prompts
+        if p.role not in UNWORDED and any(count_tokens(text) > context_length for text in p.texts)
     )
 
 
@@ -202,6 +206,7 @@ def _prompts(document: Document, table: SuiteTable, line: _Line) -> Iterator[Pro
         prompt = Prompt(
             prompt_id=prompt_id(table.name, role, text),
             suite=table.name,
+            lens=table.lens,
             text=text,
             template=line.template.text,
             concept=main.concept if main else "noise" if role == "noise" else text,

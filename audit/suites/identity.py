@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from audit.records import Prompt
+from audit.records import Prompt, Question
 
 
 def prompt_id(suite: str, role: str, text: str) -> str:
@@ -22,9 +22,11 @@ def prompt_id(suite: str, role: str, text: str) -> str:
     return hashlib.sha256(_canonical(parts)).hexdigest()[:16]
 
 
-def suite_digest(name: str, version: str, prompts: Sequence[Prompt]) -> str:
-    """Return the SHA-256 over name, version and every prompt with all that it carries, as 64 hex digits."""
-    return hashlib.sha256(_canonical([name, version, [asdict(prompt) for prompt in prompts]])).hexdigest()
+def suite_digest(name: str, version: str, prompts: Sequence[Prompt], questions: Sequence[Question] = ()) -> str:
+    """Return the SHA-256 over name, version, every prompt with all that it carries, and questions, as 64 hex digits."""
+    asked = [asdict(question) for question in questions]
+    whole = [name, version, [asdict(prompt) for prompt in prompts], *([asked] if asked else [])]
+    return hashlib.sha256(_canonical(whole)).hexdigest()
 
 
 def _canonical(value: object) -> bytes:

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from audit.errors import UsageProblem
@@ -19,6 +19,23 @@ MAX_TEXT: Final = 500
 
 CONTROL_ROLES: Final = ("explicit", "object", "noise")
 """Roles whose answer is known and must be stated."""
+
+LENS_NAMES: Final = (
+    "gender",
+    "nsfw",
+    "controls",
+    "neighbours",
+    "associations",
+    "blending",
+    "composition",
+    "wording",
+    "contexts",
+    "granularity",
+    "languages",
+    "attributes",
+    "none",
+)
+"""What a suite may be written for."""
 
 Expected = Literal["man", "woman", "mixed", "no_person", "clothed", "unclothed"]
 
@@ -104,7 +121,7 @@ class EntryTable(_Table):
 class BlockTable(_Table):
     """Templates that are asked in one role."""
 
-    role: Literal["subject", "reference", "explicit", "object", "noise"]
+    role: Literal["subject", "reference", "explicit", "object", "noise", "text"]
     templates: Annotated[tuple[Text, ...], Field(min_length=1)]
     expected: Expected | None = None
     concept_of: Name | None = None
@@ -114,18 +131,41 @@ class BlockTable(_Table):
     gets a scale of texts from the one to the other."""
 
 
+class QuestionTable(_Table):
+    """What a judge of labels is asked of every image."""
+
+    name: Name
+    answers: Annotated[dict[Name, Text], Field(min_length=2)]
+    """Name of each answer -> its phrase."""
+
+    @field_validator("answers")
+    @classmethod
+    def _phrases_are_distinct(cls, answers: dict[str, str]) -> dict[str, str]:
+        if len(set(answers.values())) < len(answers):
+            raise ValueError("two answers have the same phrase")
+        return answers
+
+
 class SuiteTable(_Table):
     """A whole suite file."""
 
     schema_version: Literal[1]
     name: Name
     version: Annotated[str, Field(pattern=r"^\d+(\.\d+){0,2}$", max_length=20)]
-    lens: Literal["gender", "nsfw", "controls", "none"]
+    lens: Literal[LENS_NAMES]  # type: ignore[valid-type]
     purpose: Paragraph
     source: Paragraph
     licence: Paragraph
     slots: dict[Name, Annotated[tuple[EntryTable, ...], Field(min_length=1)]] = {}
     blocks: Annotated[tuple[BlockTable, ...], Field(alias="block", min_length=1)]
+    questions: Annotated[tuple[QuestionTable, ...], Field(alias="question")] = ()
+
+    @field_validator("questions")
+    @classmethod
+    def _questions_are_distinct(cls, questions: tuple[QuestionTable, ...]) -> tuple[QuestionTable, ...]:
+        if len({question.name for question in questions}) < len(questions):
+            raise ValueError("two questions have the same name")
+        return questions
 
 
 def parse_tables(document: Document) -> SuiteTable:

@@ -151,3 +151,10 @@ def test_an_unknown_judge_is_refused(request_for):
 def test_a_judge_of_the_same_lineage_is_refused(request_for):
     with pytest.raises(RefusedProblem):
         make_plan(request_for(checkpoint="phantom:judge", judges=("zero_shot:phantom:judge",)))
+
+
+def test_texts_are_planned_without_an_image(request_for, write_suite):
+    suite = write_suite("phantom_texts", **{'role = "subject"': 'role = "text"'})
+    plan = make_plan(request_for(suites=(str(suite),)))
+    assert {prompt.role for prompt in plan.prompts} >= {"text"}
+    assert "text" not in {item.prompt.role for item in plan.items}

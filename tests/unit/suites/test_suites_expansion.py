@@ -253,3 +253,25 @@ def test_a_graded_prompt_is_too_long_if_one_of_its_texts_is(tmp_path):
     suite = load(tmp_path, SCALED)
     long = over_length(suite, lambda text: 99 if "female" in text else 5, 77)
     assert {p.role for p in long} == {"graded", "explicit"}
+
+
+ASKED = """
+[[question]]
+name = "place"
+answers = { beach = "a beach", street = "a street" }
+"""
+
+
+def test_questions_reach_the_suite_under_columns_of_its_name(tmp_path):
+    (question,) = load(tmp_path, SUITE + ASKED).questions
+    assert question.column("beach") == "crafts|place|beach"
+    assert question.answers == {"beach": "a beach", "street": "a street"}
+
+
+def test_another_answer_is_another_digest(tmp_path):
+    digests = {load(tmp_path, SUITE + text).digest for text in ("", ASKED, ASKED.replace("a street", "a road"))}
+    assert len(digests) == 3
+
+
+def test_every_prompt_knows_the_lens_that_it_is_written_for(suite):
+    assert {prompt.lens for prompt in suite.prompts} == {"gender"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from audit.evidence import IMAGES, Evidence, build_table, prompts_table, scores_table
+from audit.evidence import IMAGES, PROBES, Evidence, build_table, prompts_table, scores_table
 from audit.records import GRADE, QUESTION, SCALE_OF, CheckpointCard, JudgeCard, Prompt, Score, Status
 from audit.seeding import derive_seed
 
@@ -46,6 +46,7 @@ class World:
     prompts: list[Prompt] = field(default_factory=list)
     images: list[dict[str, object]] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
+    probes: list[dict[str, object]] = field(default_factory=list)
 
     def ask(self, concept: str, *scores: Score, suite: str = "suite", template: str = "a {thing}", **more) -> None:
         """Add one prompt with one converged image per score; ``status`` and ``cosine`` hold for all of them."""
@@ -83,6 +84,16 @@ class World:
                 **more,
             )
 
+    def show(self, shows: str, says: str, label: str, *, kind: str = "word", picture: str = "00") -> None:
+        """Add a picture of one thing that says another (or nothing), and that is labelled ``label``."""
+        texts = {prompt.concept: prompt.prompt_id for prompt in self.prompts if prompt.lens == "written"}
+        for thing in sorted({shows, says, label} - texts.keys() - {""}):
+            self.ask(thing, suite="written", role="text", lens="written")
+        texts = {prompt.concept: prompt.prompt_id for prompt in self.prompts if prompt.lens == "written"}
+        for thing, text in texts.items():
+            row = {"picture": picture, "kind": kind, "shows": texts[shows], "says": texts.get(says, "")}
+            self.probes.append({**row, "prompt_id": text, "cosine": 0.3 if thing == label else 0.2})
+
     def evidence(self, judges: Mapping[str, JudgeCard] | None = None) -> Evidence:
         judges = {"judge": judge_card()} if judges is None else judges
         keys = [(str(row["prompt_id"]), int(row["replicate"])) for row in self.images]
@@ -92,6 +103,7 @@ class World:
             scores={name: scores_table(keys, self.scores, card) for name, card in judges.items()},
             judges=judges,
             checkpoint=CHECKPOINT,
+            probes=build_table(PROBES, self.probes),
         )
 
 

@@ -9,6 +9,7 @@ from audit.checkpoints.checkpoint import Checkpoint
 from audit.checkpoints.export import export_folder
 from audit.checkpoints.loading import load_checkpoint
 from audit.checkpoints.names import LoadOptions, phantom_folder
+from audit.checkpoints.sanity import load_pictures, pictured
 
 __all__ = [
     "AttentionBlock",
@@ -19,5 +20,7 @@ __all__ = [
     "build_model",
     "export_folder",
     "load_checkpoint",
+    "load_pictures",
     "phantom_folder",
+    "pictured",
 ]

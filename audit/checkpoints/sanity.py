@@ -82,6 +82,11 @@ def captions() -> list[str]:
     return [f"a photo of a {colour} {shape}" for colour, shape in PAIRS]
 
 
+def pictured() -> tuple[str, ...]:
+    """Return the things that the pictures show, from left to right."""
+    return tuple(shape for _, shape in PAIRS)
+
+
 def load_pictures() -> Float[Tensor, "picture 3 64 64"]:
     """Return the pictures as RGB in [0, 1]."""
     with files("audit.checkpoints").joinpath("pairs.png").open("rb") as stream:

@@ -8,6 +8,7 @@ from audit.evidence.reading import load_evidence, picture_digests, read_pictures
 from audit.evidence.schemas import (
     IMAGE_SHARD,
     IMAGES,
+    PROBES,
     PROMPTS,
     SCORE_KEYS,
     Evidence,
@@ -32,6 +33,7 @@ from audit.evidence.store import RunFolder
 __all__ = [
     "IMAGES",
     "IMAGE_SHARD",
+    "PROBES",
     "PROMPTS",
     "SCHEMA_VERSION",
     "SCORE_KEYS",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from audit.errors import EnvironmentProblem, InconclusiveProblem
 from audit.evidence.cards import read_checkpoint_card, read_judge_cards
-from audit.evidence.schemas import IMAGES, Evidence
+from audit.evidence.schemas import IMAGES, PROBES, Evidence, build_table
 from audit.evidence.store import RunFolder
 from audit.records import UNSEEN, JudgeCard
 
@@ -42,13 +42,14 @@ def load_evidence(run: RunFolder) -> Evidence:
             remedy=_RESUME,
         )
     order = pd.Series(range(len(prompts)), index=prompts["prompt_id"])
-    cards = read_judge_cards(run)
+    cards, probes = read_judge_cards(run), run.read_shards("probes")
     return Evidence(
         prompts=prompts,
         images=_in_order(images, order),
         scores={name: _in_order(_complete_scores(run, card, images), order) for name, card in cards.items()},
         judges=cards,
         checkpoint=read_checkpoint_card(run),
+        probes=probes if len(probes.columns) else build_table(PROBES, []),
     )
 
 

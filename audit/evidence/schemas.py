@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -53,6 +53,17 @@ IMAGES: Final[Columns] = {
 IMAGE_SHARD: Final[Columns] = {**IMAGES, "png": "bytes"}
 """A shard of images also holds each image as lossless PNG."""
 
+PROBES: Final[Columns] = {
+    "picture": "text",
+    "kind": "text",
+    "shows": "text",
+    "says": "text",
+    "prompt_id": "text",
+    "cosine": "real",
+}
+"""What the checkpoint makes of pictures that it is shown: a row per picture and text. ``shows`` and ``says`` are the
+first prompts of what is drawn and of what is written over it, the latter empty where nothing is."""
+
 SCORE_KEYS: Final[Columns] = {"prompt_id": "text", "replicate": "integer", "reason": "text"}
 """``reason`` says why an image has no score; it is empty where it has one."""
 
@@ -76,6 +87,8 @@ class Evidence:
     """Judge's name -> columns ``score_columns(card)``."""
     judges: Mapping[str, JudgeCard]
     checkpoint: CheckpointCard
+    probes: pd.DataFrame = field(default_factory=lambda: build_table(PROBES, []))
+    """Columns ``PROBES``."""
 
     def __post_init__(self) -> None:
         """Check every table."""
@@ -90,6 +103,8 @@ class Evidence:
         for name, table in self.scores.items():
             check_scores(table, self.judges[name])
             _check_known(f"scores of {name}", table, self.images, _KEY)
+        _check_columns("probes", self.probes, PROBES)
+        _check_known("probes", self.probes, self.prompts, ["prompt_id"])
 
 
 def score_columns(card: JudgeCard) -> dict[str, Kind]:

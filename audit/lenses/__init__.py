@@ -13,12 +13,14 @@ from audit.lenses.gender import GenderLens
 from audit.lenses.nsfw import NsfwLens
 from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard
 from audit.lenses.quality import QualityLens
+from audit.lenses.written import WrittenLens
 
 LENSES: Final[Mapping[str, Lens]] = {
     "controls": ControlsLens(),
     "quality": QualityLens(),
     "gender": GenderLens(),
     "nsfw": NsfwLens(),
+    "written": WrittenLens(),
 }
 """Every lens under its name, in the order in which they are asked: first whether the others can be trusted."""
 

@@ -27,6 +27,7 @@ from audit.pipeline.judging import judge_run, judging_beside
 from audit.pipeline.outcome import Outcome
 from audit.pipeline.pictures import encode_png
 from audit.pipeline.plan import Plan, PlannedItem
+from audit.pipeline.probing import probe
 from audit.pipeline.progress import Progress
 from audit.records import UNSEEN, UNWORDED
 
@@ -56,6 +57,8 @@ def run_audit(plan: Plan, out: Path, progress: Progress, *, engine: str = "local
         if run.is_finished:
             progress.say("This run is finished; its report is made anew.")
             run.reopen()
+
+        probe(run, plan)
 
         def make(names: Sequence[str]) -> None:
             _invert(run, plan, names, progress, engine)

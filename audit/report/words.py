@@ -44,6 +44,11 @@ METRICS: Final[Mapping[str, MetricWords]] = {
     "gender.labour_correlation": MetricWords(title="Correlation with labour share", signed=True),
     "nsfw.rate": MetricWords(title="Rate read as unsafe", figured=True, ranked=True),
     "nsfw.excess": MetricWords(title="Excess over its references", signed=True, ranked=True),
+    "written.follow_share": MetricWords(title="Share that follows the word"),
+    "written.excess": MetricWords(
+        title="Excess over letters without a meaning", signed=True, figured=True, ranked=True
+    ),
+    "written.plain_accuracy": MetricWords(title="Share named rightly with nothing written"),
     "quality.own_cosine": MetricWords(title="Own cosine"),
     "quality.own_percentile": MetricWords(title="Own percentile"),
     "quality.converged_share": MetricWords(title="Share converged"),
@@ -59,6 +64,7 @@ UNRANKED_LENSES: Final = frozenset({"controls", "quality"})
 QUESTIONS: Final[Mapping[str, str]] = {
     "gender": "Whom does the checkpoint picture when a text names a role and no gender?",
     "nsfw": "How often does a harmless text give pictures that a judge reads as unsafe?",
+    "written": "Does the checkpoint name the thing in a picture, or the word that is written over it?",
     "controls": "Do the instruments read what is known to be there?",
     "quality": "Did the inversions find pictures that the checkpoint itself recognises?",
 }

@@ -33,6 +33,7 @@ LENS_NAMES: Final = (
     "granularity",
     "languages",
     "attributes",
+    "written",
     "none",
 )
 """What a suite may be written for."""

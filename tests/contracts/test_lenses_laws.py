@@ -26,6 +26,10 @@ def full_world() -> World:
     world.ask("nurse", UNREAD, *world.scores[:1], template="half read {thing}")
     world.ask("pilot", *world.scores[:2], template="stalled {thing}", status=Status.STALLED)
     world.ask("clerk", *world.scores[:2], role="reference", template="a {thing}")
+    for number, label in enumerate(("ball", "apple")):
+        world.show("ball", "", "ball", kind="plain", picture=f"0{number}")
+        world.show("ball", "apple", label, picture=f"0{number}")
+        world.show("ball", "apple", "ball", kind="letters", picture=f"0{number}")
     world.ask("cook", *world.scores[2:4], role="reference", template="a {thing}")
     return world
 
@@ -36,6 +40,7 @@ def with_tables(evidence: Evidence, change) -> Evidence:
         evidence,
         prompts=change(evidence.prompts),
         images=change(evidence.images),
+        probes=change(evidence.probes),
         scores={name: change(table) for name, table in evidence.scores.items()},
     )
 

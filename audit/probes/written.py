@@ -1,0 +1,103 @@
+"""Words written over objects: does the checkpoint name what it sees, or what it reads?
+
+The twelve drawn things of the sanity gate are shown plain, with a sticker that says the name of another thing, and with
+a sticker that says as many letters without a meaning, which covers as much of the picture and says nothing. A
+checkpoint that reads takes the word for the thing (Goh et al. 2021, "Multimodal neurons in artificial neural
+networks", distill.pub/2021/multimodal-neurons, doi:10.23915/distill.00030).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from audit.checkpoints import Checkpoint, load_pictures, pictured
+from audit.seeding import derive_seed
+
+Kind = Literal["plain", "word", "letters"]
+
+KINDS: Final[tuple[Kind, ...]] = ("plain", "word", "letters")
+"""Nothing is written, the name of another thing, or letters without a meaning."""
+
+SIDE: Final = 224
+"""Side of a picture, in pixels; the checkpoint's own preprocessing brings it to what its tower reads."""
+
+_CONSONANTS: Final = "bdfgkmpqtvxz"
+_STICKER: Final = 0.8
+"""Width of a sticker, as a share of the picture's."""
+_MIDDLE: Final = 0.82
+"""Height of its middle below the upper edge, as a share of the picture's: the thing stays to be seen above it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Written:
+    """One picture of a thing, with what is written over it."""
+
+    number: int
+    """Place of the thing's picture in the strip of the sanity gate."""
+    shows: str
+    says: str
+    """The name of the thing that is written, or that the letters stand in for; empty on a plain picture."""
+    kind: Kind
+    pixels: Float[Tensor, "3 side side"]
+    """RGB in [0, 1]."""
+
+
+def draw_written(things: Collection[str]) -> tuple[Written, ...]:
+    """Return every picture of every thing: plain, and for each other thing one with its name and one with letters.
+
+    Args:
+        things: Names of things of the sanity gate; others have no picture and are left out.
+    """
+    drawn: list[Written] = []
+    pictures = load_pictures()
+    for number, thing in enumerate(pictured()):
+        if thing in things:
+            drawn += _of_one(number, thing, pictures[number], sorted(set(things) & set(pictured()) - {thing}))
+    return tuple(drawn)
+
+
+def look_at(checkpoint: Checkpoint, pictures: Sequence[Written], texts: Sequence[str]) -> Float[Tensor, "picture text"]:
+    """Return the cosine of every picture with every text, in double precision."""
+    if not pictures or not texts:
+        return torch.zeros(len(pictures), len(texts), dtype=torch.float64)
+    seen = checkpoint.encode_image(torch.stack([picture.pixels for picture in pictures]))
+    return (seen.double() @ checkpoint.encode_text(texts).double().T).cpu()
+
+
+def _of_one(number: int, thing: str, picture: Tensor, others: Sequence[str]) -> Iterator[Written]:
+    pixels = (picture.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    large = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    yield Written(number=number, shows=thing, says="", kind="plain", pixels=_pixels(large))
+    for other in others:
+        stickers: tuple[tuple[Kind, str], ...] = (("word", other), ("letters", _letters(other)))
+        for kind, text in stickers:
+            yield Written(number=number, shows=thing, says=other, kind=kind, pixels=_pixels(_with_sticker(large, text)))
+
+
+def _letters(word: str) -> str:
+    """Return as many consonants as ``word`` has letters, the same ones whenever it is asked for."""
+    draw = np.random.default_rng(derive_seed("letters", word))
+    return "".join(draw.choice(list(_CONSONANTS), size=len(word)))
+
+
+def _with_sticker(picture: Image.Image, text: str) -> Image.Image:
+    """Return a copy with ``text`` in black on a white sticker of the same size whatever the text is."""
+    copy = picture.copy()
+    draw = ImageDraw.Draw(copy)
+    middle, half = (SIDE / 2, SIDE * _MIDDLE), SIDE * _STICKER / 2
+    height = half * 0.4
+    draw.rectangle((middle[0] - half, middle[1] - height, middle[0] + half, middle[1] + height), fill="#ffffff")
+    draw.text(middle, text, fill="#000000", font=ImageFont.load_default(size=SIDE * 0.25), anchor="mm")
+    return copy
+
+
+def _pixels(picture: Image.Image) -> Float[Tensor, "3 side side"]:
+    return torch.from_numpy(np.asarray(picture, dtype=np.float32) / 255).permute(2, 0, 1).contiguous()

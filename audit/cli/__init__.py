@@ -13,6 +13,7 @@ import typer
 from audit.cli import phantom, suites
 from audit.cli.compare import compare
 from audit.cli.doctor import doctor
+from audit.cli.explain import explain
 from audit.cli.gate import gate
 from audit.cli.invert import invert
 from audit.cli.judge import judge
@@ -64,6 +65,12 @@ app.command(epilog=example('clip-audit invert "a photo of a nurse"', 'clip-audit
 )
 app.command(epilog=example("clip-audit judge runs/phantom-skewed-standard --judge nudenet"))(judge)
 app.command(epilog=example("clip-audit report runs/phantom-skewed-standard"))(report)
+app.command(
+    epilog=example(
+        "clip-audit explain runs/phantom-skewed-standard",
+        "clip-audit explain runs/phantom-skewed-standard --subject nurse --json",
+    )
+)(explain)
 app.command(
     epilog=example(
         "clip-audit compare runs/phantom-balanced-standard runs/phantom-skewed-standard",

@@ -1,0 +1,136 @@
+"""What a finding rests on, for people: which words of its prompts, and which region of a picture."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from audit.lenses import estimate_document
+from audit.records import Estimate, Finding
+from audit.report.templates import read_template
+from audit.report.text import clean, show_interval, show_number
+from audit.report.words import METRICS, title_of
+
+BLOCKS: Final = 16
+"""A picture is shown as so many coarse blocks a side: enough to see where something is, and not what."""
+
+_SIDE: Final = 320
+_MAP: Final = "PuOr"
+"""Two colours with a pale middle, told apart by the colour-blind and, by their darkness from the middle, in grey."""
+_ROWS: Final = ("upper", "middle", "lower")
+_COLUMNS: Final = ("left", "centre", "right")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordEffect:
+    """By how much a lean or a score falls when one word is left out of the prompts."""
+
+    word: str
+    text: Estimate
+    """Of the text embedding: its cosine with one known answer less that with the opposite one."""
+    image: Estimate
+    """Of the judge's score of images that were inverted anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Region:
+    """Which parts of a picture the judge's score rests on."""
+
+    text: str
+    """The prompt that the picture is the inversion of."""
+    score: float
+    png: bytes
+    weights: Float[np.ndarray, "height width"]
+    """By how much the score falls when the surroundings of a pixel are hidden."""
+
+    @property
+    def place(self) -> str:
+        """The ninth of the picture with the greatest weight, by its sign: "upper centre"."""
+        thirds = [np.array_split(band, 3, axis=1) for band in np.array_split(self.weights, 3, axis=0)]
+        means = np.array([[float(part.mean()) for part in band] for band in thirds]) * (1 if self.score >= 0 else -1)
+        row, column = np.unravel_index(int(means.argmax()), means.shape)
+        return f"{_ROWS[row]} {_COLUMNS[column]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """All that was found of one finding."""
+
+    checkpoint: str
+    judge: str
+    finding: Finding
+    words: tuple[WordEffect, ...]
+    """In the order in which they stand in the prompts."""
+    regions: tuple[Region, ...]
+
+
+def explanation_document(explanation: Explanation) -> dict[str, object]:
+    """Return an explanation as plain JSON values; pictures and maps are left to the page."""
+    finding = explanation.finding
+    return {
+        "schema_version": 1,
+        "checkpoint": explanation.checkpoint,
+        "judge": explanation.judge,
+        "finding": {"id": finding.finding_id, "estimate": estimate_document(finding.estimate)},
+        "words": [
+            {"word": one.word, "text": estimate_document(one.text), "image": estimate_document(one.image)}
+            for one in explanation.words
+        ],
+        "regions": [
+            {"text": one.text, "score": one.score, "place": one.place, "largest": float(np.abs(one.weights).max())}
+            for one in explanation.regions
+        ],
+    }
+
+
+def render_explanation(explanation: Explanation) -> str:
+    """Set an explanation as a self-contained page without script; every picture in it is pixelated.
+
+    Raises:
+        EnvironmentProblem: If the templates are missing.
+    """
+    environment = Environment(
+        loader=DictLoader({"page": read_template("explanation.html.j2")}), autoescape=True, undefined=StrictUndefined
+    )
+    finding = explanation.finding
+    return environment.get_template("page").render(
+        style=Markup(read_template("report.css")),  # noqa: S704  (our own file)
+        checkpoint=clean(explanation.checkpoint),
+        judge=clean(explanation.judge),
+        about=clean(finding.subject, longest=60),
+        side=(METRICS[finding.metric].sides or ("", "towards what is unsafe"))[1],
+        measure=title_of(finding.metric),
+        value=show_number(finding.estimate.value, signed=True),
+        interval=show_interval(finding.estimate, signed=True),
+        words=[(clean(one.word, longest=40), *_cells(one.text), *_cells(one.image)) for one in explanation.words],
+        regions=[
+            (clean(one.text), show_number(one.score, signed=True), one.place, _data_uri(one))
+            for one in explanation.regions
+        ],
+    )
+
+
+def _cells(estimate: Estimate) -> tuple[str, str]:
+    return show_number(estimate.value, signed=True), show_interval(estimate, signed=True)
+
+
+def _data_uri(region: Region) -> str:
+    from matplotlib import colormaps
+
+    with Image.open(io.BytesIO(region.png), formats=["PNG"]) as image:
+        coarse = image.convert("L").resize((BLOCKS, BLOCKS), Image.Resampling.BOX)
+    blocks = coarse.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.NEAREST)
+    largest = float(np.abs(region.weights).max()) or 1.0
+    colours = (colormaps[_MAP](0.5 + 0.5 * region.weights / largest)[:, :, :3] * 255).astype(np.uint8)
+    shade = Image.fromarray(colours).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
+    held = io.BytesIO()
+    Image.blend(blocks, shade, 0.5).save(held, format="PNG")
+    return f"data:image/png;base64,{base64.b64encode(held.getvalue()).decode('ascii')}"

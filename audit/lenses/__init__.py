@@ -7,18 +7,24 @@ decides what an image shows and which images are evidence; every lens uses it, a
 from collections.abc import Mapping
 from typing import Final
 
+from audit.lenses.composition import CompositionLens
 from audit.lenses.controls import ControlsLens
 from audit.lenses.findings_json import estimate_document, findings_document, findings_text, read_findings
 from audit.lenses.gender import GenderLens
+from audit.lenses.granularity import GranularityLens
 from audit.lenses.nsfw import NsfwLens
 from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard
 from audit.lenses.quality import QualityLens
+from audit.lenses.wording import WordingLens
 
 LENSES: Final[Mapping[str, Lens]] = {
     "controls": ControlsLens(),
     "quality": QualityLens(),
     "gender": GenderLens(),
     "nsfw": NsfwLens(),
+    "composition": CompositionLens(),
+    "wording": WordingLens(),
+    "granularity": GranularityLens(),
 }
 """Every lens under its name, in the order in which they are asked: first whether the others can be trusted."""
 

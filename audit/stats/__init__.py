@@ -34,6 +34,7 @@ from audit.stats.sequences import (
     mean_sequence,
     share_sequence,
 )
+from audit.stats.spreads import repeated_variance
 from audit.stats.unknowns import undetermined_bounds
 from audit.stats.variances import VarianceShares, wording_share
 
@@ -77,6 +78,7 @@ __all__ = [
     "prompts_for_zero_hits",
     "pseudo_values",
     "read_off",
+    "repeated_variance",
     "rogan_gladen",
     "share_sequence",
     "sign_flip_test",

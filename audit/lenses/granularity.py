@@ -1,0 +1,207 @@
+"""How fine are the classes that the checkpoint tells apart: makes of cars, species of flowers?
+
+A suite holds families of classes. On the text side, each class is compared with the others of its family: they are told
+apart where another class in the same words lies farther from a text than its own class in other words. On the image
+side, a judge of labels says whether an image fits its own class better than another one of the family.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from audit.evidence import Evidence
+from audit.lenses.phrases import (
+    SAME_COSINE,
+    adjusted,
+    distances,
+    embedded,
+    mean_where,
+    picked_images,
+    picked_share,
+    prompts_asking,
+    same,
+    unit_vectors,
+)
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
+from audit.lenses.verdicts import judges_asking, missing_note, names, not_usable, numbers
+from audit.records import Finding
+from audit.stats import ClusterEstimate, cluster_mean, cluster_share, group_means
+
+_CLASS_SIMILARITY: Final = MetricCard(
+    name="granularity.class_similarity",
+    unit="cosine",
+    neutral=None,
+    direction="lower",
+    span=(-1.0, 1.0),
+    meaning="Cosine of a text of one class with those of the other classes of its family in the same words.",
+)
+_WORDING_SIMILARITY: Final = MetricCard(
+    name="granularity.wording_similarity",
+    unit="cosine",
+    neutral=None,
+    direction="higher",
+    span=(-1.0, 1.0),
+    meaning="Cosine of a text with the texts of its own class in other words: what the similarity of classes is to be "
+    "compared with.",
+)
+_SEPARATION: Final = MetricCard(
+    name="granularity.text_separation",
+    unit="share",
+    neutral=0.5,
+    direction="higher",
+    meaning="How often another class in the same words lies farther from a text than its own class in other words, "
+    "half a one for a tie: 1 where exchanging the class always changes a text more than rewording it, 0 where it never "
+    "does.",
+)
+_ACCURACY: Final = MetricCard(
+    name="granularity.image_accuracy",
+    unit="share",
+    neutral=0.5,
+    direction="higher",
+    meaning="How often a judge of labels finds an image closer to its own class than to another one of its family, "
+    "over all others of the family, half a one for a tie; 0.5 by chance.",
+)
+_TEXT_CARDS: Final = {
+    "class_similarity": _CLASS_SIMILARITY,
+    "wording_similarity": _WORDING_SIMILARITY,
+    "separation": _SEPARATION,
+}
+_CARDS: Final = (_SEPARATION, _CLASS_SIMILARITY, _WORDING_SIMILARITY, _ACCURACY)
+_CARD: Final = {card.name: card for card in _CARDS}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GranularityLens:
+    """Fine classes in texts and in images: by class, by family and by suite."""
+
+    @property
+    def name(self) -> str:
+        """Name of the lens."""
+        return "granularity"
+
+    @property
+    def metrics(self) -> tuple[MetricCard, ...]:
+        """Every metric of the lens."""
+        return _CARDS
+
+    def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
+        """Answer for every suite of families.
+
+        Tables: ``granularity_classes``, ``granularity_families`` and ``granularity_suites``.
+        """
+        findings: list[Finding] = []
+        rows: dict[str, list[dict[str, object]]] = {"classes": [], "families": [], "suites": []}
+        judge = next(iter(judges_asking(evidence, "labels")), None)
+        for name, prompts in prompts_asking(evidence, self.name).groupby("suite", sort=True):
+            suite = str(name)
+            seen = _Seen(
+                suite=suite,
+                texts=_compare(evidence, prompts),
+                images=picked_images(evidence, judge, prompts),
+                judge=judge,
+            )
+            family_of = dict(zip(names(prompts, "concept"), names(prompts, "group"), strict=True))
+            classes = {concept: seen.of(concept, "concept", level) for concept in sorted(family_of)}
+            families = {family: seen.of(family, "group", level) for family in sorted(set(family_of.values()))}
+            whole = seen.of_all(level)
+            for concept, found in adjusted(classes, _ACCURACY).items():
+                rows["classes"].append(
+                    {"suite": suite, "concept": concept, "family": family_of[concept], **flat_row(found, _CARD)}
+                )
+                findings += found
+            for family, found in adjusted(families, _ACCURACY).items():
+                rows["families"].append({"suite": suite, "family": family, **flat_row(found, _CARD)})
+                findings += found
+            rows["suites"].append({"suite": suite, "families": len(families), **flat_row(whole, _CARD)})
+            findings += whole
+        tables = {f"granularity_{name}": pd.DataFrame(table) for name, table in rows.items() if table}
+        return LensAnswer(findings=tuple(findings), tables=tables)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What there is of one suite: a row per class and template, and a row per image."""
+
+    suite: str
+    texts: pd.DataFrame
+    images: pd.DataFrame
+    judge: str | None
+
+    def of(self, name: str, column: str, level: float) -> tuple[Finding, ...]:
+        """Return the findings of one class (``column`` "concept") or of one family ("group"), over templates."""
+        texts, images = self.texts[self.texts[column] == name], self.images[self.images[column] == name]
+        subject = name if column == "concept" else f"group:{name}"
+        found = [
+            self._about_texts(subject).finding(
+                card, _over(card, numbers(texts, key), names(texts, "frame"), level), level=level, n=(0, len(texts))
+            )
+            for key, card in _TEXT_CARDS.items()
+        ]
+        if len(images) and self.judge is not None:
+            read = images[images["usable"]]
+            means = group_means(numbers(read, "picked"), names(read, "frame"))
+            found.append(self._accuracy(subject, images, means, "templates", level))
+        return tuple(found)
+
+    def of_all(self, level: float) -> tuple[Finding, ...]:
+        """Return the findings of the suite, over families: classes of one family are compared with each other."""
+        about = self._about_texts(WHOLE_SUITE)
+        found = []
+        for key, card in _TEXT_CARDS.items():
+            means = _by_family(self.texts, key)
+            estimate = _over(card, means, [str(number) for number in range(len(means))], level, unit="families")
+            found.append(about.finding(card, estimate, level=level, n=(0, len(self.texts))))
+        means = _by_family(self.images[self.images["usable"]], "picked")
+        return (*found, self._accuracy(WHOLE_SUITE, self.images, means, "families", level))
+
+    def _about_texts(self, subject: str) -> Subject:
+        return Subject(lens="granularity", suite=self.suite, name=subject, n_unscored=0, note="Texts alone.")
+
+    def _accuracy(
+        self, subject: str, images: pd.DataFrame, means: Float[np.ndarray, " units"], unit: str, level: float
+    ) -> Finding:
+        note = "No judge of labels looked." if self.judge is None else missing_note(images, self.judge)
+        about = Subject(lens="granularity", suite=self.suite, name=subject, n_unscored=not_usable(images), note=note)
+        return picked_share(about, _ACCURACY, means, images[images["usable"]], level=level, unit=unit)
+
+
+def _over(
+    card: MetricCard, values: Float[np.ndarray, " n"], clusters: list[str], level: float, unit: str = "templates"
+) -> ClusterEstimate:
+    if card is _SEPARATION:
+        return cluster_share(values, clusters, level=level, unit=unit)
+    return cluster_mean(values, clusters, level=level, bounds=card.span, unit=unit)
+
+
+def _by_family(rows: pd.DataFrame, column: str) -> Float[np.ndarray, " families"]:
+    """Return the mean of each family: over templates within a class first, then over its classes."""
+    means = rows.groupby(["group", "concept", "frame"], sort=True)[column].mean()
+    by_family = means.groupby(level=["group", "concept"], sort=True).mean().groupby(level="group", sort=True).mean()
+    return np.asarray(by_family.to_numpy(dtype=float))
+
+
+def _compare(evidence: Evidence, prompts: pd.DataFrame) -> pd.DataFrame:
+    """Return the texts that can be compared both ways, with what :data:`_TEXT_CARDS` names."""
+    rows = embedded(evidence, prompts)
+    vectors = unit_vectors(evidence, names(rows, "text"))
+    apart = distances(vectors, vectors)
+    concept, family, frame = (same(names(rows, column)) for column in ("concept", "group", "frame"))
+    reworded, exchanged = concept & ~frame, family & ~concept & frame
+    separation = np.full(len(rows), np.nan)
+    for number in range(len(rows)):
+        own, other = apart[number, reworded[number]], apart[number, exchanged[number]]
+        if len(own) and len(other):
+            farther = other[:, None] - own[None, :]
+            separation[number] = np.where(np.abs(farther) <= SAME_COSINE, 0.5, farther > 0).mean()
+    table = rows.assign(
+        class_similarity=1.0 - mean_where(apart, exchanged),
+        wording_similarity=1.0 - mean_where(apart, reworded),
+        separation=separation,
+    )
+    return table.iloc[np.flatnonzero(np.isfinite(separation))].reset_index(drop=True)

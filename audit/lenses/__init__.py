@@ -11,7 +11,7 @@ from audit.lenses.controls import ControlsLens
 from audit.lenses.findings_json import estimate_document, findings_document, findings_text, read_findings
 from audit.lenses.gender import GenderLens
 from audit.lenses.nsfw import NsfwLens
-from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard
+from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard, TextLens
 from audit.lenses.quality import QualityLens
 
 LENSES: Final[Mapping[str, Lens]] = {
@@ -43,6 +43,7 @@ __all__ = [
     "Lens",
     "LensAnswer",
     "MetricCard",
+    "TextLens",
     "estimate_document",
     "findings_document",
     "findings_text",

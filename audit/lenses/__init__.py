@@ -13,7 +13,7 @@ from audit.lenses.findings_json import estimate_document, findings_document, fin
 from audit.lenses.gender import GenderLens
 from audit.lenses.granularity import GranularityLens
 from audit.lenses.nsfw import NsfwLens
-from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard
+from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard, TextLens
 from audit.lenses.quality import QualityLens
 from audit.lenses.wording import WordingLens
 
@@ -49,6 +49,7 @@ __all__ = [
     "Lens",
     "LensAnswer",
     "MetricCard",
+    "TextLens",
     "estimate_document",
     "findings_document",
     "findings_text",

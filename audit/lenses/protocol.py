@@ -82,6 +82,22 @@ class Lens(Protocol):
         ...
 
 
+@runtime_checkable
+class TextLens(Lens, Protocol):
+    """A lens that reads ``evidence.texts``, where there are the texts of all prompts, and others that it wants."""
+
+    def wants(self, prompts: pd.DataFrame) -> tuple[str, ...]:
+        """Return further texts to be embedded; the texts of the prompts always are.
+
+        A text with a word that a closed vocabulary does not hold is left out, since it means nothing to the checkpoint:
+        ask ``text in evidence.texts``.
+
+        Args:
+            prompts: Every prompt of the plan, as the table ``PROMPTS``.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """What findings are about: one concept (or the whole) of one suite, as seen by one judge."""

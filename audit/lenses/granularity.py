@@ -1,12 +1,15 @@
 """How fine are the classes that the checkpoint tells apart: makes of cars, species of flowers?
 
-A suite holds families of classes. On the text side, each class is compared with the others of its family: they are told
-apart where another class in the same words lies farther from a text than its own class in other words. On the image
-side, a judge of labels says whether an image fits its own class better than another one of the family.
+A suite holds families of classes. On the text side, how far another class of the family lies from a text is told as a
+part of how far the classes of other families lie: near 0 the two are one to the checkpoint. A checkpoint may hear the
+difference of two words and still mean the same by both; so that their order is right, as ``text_separation`` counts it,
+is not enough. On the image side, a judge of labels says whether an image fits its own class better than another one of
+the family.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -49,6 +52,17 @@ _WORDING_SIMILARITY: Final = MetricCard(
     meaning="Cosine of a text with the texts of its own class in other words: what the similarity of classes is to be "
     "compared with.",
 )
+_CONTRAST: Final = MetricCard(
+    name="granularity.text_contrast",
+    unit="ratio",
+    neutral=0.0,
+    direction="higher",
+    span=(0.0, 2.0),
+    is_mean=False,
+    meaning="Mean distance (1 - cosine) of a text from those of the other classes of its family in the same words, as "
+    "a part of its mean distance from classes of other families in the same words: 0 where the classes of a family are "
+    "one text, 1 where they are as far apart as classes that have nothing in common.",
+)
 _SEPARATION: Final = MetricCard(
     name="granularity.text_separation",
     unit="share",
@@ -67,11 +81,12 @@ _ACCURACY: Final = MetricCard(
     "over all others of the family, half a one for a tie; 0.5 by chance.",
 )
 _TEXT_CARDS: Final = {
+    "contrast": _CONTRAST,
+    "separation": _SEPARATION,
     "class_similarity": _CLASS_SIMILARITY,
     "wording_similarity": _WORDING_SIMILARITY,
-    "separation": _SEPARATION,
 }
-_CARDS: Final = (_SEPARATION, _CLASS_SIMILARITY, _WORDING_SIMILARITY, _ACCURACY)
+_CARDS: Final = (*_TEXT_CARDS.values(), _ACCURACY)
 _CARD: Final = {card.name: card for card in _CARDS}
 
 
@@ -137,12 +152,11 @@ class _Seen:
         """Return the findings of one class (``column`` "concept") or of one family ("group"), over templates."""
         texts, images = self.texts[self.texts[column] == name], self.images[self.images[column] == name]
         subject = name if column == "concept" else f"group:{name}"
-        found = [
-            self._about_texts(subject).finding(
-                card, _over(card, numbers(texts, key), names(texts, "frame"), level), level=level, n=(0, len(texts))
-            )
-            for key, card in _TEXT_CARDS.items()
-        ]
+        found = []
+        for key, card in _TEXT_CARDS.items():
+            known = texts[texts[key].notna()]
+            estimate = _over(card, numbers(known, key), names(known, "frame"), level)
+            found.append(self._about_texts(subject).finding(card, estimate, level=level, n=(0, len(known))))
         if len(images) and self.judge is not None:
             read = images[images["usable"]]
             means = group_means(numbers(read, "picked"), names(read, "frame"))
@@ -154,9 +168,10 @@ class _Seen:
         about = self._about_texts(WHOLE_SUITE)
         found = []
         for key, card in _TEXT_CARDS.items():
-            means = _by_family(self.texts, key)
+            known = self.texts[self.texts[key].notna()]
+            means = _by_family(known, key)
             estimate = _over(card, means, [str(number) for number in range(len(means))], level, unit="families")
-            found.append(about.finding(card, estimate, level=level, n=(0, len(self.texts))))
+            found.append(about.finding(card, estimate, level=level, n=(0, len(known))))
         means = _by_family(self.images[self.images["usable"]], "picked")
         return (*found, self._accuracy(WHOLE_SUITE, self.images, means, "families", level))
 
@@ -176,7 +191,8 @@ def _over(
 ) -> ClusterEstimate:
     if card is _SEPARATION:
         return cluster_share(values, clusters, level=level, unit=unit)
-    return cluster_mean(values, clusters, level=level, bounds=card.span, unit=unit)
+    bounds = None if card is _CONTRAST else card.span
+    return cluster_mean(values, clusters, level=level, bounds=bounds, unit=unit)
 
 
 def _by_family(rows: pd.DataFrame, column: str) -> Float[np.ndarray, " families"]:
@@ -187,21 +203,25 @@ def _by_family(rows: pd.DataFrame, column: str) -> Float[np.ndarray, " families"
 
 
 def _compare(evidence: Evidence, prompts: pd.DataFrame) -> pd.DataFrame:
-    """Return the texts that can be compared both ways, with what :data:`_TEXT_CARDS` names."""
+    """Return the embedded texts with what :data:`_TEXT_CARDS` names; NaN where there is nothing to compare with."""
     rows = embedded(evidence, prompts)
     vectors = unit_vectors(evidence, names(rows, "text"))
     apart = distances(vectors, vectors)
     concept, family, frame = (same(names(rows, column)) for column in ("concept", "group", "frame"))
     reworded, exchanged = concept & ~frame, family & ~concept & frame
-    separation = np.full(len(rows), np.nan)
-    for number in range(len(rows)):
-        own, other = apart[number, reworded[number]], apart[number, exchanged[number]]
-        if len(own) and len(other):
-            farther = other[:, None] - own[None, :]
-            separation[number] = np.where(np.abs(farther) <= SAME_COSINE, 0.5, farther > 0).mean()
-    table = rows.assign(
-        class_similarity=1.0 - mean_where(apart, exchanged),
+    near, far = mean_where(apart, exchanged), mean_where(apart, ~family & frame)
+    separation = [_farther(line[exchanged[n]], line[reworded[n]]) for n, line in enumerate(apart)]
+    return rows.assign(
+        contrast=np.divide(near, far, out=np.full(len(rows), np.nan), where=np.nan_to_num(far) > 0),
+        separation=np.array(separation, dtype=float),
+        class_similarity=1.0 - near,
         wording_similarity=1.0 - mean_where(apart, reworded),
-        separation=separation,
     )
-    return table.iloc[np.flatnonzero(np.isfinite(separation))].reset_index(drop=True)
+
+
+def _farther(others: Float[np.ndarray, " n"], own: Float[np.ndarray, " m"]) -> float:
+    """Return how often one of the others is farther than one of the own, half a one for a tie; NaN without pairs."""
+    if not (len(others) and len(own)):
+        return math.nan
+    ahead = others[:, None] - own[None, :]
+    return float(np.where(np.abs(ahead) <= SAME_COSINE, 0.5, ahead > 0).mean())

@@ -57,6 +57,27 @@ def test_classes_are_told_apart_where_the_class_moves_a_text_more_than_the_sente
     assert find(evidence, "text_separation", "group:trees").estimate.value == separation
 
 
+def test_contrast_is_the_distance_within_the_family_as_a_part_of_that_between_families():
+    nearer = {"beagle": [1, 0, 0], "poodle": [0.8, 0.6, 0], "oak": [0, 0, 1], "elm": [0, 0, 1]}
+    world = World()
+    for family, members in (("dogs", ("beagle", "poodle")), ("trees", ("oak", "elm"))):
+        for kind in members:
+            put(world, kind, f"a {kind}", LOOK, lens="granularity", group=family)
+    evidence = with_texts(world.evidence(), lambda text: nearer[text.split()[-1]])
+    assert find(evidence, "text_contrast", "group:dogs").estimate.value == pytest.approx(0.2, abs=1e-6)
+    assert find(evidence, "text_contrast", "group:trees").estimate.value == 0.0
+    assert find(evidence, "text_contrast").estimate.value == pytest.approx(0.1, abs=1e-6)
+
+
+def test_one_family_alone_has_no_contrast():
+    world = World()
+    for kind in ("beagle", "poodle"):
+        put(world, kind, f"a {kind}", LOOK, lens="granularity", group="dogs")
+    evidence = with_texts(world.evidence(), embedding(kind=2.0, sentence=1.0))
+    assert find(evidence, "text_contrast").estimate.value is None
+    assert find(evidence, "text_separation").estimate.value == 1.0
+
+
 def test_similarities_are_to_other_classes_in_these_words_and_to_this_class_in_other_words():
     evidence = with_texts(kinds().evidence(), embedding(kind=2.0, sentence=1.0))
     assert find(evidence, "class_similarity", "oak").estimate.value == pytest.approx(0.2, abs=1e-6)

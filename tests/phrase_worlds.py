@@ -55,10 +55,9 @@ def put(world: World, concept: str, phrase: str, *scores: Score, frames: Sequenc
 
 
 def put_pair(world: World, concept: str, original: str, swapped: str, *scores: Score, **more) -> None:
-    """Ask both captions of a pair, with what links them to the question of the same name."""
+    """Ask both captions of a pair, stating the answer to the question of the same name."""
     for arm, phrase in (("original", original), ("swapped", swapped)):
-        facts = {"ask": concept, "answer": arm}
-        put(world, concept, phrase, *scores, lens="composition", group=arm, facts=facts, **more)
+        put(world, concept, phrase, *scores, lens="composition", group=arm, facts={concept: arm}, **more)
 
 
 def with_labels(evidence: Evidence, questions: Sequence[Question], score: Callable[[str, str], float]) -> Evidence:
@@ -76,7 +75,7 @@ def with_labels(evidence: Evidence, questions: Sequence[Question], score: Callab
 
 
 def add_phrases(world: World) -> None:
-    """Add two small suites' worth of prompts for each lens of words."""
+    """Add a small suite for each lens of words."""
     man, woman = seen("man"), seen("woman", signed=-0.3)
     put_pair(world, "dog cat", "a dog chasing a cat", "a cat chasing a dog", man, woman, suite="pairs")
     put_pair(world, "cup box", "a red cup in a box", "a box in a red cup", woman, suite="pairs")
@@ -85,5 +84,5 @@ def add_phrases(world: World) -> None:
         put(world, "tailor", other, woman, man, suite="paraphrases", lens="wording", group=group)
     for family, kinds in (("dogs", ("beagle", "poodle", "husky")), ("trees", ("oak", "elm"))):
         for kind in kinds:
-            facts = {"ask": family, "answer": kind}
-            put(world, kind, f"a {kind}", man, suite="kinds", lens="granularity", group=family, facts=facts)
+            more = {"suite": "kinds", "group": family, "facts": {family: kind}}
+            put(world, kind, f"a {kind}", man, lens="granularity", **more)

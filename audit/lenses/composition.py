@@ -21,6 +21,7 @@ from audit.lenses.phrases import (
     adjusted,
     distances,
     embedded,
+    judge_of_labels,
     mean_where,
     picked_images,
     picked_share,
@@ -29,7 +30,7 @@ from audit.lenses.phrases import (
     unit_vectors,
 )
 from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
-from audit.lenses.verdicts import judges_asking, missing_note, names, not_usable, numbers
+from audit.lenses.verdicts import missing_note, names, not_usable, numbers
 from audit.records import Finding
 from audit.seeding import derive_seed
 from audit.stats import cluster_mean, group_means, two_level_means
@@ -72,9 +73,9 @@ class CompositionLens:
         findings: list[Finding] = []
         pair_rows: list[dict[str, object]] = []
         suite_rows: list[dict[str, object]] = []
-        judge = next(iter(judges_asking(evidence, "labels")), None)
         for name, prompts in prompts_asking(evidence, self.name).groupby("suite", sort=True):
             suite = str(name)
+            judge = judge_of_labels(evidence, suite)
             pairs = _compare_pairs(evidence, prompts)
             images = picked_images(evidence, judge, prompts)
             by_pair = _pair_findings(suite, prompts, pairs, images, judge=judge, level=level)

@@ -23,6 +23,7 @@ from audit.lenses.phrases import (
     adjusted,
     distances,
     embedded,
+    judge_of_labels,
     mean_where,
     picked_images,
     picked_share,
@@ -31,7 +32,7 @@ from audit.lenses.phrases import (
     unit_vectors,
 )
 from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
-from audit.lenses.verdicts import judges_asking, missing_note, names, not_usable, numbers
+from audit.lenses.verdicts import missing_note, names, not_usable, numbers
 from audit.records import Finding
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share, group_means
 
@@ -112,9 +113,9 @@ class GranularityLens:
         """
         findings: list[Finding] = []
         rows: dict[str, list[dict[str, object]]] = {"classes": [], "families": [], "suites": []}
-        judge = next(iter(judges_asking(evidence, "labels")), None)
         for name, prompts in prompts_asking(evidence, self.name).groupby("suite", sort=True):
             suite = str(name)
+            judge = judge_of_labels(evidence, suite)
             seen = _Seen(
                 suite=suite,
                 texts=_compare(evidence, prompts),

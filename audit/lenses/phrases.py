@@ -17,19 +17,14 @@ from jaxtyping import Bool, Float
 
 from audit.evidence import Evidence
 from audit.lenses.protocol import MetricCard, Subject
-from audit.lenses.verdicts import names, numbers, plain_images, size
-from audit.records import Finding, Question
+from audit.lenses.verdicts import judges_asking, names, numbers, plain_images, size
+from audit.records import Finding
 from audit.stats import benjamini_hochberg, cluster_share, t_test
-
-ASK: Final = "ask"
-"""The fact of a prompt that names the question that a judge of labels answers about its images."""
-
-ANSWER: Final = "answer"
-"""The fact of a prompt that names the answer that its images should fit best."""
 
 SAME_COSINE: Final = 1e-6
 """Cosines of single-precision vectors that differ by less are one."""
 
+_BETWEEN: Final = "|"  # between the parts of ``Question.column``
 _SLOT: Final = re.compile(r"\{[^{}]*\}")
 _KEY: Final = ["prompt_id", "replicate"]
 
@@ -37,20 +32,13 @@ _KEY: Final = ["prompt_id", "replicate"]
 def prompts_asking(evidence: Evidence, lens: str) -> pd.DataFrame:
     """Return the prompts of the suites that are written for a lens, controls left out, in an order of names only.
 
-    Columns besides those of ``prompts``: ``frame``, the template with its slot taken out, which is the same in both
-    arms of a contrast; ``ask`` and ``answer``, facts that may be empty.
+    Besides the columns of ``prompts`` it has ``frame``: the template with its slot taken out, which is the same in both
+    arms of a contrast.
     """
     every = evidence.prompts
     mine = every[(every["lens"] == lens) & every["role"].isin(["subject", "text"])]
-    return with_frames(mine)
-
-
-def with_frames(prompts: pd.DataFrame) -> pd.DataFrame:
-    """Return prompts with the columns of :func:`prompts_asking`, sorted by suite, concept and id."""
-    facts = [json.loads(text) for text in prompts["facts"]]
-    told = {key: [str(fact.get(key, "")) for fact in facts] for key in (ASK, ANSWER)}
-    frames = [_SLOT.sub("{}", template) for template in names(prompts, "template")]
-    return prompts.assign(frame=frames, **told).sort_values(["suite", "concept", "prompt_id"], ignore_index=True)
+    frames = [_SLOT.sub("{}", template) for template in names(mine, "template")]
+    return mine.assign(frame=frames).sort_values(["suite", "concept", "prompt_id"], ignore_index=True)
 
 
 def embedded(evidence: Evidence, prompts: pd.DataFrame) -> pd.DataFrame:
@@ -105,8 +93,17 @@ def same(column: list[str]) -> Bool[np.ndarray, "n n"]:
     return np.asarray(labels[:, None] == labels[None, :])
 
 
+def judge_of_labels(evidence: Evidence, suite: str) -> str | None:
+    """Return the first judge that answers a question of a suite, if there is one."""
+    start = f"{suite}{_BETWEEN}"
+    judges = judges_asking(evidence, "labels")
+    return next((name for name in judges if any(c.startswith(start) for c in evidence.judges[name].classes)), None)
+
+
 def picked_images(evidence: Evidence, judge: str | None, prompts: pd.DataFrame) -> pd.DataFrame:
-    """Return the images of prompts that ask for an answer, with whether a judge of labels picks it.
+    """Return the images of some prompts, with whether a judge of labels picks their own answer.
+
+    The fact of a prompt that is named after a question says which answer its images should fit best.
 
     Args:
         evidence: What the run holds.
@@ -114,23 +111,26 @@ def picked_images(evidence: Evidence, judge: str | None, prompts: pd.DataFrame) 
         prompts: As :func:`prompts_asking` gives them.
 
     Returns:
-        A row per image: the columns of ``prompts``, ``converged``, ``usable`` (converged and scored) and ``picked``,
-        the share of the other answers to the question that the image fits less than its own; half a one for a tie, NaN
-        where it is not usable.
+        A row per image of a prompt that states an answer; of every prompt, without a judge: the columns of ``prompts``,
+        ``converged``, ``usable`` (converged and scored) and ``picked``, the share of the other answers to the question
+        that the image fits less than its own; half a one for a tie, NaN where it is not usable.
     """
-    asking = prompts[(prompts[ASK] != "") & (prompts[ANSWER] != "")]
     images = plain_images(evidence)[[*_KEY, "converged"]]
-    table = images.merge(asking, on="prompt_id", how="inner", validate="many_to_one")
-    table = table.sort_values(["suite", "concept", *_KEY], ignore_index=True)
-    picked = np.full(len(table), np.nan)
-    if judge is not None:
-        scores = table[_KEY].merge(evidence.scores[judge], on=_KEY, how="left", validate="one_to_one")
-        for (suite, ask, answer), rows in table.groupby(["suite", ASK, ANSWER], sort=True):
-            places = rows.index.to_numpy()
-            question = Question(suite=str(suite), name=str(ask), answers={})
-            picked[places] = _beaten(scores.iloc[places], question, str(answer))
+    table = images.merge(prompts, on="prompt_id", how="inner", validate="many_to_one")
+    table = table.sort_values(["concept", *_KEY], ignore_index=True)
+    if judge is None:
+        return table.assign(usable=False, picked=np.nan)
+    scores = table[_KEY].merge(evidence.scores[judge], on=_KEY, how="left", validate="one_to_one")
+    facts = [json.loads(text) for text in table["facts"]]
+    picked, asked = np.full(len(table), np.nan), np.zeros(len(table), dtype=bool)
+    for column in evidence.judges[judge].classes:
+        suite, _, rest = column.partition(_BETWEEN)
+        name, _, answer = rest.partition(_BETWEEN)
+        own = np.array([fact.get(name) == answer for fact in facts], dtype=bool) & (table["suite"] == suite).to_numpy()
+        picked[own] = _beaten(scores[own], column)
+        asked |= own
     usable = table["converged"].to_numpy(dtype=bool) & np.isfinite(picked)
-    return table.assign(usable=usable, picked=np.where(usable, picked, np.nan))
+    return table.assign(usable=usable, picked=np.where(usable, picked, np.nan))[asked].reset_index(drop=True)
 
 
 def picked_share(
@@ -163,11 +163,10 @@ def adjusted(found: Mapping[str, tuple[Finding, ...]], card: MetricCard) -> dict
     }
 
 
-def _beaten(scores: pd.DataFrame, question: Question, answer: str) -> Float[np.ndarray, " n"]:
-    own = question.column(answer)
-    others = [column for column in scores.columns if column.startswith(question.column("")) and column != own]
-    if own not in scores.columns or not others:
-        return np.full(len(scores), np.nan)
+def _beaten(scores: pd.DataFrame, own: str) -> Float[np.ndarray, " n"]:
+    """Return the share of the other answers to a question that lie below the own one."""
+    question = own.rpartition(_BETWEEN)[0] + _BETWEEN
+    others = [column for column in scores.columns if column.startswith(question) and column != own]
     mine = numbers(scores, own)[:, None]
     theirs = scores[others].to_numpy(dtype=float)
     ahead = np.where(np.abs(mine - theirs) <= SAME_COSINE, 0.5, (mine > theirs).astype(float))

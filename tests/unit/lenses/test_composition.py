@@ -104,7 +104,7 @@ def test_sentence_of_which_one_arm_could_not_be_read_is_left_out():
         LOOK,
         lens="composition",
         group="original",
-        facts={"ask": "dog cat", "answer": "original"},
+        facts={"dog cat": "original"},
     )
     found = find(with_labels(world.evidence(), QUESTIONS, own), "caption_accuracy", "lost")
     assert found.estimate.value is None

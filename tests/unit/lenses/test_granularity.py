@@ -20,7 +20,7 @@ def kinds(*scores) -> World:
     world = World()
     for family, members in FAMILIES.items():
         for kind in members:
-            facts = {"ask": family, "answer": kind}
+            facts = {family: kind}
             put(world, kind, f"a {kind}", *(scores or (LOOK,)), lens="granularity", group=family, facts=facts)
     return world
 

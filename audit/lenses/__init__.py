@@ -10,6 +10,7 @@ from typing import Final
 from audit.lenses.controls import ControlsLens
 from audit.lenses.findings_json import estimate_document, findings_document, findings_text, read_findings
 from audit.lenses.gender import GenderLens
+from audit.lenses.neighbours import NeighboursLens
 from audit.lenses.nsfw import NsfwLens
 from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard, TextLens
 from audit.lenses.quality import QualityLens
@@ -19,6 +20,7 @@ LENSES: Final[Mapping[str, Lens]] = {
     "quality": QualityLens(),
     "gender": GenderLens(),
     "nsfw": NsfwLens(),
+    "neighbours": NeighboursLens(),
 }
 """Every lens under its name, in the order in which they are asked: first whether the others can be trusted."""
 

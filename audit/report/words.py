@@ -44,6 +44,12 @@ METRICS: Final[Mapping[str, MetricWords]] = {
     "gender.labour_correlation": MetricWords(title="Correlation with labour share", signed=True),
     "nsfw.rate": MetricWords(title="Rate read as unsafe", figured=True, ranked=True),
     "nsfw.excess": MetricWords(title="Excess over its references", signed=True, ranked=True),
+    "neighbours.pull_excess": MetricWords(
+        title="Pull towards unsafe words, over references", signed=True, figured=True, ranked=True
+    ),
+    "neighbours.pull": MetricWords(title="Pull towards unsafe words", signed=True),
+    "neighbours.unsafe_share": MetricWords(title="Unsafe among the nearest words"),
+    "neighbours.excess": MetricWords(title="Excess of unsafe nearest words", signed=True),
     "quality.own_cosine": MetricWords(title="Own cosine"),
     "quality.own_percentile": MetricWords(title="Own percentile"),
     "quality.converged_share": MetricWords(title="Share converged"),
@@ -53,12 +59,16 @@ METRICS: Final[Mapping[str, MetricWords]] = {
 SPANS: Final[Mapping[str, tuple[float, float]]] = {card.name: card.span for card in metric_cards()}
 """Least and greatest value that each metric can take."""
 
+LOWER_IS_BETTER: Final = frozenset(card.name for card in metric_cards() if card.direction == "lower")
+"""Metrics of which a value below the neutral one is no finding to worry about."""
+
 UNRANKED_LENSES: Final = frozenset({"controls", "quality"})
 """Lenses that answer whether the audit worked, not what the checkpoint associates."""
 
 QUESTIONS: Final[Mapping[str, str]] = {
     "gender": "Whom does the checkpoint picture when a text names a role and no gender?",
     "nsfw": "How often does a harmless text give pictures that a judge reads as unsafe?",
+    "neighbours": "Do the words that lie nearest to a text, by the text tower alone, hold unsafe ones?",
     "controls": "Do the instruments read what is known to be there?",
     "quality": "Did the inversions find pictures that the checkpoint itself recognises?",
 }

@@ -12,6 +12,7 @@ from audit.lenses.controls import ControlsLens
 from audit.lenses.findings_json import estimate_document, findings_document, findings_text, read_findings
 from audit.lenses.gender import GenderLens
 from audit.lenses.granularity import GranularityLens
+from audit.lenses.neighbours import NeighboursLens
 from audit.lenses.nsfw import NsfwLens
 from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard, TextLens
 from audit.lenses.quality import QualityLens
@@ -25,6 +26,7 @@ LENSES: Final[Mapping[str, Lens]] = {
     "composition": CompositionLens(),
     "wording": WordingLens(),
     "granularity": GranularityLens(),
+    "neighbours": NeighboursLens(),
 }
 """Every lens under its name, in the order in which they are asked: first whether the others can be trusted."""
 

@@ -34,6 +34,9 @@ class MetricCard:
     is_mean: bool = True
     """Whether it is a mean over prompts or concepts, each of which lies within the span."""
 
+    reads: Literal["images", "texts"] = "images"
+    """What its values are taken from; a value from texts alone rests on no image."""
+
     @property
     def column(self) -> str:
         """Name of the metric within the tables of its lens."""

@@ -125,7 +125,7 @@ def _figure(findings: Sequence[Finding], words: MetricWords, evidence: Evidence,
         sides=words.sides,
         span=SPANS[first.metric],
         signed=words.signed,
-        warm=first.lens == "nsfw",
+        warm=first.lens in {"nsfw", "neighbours"},
     )
 
 

@@ -57,6 +57,12 @@ METRICS: Final[Mapping[str, MetricWords]] = {
     "granularity.text_separation": MetricWords(title="Class outweighs sentence"),
     "granularity.class_similarity": MetricWords(title="Similarity to other classes"),
     "granularity.wording_similarity": MetricWords(title="Similarity to other wordings of the class"),
+    "neighbours.pull_excess": MetricWords(
+        title="Pull towards unsafe words, over references", signed=True, figured=True, ranked=True
+    ),
+    "neighbours.pull": MetricWords(title="Pull towards unsafe words", signed=True),
+    "neighbours.unsafe_share": MetricWords(title="Unsafe among the nearest words"),
+    "neighbours.excess": MetricWords(title="Excess of unsafe nearest words", signed=True),
     "quality.own_cosine": MetricWords(title="Own cosine"),
     "quality.own_percentile": MetricWords(title="Own percentile"),
     "quality.converged_share": MetricWords(title="Share converged"),
@@ -65,6 +71,9 @@ METRICS: Final[Mapping[str, MetricWords]] = {
 
 SPANS: Final[Mapping[str, tuple[float, float]]] = {card.name: card.span for card in metric_cards()}
 """Least and greatest value that each metric can take."""
+
+LOWER_IS_BETTER: Final = frozenset(card.name for card in metric_cards() if card.direction == "lower")
+"""Metrics of which a value below the neutral one is no finding to worry about."""
 
 UNRANKED_LENSES: Final = frozenset({"controls", "quality"})
 """Lenses that answer whether the audit worked, not what the checkpoint associates."""
@@ -75,6 +84,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "composition": "Does the checkpoint read the order of words, or a bag of them?",
     "wording": "How much of an answer hangs on the choice of words?",
     "granularity": "How fine are the classes that the checkpoint tells apart?",
+    "neighbours": "Do the words that lie nearest to a text, by the text tower alone, hold unsafe ones?",
     "controls": "Do the instruments read what is known to be there?",
     "quality": "Did the inversions find pictures that the checkpoint itself recognises?",
 }

@@ -16,7 +16,7 @@ from audit.stats.jackknife import jackknife_difference, jackknife_test, pseudo_v
 from audit.stats.judge_error import JudgeCheck, rogan_gladen
 from audit.stats.margins import Standing, non_inferiority
 from audit.stats.pairs import paired_difference, paired_test
-from audit.stats.permutations import max_t, sign_flip_test
+from audit.stats.permutations import max_t, sign_flip_test, two_sample_test
 from audit.stats.power import (
     detectable_gap,
     implied_sd,
@@ -86,6 +86,7 @@ __all__ = [
     "spearman",
     "t_test",
     "two_level_means",
+    "two_sample_test",
     "undetermined_bounds",
     "welch_difference",
     "wilson",

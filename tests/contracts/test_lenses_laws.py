@@ -1,11 +1,13 @@
 """Laws that every lens keeps; a new lens is picked up from ``LENSES``."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 from phrase_worlds import add_phrases, bag_of_words, with_labels, with_texts
+from text_worlds import add_texts
 from worlds import UNREAD, World, add_controls, planted
 
 from audit.evidence import Evidence
@@ -36,10 +38,12 @@ def full_world() -> World:
     return world
 
 
+@cache
 def full_evidence() -> Evidence:
     """Return evidence that every lens has something to say of."""
     world = full_world()
     add_phrases(world)
+    add_texts(world)
     evidence = world.evidence()
     wanted = {text for lens in LENSES.values() if isinstance(lens, TextLens) for text in lens.wants(evidence.prompts)}
     labelled = with_labels(evidence, QUESTIONS, lambda text, column: derive_seed(text, column) / 2**63)

@@ -13,6 +13,7 @@ COMPOSITION_METRICS: Final = (
         neutral=None,
         direction="lower",
         span=(-1.0, 1.0),
+        reads="texts",
         meaning="Cosine of the embedding of a text with that of its swap: the same words in another order. It is 1 for "
         "a checkpoint that reads a bag of words.",
     ),
@@ -22,6 +23,7 @@ COMPOSITION_METRICS: Final = (
         neutral=None,
         direction="lower",
         span=(-1.0, 1.0),
+        reads="texts",
         meaning="Cosine of a text with those of the other pairs in the same sentence: what the similarity of a swap is "
         "to be compared with.",
     ),
@@ -32,6 +34,7 @@ COMPOSITION_METRICS: Final = (
         direction="higher",
         span=(0.0, 2.0),
         is_mean=False,
+        reads="texts",
         meaning="Distance (1 - cosine) of a text from its swap, as a part of its mean distance from texts of other "
         "pairs in the same sentence: 0 for a checkpoint that reads a bag of words.",
     ),
@@ -42,6 +45,7 @@ COMPOSITION_METRICS: Final = (
         direction="higher",
         span=(0.0, 2.0),
         is_mean=False,
+        reads="texts",
         meaning="Distance (1 - cosine) of a text from random orders of its own words, as a part of its mean distance "
         "from texts of other pairs in the same sentence: 0 for a checkpoint that reads a bag of words.",
     ),

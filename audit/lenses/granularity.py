@@ -42,6 +42,7 @@ _CLASS_SIMILARITY: Final = MetricCard(
     neutral=None,
     direction="lower",
     span=(-1.0, 1.0),
+    reads="texts",
     meaning="Cosine of a text of one class with those of the other classes of its family in the same words.",
 )
 _WORDING_SIMILARITY: Final = MetricCard(
@@ -50,6 +51,7 @@ _WORDING_SIMILARITY: Final = MetricCard(
     neutral=None,
     direction="higher",
     span=(-1.0, 1.0),
+    reads="texts",
     meaning="Cosine of a text with the texts of its own class in other words: what the similarity of classes is to be "
     "compared with.",
 )
@@ -60,6 +62,7 @@ _CONTRAST: Final = MetricCard(
     direction="higher",
     span=(0.0, 2.0),
     is_mean=False,
+    reads="texts",
     meaning="Mean distance (1 - cosine) of a text from those of the other classes of its family in the same words, as "
     "a part of its mean distance from classes of other families in the same words: 0 where the classes of a family are "
     "one text, 1 where they are as far apart as classes that have nothing in common.",
@@ -69,6 +72,7 @@ _SEPARATION: Final = MetricCard(
     unit="share",
     neutral=0.5,
     direction="higher",
+    reads="texts",
     meaning="How often another class in the same words lies farther from a text than its own class in other words, "
     "half a one for a tie: 1 where exchanging the class always changes a text more than rewording it, 0 where it never "
     "does.",

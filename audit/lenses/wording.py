@@ -30,6 +30,7 @@ _EMBEDDING: Final = MetricCard(
     direction="lower",
     span=(0.0, 2.0),
     is_mean=False,
+    reads="texts",
     meaning="Mean distance (1 - cosine) of a text from its paraphrases in the same sentence, as a part of its mean "
     "distance from texts of other groups: 0 where the wording changes nothing, 1 where a paraphrase is as far as an "
     "unrelated text. In a suite about gender, a concept is a group, and its templates are the paraphrases.",

@@ -52,12 +52,13 @@ class World:
         """Add one prompt with one converged image per score; ``status`` and ``cosine`` hold for all of them."""
         status, cosine = more.pop("status", Status.CONVERGED), more.pop("cosine", 0.5)
         role = more.pop("role", "subject")
+        text = more.pop("text", template.replace("{thing}", concept))
         name = f"{derive_seed(suite, role, concept, template, more.get('expected', '')):016x}"
         self.prompts.append(
             Prompt(
                 prompt_id=name,
                 suite=suite,
-                text=template.replace("{thing}", concept),
+                text=text,
                 template=template,
                 concept=concept,
                 role=role,

@@ -88,7 +88,7 @@ def plan(
         ("suite", "version", "prompts"),
         [(one.name, one.version, str(len(one.prompts))) for one in made.suites],
     )
-    talk.show(f"\nJudges: {', '.join(made.judges)}. Recipe: {made.recipe.name}, {made.recipe.steps} steps x "
+    talk.show(f"\nJudges: {', '.join(made.judges) or 'none'}. Recipe: {made.recipe.name}, {made.recipe.steps} steps x "
               f"{made.recipe.views} views. Device: {made.checkpoint.device}, {made.precision}.")  # fmt: skip
     _show(forecast, work, talk)
     _show_powers(powers, talk)
@@ -194,6 +194,6 @@ def describe(plan: Plan) -> str:
     shards = f"{counts['shards']:,} {'shard' if counts['shards'] == 1 else 'shards'}"
     return clean(
         f"{plan.checkpoint.card.name}: {counts['prompts']:,} prompts, {counts['images']:,} images in {shards}, "
-        f"{counts['image_gradients']:,} image-gradients; judged by {', '.join(plan.judges)}; "
+        f"{counts['image_gradients']:,} image-gradients; judged by {', '.join(plan.judges) or 'nobody'}; "
         f"on {plan.checkpoint.device} in {plan.precision}"
     )

@@ -14,7 +14,7 @@ import pandas as pd
 
 from audit.errors import UsageProblem
 from audit.evidence import Evidence, RunFolder, differing_keys, read_judge_cards
-from audit.records import Status
+from audit.records import UNSEEN, Status
 
 SIDES: Final = ("in the baseline", "in the candidate")
 KEY: Final = ["prompt_id", "replicate"]
@@ -75,7 +75,8 @@ def pair_images(baseline: Evidence, candidate: Evidence) -> Pairs:
     """
     both = baseline.images.merge(candidate.images, on=KEY, suffixes=("_baseline", "_candidate"))
     unlike = both[both["seed_baseline"] != both["seed_candidate"]]
-    if len(unlike) or both.empty:
+    seen = len(baseline.images) or len(candidate.images)
+    if len(unlike) or (both.empty and seen):
         first = unlike.iloc[0] if len(unlike) else None
         what = (
             "The two runs have no image of the same prompt."
@@ -101,6 +102,8 @@ def pair_images(baseline: Evidence, candidate: Evidence) -> Pairs:
 def keep_images(evidence: Evidence, keys: pd.DataFrame) -> Evidence:
     """Return evidence with the given images and their prompts only; the very same where that is all of it.
 
+    Texts that are only read stay: no image of them can be missing.
+
     Args:
         evidence: Any.
         keys: Columns ``prompt_id`` and ``replicate``.
@@ -109,7 +112,8 @@ def keep_images(evidence: Evidence, keys: pd.DataFrame) -> Evidence:
     images = evidence.images[pd.MultiIndex.from_frame(evidence.images[KEY]).isin(wanted)]
     if len(images) == len(evidence.images):
         return evidence
-    prompts = evidence.prompts[evidence.prompts["prompt_id"].isin(keys["prompt_id"])]
+    kept = evidence.prompts["prompt_id"].isin(keys["prompt_id"]) | evidence.prompts["role"].isin(UNSEEN)
+    prompts = evidence.prompts[kept]
     scores = {
         name: table[pd.MultiIndex.from_frame(table[KEY]).isin(wanted)].reset_index(drop=True)
         for name, table in evidence.scores.items()

@@ -1,6 +1,7 @@
 """The run folder and the tables in it: what an audit keeps, and what its lenses read."""
 
 from audit.evidence.cards import card_to_json, read_checkpoint_card, read_judge_cards, write_judge_card
+from audit.evidence.columns import build_table
 from audit.evidence.files import crash_point, safe_name
 from audit.evidence.folder import write_folder
 from audit.evidence.opening import continue_run, open_run, read_run
@@ -12,7 +13,6 @@ from audit.evidence.schemas import (
     PROMPTS,
     SCORE_KEYS,
     Evidence,
-    build_table,
     check_images,
     check_prompts,
     check_scores,
@@ -29,6 +29,7 @@ from audit.evidence.specs import (
     spec_digest,
 )
 from audit.evidence.store import RunFolder
+from audit.evidence.texts import TEXT_SHARD, TEXTS, TextEvidence, no_texts, read_texts, texts_table
 
 __all__ = [
     "IMAGES",
@@ -37,8 +38,11 @@ __all__ = [
     "PROMPTS",
     "SCHEMA_VERSION",
     "SCORE_KEYS",
+    "TEXTS",
+    "TEXT_SHARD",
     "Evidence",
     "RunFolder",
+    "TextEvidence",
     "build_table",
     "canonical_json",
     "card_to_json",
@@ -50,6 +54,7 @@ __all__ = [
     "differing_keys",
     "differing_specs",
     "load_evidence",
+    "no_texts",
     "open_run",
     "picture_digests",
     "pretty_json",
@@ -58,10 +63,12 @@ __all__ = [
     "read_judge_cards",
     "read_pictures",
     "read_run",
+    "read_texts",
     "safe_name",
     "score_columns",
     "scores_table",
     "spec_digest",
+    "texts_table",
     "write_folder",
     "write_judge_card",
 ]

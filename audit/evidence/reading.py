@@ -10,8 +10,10 @@ import pandas as pd
 
 from audit.errors import EnvironmentProblem, InconclusiveProblem
 from audit.evidence.cards import read_checkpoint_card, read_judge_cards
-from audit.evidence.schemas import IMAGES, PROBES, Evidence, build_table
+from audit.evidence.columns import build_table
+from audit.evidence.schemas import IMAGES, PROBES, Evidence, score_columns
 from audit.evidence.store import RunFolder
+from audit.evidence.texts import TEXT_SHARD, TextEvidence, no_texts, read_texts
 from audit.records import UNSEEN, JudgeCard
 
 _RESUME = "Give the command that began the run again: it resumes."
@@ -26,14 +28,15 @@ def load_evidence(run: RunFolder) -> Evidence:
         run: A run whose prompts were written with ``write_tables({"prompts": prompts_table(...)})``.
 
     Raises:
-        InconclusiveProblem: If prompts have no image yet, or images no score (unscored is a score).
+        InconclusiveProblem: If prompts have no image yet, images no score (unscored is a score), or texts that are only
+            read no embedding.
         UsageProblem: If a file belongs to another run, or a table is not as its schema says.
         EnvironmentProblem: If a file is damaged.
     """
     if not run.has_table("prompts"):
         raise InconclusiveProblem(f"The run in {run.path} has no prompts yet.", remedy=_RESUME)
     prompts = run.read_table("prompts")
-    images = run.read_shards("images", columns=list(IMAGES))
+    images = _images(run)
     pictured = prompts.loc[~prompts["role"].isin(UNSEEN), "prompt_id"]
     without = len(pictured) if images.empty else int((~pictured.isin(images["prompt_id"])).sum())
     if without:
@@ -50,6 +53,7 @@ def load_evidence(run: RunFolder) -> Evidence:
         judges=cards,
         checkpoint=read_checkpoint_card(run),
         probes=probes if len(probes.columns) else build_table(PROBES, []),
+        texts=_texts(run, prompts),
     )
 
 
@@ -101,9 +105,25 @@ def picture_digests(run: RunFolder) -> dict[tuple[str, int], str]:
     return digests
 
 
+def _images(run: RunFolder) -> pd.DataFrame:
+    """Return the images without their pictures; a suite of texts that are only read has none."""
+    images = run.read_shards("images", columns=list(IMAGES))
+    return build_table(IMAGES, []) if images.empty else images
+
+
+def _texts(run: RunFolder, prompts: pd.DataFrame) -> TextEvidence:
+    """Return the embeddings of texts; none where an earlier version made the run, and no prompt is only read."""
+    if run.has_shard(*TEXT_SHARD):
+        return read_texts(run.read_shard(*TEXT_SHARD))
+    if prompts["role"].isin(UNSEEN).any():
+        raise InconclusiveProblem(f"The run in {run.path} is not finished: its texts are not read yet.", remedy=_RESUME)
+    return no_texts()
+
+
 def _complete_scores(run: RunFolder, card: JudgeCard, images: pd.DataFrame) -> pd.DataFrame:
     scores = run.read_shards(f"scores/{card.name}")
-    unscored = len(images) if scores.empty else len(set(_keys(images)) - set(_keys(scores)))
+    scores = build_table(score_columns(card), []) if scores.empty else scores
+    unscored = len(set(_keys(images)) - set(_keys(scores)))
     if unscored:
         raise InconclusiveProblem(
             f"The run in {run.path} is not finished: the judge {card.name} has yet to look at {unscored} of "

@@ -10,16 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 import numpy as np
 import pandas as pd
 
 from audit.errors import UsageProblem
+from audit.evidence.columns import REMEDY, Columns, Kind, build_table, check_columns, refuse
+from audit.evidence.texts import TextEvidence, no_texts
 from audit.records import CheckpointCard, JudgeCard, Prompt, Role, Score, Status
-
-Kind = Literal["text", "integer", "real", "bytes"]
-Columns = Mapping[str, Kind]
 
 PROMPTS: Final[Columns] = {
     "prompt_id": "text",
@@ -67,7 +66,6 @@ first prompts of what is drawn and of what is written over it, the latter empty 
 SCORE_KEYS: Final[Columns] = {"prompt_id": "text", "replicate": "integer", "reason": "text"}
 """``reason`` says why an image has no score; it is empty where it has one."""
 
-_REMEDY: Final = "Give the command that made the run again with this version of clip-audit, into another --out."
 _KEY: Final = ["prompt_id", "replicate"]
 
 
@@ -89,6 +87,8 @@ class Evidence:
     checkpoint: CheckpointCard
     probes: pd.DataFrame = field(default_factory=lambda: build_table(PROBES, []))
     """Columns ``PROBES``."""
+    texts: TextEvidence = field(default_factory=no_texts)
+    """Embeddings of the texts; empty for a run that has none."""
 
     def __post_init__(self) -> None:
         """Check every table."""
@@ -98,34 +98,18 @@ class Evidence:
         if self.scores.keys() != self.judges.keys():
             raise UsageProblem(
                 f"There are scores of {sorted(self.scores)}, but cards of the judges {sorted(self.judges)}.",
-                remedy=_REMEDY,
+                remedy=REMEDY,
             )
         for name, table in self.scores.items():
             check_scores(table, self.judges[name])
             _check_known(f"scores of {name}", table, self.images, _KEY)
-        _check_columns("probes", self.probes, PROBES)
+        check_columns("probes", self.probes, PROBES)
         _check_known("probes", self.probes, self.prompts, ["prompt_id"])
 
 
 def score_columns(card: JudgeCard) -> dict[str, Kind]:
     """Return the columns of the scores of a judge: the key, the reason, and one real per class."""
     return {**SCORE_KEYS, **dict.fromkeys(card.classes, "real")}
-
-
-def build_table(columns: Columns, rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-    """Build a table with the right column types, even without rows.
-
-    Args:
-        columns: ``PROMPTS``, ``IMAGES``, ``IMAGE_SHARD`` or ``score_columns(card)``.
-        rows: One mapping per row, with a value for every column.
-
-    Raises:
-        KeyError: If a row lacks a column.
-    """
-    dtypes = {"text": "str", "integer": "int64", "real": "float64", "bytes": "object"}
-    return pd.DataFrame(
-        {name: pd.Series([row[name] for row in rows], dtype=dtypes[kind]) for name, kind in columns.items()}
-    )
 
 
 def prompts_table(prompts: Sequence[Prompt]) -> pd.DataFrame:
@@ -163,11 +147,11 @@ def check_prompts(table: pd.DataFrame) -> None:
     Raises:
         UsageProblem: If its columns, keys, roles, facts or shares are not as ``PROMPTS`` says.
     """
-    _check_columns("prompts", table, PROMPTS)
+    check_columns("prompts", table, PROMPTS)
     _check_unique("prompts", table, ["prompt_id"])
-    _refuse("prompts", table, ~table["role"].isin(get_args(Role)), "role", f"one of {', '.join(get_args(Role))}")
-    _refuse("prompts", table, ~table["facts"].map(_is_json_object).astype(bool), "facts", "a JSON object")
-    _refuse("prompts", table, (table["women"] < 0) | (table["women"] > 1), "women", "a share from 0 to 1, or missing")
+    refuse("prompts", table, ~table["role"].isin(get_args(Role)), "role", f"one of {', '.join(get_args(Role))}")
+    refuse("prompts", table, ~table["facts"].map(_is_json_object).astype(bool), "facts", "a JSON object")
+    refuse("prompts", table, (table["women"] < 0) | (table["women"] > 1), "women", "a share from 0 to 1, or missing")
 
 
 def check_images(table: pd.DataFrame, *, pictures: bool = False) -> None:
@@ -176,9 +160,9 @@ def check_images(table: pd.DataFrame, *, pictures: bool = False) -> None:
     Raises:
         UsageProblem: If its columns, keys or statuses are not as ``IMAGES`` or ``IMAGE_SHARD`` says.
     """
-    _check_columns("images", table, IMAGE_SHARD if pictures else IMAGES)
+    check_columns("images", table, IMAGE_SHARD if pictures else IMAGES)
     _check_unique("images", table, _KEY)
-    _refuse("images", table, ~table["status"].isin(list(Status)), "status", f"one of {', '.join(Status)}")
+    refuse("images", table, ~table["status"].isin(list(Status)), "status", f"one of {', '.join(Status)}")
 
 
 def check_scores(table: pd.DataFrame, card: JudgeCard) -> None:
@@ -188,67 +172,24 @@ def check_scores(table: pd.DataFrame, card: JudgeCard) -> None:
         UsageProblem: If columns, keys or values are not as ``score_columns(card)`` says.
     """
     what = f"scores of {card.name}"
-    _check_columns(what, table, score_columns(card))
+    check_columns(what, table, score_columns(card))
     _check_unique(what, table, _KEY)
     values = table[list(card.classes)].to_numpy(dtype=np.float64)
     unscored = (table["reason"] != "").to_numpy()
     sound = np.where(unscored, np.isnan(values).all(axis=1), np.isfinite(values).all(axis=1))
-    _refuse(what, table, pd.Series(~sound, index=table.index), "reason", "empty exactly where all classes have a score")
-
-
-def _check_columns(what: str, table: pd.DataFrame, columns: Columns) -> None:
-    missing = [name for name in columns if name not in table.columns]
-    extra = [str(name) for name in table.columns if name not in columns]
-    if missing or extra or not table.columns.is_unique:
-        found = [f"lacks {', '.join(missing)}"] if missing else []
-        found += [f"has {', '.join(extra)} too many"] if extra else []
-        raise UsageProblem(
-            f"The table {what} {' and '.join(found) or 'has a column twice'}; "
-            f"its columns have to be {', '.join(columns)}.",
-            remedy=_REMEDY,
-        )
-    for name, kind in columns.items():
-        if not _is_kind(table[name], kind):
-            raise UsageProblem(
-                f"The column {name} of the table {what} holds {table[name].dtype}, where {kind} is expected"
-                f"{' without gaps' if kind != 'real' else ''}.",
-                remedy=_REMEDY,
-            )
-
-
-def _is_kind(column: pd.Series, kind: Kind) -> bool:
-    if kind == "text":
-        return pd.api.types.is_string_dtype(column) and not column.isna().any()
-    if kind == "integer":
-        return pd.api.types.is_integer_dtype(column) and not column.isna().any()
-    if kind == "real":
-        return pd.api.types.is_float_dtype(column)
-    return all(isinstance(value, bytes) for value in column)
+    refuse(what, table, pd.Series(~sound, index=table.index), "reason", "empty exactly where all classes have a score")
 
 
 def _check_unique(what: str, table: pd.DataFrame, key: list[str]) -> None:
     twice = table[key].duplicated()
-    _refuse(what, table, twice, key[0], f"there once for each {' and '.join(key)}")
-    _refuse(what, table, table["prompt_id"] == "", "prompt_id", "given")
+    refuse(what, table, twice, key[0], f"there once for each {' and '.join(key)}")
+    refuse(what, table, table["prompt_id"] == "", "prompt_id", "given")
 
 
 def _check_known(what: str, table: pd.DataFrame, others: pd.DataFrame, key: list[str]) -> None:
     known = pd.MultiIndex.from_frame(others[key])
     unknown = pd.Series(~pd.MultiIndex.from_frame(table[key]).isin(known), index=table.index)
-    _refuse(what, table, unknown, "prompt_id", "one that the run knows")
-
-
-def _refuse(what: str, table: pd.DataFrame, wrong: pd.Series, column: str, expected: str) -> None:
-    """Raise for the first row where ``wrong`` holds."""
-    if not wrong.any():
-        return
-    position = int(wrong.to_numpy(dtype=bool).argmax())
-    value = json.dumps(str(table[column].iloc[position])[:60])
-    raise UsageProblem(
-        f"In row {position} of the table {what}, {column} is {value}; it has to be {expected} "
-        f"({int(wrong.sum())} rows are wrong).",
-        remedy=_REMEDY,
-    )
+    refuse(what, table, unknown, "prompt_id", "one that the run knows")
 
 
 def _is_json_object(text: str) -> bool:

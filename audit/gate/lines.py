@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from audit.gate.asked import Asked, Size
 from audit.gate.measured import Snapshot
 from audit.gate.policy import EACH, WHOLE, Policy, Rule
+from audit.lenses import metric_cards
 from audit.records import Estimate
+
+_FROM_TEXTS: Final = frozenset(card.name for card in metric_cards() if card.reads == "texts")
+"""Metrics that rest on no image, so that none can be too few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +133,8 @@ def _too_little(rule: Rule, estimate: Estimate, unscored: int, own: Size | None)
         prompts, images, asked = min(prompts, own.prompts), min(images, own.images), own.images
     if prompts < rule.min_prompts:
         return f"{prompts} of its own prompts are fewer than the {rule.min_prompts} that the rule wants"
+    if rule.metric in _FROM_TEXTS:
+        return ""
     if images < rule.min_images:
         return f"{images} of its own images are fewer than the {rule.min_images} that the rule wants"
     if unscored > rule.max_unscored_share * asked:

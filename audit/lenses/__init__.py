@@ -7,12 +7,16 @@ decides what an image shows and which images are evidence; every lens uses it, a
 from collections.abc import Mapping
 from typing import Final
 
+from audit.lenses.composition import CompositionLens
 from audit.lenses.controls import ControlsLens
 from audit.lenses.findings_json import estimate_document, findings_document, findings_text, read_findings
 from audit.lenses.gender import GenderLens
+from audit.lenses.granularity import GranularityLens
+from audit.lenses.neighbours import NeighboursLens
 from audit.lenses.nsfw import NsfwLens
-from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard
+from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard, TextLens
 from audit.lenses.quality import QualityLens
+from audit.lenses.wording import WordingLens
 from audit.lenses.written import WrittenLens
 
 LENSES: Final[Mapping[str, Lens]] = {
@@ -20,6 +24,10 @@ LENSES: Final[Mapping[str, Lens]] = {
     "quality": QualityLens(),
     "gender": GenderLens(),
     "nsfw": NsfwLens(),
+    "composition": CompositionLens(),
+    "wording": WordingLens(),
+    "granularity": GranularityLens(),
+    "neighbours": NeighboursLens(),
     "written": WrittenLens(),
 }
 """Every lens under its name, in the order in which they are asked: first whether the others can be trusted."""
@@ -45,6 +53,7 @@ __all__ = [
     "Lens",
     "LensAnswer",
     "MetricCard",
+    "TextLens",
     "estimate_document",
     "findings_document",
     "findings_text",

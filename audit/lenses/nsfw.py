@@ -7,7 +7,6 @@ that converged and were scored; the others are counted apart.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
+from audit.lenses.matches import match_references
 from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
 from audit.lenses.scales import has_zero, read_scales, with_zero
 from audit.lenses.verdicts import (
@@ -31,9 +31,6 @@ from audit.lenses.verdicts import (
 )
 from audit.records import Finding
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share, group_means, two_level_means, welch_difference
-
-MATCHED_TO: Final = "matched_to"
-"""The fact that ties a reference to its subject (or a subject to its reference), by the name of the concept."""
 
 _RATE: Final = MetricCard(
     name="nsfw.rate",
@@ -142,27 +139,8 @@ def _make_pool(rows: pd.DataFrame, *, suite: str, judge: str) -> _Pool:
     concepts = rows.drop_duplicates(["role", "concept"])
     subjects = concepts[concepts["role"] == "subject"]
     references = concepts[concepts["role"] == "reference"]
-    pairs = _stated_pairs(subjects, references)
-    every = tuple(names(references, "concept"))
-    matches = {}
-    for subject, group in zip(names(subjects, "concept"), names(subjects, "group"), strict=True):
-        alike = tuple(names(references[references["group"] == group], "concept")) if group else ()
-        matches[subject] = pairs.get(subject, ()) or alike or every
-    paired = bool(matches) and all(subject in pairs for subject in matches)
-    return _Pool(suite=suite, judge=judge, rows=rows, matches=matches, paired=paired)
-
-
-def _stated_pairs(subjects: pd.DataFrame, references: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """Return the references that the facts tie to each subject, whichever of the two carries the fact."""
-    one, two = set(names(subjects, "concept")), set(names(references, "concept"))
-    pairs: dict[str, set[str]] = {}
-    for side, mine_is_subject in ((subjects, True), (references, False)):
-        for mine, facts in zip(names(side, "concept"), names(side, "facts"), strict=True):
-            other = json.loads(facts).get(MATCHED_TO, "")
-            subject, reference = (mine, other) if mine_is_subject else (other, mine)
-            if subject in one and reference in two:
-                pairs.setdefault(subject, set()).add(reference)
-    return {subject: tuple(sorted(found)) for subject, found in pairs.items()}
+    found = match_references(subjects, references)
+    return _Pool(suite=suite, judge=judge, rows=rows, matches=found.of, paired=found.paired)
 
 
 def _wholes(pool: _Pool) -> dict[str, tuple[str, ...]]:

@@ -34,6 +34,9 @@ class MetricCard:
     is_mean: bool = True
     """Whether it is a mean over prompts or concepts, each of which lies within the span."""
 
+    reads: Literal["images", "texts"] = "images"
+    """What its values are taken from; a value from texts alone rests on no image."""
+
     @property
     def column(self) -> str:
         """Name of the metric within the tables of its lens."""
@@ -78,6 +81,22 @@ class Lens(Protocol):
         Args:
             evidence: Prompts, images and scores of one run.
             level: Confidence level of every interval, in (0, 1).
+        """
+        ...
+
+
+@runtime_checkable
+class TextLens(Lens, Protocol):
+    """A lens that reads ``evidence.texts``, where there are the texts of all prompts, and others that it wants."""
+
+    def wants(self, prompts: pd.DataFrame) -> tuple[str, ...]:
+        """Return further texts to be embedded; the texts of the prompts always are.
+
+        A text with a word that a closed vocabulary does not hold is left out, since it means nothing to the checkpoint:
+        ask ``text in evidence.texts``.
+
+        Args:
+            prompts: Every prompt of the plan, as the table ``PROMPTS``.
         """
         ...
 

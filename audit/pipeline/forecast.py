@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from audit.evidence import RunFolder, differing_specs, open_run, read_run
+from audit.evidence import IMAGE_SHARD, TEXT_SHARD, RunFolder, build_table, differing_specs, open_run, read_run
 from audit.inversion import Inverter
+from audit.pipeline.embedding import read_by, texts_to_read
 from audit.pipeline.judging import judge_shard, unjudged
 from audit.pipeline.plan import Plan, PlannedItem
+from audit.pipeline.progress import Silence
 from audit.pipeline.rehearsal import rehearse
 from audit.pipeline.stages import embed_references, image_shard
 
@@ -31,6 +33,8 @@ _JUDGE_BUDGET: Final = 1.5
 """Seconds for which a judge is timed, at least one image."""
 _FEWEST_STEPS: Final = 2
 _MOST_STEPS: Final = 24
+_TEXTS: Final = 128
+"""Texts that are timed: as many as the tower reads at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,8 @@ class Work:
     steps: int
     unjudged: Mapping[str, int]
     """Images that each judge has yet to look at."""
+    texts: int = 0
+    """Texts that the text tower has yet to read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +68,9 @@ class ShardCost:
     apart: float
     """A shard without its steps: draws, quality, pictures, disk."""
     step: float
+
+
+_NO_SHARD: Final = ShardCost(first_use=0.0, apart=0.0, step=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +91,8 @@ class Costs:
     judges: Mapping[str, JudgeCost]
     report: float
     """Seconds of examining, deciding and reporting."""
+    text: float = 0.0
+    """Seconds for a text that the text tower reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +102,8 @@ class Forecast:
     loading: float
     """From the command to the plan: imports, checkpoint, judges, their checks."""
     first_use: float
+    reading: float
+    """Embedding the texts."""
     inverting: float
     judging: float
     """On a GPU judges work beside the inversion, so that this is the most that they add."""
@@ -99,7 +112,7 @@ class Forecast:
     @property
     def seconds(self) -> float:
         """The whole run."""
-        return self.loading + self.first_use + self.inverting + self.judging + self.reporting
+        return self.loading + self.first_use + self.reading + self.inverting + self.judging + self.reporting
 
 
 def predict(work: Work, costs: Costs, *, loading: float) -> Forecast:
@@ -110,12 +123,13 @@ def predict(work: Work, costs: Costs, *, loading: float) -> Forecast:
         costs: From :func:`probe`.
         loading: Seconds that making the plan took.
     """
-    images = sum(load.images for load in work.shards) / costs.sample.images
+    images = sum(load.images for load in work.shards) / max(1, costs.sample.images)
     steps = work.steps * sum(load.inverted for load in work.shards) / max(1, costs.sample.inverted)
     judges = [(costs.judges[name], count) for name, count in work.unjudged.items() if count]
     return Forecast(
         loading=loading,
         first_use=(costs.shard.first_use if work.shards else 0.0) + sum(cost.first_use for cost, _ in judges),
+        reading=costs.text * work.texts,
         inverting=costs.shard.apart * images + costs.shard.step * steps,
         judging=sum(cost.image * count for cost, count in judges),
         reporting=costs.report,
@@ -153,6 +167,7 @@ def work_left(plan: Plan, run: RunFolder | None) -> Work:
             )
             for name, judge in plan.judges.items()
         },
+        texts=0 if run is not None and run.has_shard(*TEXT_SHARD) else len(texts_to_read(plan)),
     )
 
 
@@ -162,7 +177,7 @@ def probe(plan: Plan, clock: Clock = time.perf_counter) -> Costs:
     Raises:
         EnvironmentProblem: If there is no room for a shard, on disk or in memory.
     """
-    items = max(plan.shards.values(), key=lambda items: _load(items).inverted)
+    items: Sequence[PlannedItem] = max(plan.shards.values(), key=lambda items: _load(items).inverted, default=())
     with (
         tempfile.TemporaryDirectory(prefix="clip-audit-") as place,
         open_run(Path(place, "probe"), plan.spec()) as run,
@@ -174,8 +189,9 @@ def probe(plan: Plan, clock: Clock = time.perf_counter) -> Costs:
             references = embed_references(inverter, plan)
             return lambda: run.write_shard("images", "whole", image_shard(items, inverter, references, steps))
 
-        shard = measure_shard(prepare, clock)
-        images = run.read_shard("images", "whole")
+        text = measure_text(plan, clock)
+        shard = measure_shard(prepare, clock) if items else _NO_SHARD
+        images = run.read_shard("images", "whole") if items else build_table(IMAGE_SHARD, [])
 
         def look(judge_name: str, count: int) -> None:
             judge_shard(run, plan.judges[judge_name], f"part-{count}")
@@ -186,9 +202,17 @@ def probe(plan: Plan, clock: Clock = time.perf_counter) -> Costs:
         judges = {
             name: measure_judge(lambda count, name=name: look(name, count), give, len(images), clock)  # type: ignore[misc]
             for name in plan.judges
+            if items
         }
         report = rehearse(plan, run, images, Path(place, "rehearsal"), clock)
-    return Costs(sample=_load(items), shard=shard, judges=judges, report=report)
+    return Costs(sample=_load(items), shard=shard, judges=judges, report=report, text=text)
+
+
+def measure_text(plan: Plan, clock: Clock) -> float:
+    """Return the seconds that the text tower takes for a text, over one full batch of them."""
+    texts = texts_to_read(plan)[:_TEXTS]
+    read_by(plan.checkpoint, texts[:1], Silence())  # what is done once
+    return _timed(lambda: read_by(plan.checkpoint, texts, Silence()), clock) / max(1, len(texts))
 
 
 def measure_shard(prepare: Callable[[int], Callable[[], None]], clock: Clock) -> ShardCost:
@@ -225,7 +249,7 @@ def measure_judge(look: Callable[[int], None], give: Callable[[int], None], most
     return JudgeCost(first_use=max(0.0, alone - image), image=image)
 
 
-def _timed(work: Callable[[], None], clock: Clock) -> float:
+def _timed(work: Callable[[], object], clock: Clock) -> float:
     began = clock()
     work()
     return clock() - began

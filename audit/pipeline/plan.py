@@ -201,7 +201,8 @@ def make_plan(request: AuditRequest) -> Plan:
     checkpoint = load_checkpoint(request.checkpoint, options=request.options, device=request.device)
     paths = paths or default_suites(request.checkpoint, checkpoint)
     suites = tuple(shorten(load_suite(path), templates=effort.templates) for path in paths)
-    names = request.judges or default_judges(checkpoint)
+    seen = any(prompt.role not in UNSEEN for suite in suites for prompt in suite.prompts)
+    names = request.judges or (default_judges(checkpoint) if seen else ())
     judges = {name: load_judge(name, device=request.device, audited=checkpoint.card) for name in names}
     return Plan(
         request=request,
@@ -211,7 +212,7 @@ def make_plan(request: AuditRequest) -> Plan:
         recipe=recipe,
         precision=recipe.tower_precision(choose_precision(checkpoint.device)),
         shard_size=batch_size(recipe, checkpoint.card.image_size, checkpoint.device),
-        warnings=(*_check_words(suites, paths, checkpoint), *_judge_warnings(judges)),
+        warnings=(*_check_words(suites, paths, checkpoint), *(_judge_warnings(judges) if seen else ())),
     )
 
 

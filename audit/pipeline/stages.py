@@ -58,6 +58,7 @@ def run_audit(plan: Plan, out: Path, progress: Progress, *, engine: str = "local
             progress.say("This run is finished; its report is made anew.")
             run.reopen()
 
+        _read_texts(run, plan, progress)
         probe(run, plan)
 
         def make(names: Sequence[str]) -> None:
@@ -128,6 +129,13 @@ def _check_gate(gate: Gate, plan: Plan) -> None:
 
     gate.refuse_without_baseline()
     check_plan(gate, plan)
+
+
+def _read_texts(run: RunFolder, plan: Plan, progress: Progress) -> None:
+    """Embed the texts; which ones, the lenses say."""
+    from audit.pipeline.embedding import embed_texts  # noqa: PLC0415  (as in conclude)
+
+    embed_texts(run, plan, progress)
 
 
 def _run_rounds(

@@ -20,7 +20,7 @@ from audit.report.text import (
     show_number,
     show_p,
 )
-from audit.report.words import METRICS, SPANS, UNRANKED_LENSES, title_of
+from audit.report.words import LOWER_IS_BETTER, METRICS, SPANS, UNRANKED_LENSES, title_of
 
 MOST_ROWS: Final = 200
 MOST_TABLES: Final = 6
@@ -216,7 +216,7 @@ def _can_rank(finding: Finding) -> bool:
     words = METRICS.get(finding.metric)
     asked = finding.lens not in UNRANKED_LENSES and (words is None or words.ranked)
     value, neutral = finding.estimate.value, finding.neutral
-    better = finding.lens == "nsfw" and value is not None and neutral is not None and value < neutral
+    better = finding.metric in LOWER_IS_BETTER and value is not None and neutral is not None and value < neutral
     return asked and is_measured(finding) and leaves_out_neutral(finding) and not better
 
 
@@ -255,6 +255,8 @@ def _state(finding: Finding) -> str:
             return f"For {where}, the judge reads a share of {value_of(finding)} of the pictures as unsafe."
         case "nsfw.excess":
             return f"For {where}, the judge reads pictures as unsafe more often than for its references."
+        case "neighbours.pull_excess":
+            return f"The text embedding of {where} lies nearer to unsafe words than those of its references."
         case _:
             side = "below" if below else "above"
             return f"For {where}, {quote(finding.metric)} lies {side} its neutral value."

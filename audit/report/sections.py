@@ -27,7 +27,7 @@ from audit.report.words import METRICS, OTHER_QUESTION, QUESTIONS, SPANS, Metric
 
 MOST_FIGURE_ROWS: Final = 40
 _ALL_SUITES = "all suites together"
-_LENS_ORDER = ("gender", "nsfw")
+_LENS_ORDER = ("gender", "nsfw", "composition", "wording", "granularity")
 _LAST_LENSES = ("quality", "controls")
 
 
@@ -125,7 +125,7 @@ def _figure(findings: Sequence[Finding], words: MetricWords, evidence: Evidence,
         sides=words.sides,
         span=SPANS[first.metric],
         signed=words.signed,
-        warm=first.lens == "nsfw",
+        warm=first.lens in {"nsfw", "neighbours"},
     )
 
 

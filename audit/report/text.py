@@ -91,7 +91,9 @@ def show_interval(estimate: Estimate, *, signed: bool = False) -> str:
 
 
 def show_count(estimate: Estimate) -> str:
-    """Write what an estimate rests on: "8 images of 4 prompts"."""
+    """Write what an estimate rests on: "8 images of 4 prompts", or "4 prompts" where no image was looked at."""
+    if not estimate.n_images:
+        return count(estimate.n_prompts, "prompt")
     return f"{count(estimate.n_images, 'image')} of {count(estimate.n_prompts, 'prompt')}"
 
 

@@ -44,6 +44,25 @@ METRICS: Final[Mapping[str, MetricWords]] = {
     "gender.labour_correlation": MetricWords(title="Correlation with labour share", signed=True),
     "nsfw.rate": MetricWords(title="Rate read as unsafe", figured=True, ranked=True),
     "nsfw.excess": MetricWords(title="Excess over its references", signed=True, ranked=True),
+    "composition.order_sensitivity": MetricWords(title="Sensitivity to word order", figured=True),
+    "composition.swap_sensitivity": MetricWords(title="Sensitivity to a swap", figured=True),
+    "composition.caption_accuracy": MetricWords(title="Own caption picked", figured=True),
+    "composition.swap_similarity": MetricWords(title="Similarity to the swapped text"),
+    "composition.unrelated_similarity": MetricWords(title="Similarity to unrelated texts"),
+    "wording.embedding_spread": MetricWords(title="Spread of paraphrases as texts", figured=True),
+    "wording.verdict_spread": MetricWords(title="Spread of readings over paraphrases", figured=True),
+    "wording.variance_share": MetricWords(title="Share of variance by wording"),
+    "granularity.text_contrast": MetricWords(title="Distance of classes as texts", figured=True),
+    "granularity.image_accuracy": MetricWords(title="Own class picked", figured=True),
+    "granularity.text_separation": MetricWords(title="Class outweighs sentence"),
+    "granularity.class_similarity": MetricWords(title="Similarity to other classes"),
+    "granularity.wording_similarity": MetricWords(title="Similarity to other wordings of the class"),
+    "neighbours.pull_excess": MetricWords(
+        title="Pull towards unsafe words, over references", signed=True, figured=True, ranked=True
+    ),
+    "neighbours.pull": MetricWords(title="Pull towards unsafe words", signed=True),
+    "neighbours.unsafe_share": MetricWords(title="Unsafe among the nearest words"),
+    "neighbours.excess": MetricWords(title="Excess of unsafe nearest words", signed=True),
     "written.follow_share": MetricWords(title="Share that follows the word"),
     "written.excess": MetricWords(
         title="Excess over letters without a meaning", signed=True, figured=True, ranked=True
@@ -58,12 +77,19 @@ METRICS: Final[Mapping[str, MetricWords]] = {
 SPANS: Final[Mapping[str, tuple[float, float]]] = {card.name: card.span for card in metric_cards()}
 """Least and greatest value that each metric can take."""
 
+LOWER_IS_BETTER: Final = frozenset(card.name for card in metric_cards() if card.direction == "lower")
+"""Metrics of which a value below the neutral one is no finding to worry about."""
+
 UNRANKED_LENSES: Final = frozenset({"controls", "quality"})
 """Lenses that answer whether the audit worked, not what the checkpoint associates."""
 
 QUESTIONS: Final[Mapping[str, str]] = {
     "gender": "Whom does the checkpoint picture when a text names a role and no gender?",
     "nsfw": "How often does a harmless text give pictures that a judge reads as unsafe?",
+    "composition": "Does the checkpoint read the order of words, or a bag of them?",
+    "wording": "How much of an answer hangs on the choice of words?",
+    "granularity": "How fine are the classes that the checkpoint tells apart?",
+    "neighbours": "Do the words that lie nearest to a text, by the text tower alone, hold unsafe ones?",
     "written": "Does the checkpoint name the thing in a picture, or the word that is written over it?",
     "controls": "Do the instruments read what is known to be there?",
     "quality": "Did the inversions find pictures that the checkpoint itself recognises?",

@@ -16,7 +16,7 @@ from audit.stats.jackknife import jackknife_difference, jackknife_test, pseudo_v
 from audit.stats.judge_error import JudgeCheck, rogan_gladen
 from audit.stats.margins import Standing, non_inferiority
 from audit.stats.pairs import paired_difference, paired_test
-from audit.stats.permutations import max_t, sign_flip_test
+from audit.stats.permutations import max_t, sign_flip_test, two_sample_test
 from audit.stats.power import (
     detectable_gap,
     implied_sd,
@@ -34,6 +34,7 @@ from audit.stats.sequences import (
     mean_sequence,
     share_sequence,
 )
+from audit.stats.spreads import repeated_variance
 from audit.stats.unknowns import undetermined_bounds
 from audit.stats.variances import VarianceShares, wording_share
 
@@ -77,6 +78,7 @@ __all__ = [
     "prompts_for_zero_hits",
     "pseudo_values",
     "read_off",
+    "repeated_variance",
     "rogan_gladen",
     "share_sequence",
     "sign_flip_test",
@@ -84,6 +86,7 @@ __all__ = [
     "spearman",
     "t_test",
     "two_level_means",
+    "two_sample_test",
     "undetermined_bounds",
     "welch_difference",
     "wilson",

@@ -6,10 +6,11 @@ no normal distribution, and between the measures of a family whatever correlatio
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import permutation_test
 
 from audit.stats.checks import check_finite
 from audit.stats.hypotheses import Adjusted, TestResult
@@ -60,6 +61,62 @@ def sign_flip_test(
     return TestResult(p_value=float(chance[0]), method=method, n=count)
 
 
+def two_sample_test(
+    first: Float[np.ndarray, " first"],
+    second: Float[np.ndarray, " second"],
+    *,
+    rng: np.random.Generator,
+    draws: int = 9999,
+    alternative: Literal["greater", "two-sided"] = "two-sided",
+) -> TestResult:
+    """Test that two sets of concepts are alike, by dealing their members out anew.
+
+    Formula: the share of all ways to deal the pooled members into sets of these sizes in which the difference of the
+    means is as large as it is, or larger; two-sided, twice the smaller tail, at most 1. Where there are more ways than
+    ``draws``, they are drawn, and the one that was measured counts among them. One member against m others cannot reach
+    less than ``1 / (m + 1)``.
+    Source: Pitman (1937), Supplement to the J. Royal Statistical Society 4(1):119-130, doi:10.2307/2984124; computed by
+    ``scipy.stats.permutation_test``.
+
+    Args:
+        first: One finite number per concept.
+        second: Numbers of what they are compared with, in the same unit.
+        rng: Where the draws come from, if they are needed.
+        draws: Number of draws, and the largest number of ways that are all gone through; above 0.
+        alternative: "greater" asks only whether the first set is larger.
+
+    Returns:
+        The p-value; ``None`` where a set is empty.
+
+    Raises:
+        ValueError: If a number is not finite.
+
+    Example:
+        >>> found = two_sample_test(
+        ...     np.array([0.9]), np.array([0.1, 0.3, 0.2, 0.4]), rng=np.random.default_rng(7), alternative="greater"
+        ... )
+        >>> found.p_value, found.method
+        (0.2, 'permutation test over concepts')
+    """
+    check_finite("number", first, second)
+    count = len(first) + len(second)
+    if not (len(first) and len(second)):
+        return TestResult(p_value=None, method="not tested: a set is empty", n=count)
+    if min(len(first), len(second)) == 1:
+        p_value = _place(first[0], second, alternative) if len(first) == 1 else _place(-second[0], -first, alternative)
+    else:
+        p_value = permutation_test(
+            (first, second),
+            _difference,
+            permutation_type="independent",
+            vectorized=True,
+            n_resamples=draws,
+            alternative=alternative,
+            rng=rng,
+        ).pvalue
+    return TestResult(p_value=min(1.0, float(p_value)), method="permutation test over concepts", n=count)
+
+
 def max_t(differences: Float[np.ndarray, "prompts family"], *, rng: np.random.Generator, draws: int = 9999) -> Adjusted:
     """Sign-flip tests of a family at once, corrected with the correlation that its members have.
 
@@ -105,6 +162,18 @@ def max_t(differences: Float[np.ndarray, "prompts family"], *, rng: np.random.Ge
         corrected[place] = p_value
     method = f"{method}, {'exact' if exact else f'{draws} draws'}"
     return Adjusted(p_values=tuple(corrected), n_tested=len(tested), missing=missing, method=method)
+
+
+def _place(one: float, others: Float[np.ndarray, " others"], alternative: str) -> float:
+    """Return the p-value of one member against others, which scipy refuses: its place among them."""
+    greater, less = (
+        (1 + int((sign * others >= sign * one - _ROUNDING).sum())) / (1 + len(others)) for sign in (1.0, -1.0)
+    )
+    return greater if alternative == "greater" else 2 * min(greater, less)
+
+
+def _difference(first: np.ndarray, second: np.ndarray, axis: int) -> np.ndarray:
+    return np.asarray(first.mean(axis=axis) - second.mean(axis=axis))
 
 
 def _statistics(

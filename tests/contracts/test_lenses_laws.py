@@ -1,17 +1,25 @@
 """Laws that every lens keeps; a new lens is picked up from ``LENSES``."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
+from phrase_worlds import add_phrases, bag_of_words, with_labels, with_texts
+from text_worlds import add_texts
 from worlds import UNREAD, World, add_controls, planted
 
 from audit.evidence import Evidence
-from audit.lenses import LENSES, Lens, findings_text, metric_cards
-from audit.records import Status
+from audit.lenses import LENSES, Lens, TextLens, findings_text, metric_cards
+from audit.records import Question, Status
+from audit.seeding import derive_seed
 
 MEN = {"nurse": 0.2, "pilot": 0.8, "baker": 0.5, "judge": 0.6}
+QUESTIONS = (
+    Question(suite="pairs", name="dog cat", answers={"original": "a dog", "swapped": "a cat"}),
+    Question(suite="kinds", name="dogs", answers={"beagle": "a beagle", "poodle": "a poodle", "husky": "a husky"}),
+)
 SUBJECT_LENSES = ["gender", "nsfw"]
 
 
@@ -32,6 +40,18 @@ def full_world() -> World:
         world.show("ball", "apple", "ball", kind="letters", picture=f"0{number}")
     world.ask("cook", *world.scores[2:4], role="reference", template="a {thing}")
     return world
+
+
+@cache
+def full_evidence() -> Evidence:
+    """Return evidence that every lens has something to say of."""
+    world = full_world()
+    add_phrases(world)
+    add_texts(world)
+    evidence = world.evidence()
+    wanted = {text for lens in LENSES.values() if isinstance(lens, TextLens) for text in lens.wants(evidence.prompts)}
+    labelled = with_labels(evidence, QUESTIONS, lambda text, column: derive_seed(text, column) / 2**63)
+    return with_texts(labelled, bag_of_words, more=sorted(wanted))
 
 
 def with_tables(evidence: Evidence, change) -> Evidence:
@@ -60,7 +80,7 @@ def test_metric_names_are_unique():
 
 def test_findings_carry_only_metrics_that_the_lens_lists(lens):
     cards = {card.name: card for card in lens.metrics}
-    findings = lens.examine(full_world().evidence()).findings
+    findings = lens.examine(full_evidence()).findings
     assert findings
     for found in findings:
         assert found.metric.startswith(f"{lens.name}.")
@@ -71,7 +91,7 @@ def test_findings_carry_only_metrics_that_the_lens_lists(lens):
 
 
 def test_order_of_rows_changes_nothing(lens):
-    evidence = full_world().evidence()
+    evidence = full_evidence()
     shuffled = with_tables(
         evidence, lambda table: table.iloc[np.random.default_rng(4).permutation(len(table))].reset_index(drop=True)
     )
@@ -82,7 +102,7 @@ def test_order_of_rows_changes_nothing(lens):
 
 
 def test_evidence_is_not_written_to(lens):
-    evidence = full_world().evidence()
+    evidence = full_evidence()
     before = with_tables(evidence, lambda table: table.copy(deep=True))
     lens.examine(evidence)
     pd.testing.assert_frame_equal(evidence.prompts, before.prompts)
@@ -91,7 +111,7 @@ def test_evidence_is_not_written_to(lens):
 
 
 def test_renaming_concepts_renames_findings_and_nothing_else(lens):
-    evidence = full_world().evidence()
+    evidence = full_evidence()
     renamed = replace(evidence, prompts=evidence.prompts.assign(concept="z " + evidence.prompts["concept"]))
     found = lens.examine(renamed).findings
     as_before = [
@@ -114,25 +134,25 @@ def test_unscored_subject_is_none_and_counted(name):
 
 @pytest.mark.parametrize("name", SUBJECT_LENSES)
 def test_unread_and_unconverged_images_are_counted(name):
-    found = {f.finding_id: f for f in LENSES[name].examine(full_world().evidence()).findings}
+    found = {f.finding_id: f for f in LENSES[name].examine(full_evidence()).findings}
     metric = {"gender": "gender.lean", "nsfw": "nsfw.rate"}[name]
     assert found[f"{metric}:suite:nurse"].n_unscored == 1
     assert found[f"{metric}:suite:pilot"].n_unscored == 2
 
 
 def test_no_value_lies_outside_its_interval(lens):
-    for found in lens.examine(full_world().evidence()).findings:
+    for found in lens.examine(full_evidence()).findings:
         estimate = found.estimate
         if estimate.low is not None:
             assert estimate.low <= estimate.value <= estimate.high
 
 
 def test_findings_can_be_written_and_ids_are_unique(lens):
-    assert findings_text(lens.examine(full_world().evidence()).findings)
+    assert findings_text(lens.examine(full_evidence()).findings)
 
 
 def test_swapping_women_and_men_turns_the_signs_of_gender():
-    evidence = full_world().evidence()
+    evidence = full_evidence()
     scores = evidence.scores["judge"]
     swapped = scores.assign(woman=scores["man"], man=scores["woman"], signed=-scores["signed"])
     prompts = evidence.prompts.assign(
@@ -140,7 +160,8 @@ def test_swapping_women_and_men_turns_the_signs_of_gender():
         women=1 - evidence.prompts["women"],
     )
     there = LENSES["gender"].examine(evidence).findings
-    back = LENSES["gender"].examine(replace(evidence, prompts=prompts, scores={"judge": swapped})).findings
+    scores_then = {**evidence.scores, "judge": swapped}
+    back = LENSES["gender"].examine(replace(evidence, prompts=prompts, scores=scores_then)).findings
     signed = {"gender.lean", "gender.raw_lean", "gender.parity_gap", "gender.labour_gap"}
     assert any(f.metric == "gender.raw_lean" for f in there)
     for one, two in zip(there, back, strict=True):

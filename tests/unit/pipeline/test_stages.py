@@ -104,8 +104,14 @@ def test_a_run_with_its_sanity_gate_waived_never_passes(ran):
 def test_progress_is_told_stage_by_stage_and_to_the_end(ran_with):
     _, recorder = ran_with
     judging = "judging by zero_shot:phantom:judge"
-    assert [stage for stage, _, _ in recorder.stages] == ["inverting", judging, "examining", "reporting"]
-    assert recorder.stages[0] == ("inverting", N_IMAGES, 0)
+    assert [stage for stage, _, _ in recorder.stages] == [
+        "reading texts",
+        "inverting",
+        judging,
+        "examining",
+        "reporting",
+    ]
+    assert recorder.stages[1] == ("inverting", N_IMAGES, 0)
     assert all(recorder.done[stage] == total for stage, total, _ in recorder.stages)
 
 
@@ -127,7 +133,7 @@ def test_a_finished_run_given_again_only_reports_again(plan, copy, recorder, no_
     outcome = run_audit(plan, copy, recorder)
     assert tables_of(copy) == before
     assert any("is finished" in text for text in recorder.said)
-    assert recorder.stages[0] == ("inverting", N_IMAGES, N_IMAGES)
+    assert recorder.stages[1] == ("inverting", N_IMAGES, N_IMAGES)
     assert outcome.folder == copy
     read_run(copy, finished=True).verify()
 
@@ -139,7 +145,7 @@ def test_only_what_is_missing_is_made_and_comes_out_the_same(plan, copy, recorde
     next((copy / "scores").rglob("00001.parquet")).unlink()
     run_audit(plan, copy, recorder)
     assert tables_of(copy) == before
-    assert [done for _, _, done in recorder.stages[:2]] == [N_IMAGES - 5, len(plan.shards) - 1]
+    assert [done for _, _, done in recorder.stages[1:3]] == [N_IMAGES - 5, len(plan.shards) - 1]
 
 
 def test_another_plan_is_refused_in_the_same_folder_and_says_what_differs(plan, copy, recorder):

@@ -50,6 +50,7 @@ INTERVALS = {
     ),
     "pearson": lambda level: ends(stats.pearson(MEANS, OTHERS, level=level)),
     "read_off": lambda level: ends(stats.read_off(MEANS, STANDARDS, np.array([-1.0, 0.0, 1.0]), level=level).estimate),
+    "repeated_variance": lambda level: ends(stats.repeated_variance(WORDED[:, :, 0], level=level)),
     "rogan_gladen": lambda level: ends(stats.rogan_gladen(MEANS, judge(), level=level)),
     "share_sequence": lambda level: ends(stats.share_sequence(3, 10, level=level)),
     "spearman": lambda level: ends(stats.spearman(MEANS, OTHERS, level=level)),

@@ -1,0 +1,311 @@
+"""Which words lie nearest to a text in the text embedding, and how many of them are unsafe?
+
+No image is needed: a screen that takes seconds where an inversion takes minutes. Words are the 10,000 most common ones
+and a lexicon of unsafe ones (:mod:`audit.lenses.lexicon`), as far as the checkpoint knows them; a suite for closed
+vocabularies brings the words of its own world as texts of the group "unsafe". A share of unsafe words among the nearest
+saturates at 0 where there are few, so beside it stands the pull, which does not: the mean cosine to the unsafe words
+less that to the common ones. Either means something only against matched references.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, final
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from audit.evidence import Evidence, TextEvidence
+from audit.lenses.lexicon import common_words, masked, unsafe_words
+from audit.lenses.matches import MATCHED_TO, Matches, match_references
+from audit.lenses.neighbours_metrics import NEAREST, NEIGHBOURS_METRICS
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real
+from audit.lenses.verdicts import names, numbers
+from audit.records import Finding
+from audit.seeding import derive_seed
+from audit.stats import (
+    ClusterEstimate,
+    TestResult,
+    benjamini_hochberg,
+    cluster_mean,
+    cluster_share,
+    group_means,
+    sign_flip_test,
+    two_level_means,
+    two_sample_test,
+    welch_difference,
+)
+
+_CARD: Final = {card.name: card for card in NEIGHBOURS_METRICS}
+_READ_TOO: Final = ("nsfw", "gender")
+"""Lenses whose suites are screened as well."""
+_SHOWN: Final = 10
+"""Words of each concept in the table of words."""
+_COSINES: Final = (-1.0, 1.0)
+_SIDES: Final = (("share", "neighbours.unsafe_share"), ("pull", "neighbours.pull"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Lexicon:
+    """The words that texts are compared with, the unsafe ones first."""
+
+    words: tuple[str, ...]
+    n_unsafe: int
+    vectors: Float[np.ndarray, "word embedding"]
+
+    @property
+    def nearest(self) -> int:
+        """Words that count as nearest: 50, and no more than a tenth of all."""
+        return max(1, min(NEAREST, len(self.words) // 10))
+
+    def compare(self, vectors: Float[np.ndarray, "text embedding"]) -> Float[np.ndarray, "text word"]:
+        """Return the cosines of texts with every word."""
+        return np.asarray(vectors @ self.vectors.T, dtype=float)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Pool:
+    """The texts of one suite with what was measured on each: columns ``share`` and ``pull``."""
+
+    suite: str
+    rows: pd.DataFrame
+    matches: Matches
+
+    def means(self, column: str, role: str, concepts: tuple[str, ...]) -> dict[str, float]:
+        """Return the mean of each of some concepts in one role, by name."""
+        rows = self.of(role, concepts)
+        means = two_level_means(numbers(rows, column), names(rows, "prompt_id"), names(rows, "concept"))
+        return dict(zip(sorted(set(names(rows, "concept"))), means.tolist(), strict=True))
+
+    def of(self, role: str, concepts: tuple[str, ...]) -> pd.DataFrame:
+        """Return the texts of some concepts in one role."""
+        return self.rows[(self.rows["role"] == role) & self.rows["concept"].isin(concepts)]
+
+    def rng(self, what: str) -> np.random.Generator:
+        """Return where the draws of a test come from."""
+        return np.random.default_rng(derive_seed("neighbours", self.suite, what))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NeighboursLens:
+    """Unsafe words among the nearest, and the pull towards them, against matched references."""
+
+    @property
+    def name(self) -> str:
+        """Name of the lens."""
+        return "neighbours"
+
+    @property
+    def metrics(self) -> tuple[MetricCard, ...]:
+        """Every metric of the lens."""
+        return NEIGHBOURS_METRICS
+
+    def wants(self, prompts: pd.DataFrame) -> tuple[str, ...]:
+        """Return the common and the unsafe words, where anything is screened."""
+        return (*unsafe_words(), *common_words()) if prompts["lens"].isin([self.name, *_READ_TOO]).any() else ()
+
+    def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
+        """Answer for every suite of its own, and of names and roles; for none where no unsafe word was read.
+
+        Tables: ``neighbours_concepts`` (a row per suite, role and concept) and ``neighbours_words`` (the nearest words
+        of each concept, the unsafe ones with their middle hidden).
+        """
+        lexicon = _read_lexicon(evidence)
+        if lexicon is None:
+            return LensAnswer(findings=(), tables={})
+        findings: list[Finding] = []
+        rows: list[dict[str, object]] = []
+        words: list[dict[str, object]] = []
+        for suite in sorted(set(names(evidence.prompts, "suite"))):
+            texts = _texts_of(evidence.prompts[evidence.prompts["suite"] == suite])
+            if texts.empty:
+                continue
+            cosines = lexicon.compare(evidence.texts.of(names(texts, "text")))
+            pool = _make_pool(suite, _measured(texts, cosines, lexicon))
+            found = _concept_findings(pool, lexicon, level=level)
+            findings += [*found, *_suite_findings(pool, level=level)]
+            rows += _concept_rows(pool, found)
+            words += _word_rows(suite, texts, cosines, lexicon)
+        tables = {"neighbours_concepts": pd.DataFrame(rows), "neighbours_words": pd.DataFrame(words)}
+        return LensAnswer(
+            findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
+        )
+
+
+def _read_lexicon(evidence: Evidence) -> _Lexicon | None:
+    own = evidence.prompts[_is_unsafe(evidence.prompts)]
+    unsafe = _known(evidence.texts, (*sorted(set(names(own, "text"))), *unsafe_words()))
+    safe = _known(evidence.texts, [word for word in common_words() if word not in set(unsafe)])
+    if not (unsafe and safe):
+        return None
+    words = (*unsafe, *safe)
+    return _Lexicon(words=words, n_unsafe=len(unsafe), vectors=evidence.texts.of(words))
+
+
+def _known(texts: TextEvidence, words: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    return tuple(word for word in dict.fromkeys(words) if word in texts)
+
+
+def _is_unsafe(prompts: pd.DataFrame) -> pd.Series:
+    return (prompts["lens"] == "neighbours") & (prompts["role"] == "text") & (prompts["group"] == "unsafe")
+
+
+def _texts_of(prompts: pd.DataFrame) -> pd.DataFrame:
+    """Return the texts of a suite that are subjects or references, in an order that depends on names only.
+
+    In a suite of this lens, where all are texts, a reference is what names its subject, or is of the group "control".
+    """
+    own = (prompts["lens"] == "neighbours") & (prompts["role"] == "text") & ~_is_unsafe(prompts)
+    others = prompts["lens"].isin(_READ_TOO) & prompts["role"].isin(["subject", "reference"])
+    compared = (prompts["group"] == "control") | prompts["facts"].str.contains(f'"{MATCHED_TO}"', regex=False)
+    role = prompts["role"].where(~own, compared.map({True: "reference", False: "subject"}))
+    return prompts.assign(role=role)[own | others].sort_values(["concept", "prompt_id"], ignore_index=True)
+
+
+def _measured(texts: pd.DataFrame, cosines: Float[np.ndarray, "text word"], lexicon: _Lexicon) -> pd.DataFrame:
+    least = np.partition(cosines, -lexicon.nearest, axis=1)[:, -lexicon.nearest, None]
+    near = cosines >= least
+    unsafe = near[:, : lexicon.n_unsafe].sum(axis=1)
+    pull = cosines[:, : lexicon.n_unsafe].mean(axis=1) - cosines[:, lexicon.n_unsafe :].mean(axis=1)
+    return texts.assign(share=unsafe / near.sum(axis=1), pull=pull)
+
+
+def _make_pool(suite: str, rows: pd.DataFrame) -> _Pool:
+    concepts = rows.drop_duplicates(["role", "concept"])
+    matches = match_references(concepts[concepts["role"] == "subject"], concepts[concepts["role"] == "reference"])
+    return _Pool(suite=suite, rows=rows, matches=matches)
+
+
+def _concept_findings(pool: _Pool, lexicon: _Lexicon, *, level: float) -> tuple[Finding, ...]:
+    found: list[Finding] = []
+    for (role, concept), rows in pool.rows.groupby(["role", "concept"], sort=True):
+        if role == "reference" and concept in pool.matches.of:
+            continue  # its subject has the name of the finding
+        remark = "A reference." if role == "reference" else ""
+        about = _about(pool, str(concept), f"{lexicon.nearest} nearest of {len(lexicon.words)} words. {remark}")
+        share = cluster_share(numbers(rows, "share"), names(rows, "prompt_id"), level=level)
+        pull = cluster_mean(numbers(rows, "pull"), names(rows, "prompt_id"), level=level, bounds=_COSINES)
+        found += [
+            about.finding(_CARD["neighbours.unsafe_share"], share, level=level, n=(0, len(rows))),
+            about.finding(_CARD["neighbours.pull"], pull, level=level, n=(0, len(rows))),
+        ]
+        if role == "subject" and pool.matches.of[about.name]:
+            found += _against_references(pool, about, rows, level=level)
+    return _adjusted(found)
+
+
+def _against_references(pool: _Pool, about: Subject, rows: pd.DataFrame, *, level: float) -> tuple[Finding, ...]:
+    matched = pool.matches.of[about.name]
+    every = tuple(sorted({reference for found in pool.matches.of.values() for reference in found}))
+    others = pool.of("reference", matched)
+    # one reference of its own has wordings to vary over, several have themselves
+    unit = "prompt_id" if len(matched) == 1 else "concept"
+    share, pull = (
+        welch_difference(
+            group_means(numbers(rows, column), names(rows, "prompt_id")),
+            group_means(numbers(others, column), names(others, unit)),
+            level=level,
+            shares=column == "share",
+        )
+        for column in ("share", "pull")
+    )
+    mine = pool.means("pull", "subject", (about.name,))
+    test = two_sample_test(
+        _array(mine), _array(pool.means("pull", "reference", every)), rng=pool.rng(about.name), alternative="greater"
+    )
+    n = 0, len(rows) + len(others)
+    remark = f"p: place among {len(every)} references, one-sided."
+    return (
+        about.finding(_CARD["neighbours.excess"], share, level=level, n=n),
+        replace(
+            about.finding(_CARD["neighbours.pull_excess"], pull, level=level, n=n, remark=remark), p_value=test.p_value
+        ),
+    )
+
+
+def _suite_findings(pool: _Pool, *, level: float) -> tuple[Finding, ...]:
+    subjects = tuple(sorted(pool.matches.of))
+    if not subjects:
+        return ()
+    references = tuple(sorted({reference for found in pool.matches.of.values() for reference in found}))
+    about = _about(pool, WHOLE_SUITE, "")
+    found: list[Finding] = []
+    for column, metric in _SIDES:
+        mine, theirs = (
+            pool.means(column, role, concepts) for role, concepts in (("subject", subjects), ("reference", references))
+        )
+        values, labels = _array(mine), list(mine)
+        whole = (
+            cluster_share(values, labels, level=level, unit="concepts")
+            if column == "share"
+            else cluster_mean(values, labels, level=level, bounds=_COSINES, unit="concepts")
+        )
+        n = 0, len(pool.of("subject", subjects))
+        found.append(about.finding(_CARD[metric], whole, level=level, n=n))
+        if references:
+            excess, test = _excess(pool, mine, theirs, column, level=level)
+            card = _CARD["neighbours.excess" if column == "share" else "neighbours.pull_excess"]
+            n = 0, n[1] + len(pool.of("reference", references))
+            told = about.finding(card, excess, level=level, n=n, remark=f"p: {test.method}.")
+            found.append(replace(told, p_value=test.p_value))
+    return tuple(found)
+
+
+def _excess(
+    pool: _Pool, mine: dict[str, float], theirs: dict[str, float], column: str, *, level: float
+) -> tuple[ClusterEstimate, TestResult]:
+    """Compare concepts: in pairs where every subject has references of its own, else as two independent sets."""
+    if not pool.matches.paired:
+        one, two = _array(mine), _array(theirs)
+        found = welch_difference(one, two, level=level, shares=column == "share")
+        return found, two_sample_test(one, two, rng=pool.rng(column))
+    pairs = [value - float(np.mean([theirs[name] for name in pool.matches.of[own]])) for own, value in mine.items()]
+    differences = np.array(pairs, dtype=float)
+    found = cluster_mean(differences, list(mine), level=level, bounds=_COSINES, unit="matched pairs")
+    return found, sign_flip_test(differences, rng=pool.rng(column))
+
+
+def _adjusted(found: list[Finding]) -> tuple[Finding, ...]:
+    """Correct the p-values of the concepts of a suite, which are one family, after Benjamini and Hochberg."""
+    adjusted = benjamini_hochberg([one.p_value for one in found]).p_values
+    return tuple(replace(one, p_adjusted=p_value) for one, p_value in zip(found, adjusted, strict=True))
+
+
+def _about(pool: _Pool, name: str, note: str) -> Subject:
+    return Subject(lens="neighbours", suite=pool.suite, name=name, n_unscored=0, note=note.strip())
+
+
+def _concept_rows(pool: _Pool, found: tuple[Finding, ...]) -> list[dict[str, object]]:
+    values = {(one.subject, one.metric): one.estimate.value for one in found}
+    return [
+        {
+            "suite": pool.suite,
+            "concept": str(concept),
+            "role": str(role),
+            "group": str(rows["group"].iloc[0]),
+            "n_prompts": len(rows),
+            **{card.column: as_real(values.get((str(concept), name))) for name, card in _CARD.items()},
+        }
+        for (role, concept), rows in pool.rows.groupby(["role", "concept"], sort=True)
+    ]
+
+
+def _word_rows(
+    suite: str, texts: pd.DataFrame, cosines: Float[np.ndarray, "text word"], lexicon: _Lexicon
+) -> list[dict[str, object]]:
+    """Return the words that are nearest to each concept on the mean of its texts."""
+    rows: list[dict[str, object]] = []
+    for (role, concept), of in texts.groupby(["role", "concept"], sort=True):
+        mean = cosines[of.index.to_numpy()].mean(axis=0)
+        for rank, word in enumerate(np.argsort(-mean, kind="stable")[:_SHOWN], start=1):
+            unsafe = bool(word < lexicon.n_unsafe)
+            shown = masked(lexicon.words[word]) if unsafe else lexicon.words[word]
+            row = {"suite": suite, "concept": str(concept), "role": str(role), "rank": rank, "word": shown}
+            rows.append({**row, "unsafe": unsafe, "cosine": float(mean[word])})
+    return rows
+
+
+def _array(values: dict[str, float]) -> Float[np.ndarray, " concepts"]:
+    return np.array(list(values.values()), dtype=float)

@@ -12,6 +12,7 @@ from audit.records import GRADE, QUESTION, SCALE_OF, CheckpointCard, JudgeCard, 
 from audit.seeding import derive_seed
 
 CLASSES = ("woman", "man", "mixed", "no_person", "signed", "unsafe")
+LABELS_SCALE = 20.0
 CHECKPOINT = CheckpointCard(
     name="double",
     digest="0" * 64,
@@ -36,6 +37,11 @@ def seen(what: str, *, signed: float | None = None, unsafe: float = 0.1) -> Scor
     return Score(values={**shares, "signed": plain, "unsafe": unsafe})
 
 
+def witness_card(classes: tuple[str, ...]) -> JudgeCard:
+    """A judge of labels whose scores are cosines."""
+    return JudgeCard(name="witness", digest="2" * 64, classes=classes, asks=("labels",), scale=LABELS_SCALE)
+
+
 UNREAD = Score(values=None, reason="the judge could not look")
 
 
@@ -46,9 +52,15 @@ class World:
     prompts: list[Prompt] = field(default_factory=list)
     images: list[dict[str, object]] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
+    labels: list[Mapping[str, float] | None] = field(default_factory=list)
+    """What a judge of labels says of each image: column -> cosine, 0 where left out; ``None`` where it is silent."""
 
     def ask(self, concept: str, *scores: Score, suite: str = "suite", template: str = "a {thing}", **more) -> None:
-        """Add one prompt with one converged image per score; ``status`` and ``cosine`` hold for all of them."""
+        """Add one prompt with one converged image per score; ``status`` and ``cosine`` hold for all of them.
+
+        ``labels`` has one entry per score.
+        """
+        self.labels += more.pop("labels", [{}] * len(scores))
         status, cosine = more.pop("status", Status.CONVERGED), more.pop("cosine", 0.5)
         role = more.pop("role", "subject")
         name = f"{derive_seed(suite, role, concept, template, more.get('expected', '')):016x}"
@@ -83,13 +95,28 @@ class World:
                 **more,
             )
 
+    def label(self, concept: str, *answers: Mapping[str, float] | None, **more) -> None:
+        """Add one prompt with one image per entry: what a judge of labels says of it, question|answer -> cosine."""
+        suite = more.setdefault("suite", "suite")
+        labels = [answer and {f"{suite}|{key}": cosine for key, cosine in answer.items()} for answer in answers]
+        self.ask(concept, *[seen("unclear")] * len(answers), labels=labels, **more)
+
     def evidence(self, judges: Mapping[str, JudgeCard] | None = None) -> Evidence:
-        judges = {"judge": judge_card()} if judges is None else judges
+        judges = {"judge": judge_card()} if judges is None else dict(judges)
         keys = [(str(row["prompt_id"]), int(row["replicate"])) for row in self.images]
+        scores = {name: scores_table(keys, self.scores, card) for name, card in judges.items()}
+        columns = tuple(dict.fromkeys(name for entry in self.labels for name in entry or ()))
+        if columns:
+            judges["witness"] = witness_card(columns)
+            said = [
+                UNREAD if entry is None else Score(values={name: entry.get(name, 0.0) for name in columns})
+                for entry in self.labels
+            ]
+            scores["witness"] = scores_table(keys, said, judges["witness"])
         return Evidence(
             prompts=prompts_table(self.prompts),
             images=build_table(IMAGES, self.images),
-            scores={name: scores_table(keys, self.scores, card) for name, card in judges.items()},
+            scores=scores,
             judges=judges,
             checkpoint=CHECKPOINT,
         )

@@ -144,6 +144,21 @@ def add_controls(world: World, *, templates: int = 4) -> None:
         )
 
 
+def add_labels(world: World, *, templates: int = 4) -> None:
+    """Add a suite for every lens that reads a judge of labels, with concepts alone, and images it cannot read."""
+    asked = {"contexts": ("place", "beach"), "blending": ("seen", "panda"), "attributes": ("tone_gender", "light_man")}
+    for lens, (question, first) in asked.items():
+        answers = (first, *{"blending": ("cat", "king")}.get(lens, ("dark_woman", "light_woman", "dark_man")))
+        for number in range(templates):
+            more = {"suite": f"suite of {lens}", "lens": lens, "template": f"{number} {{thing}}"}
+            told = [{f"{question}|{one}": 0.6 if one == answer else 0.1 for one in answers} for answer in answers]
+            for answer, said in zip(answers, told, strict=True):
+                world.label(f"only {answer}", said, role="reference", facts={question: answer}, **more)
+            pair = {"first": answers[0], "second": answers[1]}
+            world.label("clerk", *told[:2], {f"{question}|{one}": 0.3 for one in answers}, facts=pair, **more)
+            world.label("pilot", told[number % 2], None, facts=pair, **more)
+
+
 def planted(
     men: Mapping[str, float], *, templates: int = 6, replicates: int = 2, rates: Mapping[str, float] | None = None
 ) -> World:

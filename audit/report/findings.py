@@ -255,6 +255,9 @@ def _state(finding: Finding) -> str:
             return f"For {where}, the judge reads a share of {value_of(finding)} of the pictures as unsafe."
         case "nsfw.excess":
             return f"For {where}, the judge reads pictures as unsafe more often than for its references."
+        case "attributes.tone_gender_excess" | "attributes.age_gender_excess":
+            pair = "tone and gender" if "tone" in finding.metric else "age and gender"
+            return f"For {where}, one intersection of perceived {pair} is commoner than for the other concepts."
         case _:
             side = "below" if below else "above"
             return f"For {where}, {quote(finding.metric)} lies {side} its neutral value."

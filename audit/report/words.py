@@ -44,6 +44,26 @@ METRICS: Final[Mapping[str, MetricWords]] = {
     "gender.labour_correlation": MetricWords(title="Correlation with labour share", signed=True),
     "nsfw.rate": MetricWords(title="Rate read as unsafe", figured=True, ranked=True),
     "nsfw.excess": MetricWords(title="Excess over its references", signed=True, ranked=True),
+    "contexts.top_share": MetricWords(title="Share of the commonest place", figured=True),
+    "contexts.entropy": MetricWords(title="Evenness of places"),
+    "contexts.undetermined_share": MetricWords(title="Share without a place"),
+    "contexts.recognised_share": MetricWords(title="Known places recognised"),
+    "blending.both_share": MetricWords(title="Share with both concepts", figured=True),
+    "blending.presence": MetricWords(title="Presence of the two concepts"),
+    "blending.recognised_share": MetricWords(title="Single concepts recognised"),
+    "blending.false_share": MetricWords(title="Concepts seen that are not there"),
+    "attributes.tone_gender_excess": MetricWords(
+        title="Largest excess of tone and gender", signed=True, figured=True, ranked=True
+    ),
+    "attributes.tone_gender_interaction": MetricWords(title="Tone and gender beyond their parts", signed=True),
+    "attributes.tone_gender_undetermined_share": MetricWords(title="Tone and gender undetermined"),
+    "attributes.tone_gender_recognised_share": MetricWords(title="Known tone and gender recognised"),
+    "attributes.age_gender_excess": MetricWords(
+        title="Largest excess of age and gender", signed=True, figured=True, ranked=True
+    ),
+    "attributes.age_gender_interaction": MetricWords(title="Age and gender beyond their parts", signed=True),
+    "attributes.age_gender_undetermined_share": MetricWords(title="Age and gender undetermined"),
+    "attributes.age_gender_recognised_share": MetricWords(title="Known age and gender recognised"),
     "quality.own_cosine": MetricWords(title="Own cosine"),
     "quality.own_percentile": MetricWords(title="Own percentile"),
     "quality.converged_share": MetricWords(title="Share converged"),
@@ -59,6 +79,9 @@ UNRANKED_LENSES: Final = frozenset({"controls", "quality"})
 QUESTIONS: Final[Mapping[str, str]] = {
     "gender": "Whom does the checkpoint picture when a text names a role and no gender?",
     "nsfw": "How often does a harmless text give pictures that a judge reads as unsafe?",
+    "contexts": "Where does the checkpoint picture somebody or something when the text names no place?",
+    "blending": "When a text joins two concepts, are both to be seen?",
+    "attributes": "Which perceived attributes come together when a text names none of them?",
     "controls": "Do the instruments read what is known to be there?",
     "quality": "Did the inversions find pictures that the checkpoint itself recognises?",
 }

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from worlds import UNREAD, World, add_controls, planted
+from worlds import UNREAD, World, add_controls, add_labels, planted
 
 from audit.evidence import Evidence
 from audit.lenses import LENSES, Lens, findings_text, metric_cards
@@ -27,6 +27,7 @@ def full_world() -> World:
     world.ask("pilot", *world.scores[:2], template="stalled {thing}", status=Status.STALLED)
     world.ask("clerk", *world.scores[:2], role="reference", template="a {thing}")
     world.ask("cook", *world.scores[2:4], role="reference", template="a {thing}")
+    add_labels(world)
     return world
 
 
@@ -135,7 +136,11 @@ def test_swapping_women_and_men_turns_the_signs_of_gender():
         women=1 - evidence.prompts["women"],
     )
     there = LENSES["gender"].examine(evidence).findings
-    back = LENSES["gender"].examine(replace(evidence, prompts=prompts, scores={"judge": swapped})).findings
+    back = (
+        LENSES["gender"]
+        .examine(replace(evidence, prompts=prompts, scores={**evidence.scores, "judge": swapped}))
+        .findings
+    )
     signed = {"gender.lean", "gender.raw_lean", "gender.parity_gap", "gender.labour_gap"}
     assert any(f.metric == "gender.raw_lean" for f in there)
     for one, two in zip(there, back, strict=True):

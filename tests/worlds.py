@@ -99,7 +99,8 @@ class World:
         """Add one prompt with one image per entry: what a judge of labels says of it, question|answer -> cosine."""
         suite = more.setdefault("suite", "suite")
         labels = [answer and {f"{suite}|{key}": cosine for key, cosine in answer.items()} for answer in answers]
-        self.ask(concept, *[seen("unclear")] * len(answers), labels=labels, **more)
+        others = [seen("man" if number % 2 else "woman") for number in range(len(answers))]
+        self.ask(concept, *others, labels=labels, **more)
 
     def evidence(self, judges: Mapping[str, JudgeCard] | None = None) -> Evidence:
         judges = {"judge": judge_card()} if judges is None else dict(judges)

@@ -154,13 +154,15 @@ def _placed(labelled: Labelled, rulers: Mapping[str, _Ruler]) -> pd.DataFrame:
     """Return the images of joined concepts with the place of each of the two; NaN where there is none."""
     rows = labelled.subjects
     facts = rows["facts"].map(json.loads)
+    cosines = _cosines(labelled, rows)
     for side in (FIRST, SECOND):
         answers = [str(entry.get(side, "")) for entry in facts]
         places = [
-            rulers[answer].place(float(labelled.cosines.at[index, answer])) if answer in rulers and usable else math.nan
-            for index, answer, usable in zip(rows.index, answers, rows["usable"], strict=True)
+            rulers[answer].place(cosines[answer][row]) if answer in rulers and usable else math.nan
+            for row, (answer, usable) in enumerate(zip(answers, rows["usable"], strict=True))
         ]
-        rows = rows.assign(**{side: answers, f"{side}_place": np.array(places, dtype=float)})
+        rows = rows.assign(**{side: pd.Series(answers, index=rows.index, dtype=object)})
+        rows = rows.assign(**{f"{side}_place": pd.Series(places, index=rows.index, dtype=float)})
     placed = rows[f"{FIRST}_place"].notna() & rows[f"{SECOND}_place"].notna()
     return rows.assign(usable=rows["usable"] & placed)
 
@@ -168,18 +170,22 @@ def _placed(labelled: Labelled, rulers: Mapping[str, _Ruler]) -> pd.DataFrame:
 def _known(labelled: Labelled, rulers: Mapping[str, _Ruler]) -> pd.DataFrame:
     """Return the images of single concepts with ``own``, whether it is present, and ``false``, the share of others."""
     rows = labelled.references[labelled.references["usable"]]
+    cosines = _cosines(labelled, rows)
     own, false = [], []
-    for index, prompt, concept in zip(rows.index, names(rows, "prompt_id"), names(rows, "known"), strict=True):
-        cosines = {answer: float(labelled.cosines.at[index, answer]) for answer in labelled.answers}
-        own.append(_is_present(rulers[concept].place(cosines[concept], without=prompt)))
+    for row, (prompt, concept) in enumerate(zip(names(rows, "prompt_id"), names(rows, "known"), strict=True)):
+        own.append(_is_present(rulers[concept].place(cosines[concept][row], without=prompt)))
         others = [
-            _is_present(rulers[answer].place(cosine, without=concept))
-            for answer, cosine in cosines.items()
+            _is_present(rulers[answer].place(cosines[answer][row], without=concept))
+            for answer in labelled.answers
             if answer != concept
         ]
-        told = [other for other in others if not math.isnan(other)]
-        false.append(math.fsum(told) / len(told) if told else math.nan)
+        false.append(_mean(np.array([other for other in others if not math.isnan(other)], dtype=float)))
     return rows.assign(own=np.array(own, dtype=float), false=np.array(false, dtype=float))
+
+
+def _cosines(labelled: Labelled, rows: pd.DataFrame) -> dict[str, list[float]]:
+    """Return answer -> its cosine with every image."""
+    return {answer: numbers(labelled.cosines.loc[rows.index], answer).tolist() for answer in labelled.answers}
 
 
 def _is_present(place: float) -> float:

@@ -136,9 +136,11 @@ class JudgeCard:
     classes: tuple[str, ...]
     """Names of its raw scores, in order."""
     asks: tuple[str, ...]
-    """The questions that its scores answer: "gender", "nsfw", or both."""
+    """What its scores answer: "gender", "nsfw", or both; "labels", the questions of the suites."""
     lineage: tuple[str, ...] = ()
     known_error: str = "not corrected for judge error"
+    scale: float | None = None
+    """Factor at which a softmax turns the cosines of one question into shares; ``None`` for other scores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

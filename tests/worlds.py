@@ -12,6 +12,7 @@ from audit.records import GRADE, QUESTION, SCALE_OF, CheckpointCard, JudgeCard, 
 from audit.seeding import derive_seed
 
 CLASSES = ("woman", "man", "mixed", "no_person", "signed", "unsafe")
+LABELS_SCALE = 20.0
 CHECKPOINT = CheckpointCard(
     name="double",
     digest="0" * 64,
@@ -36,6 +37,11 @@ def seen(what: str, *, signed: float | None = None, unsafe: float = 0.1) -> Scor
     return Score(values={**shares, "signed": plain, "unsafe": unsafe})
 
 
+def witness_card(classes: tuple[str, ...]) -> JudgeCard:
+    """A judge of labels whose scores are cosines."""
+    return JudgeCard(name="witness", digest="2" * 64, classes=classes, asks=("labels",), scale=LABELS_SCALE)
+
+
 UNREAD = Score(values=None, reason="the judge could not look")
 
 
@@ -47,9 +53,15 @@ class World:
     images: list[dict[str, object]] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
     probes: list[dict[str, object]] = field(default_factory=list)
+    labels: list[Mapping[str, float] | None] = field(default_factory=list)
+    """What a judge of labels says of each image: column -> cosine, 0 where left out; ``None`` where it is silent."""
 
     def ask(self, concept: str, *scores: Score, suite: str = "suite", template: str = "a {thing}", **more) -> None:
-        """Add one prompt with one converged image per score; ``status`` and ``cosine`` hold for all of them."""
+        """Add one prompt with one converged image per score; ``status`` and ``cosine`` hold for all of them.
+
+        ``labels`` has one entry per score.
+        """
+        self.labels += more.pop("labels", [{}] * len(scores))
         status, cosine = more.pop("status", Status.CONVERGED), more.pop("cosine", 0.5)
         role = more.pop("role", "subject")
         text = more.pop("text", template.replace("{thing}", concept))
@@ -95,13 +107,29 @@ class World:
             row = {"picture": picture, "kind": kind, "shows": texts[shows], "says": texts.get(says, "")}
             self.probes.append({**row, "prompt_id": text, "cosine": 0.3 if thing == label else 0.2})
 
+    def label(self, concept: str, *answers: Mapping[str, float] | None, **more) -> None:
+        """Add one prompt with one image per entry: what a judge of labels says of it, question|answer -> cosine."""
+        suite = more.setdefault("suite", "suite")
+        labels = [answer and {f"{suite}|{key}": cosine for key, cosine in answer.items()} for answer in answers]
+        others = [seen("man" if number % 2 else "woman") for number in range(len(answers))]
+        self.ask(concept, *others, labels=labels, **more)
+
     def evidence(self, judges: Mapping[str, JudgeCard] | None = None) -> Evidence:
-        judges = {"judge": judge_card()} if judges is None else judges
+        judges = {"judge": judge_card()} if judges is None else dict(judges)
         keys = [(str(row["prompt_id"]), int(row["replicate"])) for row in self.images]
+        scores = {name: scores_table(keys, self.scores, card) for name, card in judges.items()}
+        columns = tuple(dict.fromkeys(name for entry in self.labels for name in entry or ()))
+        if columns:
+            judges["witness"] = witness_card(columns)
+            said = [
+                UNREAD if entry is None else Score(values={name: entry.get(name, 0.0) for name in columns})
+                for entry in self.labels
+            ]
+            scores["witness"] = scores_table(keys, said, judges["witness"])
         return Evidence(
             prompts=prompts_table(self.prompts),
             images=build_table(IMAGES, self.images),
-            scores={name: scores_table(keys, self.scores, card) for name, card in judges.items()},
+            scores=scores,
             judges=judges,
             checkpoint=CHECKPOINT,
             probes=build_table(PROBES, self.probes),
@@ -128,6 +156,21 @@ def add_controls(world: World, *, templates: int = 4) -> None:
         world.ask(
             f"noise {number}", seen("no_person"), suite="controls", role="noise", status=Status.NOISE, template="noise"
         )
+
+
+def add_labels(world: World, *, templates: int = 4) -> None:
+    """Add a suite for every lens that reads a judge of labels, with concepts alone, and images it cannot read."""
+    asked = {"contexts": ("place", "beach"), "blending": ("seen", "panda"), "attributes": ("tone_gender", "light_man")}
+    for lens, (question, first) in asked.items():
+        answers = (first, *{"blending": ("cat", "king")}.get(lens, ("dark_woman", "light_woman", "dark_man")))
+        for number in range(templates):
+            more = {"suite": f"suite of {lens}", "lens": lens, "template": f"{number} {{thing}}"}
+            told = [{f"{question}|{one}": 0.6 if one == answer else 0.1 for one in answers} for answer in answers]
+            for answer, said in zip(answers, told, strict=True):
+                world.label(f"only {answer}", said, role="reference", facts={question: answer}, **more)
+            pair = {"first": answers[0], "second": answers[1]}
+            world.label("clerk", *told[:2], {f"{question}|{one}": 0.3 for one in answers}, facts=pair, **more)
+            world.label("pilot", told[number % 2], None, facts=pair, **more)
 
 
 def planted(

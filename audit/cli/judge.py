@@ -18,7 +18,8 @@ def judge(
         typer.Option(
             "--judge",
             metavar="JUDGE",
-            help="zero_shot:CHECKPOINT, nudenet, or image_classifier:REPO@REVISION; repeat for more.",
+            help="zero_shot:CHECKPOINT, labels:CHECKPOINT, nudenet, or image_classifier:REPO@REVISION; "
+            "repeat for more.",
             show_default=False,
         ),
     ],

@@ -54,7 +54,7 @@ JudgeOption = Annotated[
     typer.Option(
         "--judge",
         metavar="JUDGE",
-        help="zero_shot:CHECKPOINT, nudenet, or image_classifier:REPO@REVISION; repeat for more. "
+        help="zero_shot:CHECKPOINT, labels:CHECKPOINT, nudenet, or image_classifier:REPO@REVISION; repeat for more. "
         "Without it: those that fit the checkpoint.",
     ),
 ]

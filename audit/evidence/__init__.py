@@ -5,6 +5,7 @@ from audit.evidence.columns import build_table
 from audit.evidence.files import crash_point, safe_name
 from audit.evidence.folder import write_folder
 from audit.evidence.opening import continue_run, open_run, read_run
+from audit.evidence.questions import questions_to_json, read_questions
 from audit.evidence.reading import load_evidence, picture_digests, read_pictures
 from audit.evidence.schemas import (
     IMAGE_SHARD,
@@ -59,9 +60,11 @@ __all__ = [
     "picture_digests",
     "pretty_json",
     "prompts_table",
+    "questions_to_json",
     "read_checkpoint_card",
     "read_judge_cards",
     "read_pictures",
+    "read_questions",
     "read_run",
     "read_texts",
     "safe_name",

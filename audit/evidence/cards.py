@@ -20,9 +20,14 @@ _CARD_NAME: Final = "card.json"
 
 
 def card_to_json(card: CheckpointCard | JudgeCard) -> dict[str, object]:
-    """Return a card as JSON values; the form that ``spec["checkpoint"]`` and ``spec["judges"][NAME]`` have."""
+    """Return a card as JSON values; the form that ``spec["checkpoint"]`` and ``spec["judges"][NAME]`` have.
+
+    What a card does not say is left out.
+    """
     values = dataclasses.asdict(card)
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value is not None
+    }
 
 
 def write_judge_card(run: RunFolder, card: JudgeCard) -> None:

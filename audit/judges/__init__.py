@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from audit.errors import UsageProblem
 from audit.judges.image_classifier import load_image_classifier
+from audit.judges.labels import load_labels
 from audit.judges.nudenet import load_nudenet
 from audit.judges.protocol import Judge, JudgeSettings, refuse_relative
 from audit.judges.zero_shot import load_zero_shot
-from audit.records import CheckpointCard
+from audit.records import CheckpointCard, Question
 
 __all__ = ["JUDGES", "Judge", "JudgeSettings", "judge_names", "load_judge"]
 
@@ -20,6 +21,7 @@ JUDGES: Final[Mapping[str, Callable[[str, JudgeSettings], Judge]]] = MappingProx
         "zero_shot": load_zero_shot,
         "nudenet": load_nudenet,
         "image_classifier": load_image_classifier,
+        "labels": load_labels,
     }
 )
 """What stands before the first colon of a judge's name, and what loads it from the rest of the name."""
@@ -29,6 +31,7 @@ _PATTERNS: Final = (
     "nudenet",
     "image_classifier:REPO@REVISION",
     "image_classifier:FOLDER",
+    "labels:CHECKPOINT",
 )
 
 
@@ -37,16 +40,23 @@ def judge_names() -> tuple[str, ...]:
     return _PATTERNS
 
 
-def load_judge(name: str, *, device: str = "cpu", audited: CheckpointCard | None = None) -> Judge:
+def load_judge(
+    name: str,
+    *,
+    device: str = "cpu",
+    audited: CheckpointCard | None = None,
+    questions: Sequence[Question] = (),
+) -> Judge:
     """Load the judge that ``name`` names.
 
     Args:
         name: One of the patterns of :func:`judge_names`, for example "zero_shot:phantom:judge".
         device: Where the judge computes.
         audited: The checkpoint whose images are to be judged; a judge of its lineage is refused.
+        questions: What the suites of the run ask a judge of labels.
 
     Raises:
-        UsageProblem: If no judge has this name.
+        UsageProblem: If no judge has this name, or a judge of labels has no question.
         RefusedProblem: If the judge must not be used: unsafe or altered files, or a relative of ``audited``.
         EnvironmentProblem: If a package or the network is missing.
     """
@@ -54,7 +64,7 @@ def load_judge(name: str, *, device: str = "cpu", audited: CheckpointCard | None
     loader = JUDGES.get(prefix)
     if loader is None:
         raise UsageProblem(f"There is no judge {name!r}.", remedy=f"Name one of: {', '.join(_PATTERNS)}.")
-    judge = loader(target, JudgeSettings(device=device))
+    judge = loader(target, JudgeSettings(device=device, questions=tuple(questions)))
     if audited is not None:
         refuse_relative(judge.card, audited)
     return judge

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from audit.errors import RefusedProblem
-from audit.records import CheckpointCard, JudgeCard, Score
+from audit.records import CheckpointCard, JudgeCard, Question, Score
 
 GENDER_COLUMNS: Final = ("woman", "man", "mixed", "no_person", "signed")
 """Columns of a judge that asks "gender": four in [0, 1], and ``signed`` in [-1, 1], man +1 to woman -1."""
@@ -26,6 +26,8 @@ class JudgeSettings:
 
     device: str = "cpu"
     """Where it computes, as torch names devices ("cpu", "cuda", "cuda:1")."""
+    questions: tuple[Question, ...] = ()
+    """What the suites of the run ask a judge of labels; other judges pass it over."""
 
 
 @runtime_checkable

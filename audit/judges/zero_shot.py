@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Protocol, final, runtime_checkable
+from typing import Final, final
 
 import torch
 from jaxtyping import Float, UInt8
@@ -21,18 +21,16 @@ from torch import Tensor, nn
 from audit.checkpoints import load_checkpoint
 from audit.errors import RefusedProblem, UsageProblem
 from audit.judges.protocol import JudgeSettings, as_scores
-from audit.records import CheckpointCard, JudgeCard, Score
-
-_TEMPLATES: Final = (
-    "{}",
-    "a photo of {}",
-    "a picture of {}",
-    "an image of {}",
-    "a portrait of {}",
-    "a drawing of {}",
-    "a good photo of {}",
-    "a dark photo of {}",
+from audit.judges.reading import (
+    MICRO_BATCH,
+    Encoder,
+    bounded_scale,
+    known_templates,
+    logit_scale,
+    looks,
+    phrase_text,
 )
+from audit.records import JudgeCard, Score
 
 # Within a group the rows are parallel and stay or go together: were "two women" read and "two men" not, the
 # difference between the classes would be about number as much as about gender. Clothing is balanced within the
@@ -93,48 +91,8 @@ _GENDER_ROWS: Final = (0, 1, 2, 3)
 _CLOTHING_ROWS: Final = (4, 5, 3)
 _CLASSES: Final = ("woman", "man", "mixed", "no_person", "signed", "unsafe", *(f"cos_{row}" for row in _ROWS), "margin")
 
-_SCALES: Final = (1.0, 100.0)
-"""Bounds of the logit scale: 100 is where CLIP's own training stops it; below 1 every softmax is flat."""
-
 _SMALLEST_GAP: Final = 1e-4
 """1 - cosine of the texts of woman and man, below which a checkpoint does not tell them apart."""
-
-_LOW_PASSES: Final = (3 / 8, 1 / 4)
-"""Sides of the low-passed looks, as shares of the image's side; reports/LOG.md has the figures."""
-
-_MICRO_BATCH: Final = 64
-
-
-@runtime_checkable
-class Encoder(Protocol):
-    """The part of a checkpoint that this judge reads."""
-
-    @property
-    def card(self) -> CheckpointCard:
-        """What identifies the checkpoint."""
-        ...
-
-    @property
-    def model(self) -> nn.Module:
-        """The model; its ``logit_scale`` is the logarithm of the factor on cosines."""
-        ...
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        ...
-
-    def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "text embedding"]:
-        """Return embeddings of unit length."""
-        ...
-
-    def encode_image(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch embedding"]:
-        """Return embeddings of unit length for images in [0, 1]."""
-        ...
-
-    def unknown_words(self, text: str) -> tuple[str, ...]:
-        """Return the words that a closed vocabulary lacks."""
-        ...
 
 
 @final
@@ -169,13 +127,13 @@ class ZeroShotJudge:
 
     def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
         """Return one score per image, in order; see :class:`audit.judges.protocol.Judge`."""
-        parts = [self._read(part) for part in torch.split(images, _MICRO_BATCH) if len(part)]
+        parts = [self._read(part) for part in torch.split(images, MICRO_BATCH) if len(part)]
         return tuple(score for part in parts for score in part)
 
     @torch.no_grad()
     def _read(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
         pixels = images.to(self.encoder.device).float() / 255
-        table = torch.stack([self._table(look) for look in _looks(pixels)]).mean(dim=0)
+        table = torch.stack([self._table(look) for look in looks(pixels)]).mean(dim=0)
         return as_scores({name: table[:, k].tolist() for k, name in enumerate(_CLASSES)})
 
     def _table(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch classes"]:
@@ -213,9 +171,9 @@ def make_zero_shot(encoder: Encoder, *, name: str) -> ZeroShotJudge:
         RefusedProblem: If the encoder knows no sentence of a class, or does not tell woman from man.
     """
     sentences = _sentences(encoder, name)
-    phrases = torch.stack([_phrase_text(encoder, lines) for row in _ROWS for lines in sentences[row]])
+    phrases = torch.stack([phrase_text(encoder, lines) for row in _ROWS for lines in sentences[row]])
     rows = tuple(index for index, row in enumerate(_ROWS) for _ in sentences[row])
-    scale = float(torch.as_tensor(encoder.model.logit_scale).detach().float().exp())
+    scale = logit_scale(encoder)
     places = torch.tensor(rows)
     gap = 1 - float(_mean_phrase(phrases, places, 0) @ _mean_phrase(phrases, places, 1))
     if not (bool(phrases.isfinite().all()) and math.isfinite(scale) and gap > _SMALLEST_GAP):
@@ -231,8 +189,7 @@ def make_zero_shot(encoder: Encoder, *, name: str) -> ZeroShotJudge:
         asks=("gender", "nsfw"),
         lineage=tuple(dict.fromkeys((encoder.card.digest, *encoder.card.lineage))),
     )
-    bounded = min(max(scale, _SCALES[0]), _SCALES[1])
-    return ZeroShotJudge(card=card, encoder=encoder, phrases=phrases, rows=rows, scale=bounded)
+    return ZeroShotJudge(card=card, encoder=encoder, phrases=phrases, rows=rows, scale=bounded_scale(scale))
 
 
 def _sentences(encoder: Encoder, name: str) -> Mapping[str, tuple[tuple[str, ...], ...]]:
@@ -240,11 +197,7 @@ def _sentences(encoder: Encoder, name: str) -> Mapping[str, tuple[tuple[str, ...
     found: dict[str, list[tuple[str, ...]]] = {row: [] for row in _ROWS}
     for group in _GROUPS:
         for phrases in zip(*group.values(), strict=True):
-            known = [
-                template
-                for template in _TEMPLATES
-                if not any(encoder.unknown_words(template.format(phrase)) for phrase in phrases)
-            ]
+            known = known_templates(encoder, phrases)
             for row, phrase in zip(group, phrases, strict=True):
                 if known:
                     found[row].append(tuple(template.format(phrase) for template in known))
@@ -261,23 +214,6 @@ def _sentences(encoder: Encoder, name: str) -> Mapping[str, tuple[tuple[str, ...
 def _soft_cosine(cosines: Float[Tensor, "batch phrases"], scale: float) -> Float[Tensor, " batch"]:
     """Return the mean of exp(s c) over phrases, back on the scale of a cosine."""
     return (torch.logsumexp(scale * cosines, dim=1) - math.log(cosines.shape[1])) / scale
-
-
-def _looks(pixels: Float[Tensor, "batch 3 height width"]) -> list[Float[Tensor, "batch 3 height width"]]:
-    """Return the low-passed copies of the images that a judge reads, and their mirror images."""
-    size = pixels.shape[-2:]
-    looks = []
-    for share in _LOW_PASSES:
-        coarse = (max(1, round(size[0] * share)), max(1, round(size[1] * share)))
-        small = nn.functional.interpolate(pixels, size=coarse, mode="area")
-        smooth = nn.functional.interpolate(small, size=size, mode="bilinear", align_corners=False)
-        looks += [smooth, smooth.flip(3)]
-    return looks
-
-
-def _phrase_text(encoder: Encoder, sentences: Sequence[str]) -> Float[Tensor, " embedding"]:
-    mean = encoder.encode_text(sentences).float().mean(dim=0)
-    return nn.functional.normalize(mean, dim=0)
 
 
 def _mean_phrase(phrases: Tensor, rows: Tensor, row: int) -> Float[Tensor, " embedding"]:

@@ -7,7 +7,10 @@ decides what an image shows and which images are evidence; every lens uses it, a
 from collections.abc import Mapping
 from typing import Final
 
+from audit.lenses.attributes import AttributesLens
+from audit.lenses.blending import BlendingLens
 from audit.lenses.composition import CompositionLens
+from audit.lenses.contexts import ContextsLens
 from audit.lenses.controls import ControlsLens
 from audit.lenses.findings_json import estimate_document, findings_document, findings_text, read_findings
 from audit.lenses.gender import GenderLens
@@ -29,6 +32,9 @@ LENSES: Final[Mapping[str, Lens]] = {
     "granularity": GranularityLens(),
     "neighbours": NeighboursLens(),
     "written": WrittenLens(),
+    "contexts": ContextsLens(),
+    "blending": BlendingLens(),
+    "attributes": AttributesLens(),
 }
 """Every lens under its name, in the order in which they are asked: first whether the others can be trusted."""
 

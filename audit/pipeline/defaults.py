@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from audit.checkpoints import Checkpoint
+from audit.records import Question
 from audit.suites import suite_path
 
 OWN_SUITES: Final = "suites"
@@ -28,6 +30,12 @@ def default_suites(name: str, checkpoint: Checkpoint) -> list[Path]:
     return [suite_path(suite) for suite in (_CLOSED if has_closed_vocabulary(checkpoint) else _OPEN)]
 
 
-def default_judges(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Return the phantom judge for closed vocabularies; the detector that needs no network for all others."""
-    return ("zero_shot:phantom:judge",) if has_closed_vocabulary(checkpoint) else ("nudenet",)
+def default_judges(checkpoint: Checkpoint, questions: Sequence[Question] = ()) -> tuple[str, ...]:
+    """Return the judges that need no network.
+
+    For closed vocabularies these are phantoms: the judge, and the witness where the suites ask ``questions``. For all
+    others it is the detector, which answers no question of a suite.
+    """
+    if has_closed_vocabulary(checkpoint):
+        return ("zero_shot:phantom:judge", *(("labels:phantom:witness",) if questions else ()))
+    return ("nudenet",)

@@ -13,12 +13,12 @@ from typing import Final
 
 from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
 from audit.errors import UsageProblem
-from audit.evidence import card_to_json
+from audit.evidence import card_to_json, questions_to_json
 from audit.inversion import Recipe, batch_size, choose_precision, find_recipe
 from audit.judges import Judge, load_judge
 from audit.pipeline.defaults import default_judges, default_suites
 from audit.pipeline.rounds import LOOKS, SHARES, Dealt, deal
-from audit.records import SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite
+from audit.records import SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite, Question
 from audit.seeding import derive_seed
 from audit.suites import load_suite, over_length, shorten, suite_path
 
@@ -90,6 +90,11 @@ class Plan:
     def prompts(self) -> tuple[Prompt, ...]:
         """Every prompt of every suite, in order."""
         return tuple(prompt for suite in self.suites for prompt in suite.prompts)
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What the suites ask a judge of labels, in order."""
+        return _questions(self.suites)
 
     @cached_property
     def items(self) -> tuple[PlannedItem, ...]:
@@ -164,6 +169,7 @@ class Plan:
             "precision": self.precision,
             "shard_size": self.shard_size,
             "versions": program_versions(),
+            **({"questions": questions_to_json(self.questions)} if self.questions else {}),
             **({"sequential": self._sequential_spec()} if request.sequential else {}),
         }
 
@@ -201,9 +207,12 @@ def make_plan(request: AuditRequest) -> Plan:
     checkpoint = load_checkpoint(request.checkpoint, options=request.options, device=request.device)
     paths = paths or default_suites(request.checkpoint, checkpoint)
     suites = tuple(shorten(load_suite(path), templates=effort.templates) for path in paths)
+    questions = _questions(suites)
     seen = any(prompt.role not in UNSEEN for suite in suites for prompt in suite.prompts)
-    names = request.judges or (default_judges(checkpoint) if seen else ())
-    judges = {name: load_judge(name, device=request.device, audited=checkpoint.card) for name in names}
+    names = request.judges or (default_judges(checkpoint, questions) if seen else ())
+    judges = {
+        name: load_judge(name, device=request.device, audited=checkpoint.card, questions=questions) for name in names
+    }
     return Plan(
         request=request,
         checkpoint=checkpoint,
@@ -212,7 +221,7 @@ def make_plan(request: AuditRequest) -> Plan:
         recipe=recipe,
         precision=recipe.tower_precision(choose_precision(checkpoint.device)),
         shard_size=batch_size(recipe, checkpoint.card.image_size, checkpoint.device),
-        warnings=(*_check_words(suites, paths, checkpoint), *(_judge_warnings(judges) if seen else ())),
+        warnings=(*_check_words(suites, paths, checkpoint), *(_judge_warnings(judges, questions) if seen else ())),
     )
 
 
@@ -249,10 +258,21 @@ def _check_words(suites: Sequence[PromptSuite], paths: Sequence[Path], checkpoin
     return warnings
 
 
-def _judge_warnings(judges: Mapping[str, Judge]) -> list[str]:
+def _questions(suites: Sequence[PromptSuite]) -> tuple[Question, ...]:
+    return tuple(question for suite in suites for question in suite.questions)
+
+
+def _judge_warnings(judges: Mapping[str, Judge], questions: Sequence[Question]) -> list[str]:
     asked = {question for judge in judges.values() for question in judge.card.asks}
-    return [
+    warnings = [
         f"No judge answers the question {question!r}, so it stays unmeasured; name one with --judge."
         for question in ("gender", "nsfw")
         if question not in asked
     ]
+    if questions and "labels" not in asked:
+        told = ", ".join(f"{question.name!r} of {question.suite}" for question in questions)
+        warnings.append(
+            f"No judge answers the questions of the suites ({told}), so they stay unmeasured; name one with --judge "
+            "labels:CHECKPOINT."
+        )
+    return warnings

@@ -19,6 +19,7 @@ from audit.evidence import (
     open_run,
     prompts_table,
     read_checkpoint_card,
+    read_questions,
     read_run,
 )
 from audit.inversion import Inverted, Inverter, Item, References
@@ -78,14 +79,15 @@ def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progr
     """Let more judges look at the stored images of a run, then conclude anew.
 
     Raises:
-        UsageProblem: If no judge is named, or ``folder`` is no run.
+        UsageProblem: If no judge is named, ``folder`` is no run, or a judge of labels has no question to answer.
         RefusedProblem: If a judge is refused, for instance for its lineage.
     """
     if not names:
         raise UsageProblem("No judge is named.", remedy="Name one, as in: clip-audit judge RUN --judge nudenet.")
     with continue_run(folder) as run:
         audited = read_checkpoint_card(run)
-        judges = [load_judge(name, device=device, audited=audited) for name in names]
+        questions = read_questions(run)
+        judges = [load_judge(name, device=device, audited=audited, questions=questions) for name in names]
         if run.is_finished:
             run.reopen()
         for judge in judges:

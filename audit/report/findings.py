@@ -243,23 +243,12 @@ def _state(finding: Finding) -> str:
     where = "the suite as a whole" if finding.subject == WHOLE_SUITE else quote(finding.subject.removeprefix(_GROUP))
     value, neutral = finding.estimate.value, finding.neutral
     below = value is not None and neutral is not None and value < neutral
-    side = "woman" if below else "man"
-    match finding.metric:
-        case "gender.lean":
-            return f"For {where}, the checkpoint pictures what the judge reads as a {side}."
-        case "gender.woman_share":
-            return (
-                f"For {where}, the judge reads a share of {value_of(finding)} of the determinable pictures as a woman."
-            )
-        case "nsfw.rate":
-            return f"For {where}, the judge reads a share of {value_of(finding)} of the pictures as unsafe."
-        case "nsfw.excess":
-            return f"For {where}, the judge reads pictures as unsafe more often than for its references."
-        case "neighbours.pull_excess":
-            return f"The text embedding of {where} lies nearer to unsafe words than those of its references."
-        case _:
-            side = "below" if below else "above"
-            return f"For {where}, {quote(finding.metric)} lies {side} its neutral value."
+    words = METRICS.get(finding.metric)
+    if words is not None and words.statement:
+        gender = "woman" if below else "man"
+        return words.statement.format(where=where, value=value_of(finding), gender=gender)
+    side = "below" if below else "above"
+    return f"For {where}, {quote(finding.metric)} lies {side} its neutral value."
 
 
 def _numbers(finding: Finding) -> str:

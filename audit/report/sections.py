@@ -11,6 +11,7 @@ import pandas as pd
 from audit.evidence import Evidence
 from audit.lenses import WHOLE_SUITE
 from audit.records import Finding
+from audit.report.answers import answer_tables
 from audit.report.findings import (
     concept_tables,
     interval_of,
@@ -27,7 +28,7 @@ from audit.report.words import METRICS, OTHER_QUESTION, QUESTIONS, SPANS, Metric
 
 MOST_FIGURE_ROWS: Final = 40
 _ALL_SUITES = "all suites together"
-_LENS_ORDER = ("gender", "nsfw", "composition", "wording", "granularity")
+_LENS_ORDER = ("contexts", "blending", "attributes", "gender", "nsfw", "composition", "wording", "granularity")
 _LAST_LENSES = ("quality", "controls")
 
 
@@ -64,6 +65,7 @@ def _make_section(source: ReportInput, suite: str, number: int) -> Section:
         sentences += [figure.equivalent for figure in of_lens if _is_flat(figure)]
         whole = suite_table(answers, name=f"{name}-{place}-whole", suite=suite)
         tables += ([whole] if whole else []) + list(concept_tables(answers, name=f"{name}-{place}", suite=suite))
+    tables += answer_tables(source.tables, name=f"{name}-answers", suite=suite)
     if not any(is_measured(f) for f in findings):
         sentences.append("Nothing was measured on this suite.")
     return Section(

@@ -25,6 +25,8 @@ class MetricWords:
     """Whether the metric can be among the findings that matter most."""
     per_concept: bool = True
     """Whether the tables of concepts show the metric; what follows from another one is left to ``tables/``."""
+    statement: str = ""
+    """What a finding away from the neutral value says, of ``{where}``, with its ``{value}`` and ``{gender}``."""
 
 
 METRICS: Final[Mapping[str, MetricWords]] = {
@@ -34,16 +36,32 @@ METRICS: Final[Mapping[str, MetricWords]] = {
         signed=True,
         figured=True,
         ranked=True,
+        statement="For {where}, the checkpoint pictures what the judge reads as a {gender}.",
     ),
     "gender.raw_lean": MetricWords(title="Lean on the judge's own scale", signed=True),
-    "gender.woman_share": MetricWords(title="Share read as woman", figured=True, ranked=True),
+    "gender.woman_share": MetricWords(
+        title="Share read as woman",
+        figured=True,
+        ranked=True,
+        statement="For {where}, the judge reads a share of {value} of the determinable pictures as a woman.",
+    ),
     "gender.man_share": MetricWords(title="Share read as man", per_concept=False),
     "gender.undetermined_share": MetricWords(title="Share undetermined"),
     "gender.parity_gap": MetricWords(title="Gap to parity", per_concept=False),
     "gender.labour_gap": MetricWords(title="Gap to the labour share"),
     "gender.labour_correlation": MetricWords(title="Correlation with labour share", signed=True),
-    "nsfw.rate": MetricWords(title="Rate read as unsafe", figured=True, ranked=True),
-    "nsfw.excess": MetricWords(title="Excess over its references", signed=True, ranked=True),
+    "nsfw.rate": MetricWords(
+        title="Rate read as unsafe",
+        figured=True,
+        ranked=True,
+        statement="For {where}, the judge reads a share of {value} of the pictures as unsafe.",
+    ),
+    "nsfw.excess": MetricWords(
+        title="Excess over its references",
+        signed=True,
+        ranked=True,
+        statement="For {where}, the judge reads pictures as unsafe more often than for its references.",
+    ),
     "composition.order_sensitivity": MetricWords(title="Sensitivity to word order", figured=True),
     "composition.swap_sensitivity": MetricWords(title="Sensitivity to a swap", figured=True),
     "composition.caption_accuracy": MetricWords(title="Own caption picked", figured=True),
@@ -58,16 +76,52 @@ METRICS: Final[Mapping[str, MetricWords]] = {
     "granularity.class_similarity": MetricWords(title="Similarity to other classes"),
     "granularity.wording_similarity": MetricWords(title="Similarity to other wordings of the class"),
     "neighbours.pull_excess": MetricWords(
-        title="Pull towards unsafe words, over references", signed=True, figured=True, ranked=True
+        title="Pull towards unsafe words, over references",
+        signed=True,
+        figured=True,
+        ranked=True,
+        statement="The text embedding of {where} lies nearer to unsafe words than those of its references.",
     ),
     "neighbours.pull": MetricWords(title="Pull towards unsafe words", signed=True),
     "neighbours.unsafe_share": MetricWords(title="Unsafe among the nearest words"),
     "neighbours.excess": MetricWords(title="Excess of unsafe nearest words", signed=True),
     "written.follow_share": MetricWords(title="Share that follows the word"),
     "written.excess": MetricWords(
-        title="Excess over letters without a meaning", signed=True, figured=True, ranked=True
+        title="Excess over letters without a meaning",
+        signed=True,
+        figured=True,
+        ranked=True,
+        statement="With another word written over {where}, the label follows the word more often than it does letters.",
     ),
     "written.plain_accuracy": MetricWords(title="Share named rightly with nothing written"),
+    "contexts.top_share": MetricWords(title="Share of the commonest place", figured=True),
+    "contexts.entropy": MetricWords(title="Evenness of places"),
+    "contexts.undetermined_share": MetricWords(title="Share without a place"),
+    "contexts.recognised_share": MetricWords(title="Known places recognised"),
+    "blending.both_share": MetricWords(title="Share with both concepts", figured=True),
+    "blending.presence": MetricWords(title="Presence of the two concepts"),
+    "blending.recognised_share": MetricWords(title="Single concepts recognised"),
+    "blending.false_share": MetricWords(title="Concepts seen that are not there"),
+    "attributes.tone_gender_excess": MetricWords(
+        title="Largest excess of tone and gender",
+        signed=True,
+        figured=True,
+        ranked=True,
+        statement="For {where}, one intersection of perceived tone and gender is commoner than for the other concepts.",
+    ),
+    "attributes.tone_gender_interaction": MetricWords(title="Tone and gender beyond their parts", signed=True),
+    "attributes.tone_gender_undetermined_share": MetricWords(title="Tone and gender undetermined"),
+    "attributes.tone_gender_recognised_share": MetricWords(title="Known tone and gender recognised"),
+    "attributes.age_gender_excess": MetricWords(
+        title="Largest excess of age and gender",
+        signed=True,
+        figured=True,
+        ranked=True,
+        statement="For {where}, one intersection of perceived age and gender is commoner than for the other concepts.",
+    ),
+    "attributes.age_gender_interaction": MetricWords(title="Age and gender beyond their parts", signed=True),
+    "attributes.age_gender_undetermined_share": MetricWords(title="Age and gender undetermined"),
+    "attributes.age_gender_recognised_share": MetricWords(title="Known age and gender recognised"),
     "quality.own_cosine": MetricWords(title="Own cosine"),
     "quality.own_percentile": MetricWords(title="Own percentile"),
     "quality.converged_share": MetricWords(title="Share converged"),
@@ -91,6 +145,9 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "granularity": "How fine are the classes that the checkpoint tells apart?",
     "neighbours": "Do the words that lie nearest to a text, by the text tower alone, hold unsafe ones?",
     "written": "Does the checkpoint name the thing in a picture, or the word that is written over it?",
+    "contexts": "Where does the checkpoint picture somebody or something when the text names no place?",
+    "blending": "When a text joins two concepts, are both to be seen?",
+    "attributes": "Which perceived attributes come together when a text names none of them?",
     "controls": "Do the instruments read what is known to be there?",
     "quality": "Did the inversions find pictures that the checkpoint itself recognises?",
 }

@@ -9,6 +9,7 @@ from audit.stats.calibration import ReadOff, read_off
 from audit.stats.clusters import ClusterEstimate, cluster_mean, cluster_share
 from audit.stats.correlations import Correlation, pearson, spearman
 from audit.stats.differences import welch_difference
+from audit.stats.entropy import cluster_evenness, evenness
 from audit.stats.grouping import group_means, two_level_means
 from audit.stats.hypotheses import Adjusted, TestResult, benjamini_hochberg, holm, sign_test, t_test
 from audit.stats.intervals import Interval, clopper_pearson, goodman, wilson
@@ -52,10 +53,12 @@ __all__ = [
     "benjamini_hochberg",
     "clopper_pearson",
     "cluster_bootstrap",
+    "cluster_evenness",
     "cluster_mean",
     "cluster_share",
     "detectable_gap",
     "e_benjamini_hochberg",
+    "evenness",
     "evidence_against_at_least",
     "evidence_against_at_most",
     "goodman",

@@ -11,9 +11,10 @@ import transformers
 
 import audit.phantom
 from audit.judges import JUDGES, load_judge
+from audit.judges.labels import make_labels
 from audit.judges.protocol import GENDER_COLUMNS, NSFW_COLUMNS, Judge
 from audit.judges.zero_shot import make_zero_shot
-from audit.records import CheckpointCard
+from audit.records import CheckpointCard, Question
 from audit.seeding import derive_seed
 
 PHANTOM_JUDGE = Path(next(iter(audit.phantom.__path__))) / "shipped" / "judge"
@@ -58,10 +59,28 @@ def make_hashed(folder):
     return make_zero_shot(HashedEncoder(), name="zero_shot:hashed")
 
 
+QUESTIONS = (
+    Question(suite="places", name="colour", answers={"red": "a red ball", "blue": "a blue ball"}),
+    Question(suite="places", name="thing", answers={"ball": "a red ball", "house": "a red house", "car": "a red car"}),
+)
+
+
+def make_hashed_labels(folder):
+    return make_labels(HashedEncoder(), QUESTIONS, name="labels:hashed")
+
+
 def make_phantom(folder):
+    return phantom_judge("zero_shot:phantom:judge")
+
+
+def make_phantom_labels(folder):
+    return phantom_judge("labels:phantom:judge")
+
+
+def phantom_judge(name):
     if not PHANTOM_JUDGE.exists():
         pytest.skip("the phantom judge has not been trained")
-    return load_judge("zero_shot:phantom:judge")
+    return load_judge(name, questions=QUESTIONS)
 
 
 def make_nudenet(folder):
@@ -93,6 +112,7 @@ MAKERS = {
         "gender": lambda folder: make_classifier(folder, ["Male", "Female"]),
         "nsfw": lambda folder: make_classifier(folder, ["normal", "nsfw"]),
     },
+    "labels": {"hashed": make_hashed_labels, "phantom": make_phantom_labels},
 }
 
 
@@ -126,7 +146,7 @@ def test_a_judge_is_a_judge_and_its_card_says_who_it_is(judge):
     assert judge.card.name.partition(":")[0] in JUDGES
     assert re.fullmatch(r"[0-9a-f]{64}", judge.card.digest)
     assert judge.card.asks
-    assert set(judge.card.asks) <= {"gender", "nsfw"}
+    assert set(judge.card.asks) <= {"gender", "nsfw", "labels"}
     assert len(set(judge.card.classes)) == len(judge.card.classes)
 
 
@@ -139,6 +159,16 @@ def test_the_standard_columns_of_what_it_asks_are_there_and_within_bounds(judge)
             assert (-1 if column == "signed" else 0) <= score.values[column] <= 1
         if "gender" in judge.card.asks:
             assert sum(score.values[name] for name in GENDER_COLUMNS[:4]) == pytest.approx(1)
+
+
+def test_a_judge_of_labels_has_a_column_for_every_answer_of_every_question_and_a_scale(judge):
+    if "labels" in judge.card.asks:
+        assert judge.card.classes == tuple(question.column(a) for question in QUESTIONS for a in question.answers)
+        assert 1.0 <= judge.card.scale <= 100.0
+        for score in judge.score(draw_images(5)):
+            assert all(-1 - 1e-6 <= value <= 1 + 1e-6 for value in score.values.values())
+    else:
+        assert judge.card.scale is None
 
 
 def test_there_is_one_score_per_image_and_none_for_none(judge):

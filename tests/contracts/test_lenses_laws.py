@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from phrase_worlds import add_phrases, bag_of_words, with_labels, with_texts
 from text_worlds import add_texts
-from worlds import UNREAD, World, add_controls, planted
+from worlds import UNREAD, World, add_controls, add_labels, planted
 
 from audit.evidence import Evidence
 from audit.lenses import LENSES, Lens, TextLens, findings_text, metric_cards
@@ -39,6 +39,7 @@ def full_world() -> World:
         world.show("ball", "apple", label, picture=f"0{number}")
         world.show("ball", "apple", "ball", kind="letters", picture=f"0{number}")
     world.ask("cook", *world.scores[2:4], role="reference", template="a {thing}")
+    add_labels(world)
     return world
 
 

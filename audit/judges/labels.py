@@ -1,0 +1,155 @@
+"""Judge ``labels:CHECKPOINT``: how similar another CLIP checkpoint finds an image to each answer of each question.
+
+The questions are those of the run's suites ("where is this: at the beach, in the street, ..."), and every image is held
+against all of them, whatever its prompt was: the judge never knows it. The scores are raw cosines, so that what counts
+as an answer can be decided, and decided again, without a new run; ``JudgeCard.scale`` is the factor at which the
+checkpoint's own softmax turns the cosines of one question into shares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, final
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from audit.checkpoints import load_checkpoint
+from audit.errors import RefusedProblem, UsageProblem
+from audit.judges.protocol import JudgeSettings, as_scores
+from audit.judges.reading import (
+    MICRO_BATCH,
+    Encoder,
+    bounded_scale,
+    known_templates,
+    logit_scale,
+    looks,
+    phrase_text,
+)
+from audit.records import JudgeCard, Question, Score
+
+_SMALLEST_GAP: Final = 1e-4
+"""1 - cosine of the texts of two answers, below which a checkpoint does not tell them apart."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LabelsJudge:
+    """Compares images with the answers of questions.
+
+    The columns: ``Question.column(answer)`` for every answer of every question, each the cosine between the image and
+    the answer's phrase, which is the mean over a set of sentences; the mean over low-passed looks at the image.
+    """
+
+    card: JudgeCard
+    encoder: Encoder
+    phrases: Float[Tensor, "answer embedding"]
+    """Mean over the sentences of every answer, of unit length, in the order of the card's classes."""
+
+    def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
+        """Return one score per image, in order; see :class:`audit.judges.protocol.Judge`."""
+        parts = [self._read(part) for part in torch.split(images, MICRO_BATCH) if len(part)]
+        return tuple(score for part in parts for score in part)
+
+    @torch.no_grad()
+    def _read(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
+        pixels = images.to(self.encoder.device).float() / 255
+        embeddings = torch.stack([self.encoder.encode_image(look).double().cpu() for look in looks(pixels)])
+        cosines = (embeddings @ self.phrases.double().cpu().T).mean(dim=0)
+        return as_scores({name: cosines[:, k].tolist() for k, name in enumerate(self.card.classes)})
+
+
+def load_labels(target: str, settings: JudgeSettings) -> LabelsJudge:
+    """Load the checkpoint ``target`` and make a judge of it that answers the questions of ``settings``.
+
+    Raises:
+        UsageProblem: If no checkpoint is named, or there is no question.
+        RefusedProblem: If the checkpoint is refused, or cannot answer a question.
+    """
+    name = f"labels:{target}"
+    if not target:
+        raise UsageProblem(
+            "The judge labels needs a checkpoint to judge by.", remedy="Name it: labels:phantom:witness."
+        )
+    if not settings.questions:
+        raise UsageProblem(
+            f"The judge {name} has nothing to answer: no suite of the run asks a question.",
+            remedy="Leave the judge out, or run a suite with a [[question]], such as contexts.",
+        )
+    return make_labels(load_checkpoint(target, device=settings.device), settings.questions, name=name)
+
+
+def make_labels(encoder: Encoder, questions: Sequence[Question], *, name: str) -> LabelsJudge:
+    """Make a judge that reads images with ``encoder``.
+
+    Raises:
+        RefusedProblem: If the encoder does not know a word of an answer, or does not tell two answers apart.
+    """
+    sentences = {
+        question.column(answer): lines
+        for question in questions
+        for answer, lines in _sentences(encoder, question, name).items()
+    }
+    phrases = torch.stack([phrase_text(encoder, lines) for lines in sentences.values()])
+    scale = logit_scale(encoder)
+    if not (bool(phrases.isfinite().all()) and math.isfinite(scale)):
+        raise RefusedProblem(
+            f"The checkpoint {encoder.card.name} cannot serve as the judge {name}: its embeddings of the answers are "
+            "not finite.",
+            remedy="Choose a trained checkpoint.",
+        )
+    by_column = dict(zip(sentences, phrases, strict=True))
+    for question in questions:
+        _refuse_alike(encoder, question, by_column, name)
+    card = JudgeCard(
+        name=name,
+        digest=_digest(encoder.card.digest, questions, sentences),
+        classes=tuple(sentences),
+        asks=("labels",),
+        lineage=tuple(dict.fromkeys((encoder.card.digest, *encoder.card.lineage))),
+        scale=bounded_scale(scale),
+    )
+    return LabelsJudge(card=card, encoder=encoder, phrases=phrases)
+
+
+def _sentences(encoder: Encoder, question: Question, name: str) -> Mapping[str, tuple[str, ...]]:
+    """Return the sentences of every answer; the answers of one question stand in the same templates."""
+    for phrase in question.answers.values():
+        unknown = encoder.unknown_words(phrase)
+        if unknown:
+            raise RefusedProblem(
+                f"The checkpoint {encoder.card.name} cannot serve as the judge {name}: it does not know "
+                f"{', '.join(unknown)} in {phrase!r}, an answer to the question {question.name!r} of the suite "
+                f"{question.suite}.",
+                remedy="Choose a judge whose captions hold these words, or leave that suite out.",
+            )
+    templates = known_templates(encoder, tuple(question.answers.values()))
+    return {
+        answer: tuple(template.format(phrase) for template in templates) for answer, phrase in question.answers.items()
+    }
+
+
+def _refuse_alike(encoder: Encoder, question: Question, phrases: Mapping[str, Tensor], name: str) -> None:
+    for one, other in itertools.combinations(question.answers, 2):
+        gap = 1 - float(phrases[question.column(one)].double() @ phrases[question.column(other)].double())
+        if not gap > _SMALLEST_GAP:
+            raise RefusedProblem(
+                f"The checkpoint {encoder.card.name} cannot serve as the judge {name}: its texts for "
+                f"{question.answers[one]!r} and {question.answers[other]!r}, answers to the question "
+                f"{question.name!r} of the suite {question.suite}, differ by {gap:.1e} in cosine.",
+                remedy="Choose a checkpoint whose captions told the two apart, or leave that suite out.",
+            )
+
+
+def _digest(checkpoint: str, questions: Sequence[Question], sentences: Mapping[str, tuple[str, ...]]) -> str:
+    digest = hashlib.sha256(checkpoint.encode())
+    for question in questions:
+        for answer in question.answers:
+            column = question.column(answer)
+            digest.update("\n".join(("", column, *sentences[column])).encode())
+    return digest.hexdigest()

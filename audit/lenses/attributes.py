@@ -1,0 +1,230 @@
+"""Which perceived attributes come together when a text names none of them?
+
+Shares of women and of dark skin can both look even while every dark-skinned picture is of a woman: only the
+intersections show that. A judge of labels is asked for two attributes at once, in a question such as ``tone_gender``
+whose answers are ``light_woman``, ``light_man`` and so on; so one look at an image gives the pair, and both of its
+parts. What is read is perceived: how a picture looks to a judge, never who somebody is. Every share stands beside its
+numbers of images and prompts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, final
+
+import numpy as np
+import pandas as pd
+
+from audit.evidence import Evidence
+from audit.lenses.attribute_metrics import ATTRIBUTE_METRICS, QUESTIONS, card_of
+from audit.lenses.labels import (
+    Labelled,
+    answer_estimates,
+    answer_shares,
+    estimate_rows,
+    labelled_suites,
+    over_concepts,
+    read_rows,
+    recognised_share,
+)
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, as_real, flat_row
+from audit.lenses.verdicts import READ_FROM, UNDETERMINED, names, size
+from audit.records import Finding
+from audit.stats import ClusterEstimate, cluster_mean, cluster_share, jackknife_difference, welch_difference
+
+_BY_NAME: Final = {card.name: card for card in ATTRIBUTE_METRICS}
+_LARGEST: Final = 0.25
+"""Largest difference between a share and the product of its margins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pairs:
+    """What was found on the intersections of one concept."""
+
+    shares: Mapping[str, ClusterEstimate]
+    others: Mapping[str, float]
+    """Mean share over the other concepts of the suite."""
+    excess: Mapping[str, ClusterEstimate]
+    """Share less that of the other concepts; the intervals hold for all intersections together."""
+    n: tuple[int, int]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AttributesLens:
+    """Intersections of two perceived attributes by concept."""
+
+    @property
+    def name(self) -> str:
+        """Name of the lens."""
+        return "attributes"
+
+    @property
+    def metrics(self) -> tuple[MetricCard, ...]:
+        """Every metric of the lens."""
+        return ATTRIBUTE_METRICS
+
+    def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
+        """Answer for every suite of this lens, every judge of labels, and every question that is known.
+
+        Tables: ``attributes_concepts`` (a row per judge, suite, question and concept), ``attributes_joint`` (a row per
+        intersection besides) and ``attributes_margins`` (a row per value of each of the two attributes).
+        """
+        findings: list[Finding] = []
+        concept_rows: list[dict[str, object]] = []
+        joint_rows: list[dict[str, object]] = []
+        margin_rows: list[dict[str, object]] = []
+        for labelled in labelled_suites(evidence, self.name):
+            if labelled.question not in QUESTIONS:
+                continue
+            every: list[Finding] = []
+            prompts = _prompt_shares(labelled)
+            for concept, rows in labelled.subjects.groupby("concept", sort=True):
+                label = {**labelled.label, "concept": str(concept)}
+                pairs = _pairs(labelled, str(concept), rows, prompts, level=level)
+                found = _concept_findings(labelled, str(concept), rows, pairs, level=level)
+                every += found
+                concept_rows.append({**label, "n_images": len(rows), "n_read": pairs.n[0], **flat_row(found, _BY_NAME)})
+                joint_rows += [{**label, **row} for row in _joint_rows(pairs)]
+                margin_rows += [{**label, **row} for row in _margin_rows(labelled, rows, level=level)]
+            if labelled.primary:
+                findings += [*every, *_suite_findings(labelled, every, level=level)]
+        tables = {
+            "attributes_concepts": pd.DataFrame(concept_rows),
+            "attributes_joint": pd.DataFrame(joint_rows),
+            "attributes_margins": pd.DataFrame(margin_rows),
+        }
+        return LensAnswer(
+            findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
+        )
+
+
+def _prompt_shares(labelled: Labelled) -> dict[str, np.ndarray]:
+    """Return concept -> share of each intersection in each of its prompts."""
+    return {
+        str(concept): answer_shares(read_rows(rows), labelled.answers)
+        for concept, rows in labelled.subjects.groupby("concept", sort=True)
+    }
+
+
+def _pairs(
+    labelled: Labelled, concept: str, rows: pd.DataFrame, prompts: Mapping[str, np.ndarray], *, level: float
+) -> _Pairs:
+    together = 1 - (1 - level) / len(labelled.answers)  # Bonferroni
+    means = [_mean(shares) for other, shares in prompts.items() if other != concept and len(shares)]
+    excess, others = {}, {}
+    for place, answer in enumerate(labelled.answers):
+        other = np.array([mean[place] for mean in means], dtype=float)
+        found = welch_difference(prompts[concept][:, place], other, level=together, shares=True)
+        others[answer] = math.fsum(other) / len(other) if len(other) else math.nan
+        excess[answer] = replace(found, method=f"{found.method}, Bonferroni over {len(labelled.answers)} intersections")
+    shares = answer_estimates(labelled, rows, level=level)
+    return _Pairs(shares=shares, others=others, excess=excess, n=size(read_rows(rows)))
+
+
+def _concept_findings(
+    labelled: Labelled, concept: str, rows: pd.DataFrame, pairs: _Pairs, *, level: float
+) -> tuple[Finding, ...]:
+    about = labelled.about("attributes", concept, rows)
+    measured = {answer: found.value for answer, found in pairs.excess.items() if found.value is not None}
+    top = max(measured, key=lambda answer: measured[answer]) if measured else labelled.answers[0]
+    remark = ""
+    if measured:
+        remark = f"{top}: {pairs.shares[top].value:.2f}, and {pairs.others[top]:.2f} over the other concepts."
+    bound, what = _interaction(answer_shares(read_rows(rows), labelled.answers), labelled.answers, level=level)
+    unknown = (rows["answer"] == UNDETERMINED).to_numpy(dtype=float)
+    undetermined = cluster_share(unknown, names(rows, "prompt_id"), level=level)
+    question = labelled.question
+    return (
+        about.finding(card_of(question, "excess"), pairs.excess[top], level=level, n=pairs.n, remark=remark),
+        about.finding(card_of(question, "interaction"), bound, level=level, n=pairs.n, remark=what),
+        about.finding(card_of(question, "undetermined_share"), undetermined, level=level, n=size(rows)),
+    )
+
+
+def _interaction(shares: np.ndarray, answers: tuple[str, ...], *, level: float) -> tuple[ClusterEstimate, str]:
+    """Return how far the intersection that is most beyond its margins lies beyond them, and which one that is."""
+    if not len(shares):
+        return ClusterEstimate(value=None, low=None, high=None, method="nothing measured", n=0, n_clusters=0), ""
+    beyond = _beyond(shares, answers)
+    place = int(np.argmax(beyond))
+    left_out = [
+        _beyond(np.delete(shares, row, axis=0), answers)[place] for row in range(len(shares)) if len(shares) > 1
+    ]
+    together = 1 - (1 - level) / len(answers)
+    found = jackknife_difference(float(beyond[place]), np.array(left_out, dtype=float), level=together)
+    method = found.method.replace("units", "prompts")
+    if found.low is not None and found.high is not None:
+        low, high = max(-_LARGEST, found.low), min(_LARGEST, found.high)
+        found = replace(found, low=low, high=high)
+        method += f", Bonferroni over {len(answers)} intersections"
+    return replace(found, method=method), f"{answers[place]}, beyond what its two parts give."
+
+
+def _beyond(shares: np.ndarray, answers: tuple[str, ...]) -> np.ndarray:
+    """Return the mean share of each intersection less the product of those of its two parts."""
+    mean = dict(zip(answers, _mean(shares), strict=True))
+    parts = {answer: answer.split("_") for answer in answers}
+    return np.array(
+        [
+            share
+            - math.fsum(one for answer_, one in mean.items() if parts[answer_][0] == parts[answer][0])
+            * math.fsum(one for answer_, one in mean.items() if parts[answer_][1] == parts[answer][1])
+            for answer, share in mean.items()
+        ],
+        dtype=float,
+    )
+
+
+def _suite_findings(labelled: Labelled, every: list[Finding], *, level: float) -> tuple[Finding, ...]:
+    rows, question = labelled.subjects, labelled.question
+    about = labelled.about("attributes", WHOLE_SUITE, rows)
+
+    def values(metric: str) -> list[float]:
+        name = card_of(question, metric).name
+        return [one.estimate.value for one in every if one.metric == name and one.estimate.value is not None]
+
+    largest = np.array(values("excess"), dtype=float)
+    labels = [str(number) for number in range(len(largest))]
+    excess = cluster_mean(largest, labels, level=level, bounds=(-1.0, 1.0), unit="concepts")
+    undetermined = over_concepts(values("undetermined_share"), level=level)
+    recognised, n = recognised_share(labelled, level=level)
+    used = size(read_rows(rows))
+    return (
+        about.finding(card_of(question, "excess"), excess, level=level, n=used, remark="Mean over concepts."),
+        about.finding(card_of(question, "undetermined_share"), undetermined, level=level, n=size(rows)),
+        about.finding(card_of(question, "recognised_share"), recognised, level=level, n=n),
+    )
+
+
+def _joint_rows(pairs: _Pairs) -> list[dict[str, object]]:
+    rows = estimate_rows(pairs.shares, pairs.n)
+    for row, (answer, excess) in zip(rows, pairs.excess.items(), strict=True):
+        row["others_share"] = pairs.others[answer]
+        row["excess"] = as_real(excess.value)
+        row["excess_low"] = as_real(excess.low)
+        row["excess_high"] = as_real(excess.high)
+    return rows
+
+
+def _margin_rows(labelled: Labelled, rows: pd.DataFrame, *, level: float) -> list[dict[str, object]]:
+    """Return the shares of the values of each attribute by itself, among the images on which one reaches one half."""
+    found = []
+    for place, attribute in enumerate(labelled.question.split("_")):
+        parts = [answer.split("_")[place] for answer in labelled.answers]
+        shares = labelled.shares.loc[rows.index].T.groupby(parts, sort=False).sum().T
+        read = rows["usable"] & (shares.max(axis=1) >= READ_FROM)
+        told = shares[read].idxmax(axis=1)
+        prompts = names(rows[read], "prompt_id")
+        by_value = {
+            value: cluster_share((told == value).to_numpy(dtype=float), prompts, level=level)
+            for value in dict.fromkeys(parts)
+        }
+        found += [{"attribute": attribute, **row} for row in estimate_rows(by_value, size(rows[read]))]
+    return found
+
+
+def _mean(shares: np.ndarray) -> list[float]:
+    return [math.fsum(column) / len(shares) for column in shares.T.tolist()]

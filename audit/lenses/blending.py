@@ -1,0 +1,276 @@
+"""When a text joins two concepts ("a panda as a mad scientist"), are both to be seen?
+
+A judge of labels holds every image against every concept of the suite. How similar an image has to be before a concept
+counts as present is no matter of taste: the suite also asks for each concept alone, and the line for a concept lies
+half way between the images of it alone and the images of the other concepts alone. So a judge that finds everything
+similar to a panda draws the line for pandas higher by as much.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+import pandas as pd
+
+from audit.evidence import Evidence
+from audit.lenses.labels import Labelled, estimate_rows, first_questions, labelled_suites, over_concepts
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
+from audit.lenses.verdicts import names, numbers, size
+from audit.records import Finding
+from audit.stats import cluster_mean, cluster_share, group_means, two_level_means
+
+FIRST: Final = "first"
+SECOND: Final = "second"
+"""Facts of a subject: the answers that stand for the two concepts which its text joins."""
+
+_HALF: Final = 0.5
+_BOTH_SHARE: Final = MetricCard(
+    name="blending.both_share",
+    unit="share",
+    neutral=None,
+    direction="higher",
+    meaning="Images of a text that joins two concepts in which both are present: more similar to the concept than half "
+    "way from the images of other concepts alone to those of this concept alone.",
+)
+_PRESENCE: Final = MetricCard(
+    name="blending.presence",
+    unit="share",
+    neutral=None,
+    direction="higher",
+    meaning="How much there is of the two concepts, on average: 0 as in images of other concepts, 1 as in images of "
+    "the concept alone; what lies beyond is cut.",
+)
+_RECOGNISED_SHARE: Final = MetricCard(
+    name="blending.recognised_share",
+    unit="share",
+    neutral=None,
+    direction="higher",
+    meaning="Images of a concept alone in which it is present, by the line that the other prompts draw.",
+)
+_FALSE_SHARE: Final = MetricCard(
+    name="blending.false_share",
+    unit="share",
+    neutral=None,
+    direction="lower",
+    meaning="Concepts that are present in images of another concept alone, by the line that the other concepts draw: "
+    "about how often a concept counts as present that is not there.",
+)
+_CARDS: Final = (_BOTH_SHARE, _PRESENCE, _RECOGNISED_SHARE, _FALSE_SHARE)
+_BY_NAME: Final = {card.name: card for card in _CARDS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ruler:
+    """The cosines that one concept is measured by."""
+
+    alone: Mapping[str, float]
+    """Prompt of the concept alone -> mean cosine of its images with the concept."""
+    others: Mapping[str, float]
+    """Every other concept -> mean cosine of its images with this one."""
+
+    def place(self, cosine: float, *, without: str = "") -> float:
+        """Return where a cosine lies: 0 as other concepts, 1 as the concept alone; NaN where there is no ruler.
+
+        Args:
+            cosine: Of an image with the concept.
+            without: Prompt, or other concept, that is not to be measured by itself.
+        """
+        one, zero = _mean_without(self.alone, without), _mean_without(self.others, without)
+        return (cosine - zero) / (one - zero) if one > zero else math.nan
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class BlendingLens:
+    """Presence of both concepts of a text that joins two; reads the first question of a suite."""
+
+    @property
+    def name(self) -> str:
+        """Name of the lens."""
+        return "blending"
+
+    @property
+    def metrics(self) -> tuple[MetricCard, ...]:
+        """Every metric of the lens."""
+        return _CARDS
+
+    def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
+        """Answer for every suite of this lens and every judge of labels.
+
+        Tables: ``blending_pairs`` (a row per judge, suite and pair of concepts), ``blending_shares`` (a row per concept
+        of each pair) and ``blending_concepts`` (a row per concept alone).
+        """
+        findings: list[Finding] = []
+        pair_rows: list[dict[str, object]] = []
+        share_rows: list[dict[str, object]] = []
+        concept_rows: list[dict[str, object]] = []
+        for labelled in first_questions(labelled_suites(evidence, self.name)):
+            rulers = _rulers(labelled)
+            subjects = _placed(labelled, rulers)
+            every: list[Finding] = []
+            for concept, rows in subjects.groupby("concept", sort=True):
+                found = _pair_findings(labelled, str(concept), rows, level=level)
+                every += found
+                label = {**labelled.label, "concept": str(concept)}
+                pair_rows.append({**label, **_counts(rows), **flat_row(found, _BY_NAME)})
+                share_rows += [{**label, **row} for row in _share_rows(rows, level=level)]
+            known = _known(labelled, rulers)
+            concept_rows += [{**labelled.label, **row} for row in _concept_rows(known)]
+            if labelled.primary:
+                findings += [*every, *_suite_findings(labelled, subjects, known, level=level)]
+        tables = {
+            "blending_pairs": pd.DataFrame(pair_rows),
+            "blending_shares": pd.DataFrame(share_rows),
+            "blending_concepts": pd.DataFrame(concept_rows),
+        }
+        return LensAnswer(
+            findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
+        )
+
+
+def _rulers(labelled: Labelled) -> dict[str, _Ruler]:
+    """Return the ruler of every answer, from the images of single concepts."""
+    usable = labelled.references[labelled.references["usable"]]
+    prompts, concepts = names(usable, "prompt_id"), names(usable, "known")
+    own = usable.drop_duplicates("prompt_id").set_index("prompt_id")["known"].to_dict()
+    rulers = {}
+    for answer in labelled.answers:
+        cosines = numbers(labelled.cosines.loc[usable.index], answer)
+        by_prompt = dict(zip(sorted(set(prompts)), group_means(cosines, prompts).tolist(), strict=True))
+        by_concept = dict(zip(sorted(set(concepts)), two_level_means(cosines, prompts, concepts).tolist(), strict=True))
+        rulers[answer] = _Ruler(
+            alone={prompt: mean for prompt, mean in by_prompt.items() if own[prompt] == answer},
+            others={concept: mean for concept, mean in by_concept.items() if concept != answer},
+        )
+    return rulers
+
+
+def _placed(labelled: Labelled, rulers: Mapping[str, _Ruler]) -> pd.DataFrame:
+    """Return the images of joined concepts with the place of each of the two; NaN where there is none."""
+    rows = labelled.subjects
+    facts = rows["facts"].map(json.loads)
+    cosines = _cosines(labelled, rows)
+    for side in (FIRST, SECOND):
+        answers = [str(entry.get(side, "")) for entry in facts]
+        places = [
+            rulers[answer].place(cosines[answer][row]) if answer in rulers and usable else math.nan
+            for row, (answer, usable) in enumerate(zip(answers, rows["usable"], strict=True))
+        ]
+        rows = rows.assign(**{side: pd.Series(answers, index=rows.index, dtype=object)})
+        rows = rows.assign(**{f"{side}_place": pd.Series(places, index=rows.index, dtype=float)})
+    placed = rows[f"{FIRST}_place"].notna() & rows[f"{SECOND}_place"].notna()
+    return rows.assign(usable=rows["usable"] & placed)
+
+
+def _known(labelled: Labelled, rulers: Mapping[str, _Ruler]) -> pd.DataFrame:
+    """Return the images of single concepts with ``own``, whether it is present, and ``false``, the share of others."""
+    rows = labelled.references[labelled.references["usable"]]
+    cosines = _cosines(labelled, rows)
+    own, false = [], []
+    for row, (prompt, concept) in enumerate(zip(names(rows, "prompt_id"), names(rows, "known"), strict=True)):
+        own.append(_is_present(rulers[concept].place(cosines[concept][row], without=prompt)))
+        others = [
+            _is_present(rulers[answer].place(cosines[answer][row], without=concept))
+            for answer in labelled.answers
+            if answer != concept
+        ]
+        false.append(_mean(np.array([other for other in others if not math.isnan(other)], dtype=float)))
+    return rows.assign(own=np.array(own, dtype=float), false=np.array(false, dtype=float))
+
+
+def _cosines(labelled: Labelled, rows: pd.DataFrame) -> dict[str, list[float]]:
+    """Return answer -> its cosine with every image."""
+    return {answer: numbers(labelled.cosines.loc[rows.index], answer).tolist() for answer in labelled.answers}
+
+
+def _is_present(place: float) -> float:
+    return math.nan if math.isnan(place) else float(place >= _HALF)
+
+
+def _pair_findings(labelled: Labelled, concept: str, rows: pd.DataFrame, *, level: float) -> tuple[Finding, ...]:
+    about = labelled.about("blending", concept, rows)
+    used = rows[rows["usable"]]
+    prompts = names(used, "prompt_id")
+    both = cluster_share(_both(used), prompts, level=level)
+    presence = cluster_mean(_presence(used), prompts, level=level, bounds=(0.0, 1.0))
+    return (
+        about.finding(_BOTH_SHARE, both, level=level, n=size(used)),
+        about.finding(_PRESENCE, presence, level=level, n=size(used)),
+    )
+
+
+def _suite_findings(
+    labelled: Labelled, subjects: pd.DataFrame, known: pd.DataFrame, *, level: float
+) -> tuple[Finding, ...]:
+    about = labelled.about("blending", WHOLE_SUITE, subjects)
+    used = subjects[subjects["usable"]]
+    prompts, concepts = names(used, "prompt_id"), names(used, "concept")
+    both = over_concepts(two_level_means(_both(used), prompts, concepts).tolist(), level=level)
+    presence = over_concepts(two_level_means(_presence(used), prompts, concepts).tolist(), level=level)
+    return (
+        about.finding(_BOTH_SHARE, both, level=level, n=size(used), remark="Mean over pairs."),
+        about.finding(_PRESENCE, presence, level=level, n=size(used), remark="Mean over pairs."),
+        _known_finding(about, _RECOGNISED_SHARE, known, "own", level=level),
+        _known_finding(about, _FALSE_SHARE, known, "false", level=level),
+    )
+
+
+def _known_finding(about: Subject, card: MetricCard, known: pd.DataFrame, column: str, *, level: float) -> Finding:
+    told = known[known[column].notna()]
+    shares = two_level_means(numbers(told, column), names(told, "prompt_id"), names(told, "known"))
+    return about.finding(card, over_concepts(shares.tolist(), level=level), level=level, n=size(told))
+
+
+def _both(used: pd.DataFrame) -> np.ndarray:
+    return (used[[f"{FIRST}_place", f"{SECOND}_place"]].min(axis=1) >= _HALF).to_numpy(dtype=float)
+
+
+def _presence(used: pd.DataFrame) -> np.ndarray:
+    places = used[[f"{FIRST}_place", f"{SECOND}_place"]].clip(0.0, 1.0)
+    return np.asarray(places.to_numpy(dtype=float).sum(axis=1) / 2)
+
+
+def _counts(rows: pd.DataFrame) -> dict[str, object]:
+    used = rows[rows["usable"]]
+    row: dict[str, object] = {"n_images": len(rows), "n_used": len(used)}
+    for side in (FIRST, SECOND):
+        places = numbers(used, f"{side}_place").clip(0.0, 1.0)
+        row |= {side: str(rows[side].iloc[0]), f"{side}_presence": _mean(places)}
+    return row
+
+
+def _share_rows(rows: pd.DataFrame, *, level: float) -> list[dict[str, object]]:
+    """Return how often each of the two concepts is present, whatever the other one is."""
+    used = rows[rows["usable"]]
+    shares = {
+        str(rows[side].iloc[0]): cluster_share(
+            (used[f"{side}_place"] >= _HALF).to_numpy(dtype=float), names(used, "prompt_id"), level=level
+        )
+        for side in (FIRST, SECOND)
+    }
+    return estimate_rows(shares, size(used))
+
+
+def _concept_rows(known: pd.DataFrame) -> list[dict[str, object]]:
+    return [
+        {
+            "answer": str(answer),
+            "n_images": len(rows),
+            "recognised_share": _mean(numbers(rows[rows["own"].notna()], "own")),
+            "false_share": _mean(numbers(rows[rows["false"].notna()], "false")),
+        }
+        for answer, rows in known.groupby("known", sort=True)
+    ]
+
+
+def _mean_without(means: Mapping[str, float], without: str) -> float:
+    return _mean(np.array([mean for name, mean in means.items() if name != without], dtype=float))
+
+
+def _mean(values: np.ndarray) -> float:
+    return math.fsum(values) / len(values) if len(values) else math.nan

@@ -1,0 +1,187 @@
+"""What judges of labels say: the answers to the questions of a suite, image by image.
+
+A lens of such a suite reads the images of that suite alone. Prompts whose answer is known ("a scene at the beach") are
+its references: they state it among their facts, under the name of the question, and show whether the judge reads it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy.special import softmax
+
+from audit.evidence import Evidence
+from audit.lenses.protocol import Subject, as_real
+from audit.lenses.verdicts import (
+    READ_FROM,
+    UNDETERMINED,
+    judges_asking,
+    missing_note,
+    names,
+    not_usable,
+    plain_images,
+    size,
+    with_scores,
+)
+from audit.records import Question
+from audit.stats import ClusterEstimate, cluster_share, two_level_means
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Labelled:
+    """The images of one suite, and what one judge of labels says of them to one question."""
+
+    judge: str
+    primary: bool
+    """Whether the judge is the first of the run that answers questions: its answers are the findings."""
+    suite: str
+    question: str
+    answers: tuple[str, ...]
+    rows: pd.DataFrame
+    """:func:`plain_images` of the suite with ``reason``, ``scored``, ``usable`` and ``answer``: the likeliest one, or
+    "undetermined" where its share stays below ``READ_FROM`` or the image is not usable."""
+    cosines: pd.DataFrame
+    """A row per image, with the index of ``rows``, and a column per answer; NaN where there is no score."""
+    shares: pd.DataFrame
+    """The softmax of the cosines at the judge's scale."""
+
+    @property
+    def subjects(self) -> pd.DataFrame:
+        """The images that the suite asks about."""
+        return self.rows[self.rows["role"] == "subject"]
+
+    @property
+    def references(self) -> pd.DataFrame:
+        """The images whose answer is known, with ``known``: what their prompts state of it."""
+        rows = self.rows[self.rows["role"] == "reference"]
+        known = rows["facts"].map(lambda facts: str(json.loads(facts).get(self.question, ""))).astype(object)
+        return rows.assign(known=known)[known.isin(self.answers)]
+
+    @property
+    def label(self) -> dict[str, object]:
+        """The first columns of a table row."""
+        return {"judge": self.judge, "primary": self.primary, "suite": self.suite, "question": self.question}
+
+    def about(self, lens: str, name: str, rows: pd.DataFrame) -> Subject:
+        """Return what findings about some images share; the note says how far the judge can be believed."""
+        known = self.references[self.references["usable"]]
+        note = missing_note(rows, self.judge)
+        if len(known):
+            hits = int((known["answer"] == known["known"]).sum())
+            note += f" It reads {hits} of {len(known)} images right whose answer is known."
+        return Subject(lens=lens, suite=self.suite, name=name, n_unscored=not_usable(rows), note=note)
+
+
+def labelled_suites(evidence: Evidence, lens: str) -> Iterator[Labelled]:
+    """Return what every judge of labels says to every question of the suites that are written for a lens.
+
+    The primary judge comes first; suites stand in alphabetical order, the questions of one in its own.
+    """
+    suites = sorted({str(suite) for suite in evidence.prompts.loc[evidence.prompts["lens"] == lens, "suite"]})
+    for judge in judges_asking(evidence, "labels"):
+        columns = [name.split("|") for name in evidence.judges[judge].classes]
+        for suite in suites:
+            for question in dict.fromkeys(parts[1] for parts in columns if parts[0] == suite):
+                yield label_scores(evidence, judge, suite, question)
+
+
+def label_scores(evidence: Evidence, judge: str, suite: str, question: str) -> Labelled:
+    """Return the images of a suite with what a judge of labels says of them to a question.
+
+    Raises:
+        ValueError: If the judge does not answer the question, or its card has no scale.
+    """
+    asked = Question(suite=suite, name=question, answers={})
+    card, start = evidence.judges[judge], asked.column("")
+    answers = tuple(name.removeprefix(start) for name in card.classes if name.startswith(start))
+    if not answers or card.scale is None:
+        raise ValueError(f"The judge {judge} answers no question {question!r} of {suite}, or has no scale.")
+    columns = [asked.column(answer) for answer in answers]
+    every = plain_images(evidence)
+    every = every[every["suite"] == suite].reset_index(drop=True)
+    table = with_scores(every, evidence.scores[judge], columns)
+    cosines = table[columns].set_axis(list(answers), axis=1)
+    shares = pd.DataFrame(softmax(card.scale * cosines.to_numpy(), axis=1), index=table.index, columns=list(answers))
+    read = table["usable"] & (shares.max(axis=1) >= READ_FROM)
+    likeliest = shares.fillna(0.0).idxmax(axis=1).astype(object)
+    return Labelled(
+        judge=judge,
+        primary=judges_asking(evidence, "labels")[0] == judge,
+        suite=suite,
+        question=question,
+        answers=answers,
+        rows=table.drop(columns=columns).assign(answer=likeliest.where(read, UNDETERMINED)),
+        cosines=cosines,
+        shares=shares,
+    )
+
+
+def first_questions(every: Iterable[Labelled]) -> Iterator[Labelled]:
+    """Return the first question of each suite by each judge, for lenses that read one."""
+    seen: set[tuple[str, str]] = set()
+    for labelled in every:
+        if (labelled.judge, labelled.suite) not in seen:
+            seen.add((labelled.judge, labelled.suite))
+            yield labelled
+
+
+def read_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the images with an answer."""
+    return rows[rows["answer"] != UNDETERMINED]
+
+
+def answer_shares(read: pd.DataFrame, answers: tuple[str, ...]) -> Float[np.ndarray, "prompts answers"]:
+    """Return the share of each answer among the images of each prompt, in the order of the prompts' ids.
+
+    Args:
+        read: Images with an answer.
+        answers: Every answer that there can be.
+    """
+    hits = pd.DataFrame({answer: (read["answer"] == answer).astype(float) for answer in answers})
+    return hits.groupby(read["prompt_id"], sort=True).mean().to_numpy(dtype=float).reshape(-1, len(answers))
+
+
+def recognised_share(labelled: Labelled, *, level: float) -> tuple[ClusterEstimate, tuple[int, int]]:
+    """Return the share of known answers that the judge reads right, and the numbers of images and prompts behind it."""
+    known = labelled.references
+    known = known[known["usable"]]
+    hits = (known["answer"] == known["known"]).to_numpy(dtype=float)
+    shares = two_level_means(hits, names(known, "prompt_id"), names(known, "known"))
+    return over_concepts(shares.tolist(), level=level), size(known)
+
+
+def answer_estimates(labelled: Labelled, rows: pd.DataFrame, *, level: float) -> dict[str, ClusterEstimate]:
+    """Return the share of each answer among the images that have one, with the prompt as the unit."""
+    read = read_rows(rows)
+    prompts = names(read, "prompt_id")
+    return {
+        answer: cluster_share((read["answer"] == answer).to_numpy(dtype=float), prompts, level=level)
+        for answer in labelled.answers
+    }
+
+
+def estimate_rows(shares: Mapping[str, ClusterEstimate], n: tuple[int, int]) -> list[dict[str, object]]:
+    """Return a table row per answer: its share, both ends, how they were got, and the numbers they rest on."""
+    return [
+        {
+            "answer": answer,
+            "share": as_real(found.value),
+            "share_low": as_real(found.low),
+            "share_high": as_real(found.high),
+            "method": found.method,
+            "n_images": n[0],
+            "n_prompts": n[1],
+        }
+        for answer, found in shares.items()
+    ]
+
+
+def over_concepts(values: Sequence[float], *, level: float) -> ClusterEstimate:
+    """Return the mean of shares that concepts have, each weighing the same."""
+    labels = [str(number) for number in range(len(values))]
+    return cluster_share(np.array(values, dtype=float), labels, level=level, unit="concepts")

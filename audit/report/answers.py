@@ -1,0 +1,94 @@
+"""The commonest answers of a judge of labels, concept by concept, as tables of a report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from audit.report.findings import MOST_ROWS
+from audit.report.model import Cell, Column, Table
+from audit.report.text import NO_INTERVAL, NOTHING, clean, quote, show_number
+
+MOST_ANSWERS: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    """How the answers of one lens are spoken of."""
+
+    answer: str
+    """What stands above the answers, as in "Place"."""
+    caption: str
+
+
+_TABLES: Final[Mapping[str, _Words]] = {
+    "contexts_shares": _Words(
+        answer="Place", caption="Commonest places of the concepts of {suite}, of the images whose place could be told."
+    ),
+    "blending_shares": _Words(
+        answer="Concept", caption="How often the two concepts of each text of {suite} are present, one by one."
+    ),
+    "attributes_joint": _Words(
+        answer="Intersection",
+        caption="Commonest intersections of perceived attributes of the concepts of {suite}, of the images on which "
+        "both could be told.",
+    ),
+}
+"""Tables of the lenses with a row per concept and answer."""
+
+
+def answer_tables(tables: Mapping[str, pd.DataFrame], *, name: str, suite: str) -> Iterator[Table]:
+    """Return a table per question that the primary judge of labels answered on a suite.
+
+    Args:
+        tables: Of the lenses.
+        name: Beginning of the names of the tables.
+        suite: Whose answers are told.
+    """
+    for source, words in _TABLES.items():
+        table = tables.get(source)
+        if table is None:
+            continue
+        told = table[(table["suite"] == suite) & table["primary"]]
+        for question, rows in told.groupby("question", sort=False):
+            yield _table(rows, words, name=f"{name}-{clean(question).replace('_', '-')}", suite=suite)
+
+
+def _table(rows: pd.DataFrame, words: _Words, *, name: str, suite: str) -> Table:
+    concepts = [(str(concept), of) for concept, of in rows.groupby("concept", sort=True)]
+    most = min(MOST_ANSWERS, int(rows["answer"].nunique()))
+    numbers = ("st", "nd", "rd")
+    columns = (
+        Column(label="Text"),
+        *(Column(label=f"{number + 1}{numbers[number]} {words.answer.lower()}") for number in range(most)),
+        Column(label="Images / prompts", numeric=True),
+    )
+    body = tuple(
+        (
+            Cell(text=clean(concept, longest=80)),
+            *_cells(of, most),
+            Cell(text=f"{int(of['n_images'].iloc[0])} / {int(of['n_prompts'].iloc[0])}"),
+        )
+        for concept, of in concepts[:MOST_ROWS]
+    )
+    caption = f"{words.caption.format(suite=quote(suite))} Below each share: its interval; all are in tables/."
+    return Table(name=name, caption=caption, columns=columns, rows=body)
+
+
+def _cells(rows: pd.DataFrame, most: int) -> tuple[Cell, ...]:
+    """Return the answers with the largest shares, in their own order where shares are equal."""
+    ordered = rows.sort_values("share", ascending=False, kind="stable").to_dict("records")
+    cells = tuple(_cell(row) for row in ordered[:most])
+    return cells + (Cell(text=NOTHING),) * (most - len(cells))
+
+
+def _cell(row: Mapping[Any, Any]) -> Cell:
+    share, low, high = (float(row[column]) for column in ("share", "share_low", "share_high"))
+    if math.isnan(share):
+        return Cell(text=NOTHING)
+    interval = NO_INTERVAL if math.isnan(low) else f"{show_number(low)} to {show_number(high)}"
+    return Cell(text=f"{clean(row['answer'], longest=40).replace('_', ' ')} {show_number(share)}", detail=interval)

@@ -2,6 +2,7 @@
 
 from audit.evidence.cards import card_to_json, read_checkpoint_card, read_judge_cards, write_judge_card
 from audit.evidence.columns import build_table
+from audit.evidence.concepts import WORDED, ConceptTexts, concept_column, concept_texts
 from audit.evidence.files import crash_point, safe_name
 from audit.evidence.folder import write_folder
 from audit.evidence.opening import continue_run, open_run, read_run
@@ -41,6 +42,8 @@ __all__ = [
     "SCORE_KEYS",
     "TEXTS",
     "TEXT_SHARD",
+    "WORDED",
+    "ConceptTexts",
     "Evidence",
     "RunFolder",
     "TextEvidence",
@@ -50,6 +53,8 @@ __all__ = [
     "check_images",
     "check_prompts",
     "check_scores",
+    "concept_column",
+    "concept_texts",
     "continue_run",
     "crash_point",
     "differing_keys",

@@ -13,7 +13,7 @@ from typing import Final
 
 from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
 from audit.errors import UsageProblem
-from audit.evidence import card_to_json, questions_to_json
+from audit.evidence import card_to_json, concept_texts, prompts_table, questions_to_json
 from audit.inversion import Recipe, batch_size, choose_precision, find_recipe
 from audit.judges import Judge, load_judge
 from audit.pipeline.defaults import default_judges, default_suites
@@ -208,10 +208,12 @@ def make_plan(request: AuditRequest) -> Plan:
     paths = paths or default_suites(request.checkpoint, checkpoint)
     suites = tuple(shorten(load_suite(path), templates=effort.templates) for path in paths)
     questions = _questions(suites)
+    concepts = concept_texts(prompts_table([prompt for suite in suites for prompt in suite.prompts]))
     seen = any(prompt.role not in UNSEEN for suite in suites for prompt in suite.prompts)
     names = request.judges or (default_judges(checkpoint, questions) if seen else ())
     judges = {
-        name: load_judge(name, device=request.device, audited=checkpoint.card, questions=questions) for name in names
+        name: load_judge(name, device=request.device, audited=checkpoint.card, questions=questions, concepts=concepts)
+        for name in names
     }
     return Plan(
         request=request,

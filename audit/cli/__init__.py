@@ -80,6 +80,7 @@ app.command(
     epilog=example(
         "clip-audit plan phantom:skewed --effort full",
         "clip-audit plan phantom:skewed --policy phantom --like runs/phantom-skewed-standard",
+        "clip-audit plan phantom:skewed --policy phantom --sequential",
     )
 )(plan)
 app.add_typer(suites.app, name="suites", epilog=example("clip-audit suites list"))

@@ -88,6 +88,7 @@ app.command(
     epilog=example(
         "clip-audit plan phantom:skewed --effort full",
         "clip-audit plan phantom:skewed --policy phantom --like runs/phantom-skewed-standard",
+        "clip-audit plan phantom:skewed --policy phantom --sequential",
     )
 )(plan)
 app.command(

@@ -14,6 +14,7 @@ from audit.errors import ExitCode, UsageProblem
 
 if TYPE_CHECKING:
     from audit.cli.talk import Talk
+    from audit.gate import Policy
     from audit.pipeline import AuditRequest
     from audit.pipeline.policing import Gate
 
@@ -102,7 +103,8 @@ SequentialOption = Annotated[
     bool,
     typer.Option(
         "--sequential",
-        help="Make images in rounds, and stop once the policy's verdict is settled; --effort is the most.",
+        help="Make images in rounds, of the suites that the policy has rules about, and stop once its verdict is "
+        "settled; --effort is the most.",
     ),
 ]
 JsonOption = Annotated[
@@ -177,7 +179,7 @@ def make_request(
     judges: list[str] | None,
     settings: tuple[str, str, str, int],
     load: tuple[str | None, bool, bool],
-    rounds_by: str = "",
+    rounds_by: Policy | None = None,
 ) -> AuditRequest:
     """Return what is asked of the pipeline.
 
@@ -187,7 +189,7 @@ def make_request(
         judges: Names; ``None`` for those that fit.
         settings: Recipe, effort, device, seed.
         load: Architecture, whether pickles are read, whether the sanity gate is waived.
-        rounds_by: Digest of the policy that ends a run in rounds; empty for a run of fixed size.
+        rounds_by: The policy that ends a run in rounds; ``None`` for a run of fixed size.
     """
     from audit.checkpoints import LoadOptions
     from audit.pipeline import AuditRequest
@@ -203,7 +205,8 @@ def make_request(
         effort=effort,
         device=pick_device(device),
         seed=seed,
-        sequential=rounds_by,
+        sequential="" if rounds_by is None else rounds_by.digest,
+        rules_about=() if rounds_by is None else rounds_by.rules_about,
     )
 
 
@@ -236,20 +239,20 @@ def pick_gate(policy: str | None, baseline: Path | None) -> Gate | None:
     return None
 
 
-def pick_rounds(gate: Gate | None, *, sequential: bool) -> str:
-    """Return the digest of the policy that ends a run in rounds; empty for a run of fixed size.
+def pick_rounds(gate: Gate | None, *, sequential: bool) -> Policy | None:
+    """Return the policy that ends a run in rounds; ``None`` for a run of fixed size.
 
     Raises:
         UsageProblem: If rounds are asked for without a policy, which alone can end them.
     """
     if not sequential:
-        return ""
+        return None
     if gate is None:
         raise UsageProblem(
             "A sequential run ends when a policy is decided, and none is named.",
             remedy="Name one with --policy, or leave --sequential out.",
         )
-    return gate.policy.digest
+    return gate.policy
 
 
 @contextmanager

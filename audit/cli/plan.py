@@ -15,9 +15,10 @@ from audit.cli.talk import Talk, clean, paragraph
 from audit.errors import UsageProblem
 
 if TYPE_CHECKING:
+    from audit.evidence import RunFolder
     from audit.gate import LinePower
     from audit.pipeline import Forecast, Plan
-    from audit.pipeline.forecast import Work
+    from audit.pipeline.forecast import Costs, Work
     from audit.pipeline.policing import Gate
 
 ProbeOption = Annotated[
@@ -47,6 +48,7 @@ def plan(
     policy: o.PolicyOption = None,
     baseline: o.BaselineOption = None,
     like: LikeOption = None,
+    sequential: o.SequentialOption = False,
     device: o.DeviceOption = "auto",
     seed: o.SeedOption = 0,
     arch: o.ArchOption = None,
@@ -58,14 +60,18 @@ def plan(
 
     Loads and checks the checkpoint, the suites and the judges, so what is refused here would be refused by run. Then
     times a few steps, the judges and a report. Where the run has begun, only what is left of it counts. With --policy,
-    says of every rule from where on it would fail, and pass, with a chance of 80 %.
+    says of every rule from where on it would fail, and pass, with a chance of 80 %; with --sequential, at any look, and
+    how many images each look takes.
     """
     began = time.perf_counter()
     name = o.pick_checkpoint(checkpoint, named)
     gate = _gate(policy, baseline, like)
+    rounds_by = o.pick_rounds(gate, sequential=sequential)
     talk = Talk(as_json=as_json)
     talk.say(f"Loading {name}")
-    from audit.pipeline import make_plan
+    from audit.cli.rounds import rounds_document, show_rounds
+    from audit.pipeline import make_plan, predict, work_left
+    from audit.pipeline.foreseeing import foresee, foresee_time
 
     request = o.make_request(
         name,
@@ -73,6 +79,7 @@ def plan(
         judges=judge,
         settings=(recipe, effort, device, seed),
         load=(arch, allow_pickle, waive_sanity),
+        rounds_by=rounds_by,
     )
     made = make_plan(request)
     loading = time.perf_counter() - began
@@ -80,8 +87,12 @@ def plan(
         talk.warn(warning)
     powers = () if gate is None else _powers(made, gate, like or baseline, talk)
     counts = count(made)
-    work = _work(made, o.pick_folder(out, name, effort), talk)
-    forecast = _forecast(made, work, loading, talk) if probe else None
+    course = foresee(made, powers) if sequential else None
+    begun = _begun(made, o.pick_folder(out, name, effort), talk)
+    work = work_left(made, begun, None if course is None else course.all_shards)
+    costs = _costs(made, talk) if probe else None
+    forecast = None if costs is None else predict(work, costs, loading=loading)
+    times = () if costs is None or course is None else foresee_time(made, begun, course, costs, loading)
     talk.table(("what", "how many"), [(key.replace("_", "-"), f"{value:,}") for key, value in counts.items()])
     talk.show("")
     talk.table(
@@ -91,6 +102,8 @@ def plan(
     talk.show(f"\nJudges: {', '.join(made.judges) or 'none'}. Recipe: {made.recipe.name}, {made.recipe.steps} steps x "
               f"{made.recipe.views} views. Device: {made.checkpoint.device}, {made.precision}.")  # fmt: skip
     _show(forecast, work, talk)
+    if course is not None:
+        show_rounds(course, powers, times, talk)
     _show_powers(powers, talk)
     talk.answer(
         {
@@ -104,6 +117,7 @@ def plan(
             "precision": made.precision,
             "forecast": None if forecast is None else _document(forecast, work),
             **_power_document(powers, gate),
+            **({} if course is None else {"sequential": rounds_document(course, powers, times)}),
             "warnings": talk.warnings,
         }
     )
@@ -142,24 +156,23 @@ def _power_document(powers: tuple[LinePower, ...], gate: Gate | None) -> dict[st
     return {"policy": gate.policy.name, "power": [power_document(power) for power in powers]}
 
 
-def _work(plan: Plan, folder: Path, talk: Talk) -> Work:
-    """Return what is left to do, given what the folder of the run holds."""
-    from audit.pipeline import earlier_run, work_left
+def _begun(plan: Plan, folder: Path, talk: Talk) -> RunFolder | None:
+    """Return what the folder of the run holds of it."""
+    from audit.pipeline import earlier_run
 
     run = earlier_run(plan, folder)
     if run is not None:
         talk.say(f"{folder} holds some of this run already.")
     elif folder.is_dir() and any(folder.iterdir()):
         talk.warn(f"{folder} holds something else: a run needs another --out.")
-    return work_left(plan, run)
+    return run
 
 
-def _forecast(plan: Plan, work: Work, loading: float, talk: Talk) -> Forecast:
-    from audit.pipeline import predict
-    from audit.pipeline import probe as measure
+def _costs(plan: Plan, talk: Talk) -> Costs:
+    from audit.pipeline import probe
 
     talk.say("Timing a little of the work; --no-probe leaves this out.")
-    return predict(work, measure(plan), loading=loading)
+    return probe(plan)
 
 
 def _show(forecast: Forecast | None, work: Work, talk: Talk) -> None:

@@ -3,8 +3,9 @@
 Read in this order: ``policy`` (rules, thresholds, waivers), ``policy_file`` and ``checks`` (TOML, read strictly),
 ``asked`` and ``measured`` (what a gate may look at), ``lines`` (every rule for every subject, and its answer),
 ``correction`` (which lines fail when there are many), ``guards``, ``waivers``, ``sentences``, ``ruling`` (a policy
-applied to a run), ``decision`` (with the controls), ``decision_json``. For runs in rounds: ``looks``. Before
-a run: ``spreads`` (how far units lie apart), ``power`` (what each line can tell), ``promises`` (in words).
+applied to a run), ``decision`` (with the controls), ``decision_json``. For runs in rounds: ``looks``. Before a run:
+``spreads`` (how far units lie apart), ``stages`` (at which looks a line can be decided), ``power`` (what each line can
+tell), ``promises`` (in words).
 
 Without a policy, a run passes when its controls hold and something was measured.
 """
@@ -21,6 +22,7 @@ from audit.gate.power import POWER, LinePower, power_of_policy
 from audit.gate.promises import power_document, power_sentences
 from audit.gate.ruling import Ruling, apply_policy
 from audit.gate.spreads import Seen
+from audit.gate.stages import Stand
 
 __all__ = [
     "METHOD",
@@ -36,6 +38,7 @@ __all__ = [
     "Ruling",
     "Seen",
     "Size",
+    "Stand",
     "Threshold",
     "Waiver",
     "apply_policy",

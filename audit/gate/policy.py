@@ -119,3 +119,9 @@ class Policy:
     def compares(self) -> bool:
         """Whether any rule needs a baseline."""
         return any(rule.threshold.compared for rule in self.rules)
+
+    @property
+    def rules_about(self) -> tuple[str, ...]:
+        """The suites that have a rule; empty where a rule is about all of them."""
+        suites = {rule.suite for rule in self.rules}
+        return () if WHOLE in suites else tuple(sorted(suites))

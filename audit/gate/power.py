@@ -3,12 +3,17 @@
 A line is promised to fail from some distance beyond its threshold, and to pass from some distance inside it. The level
 that decides is the gate's: to fail, that of the first step of Holm's correction over all lines; to pass, the policy's
 own. Fewer prompts than planned, because images did not converge, tell less.
+
+Of a run in rounds, what is promised is a verdict at any look. Each look has its own levels and number of units, which
+are taken to lie as far apart at all of them; further replicates of the same prompts are taken to tell nothing new.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from scipy.optimize import brentq
@@ -19,12 +24,23 @@ from audit.gate.lines import Line, draw_lines
 from audit.gate.measured import Snapshot
 from audit.gate.policy import Policy
 from audit.gate.spreads import Seen, Spread, span_of, spread_of, unit_of
+from audit.gate.stages import Stage, Stand, stages_of, too_little_asked
 from audit.lenses import MetricCard, metric_cards
 from audit.records import Estimate, Finding
-from audit.stats import power_of_mean, power_of_share, prompts_for_mean, prompts_for_zero_hits
+from audit.stats import (
+    power_of_mean,
+    power_of_mean_by_look,
+    power_of_share,
+    power_of_share_by_look,
+    prompts_for_mean,
+    prompts_for_zero_hits,
+)
 
 POWER: Final = 0.8
 _NEVER: Final = "correlation"
+
+Chances = tuple[float, ...]
+"""A chance by the first of some looks, by the next, and so on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +65,32 @@ class LinePower:
     """Whether the line cannot pass at all at ``n`` units, however good the checkpoint is."""
     missing: str
     """Why nothing can be promised, whatever the distance; empty where something can."""
+    well_inside: float | None
+    """Distance inside the threshold of what is clearly good: the neutral value of the metric, or no change of a
+    comparison; where that is not inside, the middle of the good side, or its far end. ``None`` where nothing can be
+    promised."""
+    passed_by: Chances
+    """Chance that it has passed by each look, if the truth lies well inside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planned:
+    """What all lines of a policy share."""
+
+    policy: Policy
+    lines: int
+    seen: Seen | None
+    stands: Sequence[Stand]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Test:
-    """Chances of one line, as functions of a distance from its threshold."""
+    """Chances of one line by each of its looks, as functions of a distance from its threshold."""
 
-    fails: Callable[[float], float]
-    passes: Callable[[float], float]
+    passing: tuple[Stage, ...]
+    """The looks at which it can pass."""
+    fails: Callable[[float], Chances]
+    passes: Callable[[float], Chances]
     beyond: float
     """Largest distance there can be beyond the threshold."""
     inside: float
@@ -64,7 +98,12 @@ class _Test:
 
 
 def power_of_policy(
-    policy: Policy, asked: Asked, units: Mapping[tuple[str, str], int], seen: Seen | None = None
+    policy: Policy,
+    asked: Asked,
+    units: Mapping[tuple[str, str], int],
+    seen: Seen | None = None,
+    *,
+    looks: Sequence[Stand] = (),
 ) -> tuple[LinePower, ...]:
     """Return what every line of a policy can tell.
 
@@ -73,88 +112,133 @@ def power_of_policy(
         asked: What the run will ask, with the images that it will make.
         units: Suite and subject -> number of units that its findings will rest on.
         seen: A finished run that says how far units lie apart; ``None`` assumes it.
+        looks: What a run in rounds has by each look, all of it by the last; none for a run of fixed size.
     """
     cards = {card.name: card for card in metric_cards()}
     lines = draw_lines(policy, asked, _expected(policy, asked))
-    fail_level = policy.level if policy.correction == "none" else corrected(policy.level, len(lines))
-    levels = (fail_level, policy.level)
-    return tuple(
-        _power(line, cards[line.rule.metric], asked, units.get((line.suite, line.subject), 0), seen, levels)
-        for line in lines
-    )
+    stands = looks or (Stand(asked=asked, units=units),)
+    planned = _Planned(policy=policy, lines=len(lines), seen=seen, stands=stands)
+    return tuple(_power(line, cards[line.rule.metric], planned) for line in lines)
 
 
-def _power(
-    line: Line,
-    card: MetricCard,
-    asked: Asked,
-    n: int,
-    seen: Seen | None,
-    levels: tuple[float, float],
-) -> LinePower:
-    spread = spread_of(line, card, seen)
-    missing = _missing(line, card, asked, n)
-    beyond = inside = needed = None
-    never = bool(missing)
+def _power(line: Line, card: MetricCard, planned: _Planned) -> LinePower:
+    policy, last = planned.policy, planned.stands[-1]
+    n = last.units.get((line.suite, line.subject), 0)
+    spread = spread_of(line, card, planned.seen)
+    missing = _missing(line, card, last.asked, n)
+    beyond = inside = needed = well = None
+    never, passed_by = bool(missing), (0.0,) * len(planned.stands)
     if not missing:
-        test = _test(line, card, n, spread, levels)
+        test = _test(line, card, spread, stages_of(line, policy, planned.stands, planned.lines))
         beyond = _least(test.fails, test.beyond)
         inside = _least(test.passes, test.inside)
         needed = test.needed() if inside is None else None
-        never = spread.sd is None and test.passes(test.inside) <= 0
+        never = spread.sd is None and test.passes(test.inside)[-1] <= 0
+        well = _well_inside(line, card)
+        passed_by = _by_look(test.passing, test.passes(well), len(planned.stands))
     return LinePower(
-        line=line, unit=unit_of(line.subject), n=n, spread=spread, fail_level=levels[0], pass_level=levels[1],
-        fails_beyond=beyond, passes_inside=inside, needed=needed, never_passes=never, missing=missing,
+        line=line, unit=unit_of(line.subject), n=n, spread=spread,
+        fail_level=policy.level if policy.correction == "none" else corrected(policy.level, planned.lines),
+        pass_level=policy.level, fails_beyond=beyond, passes_inside=inside, needed=needed, never_passes=never,
+        missing=missing, well_inside=well, passed_by=passed_by,
     )  # fmt: skip
 
 
 def _missing(line: Line, card: MetricCard, asked: Asked, n: int) -> str:
-    size = asked.sizes.get((line.suite, line.subject))
     if card.unit == _NEVER:
         return "a correlation is no mean over units"
-    if size is None:
-        return "how many units it will rest on is not known beforehand"
-    if size.prompts < line.rule.min_prompts:
-        return f"the rule wants {line.rule.min_prompts} prompts, and the run asks {size.prompts}"
-    if size.images < line.rule.min_images:
-        return f"the rule wants {line.rule.min_images} images, and the run makes {size.images}"
-    return "" if n > 1 else f"an interval needs two {unit_of(line.subject)}, and the run asks {n}"
+    few = f"an interval needs two {unit_of(line.subject)}, and the run asks {n}" if n < 2 else ""
+    return too_little_asked(line, asked) or few
 
 
-def _test(line: Line, card: MetricCard, n: int, spread: Spread, levels: tuple[float, float]) -> _Test:
+def _test(line: Line, card: MetricCard, spread: Spread, stages: tuple[Stage, ...]) -> _Test:
     low, high = _room(line, card)
     sd = spread.sd
+    # a guard has to see every prompt before its line passes
+    passing = stages if line.rule.per_prompt_at_most is None else stages[-1:]
     if sd is None:
-        return _share_test(line, n, levels)
+        return _share_test(line, stages, passing)
     band = high - low if line.rule.threshold.low is not None and line.rule.threshold.high is not None else None
-
-    def passes(gap: float) -> float:
-        near = power_of_mean(n, gap, sd, level=levels[1])
-        return near if band is None else near + power_of_mean(n, max(0.0, band - gap), sd, level=levels[1]) - 1
-
     inside = (high - low) / (1 if band is None else 2)
     return _Test(
-        fails=lambda gap: power_of_mean(n, gap, sd, level=levels[0]),
-        passes=passes,
+        passing=passing,
+        fails=lambda gap: _mean_chances(_to_fail(stages), gap, sd, None),
+        passes=lambda gap: _mean_chances(_to_pass(passing), gap, sd, band),
         beyond=_beyond(line, card),
         inside=inside,
-        needed=lambda: prompts_for_mean(inside, sd, power=POWER if band is None else (1 + POWER) / 2, level=levels[1]),
+        needed=lambda: prompts_for_mean(
+            inside, sd, power=POWER if band is None else (1 + POWER) / 2, level=passing[-1].pass_level
+        ),
     )
 
 
-def _share_test(line: Line, n: int, levels: tuple[float, float]) -> _Test:
+def _mean_chances(looks: Sequence[tuple[int, float]], gap: float, sd: float, band: float | None) -> Chances:
+    """Return the chances of a mean at some looks, each with its units and level.
+
+    Args:
+        looks: Number of units and level of each.
+        gap: Distance from the line.
+        sd: Standard deviation between units.
+        band: Distance between the lines, where there are two.
+    """
+    far = math.inf if band is None else max(0.0, band - gap)
+    if len(looks) > 1:
+        units, levels = zip(*looks, strict=True)
+        return power_of_mean_by_look(units, gap, sd, levels=levels, far=far)
+    ((n, level),) = looks
+    near = power_of_mean(n, gap, sd, level=level)
+    return (near if band is None else near + power_of_mean(n, far, sd, level=level) - 1,)
+
+
+def _share_test(line: Line, stages: tuple[Stage, ...], passing: tuple[Stage, ...]) -> _Test:
     """Return the chances of a share whose units are coin flips, at the end of its good side."""
     bounds = line.rule.threshold
     end, sign = (bounds.high, 1) if bounds.high is not None else (bounds.low, -1)
     end = end or 0.0
     room = end if sign > 0 else 1 - end
     return _Test(
-        fails=lambda gap: power_of_share(n, min(1.0, max(0.0, end + sign * gap)), end, level=levels[0]),
-        passes=lambda gap: power_of_share(n, min(1.0, max(0.0, end - sign * gap)), end, level=levels[1]),
+        passing=passing,
+        fails=lambda gap: _share_chances(_to_fail(stages), end + sign * gap, end),
+        passes=lambda gap: _share_chances(_to_pass(passing), end - sign * gap, end),
         beyond=1 - room,
         inside=room,
-        needed=lambda: prompts_for_zero_hits(room, level=levels[1]) if 0 < room < 1 else None,
+        needed=lambda: prompts_for_zero_hits(room, level=passing[-1].pass_level) if 0 < room < 1 else None,
     )
+
+
+def _share_chances(looks: Sequence[tuple[int, float]], rate: float, end: float) -> Chances:
+    rate = min(1.0, max(0.0, rate))
+    if len(looks) > 1:
+        units, levels = zip(*looks, strict=True)
+        return power_of_share_by_look(units, rate, end, levels=levels)
+    ((n, level),) = looks
+    return (power_of_share(n, rate, end, level=level),)
+
+
+def _to_fail(stages: Sequence[Stage]) -> list[tuple[int, float]]:
+    return [(stage.n, stage.fail_level) for stage in stages]
+
+
+def _to_pass(stages: Sequence[Stage]) -> list[tuple[int, float]]:
+    return [(stage.n, stage.pass_level) for stage in stages]
+
+
+def _by_look(stages: Sequence[Stage], chances: Chances, looks: int) -> Chances:
+    """Return the chance by every look of a run, where a line can be decided at some of them."""
+    found = {stage.look: max(0.0, chance) for stage, chance in zip(stages, chances, strict=True)}
+    return tuple(accumulate((found.get(look, 0.0) for look in range(1, looks + 1)), max))
+
+
+def _well_inside(line: Line, card: MetricCard) -> float:
+    """Return the distance from the threshold of what is clearly good."""
+    low, high = _room(line, card)
+    bounds, neutral = line.rule.threshold, 0.0 if line.rule.threshold.compared else card.neutral
+    if bounds.low is None:
+        return high - (neutral if neutral is not None and low <= neutral <= high else low)
+    if bounds.high is None:
+        return (neutral if neutral is not None and low <= neutral <= high else high) - low
+    middle = neutral if neutral is not None and low <= neutral <= high else (low + high) / 2
+    return min(middle - low, high - middle)
 
 
 def _room(line: Line, card: MetricCard) -> tuple[float, float]:
@@ -170,11 +254,13 @@ def _beyond(line: Line, card: MetricCard) -> float:
     return above if bounds.low is None else max(above, bounds.low - least)
 
 
-def _least(chance: Callable[[float], float], most: float) -> float | None:
-    """Return the least distance, up to ``most``, at which a chance that rises with it reaches ``POWER``."""
-    if most <= 0 or chance(most) < POWER:
+def _least(chances: Callable[[float], Chances], most: float) -> float | None:
+    """Return the least distance, up to ``most``, at which the chance by the last look reaches ``POWER``; it rises."""
+    if most <= 0 or chances(most)[-1] < POWER:
         return None
-    return float(brentq(lambda gap: chance(gap) - POWER, 0.0, most, maxiter=200)) if chance(0.0) < POWER else 0.0
+    if chances(0.0)[-1] >= POWER:
+        return 0.0
+    return float(brentq(lambda gap: chances(gap)[-1] - POWER, 0.0, most, maxiter=200))
 
 
 def _expected(policy: Policy, asked: Asked) -> Snapshot:

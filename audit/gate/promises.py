@@ -39,7 +39,7 @@ def power_sentence(power: LinePower, *, about: str = "") -> str:
     head = f"{line.rule.rule_id}, {about} of {where}: {metric} {line.rule.threshold.words}, {power.n} {power.unit}."
     if power.missing:
         return f"{head} Can neither pass nor fail: {power.missing}."
-    return f"{head} {_fail(power)} {_pass(power)} {_spread(power)}"
+    return " ".join(part for part in (head, _fail(power), _pass(power), _looks(power), _spread(power)) if part)
 
 
 def power_document(power: LinePower) -> dict[str, object]:
@@ -65,6 +65,8 @@ def power_document(power: LinePower) -> dict[str, object]:
         "passes_at": list(_passing(power)),
         "units_to_pass": power.needed,
         "never_passes": power.never_passes,
+        "well_inside_at": list(_at(power, power.well_inside)),
+        "passed_by_look": list(power.passed_by),
         "missing": power.missing,
         "sentence": power_sentence(power),
     }
@@ -72,15 +74,18 @@ def power_document(power: LinePower) -> dict[str, object]:
 
 def _failing(power: LinePower) -> tuple[float, ...]:
     """Return the values from which on the line fails, one for each end of its good side."""
-    return () if power.fails_beyond is None else _inside(power, -power.fails_beyond)
+    return _at(power, None if power.fails_beyond is None else -power.fails_beyond)
 
 
 def _passing(power: LinePower) -> tuple[float, ...]:
     """Return the values up to which it passes."""
-    return () if power.passes_inside is None else _inside(power, power.passes_inside)
+    return _at(power, power.passes_inside)
 
 
-def _inside(power: LinePower, gap: float) -> tuple[float, ...]:
+def _at(power: LinePower, gap: float | None) -> tuple[float, ...]:
+    """Return the values that lie so far inside, one for each end of the good side."""
+    if gap is None:
+        return ()
     bounds = power.line.rule.threshold
     low = () if bounds.low is None else (bounds.low + gap,)
     return low if bounds.high is None else (*low, bounds.high - gap)
@@ -90,7 +95,7 @@ def _fail(power: LinePower) -> str:
     if power.fails_beyond is None:
         return f"Is not promised to fail with {_CHANCE} anywhere: no value that there can be is far enough beyond."
     values = " or ".join(f"{value:.2f}" for value in _failing(power))
-    distance = f"{power.fails_beyond:.2f} beyond the line, at {level_text(power.fail_level)}"
+    distance = f"{power.fails_beyond:.2f} beyond the line, at {level_text(power.fail_level)}{_over(power)}"
     return f"Fails with {_CHANCE} from {values} ({distance})."
 
 
@@ -103,7 +108,20 @@ def _pass(power: LinePower) -> str:
     ends = " to ".join(f"{value + 0.0:.2f}" for value in _passing(power))
     bounds = power.line.rule.threshold
     values = f"{ends} or more" if bounds.high is None else f"{ends} or less" if bounds.low is None else ends
-    return f"Passes with {_CHANCE} at {values} ({power.passes_inside:.2f} inside, at {level_text(power.pass_level)})."
+    level = f"{level_text(power.pass_level)}{_over(power)}"
+    return f"Passes with {_CHANCE} at {values} ({power.passes_inside:.2f} inside, at {level})."
+
+
+def _over(power: LinePower) -> str:
+    return f" over {len(power.passed_by)} looks" if len(power.passed_by) > 1 else ""
+
+
+def _looks(power: LinePower) -> str:
+    """Say when it will have passed, of a run in rounds."""
+    if len(power.passed_by) < 2 or power.well_inside is None:
+        return ""
+    by_then = ", ".join(f"{100 * chance:.0f}" for chance in power.passed_by)
+    return f"{power.well_inside + 0.0:.2f} inside, it has passed by each look with {by_then} %."
 
 
 def _spread(power: LinePower) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -149,14 +149,20 @@ def earlier_run(plan: Plan, folder: Path) -> RunFolder | None:
     return None if differing_specs(run.spec, plan.spec()) else run
 
 
-def work_left(plan: Plan, run: RunFolder | None) -> Work:
+def work_left(plan: Plan, run: RunFolder | None, shards: Collection[str] | None = None) -> Work:
     """Return what is left of a plan, given what an earlier run of it has done.
+
+    Args:
+        plan: The plan.
+        run: The earlier run; ``None`` where there is none.
+        shards: The shards that count; ``None`` for all.
 
     Raises:
         EnvironmentProblem: If a shard of the earlier run is damaged.
     """
-    missing = [name for name in plan.shards if run is None or not run.has_shard("images", name)]
-    there = [name for name in plan.shards if name not in missing]
+    wanted = [name for name in plan.shards if shards is None or name in shards]
+    missing = [name for name in wanted if run is None or not run.has_shard("images", name)]
+    there = [name for name in wanted if name not in missing]
     return Work(
         shards=tuple(_load(plan.shards[name]) for name in missing),
         steps=plan.recipe.steps,

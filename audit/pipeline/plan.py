@@ -62,6 +62,8 @@ class AuditRequest:
     seed: int = 0
     sequential: str = ""
     """Digest of the policy that ends a run in rounds; empty for a run of fixed size."""
+    rules_about: tuple[str, ...] = ()
+    """The suites that this policy has rules about; empty for all. Of others a run in rounds makes the controls only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +130,8 @@ class Plan:
     @cached_property
     def dealt(self) -> tuple[Dealt, ...]:
         """Every image with the look that it is made for, where the run goes in rounds."""
-        return deal(((item.prompt, item.replicate) for item in self.items), self.request.seed)
+        images = ((item.prompt, item.replicate) for item in self.items)
+        return deal(images, self.request.seed, rules_about=self.request.rules_about)
 
     @cached_property
     def rounds(self) -> Mapping[tuple[int, str], tuple[str, ...]]:
@@ -178,6 +181,7 @@ class Plan:
             "policy": self.request.sequential,
             "looks": LOOKS,
             "templates": [str(share) for share in SHARES],
+            "rules_about": list(self.request.rules_about),
         }
 
 

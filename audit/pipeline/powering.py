@@ -7,14 +7,15 @@ from pathlib import Path
 import pandas as pd
 
 from audit.evidence import load_evidence, prompts_table, read_run
-from audit.gate import LinePower, Policy, Seen, asked_of, check_against, power_of_policy
+from audit.gate import LinePower, Policy, Seen, Stand, asked_of, check_against, power_of_policy
 from audit.pipeline.examining import Examination
 from audit.pipeline.plan import Plan
+from audit.pipeline.rounds import LOOKS
 from audit.records import Finding
 
 
 def power_on(plan: Plan, policy: Policy, like: Path | None = None) -> tuple[LinePower, ...]:
-    """Return what every line of a policy can tell on the images of a plan.
+    """Return what every line of a policy can tell on the images of a plan, at any look where it goes in rounds.
 
     Args:
         plan: The plan.
@@ -30,7 +31,27 @@ def power_on(plan: Plan, policy: Policy, like: Path | None = None) -> tuple[Line
     images = pd.DataFrame({"prompt_id": [item.prompt.prompt_id for item in plan.items]})
     asked = asked_of(prompts, images)
     check_against(policy, asked)
-    return power_of_policy(policy, asked, units_of(prompts), None if like is None else seen_in(like))
+    looks = stands_of(plan, prompts) if plan.request.sequential else ()
+    seen = None if like is None else seen_in(like)
+    return power_of_policy(policy, asked, units_of(prompts), seen, looks=looks)
+
+
+def stands_of(plan: Plan, prompts: pd.DataFrame) -> tuple[Stand, ...]:
+    """Return what a plan in rounds has asked by each look, if every suite goes on.
+
+    Args:
+        plan: The plan.
+        prompts: Its table ``PROMPTS``.
+    """
+    dealt = pd.DataFrame(
+        {"prompt_id": [one.prompt.prompt_id for one in plan.dealt], "look": [one.look for one in plan.dealt]}
+    )
+    stands = []
+    for look in range(1, LOOKS + 1):
+        images = dealt[dealt["look"] <= look]
+        there = prompts[prompts["prompt_id"].isin(images["prompt_id"])]
+        stands.append(Stand(asked=asked_of(there, images), units=units_of(there)))
+    return tuple(stands)
 
 
 def seen_in(folder: Path) -> Seen:

@@ -64,7 +64,8 @@ def rule_in_rounds(run: RunFolder, gate: Gate, evidence: Evidence) -> Ruling:
     for number in range(1, looks + 1):
         replay.take(number, evidence)
     ruling = replay.sequence.ruling(over=True)
-    return replace(ruling, notes=(*ruling.notes, saved_note(rounds, evidence, looks)))
+    note = f"{saved_note(rounds, evidence, looks)}{_left_note(run, rounds)}"
+    return replace(ruling, notes=(*ruling.notes, note))
 
 
 def last_looks(rounds: pd.DataFrame, evidence: Evidence) -> dict[str, int]:
@@ -90,3 +91,12 @@ def saved_note(rounds: pd.DataFrame, evidence: Evidence, looks: int) -> str:
         f"were made, {saved:,} saved ({saved / planned:.0%}). Verdicts hold whenever it ended ({METHOD}); the "
         "intervals among the findings are those of a run of fixed size."
     )
+
+
+def _left_note(run: RunFolder, rounds: pd.DataFrame) -> str:
+    """Say of which suites a run in rounds makes nothing but controls."""
+    spec = run.spec.get("sequential")
+    about = spec.get("rules_about") if isinstance(spec, dict) else None
+    later = rounds.loc[rounds["look"] > 1, "suite"].unique()
+    left = sorted(str(suite) for suite in later if about and suite not in about)
+    return f" Of {', '.join(left)}, which no rule is about, only controls were made." if left else ""

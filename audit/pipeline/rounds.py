@@ -3,14 +3,14 @@
 What carries evidence is prompts, so a round deals further templates to every concept, in an order drawn by the seed:
 the templates of each look are a random sample of all that the effort has. One image for each prompt comes first; more
 replicates of the same prompts, which tell least, come last. Controls come whole in the first round, since without them
-nothing is concluded.
+nothing is concluded. Of a suite that the policy has no rule about nothing else is made: it cannot change the verdict.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -22,6 +22,8 @@ SHARES: Final = (Fraction(1, 3), Fraction(2, 3), Fraction(1))
 """Share of a concept's templates that have been dealt by each look but the last, which adds the replicates."""
 
 LOOKS: Final = len(SHARES) + 1
+_UNASKED: Final = 2
+"""Look of what no rule asks for. No suite goes on to a look that has no line which is open, so it is never made."""
 _FEWEST: Final = 2
 """Templates of the first round, where there are so many: one prompt has no interval."""
 
@@ -35,22 +37,26 @@ class Dealt:
     look: int
 
 
-def deal(images: Iterable[tuple[Prompt, int]], seed: int) -> tuple[Dealt, ...]:
+def deal(images: Iterable[tuple[Prompt, int]], seed: int, *, rules_about: Collection[str] = ()) -> tuple[Dealt, ...]:
     """Return the look of every image, from 1 to ``LOOKS``, in the order given.
 
     Args:
         images: Prompt and replicate of each.
         seed: Of the run; draws the order of templates, which is one for a whole suite.
+        rules_about: The suites that the policy has rules about; empty for all.
     """
     every = list(images)
     looks = _looks_of_prompts({prompt.prompt_id: prompt for prompt, _ in every}.values(), seed)
+
+    def look_of(prompt: Prompt, replicate: int) -> int:
+        if _is_control(prompt):
+            return 1
+        if rules_about and prompt.suite not in rules_about:
+            return _UNASKED
+        return LOOKS if replicate else looks[prompt.prompt_id]
+
     return tuple(
-        Dealt(
-            prompt=prompt,
-            replicate=replicate,
-            look=1 if _is_control(prompt) else LOOKS if replicate else looks[prompt.prompt_id],
-        )
-        for prompt, replicate in every
+        Dealt(prompt=prompt, replicate=replicate, look=look_of(prompt, replicate)) for prompt, replicate in every
     )
 
 

@@ -26,6 +26,7 @@ from audit.stats.power import (
     prompts_for_mean,
     prompts_for_zero_hits,
 )
+from audit.stats.power_by_look import power_of_mean_by_look, power_of_share_by_look
 from audit.stats.proportions import newcombe_difference, newcombe_paired_difference
 from audit.stats.sequences import (
     EValue,
@@ -76,7 +77,9 @@ __all__ = [
     "paired_test",
     "pearson",
     "power_of_mean",
+    "power_of_mean_by_look",
     "power_of_share",
+    "power_of_share_by_look",
     "prompts_for_mean",
     "prompts_for_zero_hits",
     "pseudo_values",

@@ -48,7 +48,7 @@ def power_of_mean(prompts: int, gap: float, sd: float, *, level: float = 0.95) -
         >>> round(power_of_mean(24, 0.1, 0.17), 4)
         0.7881
     """
-    _check(gap, sd)
+    check_gap(gap, sd)
     if prompts < 2:
         raise ValueError(f"An interval over prompts needs at least two; got {prompts}.")
     quantile = float(stdtrit(prompts - 1, 0.5 + check_level(level) / 2))
@@ -148,7 +148,7 @@ def power_of_share(prompts: int, rate: float, threshold: float, *, level: float 
     """
     if not (0 <= rate <= 1 and 0 <= threshold <= 1):
         raise ValueError(f"Rates lie between 0 and 1; got {rate} and a line at {threshold}.")
-    low, high = _ends_by_hits(prompts, check_level(level))
+    low, high = ends_by_hits(prompts, check_level(level))
     clear = high <= threshold if rate <= threshold else low > threshold
     return min(1.0, float(binom.pmf(np.arange(prompts + 1), prompts, rate)[clear].sum()))
 
@@ -207,16 +207,26 @@ def implied_sd(low: float, high: float, units: int, *, level: float = 0.95) -> f
 
 
 @lru_cache(maxsize=64)
-def _ends_by_hits(
+def ends_by_hits(
     prompts: int, level: float
 ) -> tuple[Float[np.ndarray, " numbers_of_hits"], Float[np.ndarray, " numbers_of_hits"]]:
-    """Return the ends of the interval of every number of hits, from none to all prompts."""
+    """Return the ends of the interval of every number of hits, from none to all prompts.
+
+    Args:
+        prompts: Number of prompts, at least 2.
+        level: Confidence level of the intervals, in (0, 1).
+    """
     answers = [np.repeat([1.0, 0.0], [hits, prompts - hits]) for hits in range(prompts + 1)]
     intervals = [share_interval(those, level=level) for those in answers]
     return np.array([one.low for one in intervals]), np.array([one.high for one in intervals])
 
 
-def _check(gap: float, sd: float) -> None:
+def check_gap(gap: float, sd: float) -> None:
+    """Refuse a distance or a standard deviation that is none.
+
+    Raises:
+        ValueError: If ``gap`` is below 0, ``sd`` is not above it, or either is not finite.
+    """
     if not (math.isfinite(gap) and gap >= 0):
         raise ValueError(f"A gap is a finite number from 0 up; got {gap}.")
     if not (math.isfinite(sd) and sd > 0):

@@ -168,6 +168,31 @@ def test_a_run_in_rounds_says_what_it_made_and_how_it_is_made_again(cli, run_wor
     assert "--sequential" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_plan_in_rounds_says_what_each_look_takes_and_can_tell(cli, run_words, policy):
+    words = [*(word for word in run_words if word != "run"), "--policy", policy, "--sequential"]
+    answer = cli("plan", *words, "--json").json
+    rounds, (power,) = answer["sequential"], answer["power"]
+    assert [one["look"] for one in rounds["looks"]] == [1, 2, 3, 4]
+    assert rounds["looks"][-1]["images"] == rounds["fixed_images"] == answer["images"] == 5
+    assert rounds["looks"][0]["images"] <= rounds["well_inside"]["images"] <= 5
+    assert rounds["well_inside"]["images_by_rule"] == {
+        "clothed": pytest.approx(rounds["well_inside"]["images"], abs=0.1)
+    }
+    assert rounds["looks"][-1]["seconds"] == pytest.approx(answer["forecast"]["seconds"], abs=0.01)
+    assert len(power["passed_by_look"]) == 4
+    said = cli("plan", *words, "--no-probe")
+    assert said.code == ExitCode.OK, said.err
+    assert "a run of fixed size makes 5 images:" in said.out
+    assert "over 4 looks" in said.out
+    assert "time so far" not in said.out
+
+
+def test_a_plan_in_rounds_needs_a_policy(cli, run_words):
+    said = cli("plan", *[word for word in run_words if word != "run"], "--sequential")
+    assert said.code == ExitCode.USAGE
+    assert "--policy" in said.complaint
+
+
 def test_a_run_to_be_like_needs_a_policy(cli, run_words, run_folder):
     words = [word for word in run_words if word != "run"]
     said = cli("plan", *words, "--like", run_folder)

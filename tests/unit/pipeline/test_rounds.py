@@ -78,6 +78,17 @@ def test_controls_come_whole_in_the_first_round_and_scales_with_their_subjects()
         assert looks[subject.prompt_id, 0] == looks[scale.prompt_id, 0]
 
 
+def test_of_a_suite_without_a_rule_only_the_controls_come_in_the_first_round():
+    facts = {SCALE_OF: "x", "grade": 0.0}
+    asked, other = prompt("t0"), prompt("t0", suite="other")
+    scale = prompt("t1", role="graded", suite="other", facts=facts)
+    control = prompt("c0", "rock", "object", suite="other")
+    images = [(one, replicate) for one in (asked, other, scale, control) for replicate in (0, 1)]
+    looks = [one.look for one in deal(images, 0, rules_about=("s",))]
+    assert looks == [1, LOOKS, 2, 2, 2, 2, 1, 1]
+    assert [one.look for one in deal(images, 0)] == [1, LOOKS, 1, LOOKS, 1, LOOKS, 1, 1]
+
+
 @pytest.fixture
 def policy_of(tmp_path):
     def write(most: float) -> Gate:

@@ -20,7 +20,15 @@ from audit.report.text import (
     show_number,
     show_p,
 )
-from audit.report.words import LOWER_IS_BETTER, METRICS, SPANS, UNRANKED_LENSES, title_of
+from audit.report.words import (
+    LOWER_IS_BETTER,
+    METRICS,
+    OTHER_STATEMENT,
+    SPANS,
+    STATEMENTS,
+    UNRANKED_LENSES,
+    title_of,
+)
 
 MOST_ROWS: Final = 200
 MOST_TABLES: Final = 6
@@ -243,23 +251,13 @@ def _state(finding: Finding) -> str:
     where = "the suite as a whole" if finding.subject == WHOLE_SUITE else quote(finding.subject.removeprefix(_GROUP))
     value, neutral = finding.estimate.value, finding.neutral
     below = value is not None and neutral is not None and value < neutral
-    side = "woman" if below else "man"
-    match finding.metric:
-        case "gender.lean":
-            return f"For {where}, the checkpoint pictures what the judge reads as a {side}."
-        case "gender.woman_share":
-            return (
-                f"For {where}, the judge reads a share of {value_of(finding)} of the determinable pictures as a woman."
-            )
-        case "nsfw.rate":
-            return f"For {where}, the judge reads a share of {value_of(finding)} of the pictures as unsafe."
-        case "nsfw.excess":
-            return f"For {where}, the judge reads pictures as unsafe more often than for its references."
-        case "neighbours.pull_excess":
-            return f"The text embedding of {where} lies nearer to unsafe words than those of its references."
-        case _:
-            side = "below" if below else "above"
-            return f"For {where}, {quote(finding.metric)} lies {side} its neutral value."
+    return STATEMENTS.get(finding.metric, OTHER_STATEMENT).format(
+        where=where,
+        person="woman" if below else "man",
+        side="below" if below else "above",
+        value=value_of(finding),
+        metric=quote(finding.metric),
+    )
 
 
 def _numbers(finding: Finding) -> str:

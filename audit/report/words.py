@@ -50,6 +50,22 @@ METRICS: Final[Mapping[str, MetricWords]] = {
     "neighbours.pull": MetricWords(title="Pull towards unsafe words", signed=True),
     "neighbours.unsafe_share": MetricWords(title="Unsafe among the nearest words"),
     "neighbours.excess": MetricWords(title="Excess of unsafe nearest words", signed=True),
+    "associations.text_lean": MetricWords(
+        title="Lean of the text alone",
+        sides=("towards woman", "towards man"),
+        signed=True,
+        figured=True,
+        ranked=True,
+    ),
+    "associations.effect_size": MetricWords(title="Association of word sets", signed=True, ranked=True),
+    "associations.image_agreement": MetricWords(title="Agreement of images with words", signed=True),
+    "associations.image_part": MetricWords(title="What words leave to images"),
+    "languages.text_lean": MetricWords(
+        title="Lean of the text by language", sides=("towards woman", "towards man"), signed=True, figured=True
+    ),
+    "languages.tokens_per_word": MetricWords(title="Tokens per word"),
+    "languages.in_scope": MetricWords(title="Language in scope"),
+    "languages.lean_agreement": MetricWords(title="Agreement with English", signed=True),
     "quality.own_cosine": MetricWords(title="Own cosine"),
     "quality.own_percentile": MetricWords(title="Own percentile"),
     "quality.converged_share": MetricWords(title="Share converged"),
@@ -58,6 +74,19 @@ METRICS: Final[Mapping[str, MetricWords]] = {
 
 SPANS: Final[Mapping[str, tuple[float, float]]] = {card.name: card.span for card in metric_cards()}
 """Least and greatest value that each metric can take."""
+
+STATEMENTS: Final[Mapping[str, str]] = {
+    "gender.lean": "For {where}, the checkpoint pictures what the judge reads as a {person}.",
+    "gender.woman_share": "For {where}, the judge reads a share of {value} of the determinable pictures as a woman.",
+    "nsfw.rate": "For {where}, the judge reads a share of {value} of the pictures as unsafe.",
+    "nsfw.excess": "For {where}, the judge reads pictures as unsafe more often than for its references.",
+    "neighbours.pull_excess": "As a text, {where} lies nearer to unsafe words than its references do.",
+    "associations.text_lean": "As a text, {where} lies nearer to the one that says {person}.",
+    "associations.effect_size": "The two sets of words of {where} lie apart between the two sets of attributes.",
+}
+"""What a finding that matters says in words."""
+
+OTHER_STATEMENT: Final = "For {where}, {metric} lies {side} its neutral value."
 
 LOWER_IS_BETTER: Final = frozenset(card.name for card in metric_cards() if card.direction == "lower")
 """Metrics of which a value below the neutral one is no finding to worry about."""
@@ -69,6 +98,8 @@ QUESTIONS: Final[Mapping[str, str]] = {
     "gender": "Whom does the checkpoint picture when a text names a role and no gender?",
     "nsfw": "How often does a harmless text give pictures that a judge reads as unsafe?",
     "neighbours": "Do the words that lie nearest to a text, by the text tower alone, hold unsafe ones?",
+    "associations": "What do words alone put together, and do images add anything to it?",
+    "languages": "Does a text lean in other languages as in English, where the tokenizer can read them?",
     "controls": "Do the instruments read what is known to be there?",
     "quality": "Did the inversions find pictures that the checkpoint itself recognises?",
 }

@@ -20,6 +20,37 @@ def add_texts(world: World) -> None:
     for concept, group in (("zelka", "figure"), ("bramo", "figure"), ("cook", "control"), ("clerk", "control")):
         for frame in FRAMES:
             world.ask(concept, suite="neighbours", lens="neighbours", role="text", template=frame, group=group)
+    add_test(world)
+    for language in ("en", "de"):
+        for concept in ("cook", "tailor", "smith", "clerk"):
+            add_language(world, concept, language)
+
+
+def add_test(world: World) -> None:
+    """Add one test of two sets of two words between two attributes."""
+    facts = {"test": "work", "attributes": "male, female"}
+    for side, words in (("first", ("office", "salary")), ("second", ("home", "garden"))):
+        for word in words:
+            world.ask(word, suite="sets", lens="associations", role="text", facts={**facts, "side": side})
+    for group, words in (("male", ("man", "he")), ("female", ("woman", "she"))):
+        for word in words:
+            world.ask(word, suite="sets", lens="associations", role="text", group=group)
+
+
+def add_language(world: World, concept: str, language: str, template: str = "{thing}") -> None:
+    """Add one profession in one language."""
+    facts = {"language": language, "as_man": f"{language}man {concept}", "as_woman": f"{language}woman {concept}"}
+    text = template.replace("{thing}", f"{language}one {concept}")
+    world.ask(
+        concept,
+        suite="languages",
+        lens="languages",
+        role="text",
+        template=template.replace("{thing}", f"{{{language}}}"),
+        text=text,
+        group=language,
+        facts=facts,
+    )
 
 
 def named(*concepts: str) -> World:

@@ -7,6 +7,7 @@ decides what an image shows and which images are evidence; every lens uses it, a
 from collections.abc import Mapping
 from typing import Final
 
+from audit.lenses.associations import AssociationsLens
 from audit.lenses.attributes import AttributesLens
 from audit.lenses.blending import BlendingLens
 from audit.lenses.composition import CompositionLens
@@ -15,6 +16,7 @@ from audit.lenses.controls import ControlsLens
 from audit.lenses.findings_json import estimate_document, findings_document, findings_text, read_findings
 from audit.lenses.gender import GenderLens
 from audit.lenses.granularity import GranularityLens
+from audit.lenses.languages import LanguagesLens
 from audit.lenses.neighbours import NeighboursLens
 from audit.lenses.nsfw import NsfwLens
 from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard, TextLens
@@ -35,6 +37,8 @@ LENSES: Final[Mapping[str, Lens]] = {
     "contexts": ContextsLens(),
     "blending": BlendingLens(),
     "attributes": AttributesLens(),
+    "associations": AssociationsLens(),
+    "languages": LanguagesLens(),
 }
 """Every lens under its name, in the order in which they are asked: first whether the others can be trusted."""
 

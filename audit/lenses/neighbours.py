@@ -17,10 +17,11 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import Evidence, TextEvidence
-from audit.lenses.lexicon import common_words, masked, unsafe_words
+from audit.lenses.lexicon import common_words, unsafe_words
 from audit.lenses.matches import MATCHED_TO, Matches, match_references
-from audit.lenses.neighbours_metrics import NEAREST, NEIGHBOURS_METRICS
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real
+from audit.lenses.neighbours_metrics import NEIGHBOURS_METRICS
+from audit.lenses.neighbours_tables import Lexicon, concept_rows, word_rows
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject
 from audit.lenses.verdicts import names, numbers
 from audit.records import Finding
 from audit.seeding import derive_seed
@@ -40,28 +41,8 @@ from audit.stats import (
 _CARD: Final = {card.name: card for card in NEIGHBOURS_METRICS}
 _READ_TOO: Final = ("nsfw", "gender")
 """Lenses whose suites are screened as well."""
-_SHOWN: Final = 10
-"""Words of each concept in the table of words."""
 _COSINES: Final = (-1.0, 1.0)
 _SIDES: Final = (("share", "neighbours.unsafe_share"), ("pull", "neighbours.pull"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Lexicon:
-    """The words that texts are compared with, the unsafe ones first."""
-
-    words: tuple[str, ...]
-    n_unsafe: int
-    vectors: Float[np.ndarray, "word embedding"]
-
-    @property
-    def nearest(self) -> int:
-        """Words that count as nearest: 50, and no more than a tenth of all."""
-        return max(1, min(NEAREST, len(self.words) // 10))
-
-    def compare(self, vectors: Float[np.ndarray, "text embedding"]) -> Float[np.ndarray, "text word"]:
-        """Return the cosines of texts with every word."""
-        return np.asarray(vectors @ self.vectors.T, dtype=float)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -126,22 +107,22 @@ class NeighboursLens:
             pool = _make_pool(suite, _measured(texts, cosines, lexicon))
             found = _concept_findings(pool, lexicon, level=level)
             findings += [*found, *_suite_findings(pool, level=level)]
-            rows += _concept_rows(pool, found)
-            words += _word_rows(suite, texts, cosines, lexicon)
+            rows += concept_rows(suite, pool.rows, found)
+            words += word_rows(suite, texts, cosines, lexicon)
         tables = {"neighbours_concepts": pd.DataFrame(rows), "neighbours_words": pd.DataFrame(words)}
         return LensAnswer(
             findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
         )
 
 
-def _read_lexicon(evidence: Evidence) -> _Lexicon | None:
+def _read_lexicon(evidence: Evidence) -> Lexicon | None:
     own = evidence.prompts[_is_unsafe(evidence.prompts)]
     unsafe = _known(evidence.texts, (*sorted(set(names(own, "text"))), *unsafe_words()))
     safe = _known(evidence.texts, [word for word in common_words() if word not in set(unsafe)])
     if not (unsafe and safe):
         return None
     words = (*unsafe, *safe)
-    return _Lexicon(words=words, n_unsafe=len(unsafe), vectors=evidence.texts.of(words))
+    return Lexicon(words=words, n_unsafe=len(unsafe), vectors=evidence.texts.of(words))
 
 
 def _known(texts: TextEvidence, words: tuple[str, ...] | list[str]) -> tuple[str, ...]:
@@ -164,7 +145,7 @@ def _texts_of(prompts: pd.DataFrame) -> pd.DataFrame:
     return prompts.assign(role=role)[own | others].sort_values(["concept", "prompt_id"], ignore_index=True)
 
 
-def _measured(texts: pd.DataFrame, cosines: Float[np.ndarray, "text word"], lexicon: _Lexicon) -> pd.DataFrame:
+def _measured(texts: pd.DataFrame, cosines: Float[np.ndarray, "text word"], lexicon: Lexicon) -> pd.DataFrame:
     least = np.partition(cosines, -lexicon.nearest, axis=1)[:, -lexicon.nearest, None]
     near = cosines >= least
     unsafe = near[:, : lexicon.n_unsafe].sum(axis=1)
@@ -178,7 +159,7 @@ def _make_pool(suite: str, rows: pd.DataFrame) -> _Pool:
     return _Pool(suite=suite, rows=rows, matches=matches)
 
 
-def _concept_findings(pool: _Pool, lexicon: _Lexicon, *, level: float) -> tuple[Finding, ...]:
+def _concept_findings(pool: _Pool, lexicon: Lexicon, *, level: float) -> tuple[Finding, ...]:
     found: list[Finding] = []
     for (role, concept), rows in pool.rows.groupby(["role", "concept"], sort=True):
         if role == "reference" and concept in pool.matches.of:
@@ -275,36 +256,6 @@ def _adjusted(found: list[Finding]) -> tuple[Finding, ...]:
 
 def _about(pool: _Pool, name: str, note: str) -> Subject:
     return Subject(lens="neighbours", suite=pool.suite, name=name, n_unscored=0, note=note.strip())
-
-
-def _concept_rows(pool: _Pool, found: tuple[Finding, ...]) -> list[dict[str, object]]:
-    values = {(one.subject, one.metric): one.estimate.value for one in found}
-    return [
-        {
-            "suite": pool.suite,
-            "concept": str(concept),
-            "role": str(role),
-            "group": str(rows["group"].iloc[0]),
-            "n_prompts": len(rows),
-            **{card.column: as_real(values.get((str(concept), name))) for name, card in _CARD.items()},
-        }
-        for (role, concept), rows in pool.rows.groupby(["role", "concept"], sort=True)
-    ]
-
-
-def _word_rows(
-    suite: str, texts: pd.DataFrame, cosines: Float[np.ndarray, "text word"], lexicon: _Lexicon
-) -> list[dict[str, object]]:
-    """Return the words that are nearest to each concept on the mean of its texts."""
-    rows: list[dict[str, object]] = []
-    for (role, concept), of in texts.groupby(["role", "concept"], sort=True):
-        mean = cosines[of.index.to_numpy()].mean(axis=0)
-        for rank, word in enumerate(np.argsort(-mean, kind="stable")[:_SHOWN], start=1):
-            unsafe = bool(word < lexicon.n_unsafe)
-            shown = masked(lexicon.words[word]) if unsafe else lexicon.words[word]
-            row = {"suite": suite, "concept": str(concept), "role": str(role), "rank": rank, "word": shown}
-            rows.append({**row, "unsafe": unsafe, "cosine": float(mean[word])})
-    return rows
 
 
 def _array(values: dict[str, float]) -> Float[np.ndarray, " concepts"]:

@@ -11,10 +11,13 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from audit.lenses.verdicts import numbers
 from audit.records import GRADE, QUESTION, SCALE_OF
 
+_SAME: Final = 1e-6
+"""Cosines this near to 1 are those of one text: embeddings hold single precision."""
 _INNER: Final = 0.5
 """Farthest grade from 0 that has a part in the middle of a scale."""
 
@@ -40,6 +43,27 @@ def read_scales(table: pd.DataFrame, question: str, column: str) -> pd.DataFrame
     )
     asked = np.array([fact.get(QUESTION) == question for fact in facts], dtype=bool)
     return rows[asked].pivot_table(index="prompt_id", columns="grade", values="score", aggfunc="mean").dropna()
+
+
+def place_between(
+    texts: Float[np.ndarray, "text embedding"],
+    upper: Float[np.ndarray, "text embedding"],
+    lower: Float[np.ndarray, "text embedding"],
+) -> Float[np.ndarray, " text"]:
+    """Return where each text lies between its two opposite texts: +1 on the upper one, -1 on the lower one.
+
+    Formula: ``t . (u - l) / (1 - u . l)`` for unit vectors: t seen along the line from l to u, whose middle is 0. NaN
+    where the two are the same to the checkpoint.
+
+    Example:
+        >>> upper, lower = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
+        >>> place_between(np.array([[0.8, 0.6]]), upper, lower).round(4).tolist()
+        [0.2]
+    """
+    one, two, three = (side.astype(float) for side in (texts, upper, lower))
+    apart = 1.0 - (two * three).sum(axis=1)
+    along = (one * (two - three)).sum(axis=1)
+    return np.asarray(np.where(apart > _SAME, along / np.where(apart > _SAME, apart, 1.0), np.nan))
 
 
 def with_zero(table: pd.DataFrame, scales: pd.DataFrame) -> pd.DataFrame:

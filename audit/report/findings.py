@@ -20,7 +20,13 @@ from audit.report.text import (
     show_number,
     show_p,
 )
-from audit.report.words import LOWER_IS_BETTER, METRICS, SPANS, UNRANKED_LENSES, title_of
+from audit.report.words import (
+    LOWER_IS_BETTER,
+    METRICS,
+    SPANS,
+    UNRANKED_LENSES,
+    title_of,
+)
 
 MOST_ROWS: Final = 200
 MOST_TABLES: Final = 6

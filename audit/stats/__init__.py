@@ -4,6 +4,7 @@ The unit of evidence is the prompt, not the image (see :mod:`audit.stats.cluster
 lenses or checkpoints. What could not be measured is ``None``, never 0 and never NaN.
 """
 
+from audit.stats.associations import effect_size
 from audit.stats.bootstrap import cluster_bootstrap
 from audit.stats.calibration import ReadOff, read_off
 from audit.stats.clusters import ClusterEstimate, cluster_mean, cluster_share
@@ -59,6 +60,7 @@ __all__ = [
     "cluster_share",
     "detectable_gap",
     "e_benjamini_hochberg",
+    "effect_size",
     "evenness",
     "evidence_against_at_least",
     "evidence_against_at_most",

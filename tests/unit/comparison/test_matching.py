@@ -5,7 +5,14 @@ from run_folders import SPEC, write_run
 from two_runs import world_of
 from worlds import UNREAD, World, judge_card, seen
 
-from audit.comparison.matching import doubtful_differences, identical_images, pair_images, refuse_unlike
+from audit.comparison.matching import (
+    KEY,
+    doubtful_differences,
+    identical_images,
+    keep_images,
+    pair_images,
+    refuse_unlike,
+)
 from audit.errors import UsageProblem
 from audit.evidence import card_to_json, read_run
 from audit.records import Status
@@ -113,3 +120,18 @@ def test_images_are_identical_if_their_bytes_are():
     found = identical_images(pairs, before, {**before, keys[0]: "another picture"})
     assert set(found.itertuples(index=False, name=None)) == set(keys[1:])
     assert identical_images(pairs, before, {}).empty
+
+
+def test_texts_that_are_only_read_stay_whichever_images_are_kept():
+    world = world_of(LEANS)
+    world.ask("zelka", role="text")
+    evidence = world.evidence()
+    kept = keep_images(evidence, evidence.images[KEY].iloc[:1])
+    assert (len(kept.images), sorted(kept.prompts["role"])) == (1, ["subject", "text"])
+
+
+def test_two_screens_without_any_image_are_a_pair():
+    world = World()
+    world.ask("zelka", role="text")
+    pairs = pair_images(world.evidence(), world.evidence())
+    assert (len(pairs.usable), len(pairs.candidate.prompts)) == (0, 1)

@@ -1,0 +1,292 @@
+"""What do the words alone associate, and do images add anything to it?
+
+Two questions that need no image. Tests of a suite of this lens, in the manner of WEAT: do two sets of concepts differ
+in how near they lie to two sets of attributes? And, for every suite whose subjects have a scale between man and woman:
+where does the text itself lie on that scale? That is the counterpart of ``gender.lean`` in the text tower alone. Where
+images were judged too, the rank agreement of the two says how much of the finding the words explain.
+
+An entry of a suite that belongs to a test carries the facts ``test`` (its name), ``side`` ("first" or "second") and
+``attributes`` (two groups, as "male, female"); entries of an attribute carry its name as their group.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, final
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from audit.evidence import Evidence
+from audit.lenses.associations_metrics import ASSOCIATIONS_METRICS
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real
+from audit.lenses.scales import place_between, read_scales
+from audit.lenses.verdicts import judges_asking, names, numbers, scored_images
+from audit.records import GRADE, QUESTION, SCALE_OF, Finding
+from audit.seeding import derive_seed
+from audit.stats import (
+    ClusterEstimate,
+    Correlation,
+    benjamini_hochberg,
+    cluster_mean,
+    effect_size,
+    group_means,
+    read_off,
+    spearman,
+    t_test,
+    two_level_means,
+    two_sample_test,
+)
+
+_CARD: Final = {card.name: card for card in ASSOCIATIONS_METRICS}
+_SIDES: Final = ("first", "second")
+_KEYS: Final = ("test", "side", "attributes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Test:
+    """One test of a suite: how much nearer each concept lies to the first attribute than to the second."""
+
+    name: str
+    first: Mapping[str, float]
+    second: Mapping[str, float]
+    n_prompts: int
+    attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """Leans of the images of a suite by concept, and the images that they rest on."""
+
+    leans: Mapping[str, float]
+    n_images: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AssociationsLens:
+    """Tests of sets of words, and the lean of texts beside that of images."""
+
+    @property
+    def name(self) -> str:
+        """Name of the lens."""
+        return "associations"
+
+    @property
+    def metrics(self) -> tuple[MetricCard, ...]:
+        """Every metric of the lens."""
+        return ASSOCIATIONS_METRICS
+
+    def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
+        """Answer for every test of its suites, and for every suite with scales of gender whose texts were read.
+
+        Tables: ``associations_tests`` (a row per test), ``associations_words`` (a row per test and concept) and
+        ``associations_leans`` (a row per suite and concept: lean of the texts, and of the images where there are any).
+        """
+        findings: list[Finding] = []
+        rows: dict[str, list[dict[str, object]]] = {"tests": [], "words": [], "leans": []}
+        for suite, prompts in evidence.prompts[evidence.prompts["lens"] == self.name].groupby("suite", sort=True):
+            tests = _read_tests(prompts[prompts["role"] == "text"], evidence)
+            answered = tuple(_test_finding(str(suite), test, level=level) for test in tests)
+            findings += answered
+            for test, found in zip(tests, answered, strict=True):
+                rows["tests"].append(_test_row(str(suite), test, found))
+                rows["words"] += _word_rows(str(suite), test)
+        leans = _text_leans(evidence)
+        images = _image_leans(evidence, level=level)
+        for suite, texts in leans.groupby("suite", sort=True):
+            seen = images.get(str(suite), _Seen(leans={}))
+            findings += _lean_findings(str(suite), texts, seen, level=level)
+            rows["leans"] += _lean_rows(str(suite), texts, seen.leans)
+        tables = {f"associations_{name}": pd.DataFrame(found) for name, found in rows.items() if found}
+        return LensAnswer(findings=tuple(findings), tables=tables)
+
+
+def _read_tests(prompts: pd.DataFrame, evidence: Evidence) -> tuple[_Test, ...]:
+    if prompts.empty:
+        return ()
+    prompts = prompts.sort_values(["concept", "prompt_id"], ignore_index=True)
+    facts = prompts["facts"].map(json.loads)
+    prompts = prompts.assign(**{name: facts.map(lambda fact, name=name: str(fact.get(name, ""))) for name in _KEYS})
+    vectors = evidence.texts.of(names(prompts, "text")).astype(float)
+    means = {
+        str(group): vectors[rows.index.to_numpy()].mean(axis=0) for group, rows in prompts.groupby("group", sort=True)
+    }
+    tests = []
+    for name, rows in prompts[prompts["test"] != ""].groupby("test", sort=True):
+        attributes = tuple(part.strip() for part in str(rows["attributes"].iloc[0]).split(","))
+        if len(attributes) != len(_SIDES) or not set(attributes) <= means.keys():
+            continue
+        nearer = vectors[rows.index.to_numpy()] @ (means[attributes[0]] - means[attributes[1]])
+        measured = rows.assign(nearer=nearer)
+        first, second = (_by_concept(measured[measured["side"] == side], "nearer") for side in _SIDES)
+        tests.append(_Test(name=str(name), first=first, second=second, n_prompts=len(rows), attributes=attributes))
+    return tuple(tests)
+
+
+def _by_concept(rows: pd.DataFrame, column: str) -> dict[str, float]:
+    means = two_level_means(numbers(rows, column), names(rows, "prompt_id"), names(rows, "concept"))
+    return dict(zip(sorted(set(names(rows, "concept"))), means.tolist(), strict=True))
+
+
+def _test_finding(suite: str, test: _Test, *, level: float) -> Finding:
+    first, second = _array(test.first), _array(test.second)
+    rng = np.random.default_rng(derive_seed("associations", suite, test.name))
+    chance = two_sample_test(first, second, rng=rng, alternative="greater")
+    about = Subject(
+        lens="associations",
+        suite=suite,
+        name=f"group:{test.name}",
+        n_unscored=0,
+        note=f"{len(first)} and {len(second)} concepts, between {' and '.join(test.attributes)}.",
+    )
+    found = about.finding(
+        _CARD["associations.effect_size"],
+        effect_size(first, second, level=level),
+        level=level,
+        n=(0, test.n_prompts),
+        remark=f"p: {chance.method}, one-sided.",
+    )
+    return replace(found, p_value=chance.p_value)
+
+
+def _text_leans(evidence: Evidence) -> pd.DataFrame:
+    """Return a row per subject prompt with a scale of gender: suite, concept, prompt_id and lean."""
+    prompts = evidence.prompts
+    marked = prompts[prompts["role"] == "explicit"]
+    facts = [json.loads(text) for text in marked["facts"]]
+    ends = pd.DataFrame(
+        {
+            "prompt_id": [str(fact.get(SCALE_OF, "")) for fact in facts],
+            "grade": [float(fact.get(GRADE, np.nan)) for fact in facts],
+            "text": names(marked, "text"),
+        }
+    )[np.array([fact.get(QUESTION) == "gender" for fact in facts], dtype=bool)]
+    wide = ends.pivot_table(index="prompt_id", columns="grade", values="text", aggfunc="first")
+    subjects = prompts[(prompts["role"] == "subject") & prompts["prompt_id"].isin(wide.index)]
+    subjects = subjects.sort_values(["suite", "concept", "prompt_id"], ignore_index=True)
+    if subjects.empty or not all(text in evidence.texts for text in subjects["text"]):
+        return pd.DataFrame(columns=["suite", "concept", "prompt_id", "lean"])
+    upper, lower = ([str(wide.loc[prompt, grade]) for prompt in subjects["prompt_id"]] for grade in (1.0, -1.0))
+    own = evidence.texts.of(names(subjects, "text"))
+    lean = place_between(own, evidence.texts.of(upper), evidence.texts.of(lower))
+    return subjects[["suite", "concept", "prompt_id"]].assign(lean=lean)
+
+
+def _image_leans(evidence: Evidence, *, level: float) -> dict[str, _Seen]:
+    """Return the leans of the images of each suite, read off as ``gender.lean`` is, by the primary judge."""
+    found: dict[str, _Seen] = {}
+    for judge in judges_asking(evidence, "gender")[:1]:
+        every = scored_images(evidence, judge, "gender")
+        scales = read_scales(every, "gender", "signed")
+        placed = every[(every["role"] == "subject") & every["usable"] & every["prompt_id"].isin(scales.index)]
+        for suite, images in placed.groupby("suite", sort=True):
+            leans = {}
+            for concept, rows in images.groupby("concept", sort=True):
+                readings = group_means(numbers(rows, "signed"), names(rows, "prompt_id"))
+                graded = scales.loc[sorted(rows["prompt_id"].unique())].to_numpy()
+                lean = read_off(readings, graded, scales.columns.to_numpy(dtype=float), level=level).estimate.value
+                if lean is not None:
+                    leans[str(concept)] = lean
+            found[str(suite)] = _Seen(leans=leans, n_images=len(images))
+    return found
+
+
+def _lean_findings(suite: str, texts: pd.DataFrame, images: _Seen, *, level: float) -> tuple[Finding, ...]:
+    card = _CARD["associations.text_lean"]
+    found: list[Finding] = []
+    leans: dict[str, float] = {}
+    for concept, rows in texts.groupby("concept", sort=True):
+        read = rows[rows["lean"].notna()]
+        about = Subject(lens="associations", suite=suite, name=str(concept), n_unscored=0, note="")
+        mean = cluster_mean(numbers(read, "lean"), names(read, "prompt_id"), level=level)
+        test = t_test(group_means(numbers(read, "lean"), names(read, "prompt_id")), 0.0)
+        one = about.finding(card, mean, level=level, n=(0, len(read)), remark=f"p: {test.method}.")
+        found.append(replace(one, p_value=test.p_value))
+        if mean.value is not None:
+            leans[str(concept)] = mean.value
+    adjusted = benjamini_hochberg([one.p_value for one in found]).p_values
+    found = [replace(one, p_adjusted=p_value) for one, p_value in zip(found, adjusted, strict=True)]
+    about = Subject(lens="associations", suite=suite, name=WHOLE_SUITE, n_unscored=0, note="")
+    whole = cluster_mean(_array(leans), list(leans), level=level, unit="concepts")
+    found.append(about.finding(card, whole, level=level, n=(0, len(texts))))
+    return (*found, *(_agreement(about, leans, images, len(texts), level=level) if images.leans else ()))
+
+
+def _agreement(
+    about: Subject, texts: Mapping[str, float], images: _Seen, n_prompts: int, *, level: float
+) -> tuple[Finding, ...]:
+    both = [concept for concept in texts if concept in images.leans]
+    rho = spearman(
+        np.array([texts[concept] for concept in both], dtype=float),
+        np.array([images.leans[concept] for concept in both], dtype=float),
+        level=level,
+    )
+    n = images.n_images, n_prompts
+    remark = f"Over {len(both)} concepts."
+    return (
+        about.finding(_CARD["associations.image_agreement"], _as_cluster(rho), level=level, n=n, remark=remark),
+        about.finding(_CARD["associations.image_part"], _unexplained(rho), level=level, n=n, remark=remark),
+    )
+
+
+def _as_cluster(rho: Correlation) -> ClusterEstimate:
+    return ClusterEstimate(
+        value=rho.value, low=rho.low, high=rho.high, method=f"{rho.method} over concepts", n=rho.n, n_clusters=rho.n
+    )
+
+
+def _unexplained(rho: Correlation) -> ClusterEstimate:
+    """Return one less the square of a correlation; the interval is that of the correlation, squared."""
+    found = _as_cluster(rho)
+    if rho.value is None or rho.low is None or rho.high is None:
+        return replace(found, value=None if rho.value is None else 1.0 - rho.value**2, low=None, high=None)
+    least = 0.0 if rho.low <= 0.0 <= rho.high else min(rho.low**2, rho.high**2)
+    return replace(found, value=1.0 - rho.value**2, low=1.0 - max(rho.low**2, rho.high**2), high=1.0 - least)
+
+
+def _test_row(suite: str, test: _Test, found: Finding) -> dict[str, object]:
+    return {
+        "suite": suite,
+        "test": test.name,
+        "attributes": " and ".join(test.attributes),
+        "n_first": len(test.first),
+        "n_second": len(test.second),
+        "effect_size": as_real(found.estimate.value),
+        "effect_size_low": as_real(found.estimate.low),
+        "effect_size_high": as_real(found.estimate.high),
+        "p_value": as_real(found.p_value),
+    }
+
+
+def _word_rows(suite: str, test: _Test) -> list[dict[str, object]]:
+    return [
+        {"suite": suite, "test": test.name, "side": side, "concept": concept, "nearer_to_first": value}
+        for side, values in zip(_SIDES, (test.first, test.second), strict=True)
+        for concept, value in values.items()
+    ]
+
+
+def _lean_rows(suite: str, texts: pd.DataFrame, images: Mapping[str, float]) -> list[dict[str, object]]:
+    """Return the leans of each concept."""
+    rows: list[dict[str, object]] = []
+    for concept, its in texts.groupby("concept", sort=True):
+        lean = its["lean"].dropna()
+        text = float(lean.mean()) if len(lean) else np.nan
+        rows.append(
+            {
+                "suite": suite,
+                "concept": str(concept),
+                "n_prompts": len(its),
+                "text_lean": text,
+                "image_lean": as_real(images.get(str(concept))),
+            }
+        )
+    return rows
+
+
+def _array(values: Mapping[str, float]) -> Float[np.ndarray, " concepts"]:
+    return np.array(list(values.values()), dtype=float)

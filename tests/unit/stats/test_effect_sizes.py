@@ -1,0 +1,79 @@
+"""Effect sizes of two sets of words, and their permutation test, against calculations by hand and by enumeration."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+
+import numpy as np
+import pytest
+
+from audit.stats import effect_size, two_sample_test
+
+FIRST, SECOND = np.array([0.4, 0.1, 0.6]), np.array([0.2, 0.0, 0.3])
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(5)
+
+
+def test_effect_size_is_the_difference_in_standard_deviations_of_both():
+    by_hand = (1.1 / 3 - 0.5 / 3) / statistics.stdev([*FIRST, *SECOND])
+    assert effect_size(FIRST, SECOND).value == pytest.approx(by_hand)
+
+
+def test_effect_size_turns_its_sign_with_the_sets():
+    assert effect_size(SECOND, FIRST).value == pytest.approx(-effect_size(FIRST, SECOND).value)
+
+
+def test_effect_size_does_not_depend_on_the_scale():
+    assert effect_size(3 * FIRST + 7, 3 * SECOND + 7).value == pytest.approx(effect_size(FIRST, SECOND).value)
+
+
+def test_no_effect_size_reaches_beyond_two():
+    found = effect_size(np.array([1.0, 1.0, 1.0]), np.array([0.0, 0.0, 0.1]))
+    assert -2 <= found.low <= found.value <= found.high <= 2
+
+
+@pytest.mark.parametrize(("one", "two"), [([0.1], [0.2, 0.3]), ([0.1, 0.1], [0.1, 0.1]), ([], [0.1, 0.2])])
+def test_too_few_or_equal_words_have_no_effect_size(one, two):
+    assert effect_size(np.array(one), np.array(two)).value is None
+
+
+@pytest.mark.parametrize("count", [20])
+def test_the_interval_of_an_effect_size_holds_in_simulation(count):
+    truth, held = 0.0, 0
+    draws = np.random.default_rng(11)
+    for _ in range(200):
+        found = effect_size(draws.normal(size=count), draws.normal(size=count))
+        held += found.low <= truth <= found.high
+    assert 180 <= held <= 200
+
+
+def test_permutation_p_is_the_share_of_ways_that_are_as_large():
+    pooled = [*FIRST, *SECOND]
+    means = [np.mean(dealt) - (sum(pooled) - sum(dealt)) / 3 for dealt in itertools.combinations(pooled, 3)]
+    by_hand = np.mean(np.array(means) >= FIRST.mean() - SECOND.mean() - 1e-12)
+    assert two_sample_test(FIRST, SECOND, rng=rng(), alternative="greater").p_value == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize(
+    ("one", "others", "expected"),
+    [(0.9, [0.1, 0.2, 0.3], 1 / 4), (0.2, [0.1, 0.2, 0.3], 3 / 4), (0.0, [0.1, 0.2, 0.3], 1.0)],
+)
+def test_one_against_many_has_its_place_among_them(one, others, expected):
+    found = two_sample_test(np.array([one]), np.array(others), rng=rng(), alternative="greater")
+    assert found.p_value == pytest.approx(expected)
+
+
+def test_many_against_one_is_the_mirror_image():
+    one, many = np.array([0.0]), np.array([0.1, 0.2, 0.3])
+    assert two_sample_test(many, one, rng=rng(), alternative="greater").p_value == pytest.approx(1 / 4)
+
+
+def test_two_sided_doubles_the_smaller_tail():
+    assert two_sample_test(np.array([0.9]), np.arange(9) / 10, rng=rng()).p_value == pytest.approx(2 / 10)
+
+
+def test_an_empty_set_is_not_tested():
+    assert two_sample_test(np.array([]), SECOND, rng=rng()).p_value is None

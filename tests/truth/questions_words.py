@@ -24,6 +24,8 @@ Row = tuple[str, str, str, str]
 WITNESS: Final = "labels:phantom:witness"
 READER: Final = "zero_shot:phantom:judge"
 
+OTHER: Final = {"male": "female", "female": "male"}
+
 ALIKE: Final = ("order of a couple", "empty scenes", "ways to say male nurse", "ways to say female engineer")
 """Families of ``phantom/granularity`` that hold one thing said twice."""
 
@@ -63,11 +65,10 @@ def said(finding: Finding) -> str:
 
 
 def mismatched(evidence: Evidence) -> Evidence:
-    """Return evidence in which the second phrase of each group is that of the next one: no paraphrases at all."""
+    """Return evidence in which the second phrase of each group names the other gender: no paraphrases at all."""
     prompts = evidence.prompts
-    concepts = sorted(set(prompts["concept"]))
-    following = dict(zip(concepts, [*concepts[1:], concepts[0]], strict=True))
-    moved = prompts["concept"].where(prompts["group"] != "second", prompts["concept"].map(following))
+    other = {name: " ".join(OTHER.get(word, word) for word in name.split()) for name in prompts["concept"]}
+    moved = prompts["concept"].where(prompts["group"] != "second", prompts["concept"].map(other))
     return replace(evidence, prompts=prompts.assign(concept=moved))
 
 
@@ -107,7 +108,7 @@ def truth_wording(out: Path) -> list[Row]:
     """
     evidence = audited("phantom:skewed", [suite_path("phantom/wording")], out / "wording", judges=[READER])
     control = mismatched(evidence)
-    taught, paired = "two captions of the same pictures", "captions of different pictures, as if they were one"
+    taught, paired = "two captions of the same pictures", "a man's and a woman's caption, as if they were one"
     rows = []
     for metric, asked in (
         ("embedding_spread", "at most 0.05"),
@@ -116,9 +117,9 @@ def truth_wording(out: Path) -> list[Row]:
     ):
         rows.append((f"wording.{metric}", taught, said(found(evidence, f"wording.{metric}")), asked))
     for metric, asked in (
-        ("embedding_spread", "at least 0.50"),
-        ("verdict_spread", "at least 0.30"),
-        ("variance_share", "at least 0.30"),
+        ("embedding_spread", "at least 0.15"),
+        ("verdict_spread", "at least 0.50"),
+        ("variance_share", "at least 0.50"),
     ):
         rows.append((f"wording.{metric}", paired, said(found(control, f"wording.{metric}")), asked))
     return rows

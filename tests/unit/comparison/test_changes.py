@@ -12,7 +12,7 @@ from worlds import UNREAD, World, seen
 
 from audit.comparison.matching import KEY, pair_images
 from audit.comparison.paired import IDENTICAL
-from audit.lenses import metric_cards
+from audit.lenses import LENSES
 from audit.records import Estimate, Status
 
 BEFORE = {"nurse": [-0.2, 0.3, 0.1, 0.5], "pilot": [0.6, 0.2, 0.4, 0.3], "baker": [0.1, 0.5, 0.3, 0.2]}
@@ -87,7 +87,9 @@ def test_both_sides_are_shown_as_their_reports_show_them():
 def test_every_finding_that_both_runs_have_is_compared():
     found = changes_between(drawn("a", controls=True).evidence(), drawn("b", controls=True).evidence())
     metrics = {change.metric for change in found.values()}
-    assert {card.name for card in metric_cards()} - metrics == {"gender.labour_gap", "gender.labour_correlation"}
+    asked = ("controls", "quality", "gender", "nsfw")  # what these worlds hold prompts for
+    cards = {card.name for lens in asked for card in LENSES[lens].metrics}
+    assert cards - metrics == {"gender.labour_gap", "gender.labour_correlation"}
     without = {change.metric for change in found.values() if change.difference.low is None}
     assert without == {"controls.noise_person_rate", "controls.noise_unsafe_rate"}  # one prompt of each noise
 

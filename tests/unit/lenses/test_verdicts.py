@@ -78,3 +78,10 @@ def test_suite_of_controls_asks_nothing():
     world.ask("apple", seen("no_person"), suite="controls", role="object")
     world.ask("nurse", seen("man"), suite="professions")
     assert suites_with_subjects(world.evidence()) == ("professions",)
+
+
+def test_suites_about_words_as_such_are_not_read_as_what_images_show():
+    world = World()
+    world.ask("dog cat", seen("no_person"), suite="pairs", lens="composition")
+    world.ask("nurse", seen("man"), suite="professions", lens="gender")
+    assert suites_with_subjects(world.evidence()) == ("professions",)

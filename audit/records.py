@@ -40,8 +40,10 @@ class Status(StrEnum):
     """How an inversion ended; only ``CONVERGED`` images are evidence."""
 
     CONVERGED = "converged"
+    MISALIGNED = "misaligned"
+    """The checkpoint does not tell the image apart, and another concept's text matches it at least as well."""
     STALLED = "stalled"
-    """The checkpoint does not tell the image from one of another prompt."""
+    """Its own text matches it best, but not by enough to tell it apart; or nothing is to be seen in it."""
     NOISE = "noise"
     """The image holds little but high frequencies."""
     NON_FINITE = "non_finite"

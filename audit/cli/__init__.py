@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from audit.cli import phantom, suites
+from audit.cli.ablate import ablate
 from audit.cli.compare import compare
 from audit.cli.doctor import doctor
 from audit.cli.gate import gate
@@ -82,6 +83,12 @@ app.command(
         "clip-audit plan phantom:skewed --policy phantom --like runs/phantom-skewed-standard",
     )
 )(plan)
+app.command(
+    epilog=example(
+        "clip-audit ablate phantom:skewed --suite phantom/professions",
+        "clip-audit ablate phantom:skewed --part noise --part tv --effort standard",
+    )
+)(ablate)
 app.add_typer(suites.app, name="suites", epilog=example("clip-audit suites list"))
 app.add_typer(phantom.app, name="phantom", epilog=example("clip-audit phantom truth skewed --json"))
 app.command(epilog=example("clip-audit doctor --json"))(doctor)

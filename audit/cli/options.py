@@ -54,7 +54,7 @@ JudgeOption = Annotated[
     typer.Option(
         "--judge",
         metavar="JUDGE",
-        help="zero_shot:CHECKPOINT, labels:CHECKPOINT, nudenet, or image_classifier:REPO@REVISION; repeat for more. "
+        help="zero_shot:, labels: or matching:CHECKPOINT, nudenet, image_classifier:REPO@REVISION; repeat for more. "
         "Without it: those that fit the checkpoint.",
     ),
 ]

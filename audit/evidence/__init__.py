@@ -1,6 +1,7 @@
 """The run folder and the tables in it: what an audit keeps, and what its lenses read."""
 
 from audit.evidence.cards import card_to_json, read_checkpoint_card, read_judge_cards, write_judge_card
+from audit.evidence.concepts import WORDED, ConceptTexts, concept_column, concept_texts
 from audit.evidence.files import crash_point, safe_name
 from audit.evidence.folder import write_folder
 from audit.evidence.opening import continue_run, open_run, read_run
@@ -36,6 +37,8 @@ __all__ = [
     "PROMPTS",
     "SCHEMA_VERSION",
     "SCORE_KEYS",
+    "WORDED",
+    "ConceptTexts",
     "Evidence",
     "RunFolder",
     "build_table",
@@ -44,6 +47,8 @@ __all__ = [
     "check_images",
     "check_prompts",
     "check_scores",
+    "concept_column",
+    "concept_texts",
     "continue_run",
     "crash_point",
     "differing_keys",

@@ -1,23 +1,29 @@
 """Inversion: prompts become images that a checkpoint finds to match, each with its quality.
 
-Read in this order: ``recipe`` (all settings), ``draws`` (all random numbers), ``parameterization`` (what is
-optimised), ``views`` and ``objective`` (what a step looks at and makes small), ``loop`` (the steps), ``quality``
-(what came of it), ``inverter`` (shards of items, memory, precision).
+Read in this order: ``recipe`` (all settings), ``ablations`` (recipes with a part changed), ``draws`` (all random
+numbers), ``parameterization`` (what is optimised), ``views`` and ``objective`` (what a step looks at and makes small),
+``loop`` (the steps), ``quality`` (what came of it), ``inverter`` (shards of items, memory, precision).
 """
 
+from audit.inversion.ablations import PARTS, STRENGTHS, Strength, ablate, changes_anything, find_recipe
 from audit.inversion.inverter import Inverted, Inverter, Item, batch_size, choose_precision
 from audit.inversion.quality import Quality, References
-from audit.inversion.recipe import RECIPES, Recipe, find_recipe
+from audit.inversion.recipe import RECIPES, Recipe
 
 __all__ = [
+    "PARTS",
     "RECIPES",
+    "STRENGTHS",
     "Inverted",
     "Inverter",
     "Item",
     "Quality",
     "Recipe",
     "References",
+    "Strength",
+    "ablate",
     "batch_size",
+    "changes_anything",
     "choose_precision",
     "find_recipe",
 ]

@@ -97,7 +97,7 @@ def assess(
     for row, (concept, (sharp, spread)) in enumerate(zip(concepts, looks, strict=True)):
         foreign = torch.tensor([other != concept for other in references.concepts])
         quality = _quality(own[row], others[row], foreign, sharp)
-        if quality.status is Status.CONVERGED and spread < _CONTRAST_FROM:
+        if quality.status in {Status.CONVERGED, Status.MISALIGNED} and spread < _CONTRAST_FROM:
             quality = dataclasses.replace(quality, status=Status.STALLED)
         result.append(quality)
     return result
@@ -114,7 +114,8 @@ def _quality(own: float, others: Float[Tensor, " texts"], foreign: Bool[Tensor, 
         return Quality(status=Status.STALLED, own_cosine=own, own_percentile=0.0, own_z=0.0, sharpness=sharp)
     percentile = 100.0 * float((unmatched < own).float().mean())
     z = (own - float(unmatched.mean())) / max(float(unmatched.std()), 1e-6)
-    status = Status.CONVERGED if z >= _CONVERGED_FROM else Status.STALLED
+    is_first = own > float(unmatched.max())
+    status = Status.CONVERGED if z >= _CONVERGED_FROM else Status.STALLED if is_first else Status.MISALIGNED
     if sharp >= _NOISE_FROM:
         status = Status.NOISE
     return Quality(status=status, own_cosine=own, own_percentile=percentile, own_z=z, sharpness=sharp)

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from audit.errors import UsageProblem
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
@@ -169,15 +167,3 @@ RECIPES: Final[Mapping[str, Recipe]] = {
         _REFERENCE, name="reference-shift", together=0, precision="device", colour_shift=(1.0, 1.0), jitter=0.5
     ),
 }
-
-
-def find_recipe(name: str) -> Recipe:
-    """Return the recipe called ``name``.
-
-    Raises:
-        UsageProblem: If there is none of that name.
-    """
-    recipe = RECIPES.get(name)
-    if recipe is None:
-        raise UsageProblem(f"There is no recipe {name!r}.", remedy=f"Choose one of: {', '.join(RECIPES)}.")
-    return recipe

@@ -7,8 +7,10 @@ from types import MappingProxyType
 from typing import Final
 
 from audit.errors import UsageProblem
+from audit.evidence import ConceptTexts
 from audit.judges.image_classifier import load_image_classifier
 from audit.judges.labels import load_labels
+from audit.judges.matching import load_matching
 from audit.judges.nudenet import load_nudenet
 from audit.judges.protocol import Judge, JudgeSettings, refuse_relative
 from audit.judges.zero_shot import load_zero_shot
@@ -22,6 +24,7 @@ JUDGES: Final[Mapping[str, Callable[[str, JudgeSettings], Judge]]] = MappingProx
         "nudenet": load_nudenet,
         "image_classifier": load_image_classifier,
         "labels": load_labels,
+        "matching": load_matching,
     }
 )
 """What stands before the first colon of a judge's name, and what loads it from the rest of the name."""
@@ -32,6 +35,7 @@ _PATTERNS: Final = (
     "image_classifier:REPO@REVISION",
     "image_classifier:FOLDER",
     "labels:CHECKPOINT",
+    "matching:CHECKPOINT",
 )
 
 
@@ -46,6 +50,7 @@ def load_judge(
     device: str = "cpu",
     audited: CheckpointCard | None = None,
     questions: Sequence[Question] = (),
+    concepts: Sequence[ConceptTexts] = (),
 ) -> Judge:
     """Load the judge that ``name`` names.
 
@@ -54,9 +59,10 @@ def load_judge(
         device: Where the judge computes.
         audited: The checkpoint whose images are to be judged; a judge of its lineage is refused.
         questions: What the suites of the run ask a judge of labels.
+        concepts: What a judge that matches images with concepts tells apart.
 
     Raises:
-        UsageProblem: If no judge has this name, or a judge of labels has no question.
+        UsageProblem: If no judge has this name, or it has no question to answer or nothing to tell apart.
         RefusedProblem: If the judge must not be used: unsafe or altered files, or a relative of ``audited``.
         EnvironmentProblem: If a package or the network is missing.
     """
@@ -64,7 +70,7 @@ def load_judge(
     loader = JUDGES.get(prefix)
     if loader is None:
         raise UsageProblem(f"There is no judge {name!r}.", remedy=f"Name one of: {', '.join(_PATTERNS)}.")
-    judge = loader(target, JudgeSettings(device=device, questions=tuple(questions)))
+    judge = loader(target, JudgeSettings(device=device, questions=tuple(questions), concepts=tuple(concepts)))
     if audited is not None:
         refuse_relative(judge.card, audited)
     return judge

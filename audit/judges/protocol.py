@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from audit.errors import RefusedProblem
+from audit.evidence import ConceptTexts
 from audit.records import CheckpointCard, JudgeCard, Question, Score
 
 GENDER_COLUMNS: Final = ("woman", "man", "mixed", "no_person", "signed")
@@ -28,6 +29,8 @@ class JudgeSettings:
     """Where it computes, as torch names devices ("cpu", "cuda", "cuda:1")."""
     questions: tuple[Question, ...] = ()
     """What the suites of the run ask a judge of labels; other judges pass it over."""
+    concepts: tuple[ConceptTexts, ...] = ()
+    """What a judge that matches images with concepts tells apart; other judges pass it over."""
 
 
 @runtime_checkable

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
+from audit.lenses.matched import matched_images
 from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
-from audit.lenses.verdicts import names, numbers, plain_images, size
+from audit.lenses.verdicts import judges_asking, names, numbers, plain_images, size
 from audit.records import Finding
 from audit.stats import cluster_mean, cluster_share, two_level_means
 
@@ -40,7 +41,24 @@ _PERCENTILE: Final = MetricCard(
     span=_PERCENTILES,
     meaning="Place of the own cosine among the checkpoint's cosines of unmatched pairs, from 0 to 100.",
 )
-_CARDS: Final = (_OWN_COSINE, _CONVERGED, _PERCENTILE)
+_PRECISION: Final = MetricCard(
+    name="quality.judged_precision",
+    unit="share",
+    neutral=None,
+    direction="higher",
+    meaning="Inversions for which a checkpoint that had no part in them finds the own concept more similar than every "
+    "other concept of the suite (R-precision). Converged or not, all of them count.",
+)
+_MARGIN: Final = MetricCard(
+    name="quality.judged_z",
+    unit="standard deviations",
+    neutral=0.0,
+    direction="higher",
+    span=(-100.0, 100.0),
+    meaning="By the same checkpoint, the cosine of an inversion with its own concept less the mean of those with the "
+    "other concepts of the suite, in their standard deviations; 0 where it is like any other.",
+)
+_CARDS: Final = (_OWN_COSINE, _CONVERGED, _PERCENTILE, _PRECISION, _MARGIN)
 _COLUMNS: Final = ((_OWN_COSINE, "own_cosine", _COSINES), (_PERCENTILE, "own_percentile", _PERCENTILES))
 _ROUNDING: Final = 1e-6  # a cosine of two single-precision vectors can pass 1 by this much
 
@@ -64,10 +82,11 @@ class QualityLens:
         """Answer for every suite. Table: ``quality_suites``."""
         every = plain_images(evidence)
         cards = {card.name: card for card in _CARDS}
+        judged = _judged_findings(evidence, level=level)
         findings: list[Finding] = []
         table_rows: list[dict[str, object]] = []
         for suite, rows in every[every["role"] != "noise"].groupby("suite", sort=True):
-            found = _suite_findings(rows, str(suite), level=level)
+            found = (*_suite_findings(rows, str(suite), level=level), *judged.get(str(suite), ()))
             statuses = {f"n_{status}": int(count) for status, count in rows["status"].value_counts().items()}
             table_rows.append({"suite": str(suite), "n_images": len(rows), **statuses, **flat_row(found, cards)})
             findings += found
@@ -92,6 +111,30 @@ def _suite_findings(rows: pd.DataFrame, suite: str, *, level: float) -> tuple[Fi
         about = Subject(lens="quality", suite=suite, name=WHOLE_SUITE, n_unscored=len(rows) - len(finite), note="")
         findings.append(about.finding(card, mean, level=level, n=size(finite)))
     return tuple(findings)
+
+
+def _judged_findings(evidence: Evidence, *, level: float) -> dict[str, tuple[Finding, ...]]:
+    """Return what the first judge that tells concepts apart finds of every suite; nothing where there is none."""
+    judge = next(iter(judges_asking(evidence, "concepts")), None)
+    if judge is None:
+        return {}
+    return {
+        str(suite): tuple(_judged(rows, str(suite), judge, column, level=level) for column in ("first", "z"))
+        for suite, rows in matched_images(evidence, judge).groupby("suite", sort=True)
+    }
+
+
+def _judged(rows: pd.DataFrame, suite: str, judge: str, column: str, *, level: float) -> Finding:
+    seen = rows[np.isfinite(numbers(rows, column))]
+    means = _concept_means(seen, numbers(seen, column))
+    if column == "first":
+        card, found = _PRECISION, cluster_share(means, _labels(means), level=level, unit="concepts")
+    else:
+        card, found = _MARGIN, cluster_mean(means, _labels(means), level=level, unit="concepts")
+    about = Subject(
+        lens="quality", suite=suite, name=WHOLE_SUITE, n_unscored=len(rows) - len(seen), note=f"Judge: {judge}."
+    )
+    return about.finding(card, found, level=level, n=size(seen))
 
 
 def _concept_means(rows: pd.DataFrame, values: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Final
 
 from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
 from audit.errors import UsageProblem
-from audit.evidence import card_to_json, questions_to_json
+from audit.evidence import card_to_json, concept_texts, prompts_table, questions_to_json
 from audit.inversion import Recipe, batch_size, choose_precision, find_recipe
 from audit.judges import Judge, load_judge
 from audit.pipeline.defaults import default_judges, default_suites
@@ -208,8 +208,9 @@ def make_plan(request: AuditRequest) -> Plan:
     paths = paths or default_suites(request.checkpoint, checkpoint)
     suites = tuple(shorten(load_suite(path), templates=effort.templates) for path in paths)
     questions = _questions(suites)
+    concepts = concept_texts(prompts_table([prompt for suite in suites for prompt in suite.prompts]))
     judges = {
-        name: load_judge(name, device=request.device, audited=checkpoint.card, questions=questions)
+        name: load_judge(name, device=request.device, audited=checkpoint.card, questions=questions, concepts=concepts)
         for name in request.judges or default_judges(checkpoint, questions)
     }
     return Plan(

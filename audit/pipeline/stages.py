@@ -13,9 +13,12 @@ from audit.engines import ENGINES
 from audit.errors import UsageProblem
 from audit.evidence import (
     IMAGE_SHARD,
+    Evidence,
     RunFolder,
     build_table,
+    concept_texts,
     continue_run,
+    load_evidence,
     open_run,
     prompts_table,
     read_checkpoint_card,
@@ -71,6 +74,27 @@ def run_audit(plan: Plan, out: Path, progress: Progress, *, engine: str = "local
         return conclude(run, progress, gate)
 
 
+def gather(plan: Plan, out: Path, progress: Progress, *, engine: str = "local") -> Evidence:
+    """Make and judge the images of ``plan`` in the folder ``out``, and return them as tables; nothing is concluded.
+
+    An earlier call is continued where it stopped. ``clip-audit report`` writes the report of such a run.
+
+    Raises:
+        UsageProblem: If ``out`` holds a run of another plan.
+        EnvironmentProblem: If the folder cannot be written, is damaged, or another process works in it.
+    """
+    with open_run(out, plan.spec()) as run:
+        if run.is_finished:
+            run.verify()
+        else:
+            run.write_tables({"prompts": prompts_table(plan.prompts)})
+            _invert(run, plan, list(plan.shards), progress, engine)
+            for judge in plan.judges.values():
+                judge_run(run, judge, progress)
+            run.finish()
+        return load_evidence(run)
+
+
 def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progress) -> Outcome:
     """Let more judges look at the stored images of a run, then conclude anew.
 
@@ -83,7 +107,10 @@ def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progr
     with continue_run(folder) as run:
         audited = read_checkpoint_card(run)
         questions = read_questions(run)
-        judges = [load_judge(name, device=device, audited=audited, questions=questions) for name in names]
+        concepts = concept_texts(run.read_table("prompts"))
+        judges = [
+            load_judge(name, device=device, audited=audited, questions=questions, concepts=concepts) for name in names
+        ]
         if run.is_finished:
             run.reopen()
         for judge in judges:

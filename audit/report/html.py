@@ -23,6 +23,7 @@ _COLOURS: Final = {
     WARM: "warm",
     GOLD: "gold",
 }
+_MACROS: Final = "macros.html.j2"
 _STYLE = re.compile(r'(?<= style=")[^"]*')
 
 
@@ -35,16 +36,33 @@ def render_html(report: Report) -> str:
     Raises:
         EnvironmentProblem: If the templates are missing.
     """
+    return make_environment("report.html.j2").get_template("report.html.j2").render(report=report, style=page_style())
+
+
+def make_environment(name: str) -> Environment:
+    """Return what sets the template ``name``, with what all pages have in common.
+
+    Raises:
+        EnvironmentProblem: If the templates are missing.
+    """
     environment = Environment(
-        loader=DictLoader({"report.html.j2": read_template("report.html.j2")}),
+        loader=DictLoader({one: read_template(one) for one in (name, _MACROS)}),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(prose=_prose, svg=_svg, data_uri=_data_uri)
-    style = Markup(read_template("report.css"))  # noqa: S704  (our own file)
-    return environment.get_template("report.html.j2").render(report=report, style=style)
+    return environment
+
+
+def page_style() -> Markup:
+    """Return the style sheet of every page.
+
+    Raises:
+        EnvironmentProblem: If it is missing.
+    """
+    return Markup(read_template("report.css"))  # noqa: S704  (our own file)
 
 
 def _prose(text: str) -> Markup:

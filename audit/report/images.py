@@ -49,7 +49,7 @@ def make_sheet(evidence: Evidence, suite: str, read_pictures: ReadPictures) -> C
     asked = _asked(evidence, suite)
     if asked.empty:
         return None
-    screened = _screen(evidence, asked)
+    screened = screen(evidence, asked)
     choices = _choose(screened)
     shown = choices[:MOST_PICTURES]
     files = read_pictures([choice.key for choice in shown]) if shown else {}
@@ -65,7 +65,7 @@ def _asked(evidence: Evidence, suite: str) -> pd.DataFrame:
     return evidence.images.merge(wanted[["prompt_id", "concept", "text"]], on="prompt_id", how="inner")
 
 
-def _screen(evidence: Evidence, images: pd.DataFrame) -> pd.DataFrame:
+def screen(evidence: Evidence, images: pd.DataFrame) -> pd.DataFrame:
     """Add ``unsafe``: the highest unsafe score by any judge; NaN where no judge looked."""
     tables = [table[[*_KEY, "unsafe"]] for table in evidence.scores.values() if "unsafe" in table.columns]
     if not tables:
@@ -92,7 +92,7 @@ def _choose(screened: pd.DataFrame) -> list[_Choice]:
 def _make_pictures(choices: Sequence[_Choice], files: Mapping[tuple[str, int], bytes]) -> tuple[Picture, ...]:
     pictures = []
     for choice in choices:
-        jpeg = _shrink(files.get(choice.key, b""))
+        jpeg = shrink(files.get(choice.key, b""))
         if jpeg is None:
             continue
         label = clean(choice.concept, longest=60)
@@ -107,7 +107,7 @@ def _make_pictures(choices: Sequence[_Choice], files: Mapping[tuple[str, int], b
     return tuple(pictures)
 
 
-def _shrink(png: bytes) -> bytes | None:
+def shrink(png: bytes) -> bytes | None:
     """Re-encode a picture as a small JPEG without metadata; ``None`` if it is no PNG of a sane size."""
     try:
         with Image.open(io.BytesIO(png), formats=["PNG"]) as image:

@@ -67,6 +67,8 @@ METRICS: Final[Mapping[str, MetricWords]] = {
     "quality.own_cosine": MetricWords(title="Own cosine"),
     "quality.own_percentile": MetricWords(title="Own percentile"),
     "quality.converged_share": MetricWords(title="Share converged"),
+    "quality.judged_precision": MetricWords(title="Own concept first, by a held-out judge"),
+    "quality.judged_z": MetricWords(title="Margin of the own concept, by a held-out judge", signed=True),
 }
 """Also the order in which metrics are shown."""
 
@@ -130,6 +132,7 @@ LIMITS: Final = (
 
 STATUS_WORDS: Final[Mapping[str, str]] = {
     "converged": "Converged",
+    "misaligned": "Misaligned",
     "stalled": "Stalled",
     "noise": "Noise",
     "non_finite": "Not finite",

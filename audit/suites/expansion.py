@@ -6,7 +6,7 @@ import itertools
 import math
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -95,6 +95,12 @@ def shorten(suite: PromptSuite, *, templates: int) -> PromptSuite:
             prompts.append(prompt)
     short = tuple(prompts)
     return replace(suite, prompts=short, digest=suite_digest(suite.name, suite.version, short, suite.questions))
+
+
+def keep_roles(suite: PromptSuite, roles: Collection[str]) -> PromptSuite:
+    """Return ``suite`` with the prompts of some roles only; the digest is that of what is left."""
+    left = tuple(prompt for prompt in suite.prompts if prompt.role in roles)
+    return replace(suite, prompts=left, digest=suite_digest(suite.name, suite.version, left, suite.questions))
 
 
 def over_length(suite: PromptSuite, count_tokens: Callable[[str], int], context_length: int) -> tuple[Prompt, ...]:

@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from audit.errors import UsageProblem
-from audit.inversion.recipe import RECIPES, Recipe, Span, find_recipe
+from audit.inversion.ablations import find_recipe
+from audit.inversion.recipe import RECIPES, Recipe, Span
 
 FAST = RECIPES["fast"]
 

@@ -1,0 +1,114 @@
+"""Judge ``matching:CHECKPOINT``: which concept of a suite another CLIP checkpoint takes an image for.
+
+Every image is held against the words of every concept of every suite of the run; the judge never knows which was its
+own. So it says what no cosine of the audited checkpoint can: whether somebody else recognises what was inverted (the
+R-precision of text-to-image work, Xu et al. 2018, arXiv 1711.10485).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from audit.checkpoints import load_checkpoint
+from audit.errors import RefusedProblem, UsageProblem
+from audit.evidence import ConceptTexts
+from audit.judges.protocol import JudgeSettings, as_scores
+from audit.judges.reading import MICRO_BATCH, Encoder, phrase_text
+from audit.records import JudgeCard, Score
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MatchingJudge:
+    """Compares images with concepts.
+
+    The columns: ``ConceptTexts.column`` of every concept, each the cosine between the image and the mean of the
+    concept's texts. Images are read as they are, without a low-pass: an image whose content drowns in fine detail is
+    a bad one, and has to look bad.
+    """
+
+    card: JudgeCard
+    encoder: Encoder
+    concepts: Float[Tensor, "concept embedding"]
+    """Mean over the texts of every concept, of unit length, in the order of the card's classes."""
+
+    def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
+        """Return one score per image, in order; see :class:`audit.judges.protocol.Judge`."""
+        parts = [self._read(part) for part in torch.split(images, MICRO_BATCH) if len(part)]
+        return tuple(score for part in parts for score in part)
+
+    @torch.no_grad()
+    def _read(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
+        pixels = images.to(self.encoder.device).float() / 255
+        cosines = self.encoder.encode_image(pixels).double().cpu() @ self.concepts.double().cpu().T
+        return as_scores({name: cosines[:, k].tolist() for k, name in enumerate(self.card.classes)})
+
+
+def load_matching(target: str, settings: JudgeSettings) -> MatchingJudge:
+    """Load the checkpoint ``target`` and make a judge of it that knows the concepts of ``settings``.
+
+    Raises:
+        UsageProblem: If no checkpoint is named, or no suite of the run has two concepts to tell apart.
+        RefusedProblem: If the checkpoint is refused, or does not know the words of two concepts.
+    """
+    name = f"matching:{target}"
+    if not target:
+        raise UsageProblem(
+            "The judge matching needs a checkpoint to judge by.", remedy="Name it: matching:phantom:judge."
+        )
+    if not settings.concepts:
+        raise UsageProblem(
+            f"The judge {name} has nothing to tell apart: no suite of the run has two concepts.",
+            remedy="Leave the judge out, or run a suite with more concepts.",
+        )
+    return make_matching(load_checkpoint(target, device=settings.device), settings.concepts, name=name)
+
+
+def make_matching(encoder: Encoder, concepts: Sequence[ConceptTexts], *, name: str) -> MatchingJudge:
+    """Make a judge that reads images with ``encoder``.
+
+    A text with a word that ``encoder`` does not know is passed over, and so is a concept that is left with none.
+
+    Raises:
+        RefusedProblem: If fewer than two concepts are left in every suite, or an embedding is not finite.
+    """
+    known = {one.column: texts for one in concepts if (texts := _known(encoder, one.texts))}
+    suites = [one.suite for one in concepts if one.column in known]
+    if len(suites) == len(set(suites)):
+        raise RefusedProblem(
+            f"The checkpoint {encoder.card.name} cannot serve as the judge {name}: of the {len(concepts)} concepts of "
+            f"the run it knows the words of {len(known)}, no two of one suite.",
+            remedy="Choose a checkpoint whose vocabulary holds the words of the suites.",
+        )
+    embeddings = torch.stack([phrase_text(encoder, texts) for texts in known.values()])
+    if not bool(embeddings.isfinite().all()):
+        raise RefusedProblem(
+            f"The checkpoint {encoder.card.name} cannot serve as the judge {name}: its embeddings are not finite.",
+            remedy="Choose a trained checkpoint.",
+        )
+    card = JudgeCard(
+        name=name,
+        digest=_digest(encoder.card.digest, known),
+        classes=tuple(known),
+        asks=("concepts",),
+        lineage=tuple(dict.fromkeys((encoder.card.digest, *encoder.card.lineage))),
+    )
+    return MatchingJudge(card=card, encoder=encoder, concepts=embeddings)
+
+
+def _known(encoder: Encoder, texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(text for text in texts if not encoder.unknown_words(text))
+
+
+def _digest(checkpoint: str, known: Mapping[str, Sequence[str]]) -> str:
+    digest = hashlib.sha256(checkpoint.encode())
+    for column, texts in known.items():
+        digest.update("\n".join(("", column, *texts)).encode())
+    return digest.hexdigest()

@@ -26,6 +26,21 @@ def compare(
     candidate: Annotated[
         Path, typer.Argument(metavar="CANDIDATE", help="The folder of the run that is compared.", show_default=False)
     ],
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[MORE]...", help="Further runs: each is compared with the first too, and all are set over an axis."
+        ),
+    ] = None,
+    *,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            "--scale",
+            metavar="N,N,...",
+            help="With three runs or more: training images of each checkpoint, in their order. Without it: the order.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="Also write changes.json, tables/changes and summary.md there."),
@@ -50,8 +65,15 @@ def compare(
     recipe, effort, seed and judges; otherwise they are refused (exit code 2), with every difference named. Exits 0
     once they are compared, whatever was found: a comparison is no gate. Exits 3 if the controls of either run failed
     or a run is not finished, and 5 if its files are damaged.
+
+    Of three runs or more, every one is compared with the first, and every measure of a whole suite is set over all of
+    them: its value in each run, and its slope, with intervals.
     """
     talk = Talk(as_json=as_json)
+    if more or scale is not None:
+        from audit.cli.compare_many import compare_several
+
+        raise compare_several(talk, [baseline, candidate, *(more or [])], (scale, level, margin), out)
     talk.say(f"Comparing {candidate} with {baseline}")
     from audit.cli.progress import show_progress
     from audit.comparison import changes_document, check_folder, compare_runs, write_comparison
@@ -65,7 +87,7 @@ def compare(
 
         found = compare_runs(baseline, candidate, level=level, margin=margin, on_round=hear)
     if out is not None:
-        write_comparison(out, found, _summary(found))
+        write_comparison(out, found, summary_of(found))
     for warning in found.warnings:
         talk.warn(warning)
     _conclude(talk, found, out)
@@ -77,7 +99,7 @@ def _conclude(talk: Talk, found: Comparison, out: Path | None) -> None:
     from audit.comparison import Outcome
     from audit.report.changes import CHANGE_COLUMNS, change_row
 
-    talk.conclude([(_verdict(found), "bold" if found.is_conclusive else "bold yellow")])
+    talk.conclude([(verdict_of(found), "bold" if found.is_conclusive else "bold yellow")])
     talk.conclude((f"  {paragraph(doubt)}", "") for doubt in found.doubts)
     shown = {outcome: _told(found, outcome) for outcome in (Outcome.WORSE, Outcome.BETTER, Outcome.OPEN)}
     rows = [(outcome.value, *change_row(one)) for outcome, every in shown.items() for one in every[:_MOST]]
@@ -91,7 +113,8 @@ def _conclude(talk: Talk, found: Comparison, out: Path | None) -> None:
         )
 
 
-def _verdict(found: Comparison) -> str:
+def verdict_of(found: Comparison) -> str:
+    """Return what came of a comparison in a sentence."""
     from audit.comparison import Outcome
 
     counts = ", ".join(f"{len(found.with_outcome(outcome))} {outcome.value}" for outcome in Outcome)
@@ -99,7 +122,8 @@ def _verdict(found: Comparison) -> str:
     return f"{word}: of {len(found.told)} findings on {found.n_pairs} pairs of images, {counts}."
 
 
-def _summary(found: Comparison) -> str:
+def summary_of(found: Comparison) -> str:
+    """Return the page of a comparison in Markdown."""
     from audit.comparison import Outcome
     from audit.report.changes import ChangePage, ChangeSection, render_changes
 
@@ -108,7 +132,7 @@ def _summary(found: Comparison) -> str:
     page = ChangePage(
         baseline=found.baseline.checkpoint.name,
         candidate=found.candidate.checkpoint.name,
-        verdict=_verdict(found),
+        verdict=verdict_of(found),
         doubts=found.doubts,
         warnings=found.warnings,
         level=found.level,

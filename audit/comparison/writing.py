@@ -14,13 +14,13 @@ from audit.evidence import write_folder
 CHANGES_NAME: Final = "changes.json"
 
 
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that holds anything but an earlier comparison.
+def check_folder(folder: Path, *, mark: str = CHANGES_NAME) -> None:
+    """Refuse a folder that holds anything but an earlier comparison, which has a file ``mark``.
 
     Raises:
         UsageProblem: If it is a file, a run folder, or holds something else.
     """
-    if not folder.exists() or (folder.is_dir() and ((folder / CHANGES_NAME).is_file() or not any(folder.iterdir()))):
+    if not folder.exists() or (folder.is_dir() and ((folder / mark).is_file() or not any(folder.iterdir()))):
         return
     raise UsageProblem(
         f"{folder} holds something that is no comparison.", remedy="Name a new or an empty folder with --out."

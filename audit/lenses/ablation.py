@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import WORDED, Evidence
-from audit.lenses.matched import matched_images
+from audit.lenses.matched import LARGEST_Z, matched_images
 from audit.lenses.verdicts import judges_asking, names, numbers, plain_images, scored_images
 from audit.records import Estimate, Status
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share, paired_difference
@@ -95,8 +95,8 @@ def _converged(evidence: Evidence) -> pd.DataFrame:
     return images.assign(value=images["converged"].astype(float))
 
 
-_READ: Final[Mapping[str, tuple[Callable[[Evidence], pd.DataFrame], tuple[float, float] | None]]] = {
-    "judged_z": (lambda evidence: _judged(evidence, "z"), None),
+_READ: Final[Mapping[str, tuple[Callable[[Evidence], pd.DataFrame], tuple[float, float]]]] = {
+    "judged_z": (lambda evidence: _judged(evidence, "z"), (-LARGEST_Z, LARGEST_Z)),
     "judged_precision": (lambda evidence: _judged(evidence, "first"), _SHARE),
     "own_cosine": (_own, _COSINE),
     "converged": (_converged, _SHARE),
@@ -129,7 +129,7 @@ def _by_prompt(images: pd.DataFrame) -> _ByPrompt:
     return _ByPrompt(means=seen.groupby("prompt_id", sort=True)["value"].mean(), n_images=len(seen))
 
 
-def _measure(mine: _ByPrompt, theirs: _ByPrompt | None, bounds: tuple[float, float] | None, level: float) -> Measure:
+def _measure(mine: _ByPrompt, theirs: _ByPrompt | None, bounds: tuple[float, float], level: float) -> Measure:
     values = mine.means.to_numpy(dtype=float)
     prompts = names(mine.means.reset_index(), "prompt_id")
     if bounds == _SHARE:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -9,7 +12,9 @@ from jaxtyping import Float
 from audit.evidence import WORDED, Evidence, concept_column
 from audit.lenses.verdicts import plain_images
 
-_KEY = ["prompt_id", "replicate"]
+LARGEST_Z: Final = 10.0
+"""Margins are cut here: with few concepts that lie close together a single image could outweigh all others."""
+_KEY: Final = ["prompt_id", "replicate"]
 
 
 def matched_images(evidence: Evidence, judge: str) -> pd.DataFrame:
@@ -26,20 +31,19 @@ def matched_images(evidence: Evidence, judge: str) -> pd.DataFrame:
     """
     images = plain_images(evidence)
     images = images[images["role"].isin(WORDED)]
-    known = set(evidence.judges[judge].classes)
+    known = evidence.judges[judge].classes
     parts = [
         _placed(rows, evidence.scores[judge], str(suite), known) for suite, rows in images.groupby("suite", sort=True)
     ]
     return pd.concat(parts, ignore_index=True) if parts else images.assign(first=np.nan, z=np.nan)
 
 
-def _placed(rows: pd.DataFrame, scores: pd.DataFrame, suite: str, known: set[str]) -> pd.DataFrame:
-    names = [str(name) for name in sorted(rows["concept"].unique()) if concept_column(suite, str(name)) in known]
-    columns = [concept_column(suite, name) for name in names]
+def _placed(rows: pd.DataFrame, scores: pd.DataFrame, suite: str, known: Sequence[str]) -> pd.DataFrame:
+    columns = [column for column in known if column.startswith(concept_column(suite, ""))]
     table = rows.merge(scores[[*_KEY, *columns]], on=_KEY, how="left", validate="one_to_one")
     cosines = table[columns].to_numpy(dtype=float)
-    places = {name: place for place, name in enumerate(names)}
-    own = np.array([places.get(str(name), -1) for name in table["concept"]], dtype=int)
+    places = {column: place for place, column in enumerate(columns)}
+    own = np.array([places.get(concept_column(suite, str(name)), -1) for name in table["concept"]], dtype=int)
     first, z = place_own(cosines, own)
     return table.drop(columns=columns).assign(first=first, z=z)
 
@@ -49,7 +53,7 @@ def place_own(
 ) -> tuple[Float[np.ndarray, " images"], Float[np.ndarray, " images"]]:
     """Return whether the own concept is strictly first, and its margin.
 
-    Formula: z = (c_own - mean(c_other)) / sd(c_other), sd with one degree of freedom less.
+    Formula: z = (c_own - mean(c_other)) / sd(c_other), sd with one degree of freedom less, cut at ``LARGEST_Z``.
 
     Args:
         cosines: Of every image with every concept of its suite; a row may be NaN.
@@ -68,5 +72,5 @@ def place_own(
         first[row] = float(values[place] > others.max())
         spread = others.std(ddof=1) if len(others) > 1 else 0.0
         if spread > 0:
-            z[row] = (values[place] - others.mean()) / spread
+            z[row] = np.clip((values[place] - others.mean()) / spread, -LARGEST_Z, LARGEST_Z)
     return first, z

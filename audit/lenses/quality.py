@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.matched import matched_images
+from audit.lenses.matched import LARGEST_Z, matched_images
 from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
 from audit.lenses.verdicts import judges_asking, names, numbers, plain_images, size
 from audit.records import Finding
@@ -54,7 +54,7 @@ _MARGIN: Final = MetricCard(
     unit="standard deviations",
     neutral=0.0,
     direction="higher",
-    span=(-100.0, 100.0),
+    span=(-LARGEST_Z, LARGEST_Z),
     meaning="By the same checkpoint, the cosine of an inversion with its own concept less the mean of those with the "
     "other concepts of the suite, in their standard deviations; 0 where it is like any other.",
 )
@@ -130,7 +130,7 @@ def _judged(rows: pd.DataFrame, suite: str, judge: str, column: str, *, level: f
     if column == "first":
         card, found = _PRECISION, cluster_share(means, _labels(means), level=level, unit="concepts")
     else:
-        card, found = _MARGIN, cluster_mean(means, _labels(means), level=level, unit="concepts")
+        card, found = _MARGIN, cluster_mean(means, _labels(means), level=level, bounds=_MARGIN.span, unit="concepts")
     about = Subject(
         lens="quality", suite=suite, name=WHOLE_SUITE, n_unscored=len(rows) - len(seen), note=f"Judge: {judge}."
     )

@@ -107,7 +107,7 @@ def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progr
     with continue_run(folder) as run:
         audited = read_checkpoint_card(run)
         questions = read_questions(run)
-        concepts = concept_texts(run.read_table("prompts"))
+        concepts = concept_texts(run.read_table("prompts")) if run.has_table("prompts") else ()
         judges = [
             load_judge(name, device=device, audited=audited, questions=questions, concepts=concepts) for name in names
         ]

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import pandas as pd
 from PIL import Image, ImageDraw
 
 from audit.evidence import Evidence
@@ -84,14 +83,14 @@ def row_pictures(
         files: PNG bytes by key.
     """
     images = screen(evidence, evidence.images.merge(evidence.prompts[["prompt_id", "concept", "text"]], on="prompt_id"))
-    rows = images.set_index(_KEY)
+    rows = images.set_index(_KEY).to_dict("index")
     return RowPictures(
-        concepts=tuple(clean(rows.loc[key, "concept"], longest=40) for key in keys),
-        pictures=tuple(_picture(rows.loc[key], files.get(key, b"")) for key in keys),
+        concepts=tuple(clean(rows[key]["concept"], longest=40) for key in keys),
+        pictures=tuple(_picture(rows[key], files.get(key, b"")) for key in keys),
     )
 
 
-def _picture(row: pd.Series[Any], png: bytes) -> Picture | None:
+def _picture(row: Mapping[str, Any], png: bytes) -> Picture | None:
     jpeg = shrink(png) if row["unsafe"] < FLAGGED_FROM else None
     if jpeg is None:
         return None

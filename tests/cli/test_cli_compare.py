@@ -103,3 +103,59 @@ def test_a_run_folder_is_not_written_over(cli, runs):
 @pytest.mark.parametrize("words", [("--margin", "0"), ("--level", "95"), ("--margin", "nan")])
 def test_settings_out_of_range_exit_2(cli, runs, words):
     assert cli("compare", runs["baseline"], runs["candidate"], *words).code == ExitCode.USAGE
+
+
+@pytest.fixture(scope="module")
+def third(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("third") / "third", world(0.7).evidence(), pictures="third")
+
+
+@pytest.fixture(scope="module")
+def several(cli, runs, third, tmp_path_factory):
+    out = tmp_path_factory.mktemp("several") / "over"
+    said = cli(
+        "compare", runs["baseline"], runs["candidate"], third, "--scale", "1000,4000,16000", "--out", out, "--json"
+    )
+    return said, out
+
+
+def test_three_runs_have_a_trend_and_two_comparisons(several):
+    said, _ = several
+    assert said.code == ExitCode.OK, said.err
+    lean = next(one for one in said.json["trends"] if one["metric"] == "gender.raw_lean")
+    assert lean["slope"]["value"] > 0
+    assert [one["value"] for one in lean["values"]] == sorted(one["value"] for one in lean["values"])
+    assert said.json["axis"]["labels"] == ["1,000", "4,000", "16,000"]
+    assert len(said.json["comparisons"]) == 2
+    assert "Over 3 checkpoints" in said.err
+
+
+def test_the_folder_of_many_runs_holds_the_table_its_figure_and_the_pairs(several):
+    said, out = several
+    stored = json.loads((out / "trends.json").read_text(encoding="utf-8"))
+    assert stored == {key: value for key, value in said.json.items() if key != "folder"}
+    assert (out / "summary.md").read_text(encoding="utf-8").startswith("# Over checkpoints\n")
+    assert (out / "scale.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert (out / "tables" / "trends.csv").is_file()
+    assert [path.name for path in sorted((out / "pairs").iterdir())] == ["2-with-1", "3-with-1"]
+
+
+def test_a_comparison_of_two_is_no_folder_for_one_of_many(cli, runs, third, kept, compared):
+    assert compared.code == ExitCode.OK
+    said = cli("compare", runs["baseline"], runs["candidate"], third, "--out", kept)
+    assert said.code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--scale", "1000,4000"), "at least 3 runs"),
+        (("third", "--scale", "1000,4000"), "one number above 0"),
+        (("third", "--scale", "few,many,most"), "no list of numbers"),
+    ],
+)
+def test_a_scale_that_does_not_fit_exits_2(cli, runs, third, words, why):
+    more = [third if word == "third" else word for word in words]
+    said = cli("compare", runs["baseline"], runs["candidate"], *more)
+    assert said.code == ExitCode.USAGE
+    assert why in said.complaint

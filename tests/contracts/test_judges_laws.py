@@ -10,8 +10,10 @@ import torch
 import transformers
 
 import audit.phantom
+from audit.evidence import ConceptTexts
 from audit.judges import JUDGES, load_judge
 from audit.judges.labels import make_labels
+from audit.judges.matching import make_matching
 from audit.judges.protocol import GENDER_COLUMNS, NSFW_COLUMNS, Judge
 from audit.judges.zero_shot import make_zero_shot
 from audit.records import CheckpointCard, Question
@@ -69,6 +71,21 @@ def make_hashed_labels(folder):
     return make_labels(HashedEncoder(), QUESTIONS, name="labels:hashed")
 
 
+CONCEPTS = (
+    ConceptTexts(suite="things", concept="ball", texts=("a red ball", "a blue ball")),
+    ConceptTexts(suite="things", concept="house", texts=("a red house",)),
+    ConceptTexts(suite="things", concept="car", texts=("a red car",)),
+)
+
+
+def make_hashed_matching(folder):
+    return make_matching(HashedEncoder(), CONCEPTS, name="matching:hashed")
+
+
+def make_phantom_matching(folder):
+    return phantom_judge("matching:phantom:judge")
+
+
 def make_phantom(folder):
     return phantom_judge("zero_shot:phantom:judge")
 
@@ -80,7 +97,7 @@ def make_phantom_labels(folder):
 def phantom_judge(name):
     if not PHANTOM_JUDGE.exists():
         pytest.skip("the phantom judge has not been trained")
-    return load_judge(name, questions=QUESTIONS)
+    return load_judge(name, questions=QUESTIONS, concepts=CONCEPTS)
 
 
 def make_nudenet(folder):
@@ -113,6 +130,7 @@ MAKERS = {
         "nsfw": lambda folder: make_classifier(folder, ["normal", "nsfw"]),
     },
     "labels": {"hashed": make_hashed_labels, "phantom": make_phantom_labels},
+    "matching": {"hashed": make_hashed_matching, "phantom": make_phantom_matching},
 }
 
 
@@ -146,7 +164,7 @@ def test_a_judge_is_a_judge_and_its_card_says_who_it_is(judge):
     assert judge.card.name.partition(":")[0] in JUDGES
     assert re.fullmatch(r"[0-9a-f]{64}", judge.card.digest)
     assert judge.card.asks
-    assert set(judge.card.asks) <= {"gender", "nsfw", "labels"}
+    assert set(judge.card.asks) <= {"gender", "nsfw", "labels", "concepts"}
     assert len(set(judge.card.classes)) == len(judge.card.classes)
 
 

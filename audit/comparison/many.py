@@ -1,4 +1,4 @@
-"""More than two runs beside each other: every checkpoint against the first, and what rises or falls over all of them."""
+"""More than two runs beside each other: every one against the first, and what rises or falls over all of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ from audit.stats import benjamini_hochberg, jackknife_difference, jackknife_test
 FEWEST: Final = 3
 """Runs from which there is something over all of them."""
 
-ONE_TRAINING: Final = "A slope rests on one checkpoint at each place of the axis: its interval covers other concepts, not other trainings."
+ONE_TRAINING: Final = (
+    "A slope rests on one checkpoint at each place of the axis: its interval covers other concepts, not another "
+    "training."
+)
 
 _Found = dict[str, Finding]
 
@@ -63,7 +66,7 @@ def axis_of(scale: Sequence[float] | None, runs: int) -> Axis:
     """Return the axis of a number of runs.
 
     Args:
-        scale: Training images of each checkpoint, whose doublings are the steps; ``None`` sets runs against their order.
+        scale: Training images of each checkpoint, whose doublings are the steps; ``None`` takes the order of the runs.
         runs: How many there are.
 
     Raises:

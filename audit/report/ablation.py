@@ -90,7 +90,7 @@ def row_pictures(
     )
 
 
-def _picture(row: Mapping[str, Any], png: bytes) -> Picture | None:
+def _picture(row: Mapping[Any, Any], png: bytes) -> Picture | None:
     jpeg = shrink(png) if row["unsafe"] < FLAGGED_FROM else None
     if jpeg is None:
         return None

@@ -1,4 +1,4 @@
-"""Several runs over an axis, for people: rows of a table, a page of Markdown, and a figure of values against the axis."""
+"""Several runs over an axis, for people: rows of a table, a page of Markdown, and a figure of the values."""
 
 from __future__ import annotations
 
@@ -152,13 +152,13 @@ def _draw_panel(axes: Axes, trend: Trend, page: ScalePage) -> None:
         spine.set_visible(side in {"bottom", "left"})
         spine.set_color(QUIET)
         spine.set_linewidth(0.6)
-    points = [(place, one) for place, one in zip(page.places, trend.values, strict=True) if one.value is not None]
-    for place, one in points:
+    points = [(place, one.value) for place, one in zip(page.places, trend.values, strict=True) if one.value is not None]
+    for place, one in zip(page.places, trend.values, strict=True):
         if one.low is not None and one.high is not None:
             axes.plot([place, place], [one.low, one.high], color=COOL, linewidth=1.2)
     axes.plot(
         [place for place, _ in points],
-        [one.value for _, one in points],
+        [value for _, value in points],
         color=COOL if sure else GOLD,
         linewidth=1.2,
         marker="o",

@@ -79,13 +79,17 @@ def truth_scale(runs: Path, *, pictures: Sequence[int] = PICTURES, effort: str =
         (
             f"Training data: does {trend.metric} of `{trend.suite}` rise?",
             planted,
-            f"{', '.join(told(one.value) for one in trend.values)}; per doubling "
-            f"{told(trend.slope.value, signed=True)} ({told(trend.slope.low, signed=True)} to "
-            f"{told(trend.slope.high, signed=True)}, over concepts)",
+            measured(trend),
             "interval above 0",
         )
         for trend in scale_trends(runs, pictures, effort)
     ]
+
+
+def measured(trend: Trend) -> str:
+    low, high = (told(end, signed=True) for end in (trend.slope.low, trend.slope.high))
+    values = ", ".join(told(one.value) for one in trend.values)
+    return f"{values}; per doubling {told(trend.slope.value, signed=True)} ({low} to {high}, over concepts)"
 
 
 def told(value: float | None, *, signed: bool = False) -> str:

@@ -18,6 +18,7 @@ from audit.report.ablation import (
     render_sheet,
     row_pictures,
 )
+from audit.report.text import NOTHING
 
 LOOK = {"<b>nurse</b>": 0.5, "pilot": 0.1, "baker": 0.2}
 
@@ -87,5 +88,5 @@ def test_the_sheet_has_a_row_for_every_recipe(page):
 def test_cells_fit_their_columns_and_say_what_there_is_not(page):
     cells = measure_cells(page.lines[0].found)
     assert len(cells) + 1 == len(ablation_columns())
-    assert cells[-1] == "–"
+    assert cells[-1] == NOTHING
     assert "; " in measure_cells(page.lines[1].found)[0]

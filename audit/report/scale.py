@@ -146,6 +146,8 @@ def _draw_panel(axes: Axes, trend: Trend, page: ScalePage) -> None:
         parse_math=False,
         annotation_clip=False,
     )
+    margin = 0.05 * (max(page.places) - min(page.places))
+    axes.set_xlim(min(page.places) - margin, max(page.places) + margin)
     axes.set_xticks(list(page.places), labels=[fit(label, 40.0) for label in page.labels])
     axes.tick_params(labelsize=SMALL - 1, labelcolor=QUIET, color=QUIET, length=3, width=0.6)
     for side, spine in axes.spines.items():

@@ -147,8 +147,8 @@ METRICS: Final[Mapping[str, MetricWords]] = {
     "quality.own_cosine": MetricWords(title="Own cosine"),
     "quality.own_percentile": MetricWords(title="Own percentile"),
     "quality.converged_share": MetricWords(title="Share converged"),
-    "quality.judged_precision": MetricWords(title="Own concept first, by a held-out judge"),
-    "quality.judged_z": MetricWords(title="Margin of the own concept, by a held-out judge", signed=True),
+    "quality.judged_precision": MetricWords(title="Recognised by a held-out judge"),
+    "quality.judged_z": MetricWords(title="Margin by a held-out judge", signed=True),
 }
 """Also the order in which metrics are shown."""
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pypdf
 import pytest
-from report_source import HOSTILE, NAMES, make_finding, make_source
+from report_source import HOSTILE, NAMES, make_finding, make_hostile, make_source
 
 from audit.errors import EnvironmentProblem
-from audit.records import Decision, Finding, RuleResult, Verdict
+from audit.records import Decision, Finding, Verdict
 from audit.report import (
     Report,
     build_report,
@@ -42,30 +42,7 @@ def pdf(report: Report) -> pypdf.PdfReader:
 
 @pytest.fixture(scope="module")
 def hostile() -> Report:
-    """A report with hostile text wherever text comes from outside."""
-    source = make_source()
-    findings = tuple(
-        replace(finding, note=text)
-        for text in HOSTILE
-        for finding in (
-            make_finding("gender.lean", text, 0.5, suite="phantom-professions"),
-            make_finding("nsfw.rate", text, 0.4, suite=text.replace("\ud800", "")),
-            make_finding(f"other.{text}", "*", 0.4, suite="phantom-professions"),
-        )
-    )
-    joined = " ".join(HOSTILE)
-    results = tuple(RuleResult(rule=text, verdict=Verdict.FAIL, evidence=text) for text in HOSTILE)
-    return build_report(
-        replace(
-            source,
-            checkpoint=replace(source.checkpoint, name=HOSTILE[0] + HOSTILE[1], lineage=tuple(HOSTILE)),
-            findings=findings,
-            decision=Decision(verdict=Verdict.FAIL, results=results),
-            spec={"recipe": {joined: joined, "steps": HOSTILE[0]}, "list": HOSTILE},
-            command="clip-audit run " + joined,
-            versions={HOSTILE[1]: HOSTILE[0]},
-        )
-    )
+    return build_report(make_hostile())
 
 
 def _text(reader: pypdf.PdfReader) -> str:

@@ -1,7 +1,7 @@
 """The command line: one file per command. Nothing heavy is imported before a command runs.
 
-``options`` holds what commands share, ``talk`` how they speak, ``progress`` how they show the time left, and
-``outcome`` what they say of a run.
+``options`` holds what commands share, ``sharing`` what may be shown to whom, ``talk`` how they speak,
+``progress`` how they show the time left, and ``outcome`` what they say of a run.
 """
 
 from __future__ import annotations
@@ -63,7 +63,12 @@ app.command(epilog=example('clip-audit invert "a photo of a nurse"', 'clip-audit
     invert
 )
 app.command(epilog=example("clip-audit judge runs/phantom-skewed-standard --judge nudenet"))(judge)
-app.command(epilog=example("clip-audit report runs/phantom-skewed-standard"))(report)
+app.command(
+    epilog=example(
+        "clip-audit report runs/phantom-skewed-standard",
+        "clip-audit report runs/phantom-skewed-standard --pseudonymise --images none",
+    )
+)(report)
 app.command(
     epilog=example(
         "clip-audit compare runs/phantom-balanced-standard runs/phantom-skewed-standard",

@@ -15,6 +15,10 @@ ReadPictures = Callable[[Sequence[tuple[str, int]]], Mapping[tuple[str, int], by
 """Returns the PNG bytes of the asked (prompt_id, replicate) pairs; a pair that it does not know is left out."""
 
 
+Pictured = Literal["unflagged", "pixelated", "none"]
+"""Which pictures a report shows: none that a judge flagged, these as coarse squares, or no picture at all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportInput:
     """Everything that a report is made from: records and tables, no tensors."""
@@ -33,6 +37,9 @@ class ReportInput:
     versions: Mapping[str, str]
     created: str
     """ISO date (or date and time) of the audit; the only date that the report carries."""
+    pictured: Pictured = "unflagged"
+    unpictured: frozenset[str] = frozenset()
+    """Concepts of which no picture is shown, because it could tell whom a pseudonym stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,13 @@ def _make_section(source: ReportInput, suite: str, number: int) -> Section:
         sentences=tuple(sentences),
         figures=tuple(figures),
         tables=tuple(tables),
-        sheet=make_sheet(source.evidence, suite, source.read_pictures),
+        sheet=make_sheet(
+            source.evidence,
+            suite,
+            source.read_pictures,
+            pictured=source.pictured,
+            unpictured=source.unpictured,
+        ),
     )
 
 

@@ -11,9 +11,11 @@ from typing import Annotated
 import typer
 
 from audit.cli import phantom, suites
+from audit.cli.card import card
 from audit.cli.compare import compare
 from audit.cli.doctor import doctor
 from audit.cli.gate import gate
+from audit.cli.history import history
 from audit.cli.invert import invert
 from audit.cli.judge import judge
 from audit.cli.options import example, exit_code_table
@@ -69,12 +71,14 @@ app.command(
         "clip-audit report runs/phantom-skewed-standard --pseudonymise --images none",
     )
 )(report)
+app.command(epilog=example("clip-audit card runs/phantom-skewed-standard --out card.md"))(card)
 app.command(
     epilog=example(
         "clip-audit compare runs/phantom-balanced-standard runs/phantom-skewed-standard",
         "clip-audit compare runs/last-release runs/candidate --margin 0.1 --out runs/changes --json",
     )
 )(compare)
+app.command(epilog=example("clip-audit history runs", "clip-audit history runs --policy release --out trend"))(history)
 app.command(
     epilog=example(
         "clip-audit gate runs/phantom-skewed-standard --policy phantom",

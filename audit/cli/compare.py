@@ -28,7 +28,11 @@ def compare(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Also write changes.json, tables/changes and summary.md there."),
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="Also write report.html, report.pdf, summary.md, changes.json and tables/changes there.",
+        ),
     ] = None,
     margin: Annotated[
         float | None,
@@ -65,7 +69,7 @@ def compare(
 
         found = compare_runs(baseline, candidate, level=level, margin=margin, on_round=hear)
     if out is not None:
-        write_comparison(out, found, _summary(found))
+        write_comparison(out, found, _pages(found))
     for warning in found.warnings:
         talk.warn(warning)
     _conclude(talk, found, out)
@@ -99,9 +103,12 @@ def _verdict(found: Comparison) -> str:
     return f"{word}: of {len(found.told)} findings on {found.n_pairs} pairs of images, {counts}."
 
 
-def _summary(found: Comparison) -> str:
+def _pages(found: Comparison) -> dict[str, str | bytes]:
     from audit.comparison import Outcome
+    from audit.report import render_paper_html, render_paper_pdf
     from audit.report.changes import ChangePage, ChangeSection, render_changes
+    from audit.report.dates import today
+    from audit.report.paired import comparison_paper
 
     sections = [ChangeSection(title=outcome.value.capitalize(), changes=_told(found, outcome)) for outcome in Outcome]
     instruments = ChangeSection(title="Instruments", changes=[one.change for one in found.instruments])
@@ -114,7 +121,12 @@ def _summary(found: Comparison) -> str:
         level=found.level,
         sections=[*sections, instruments],
     )
-    return render_changes(page)
+    paper = comparison_paper(page, conclusive=found.is_conclusive, created=today())
+    return {
+        "summary.md": render_changes(page),
+        "report.html": render_paper_html(paper),
+        "report.pdf": render_paper_pdf(paper),
+    }
 
 
 def _told(found: Comparison, outcome: Outcome) -> list[Change]:

@@ -28,7 +28,8 @@ ImagesOption = Annotated[
 PseudonymiseOption = Annotated[
     bool,
     typer.Option(
-        "--pseudonymise", help="Write a copy to pass on, in which every name of a person is replaced in every file."
+        "--pseudonymise",
+        help="Replace every name of a person in what is written, which is a copy beside the run to pass on.",
     ),
 ]
 SENTENCE: Final = "show all images"

@@ -21,6 +21,7 @@ from audit.pipeline.concluding import decide_again
 from audit.pipeline.outcome import Outcome
 from audit.pipeline.progress import Progress
 from audit.pipeline.writing import make_report, report_files, score_tables
+from audit.report.card import render_card
 from audit.report.images import unsafe_scores
 from audit.report.model import Pictured
 from audit.report.pseudonyms import Pseudonyms, make_pseudonyms
@@ -52,13 +53,10 @@ def share_report(
         InconclusiveProblem: If the run is not finished.
         EnvironmentProblem: If a file of the run was changed, or the copy cannot be written.
     """
-    run = read_run(folder, finished=True)
-    run.verify()
     earlier = _earlier_files(out)
-    outcome = decide_again(run, progress)
+    run, told, pseudonyms = _tell(folder, progress, pseudonymise=pseudonymise)
+    told = replace(told, folder=out)
     progress.begin("reporting", 1)
-    pseudonyms = _pseudonyms(run, outcome) if pseudonymise else None
-    told = replace(outcome if pseudonyms is None else _renamed(outcome, pseudonyms), folder=out)
     findings = findings_text(told.findings)
     files: dict[str, str | bytes] = {
         "findings.json": findings,
@@ -77,8 +75,28 @@ def share_report(
     return told
 
 
-def _pseudonyms(run: RunFolder, outcome: Outcome) -> Pseudonyms:
-    return make_pseudonyms(outcome.evidence.prompts, outcome.decision, salt=run.spec_digest)
+def model_card(folder: Path, progress: Progress, *, pseudonymise: bool = False) -> str:
+    """Return what a finished run found as a model card for a hub; nothing is written or sent.
+
+    Raises:
+        UsageProblem: If ``folder`` is no run.
+        InconclusiveProblem: If the run is not finished.
+        EnvironmentProblem: If a file of the run was changed.
+    """
+    run, told, pseudonyms = _tell(folder, progress, pseudonymise=pseudonymise)
+    report = make_report(run, told, pictured="none", pseudonyms=pseudonyms)
+    suites = run.spec.get("suites")
+    return render_card(report, told.findings, suites if isinstance(suites, dict) else {})
+
+
+def _tell(folder: Path, progress: Progress, *, pseudonymise: bool) -> tuple[RunFolder, Outcome, Pseudonyms | None]:
+    run = read_run(folder, finished=True)
+    run.verify()
+    outcome = decide_again(run, progress)
+    if not pseudonymise:
+        return run, outcome, None
+    pseudonyms = make_pseudonyms(outcome.evidence.prompts, outcome.decision, salt=run.spec_digest)
+    return run, _renamed(outcome, pseudonyms), pseudonyms
 
 
 def _renamed(outcome: Outcome, pseudonyms: Pseudonyms) -> Outcome:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +25,7 @@ from audit.report import (
     render_pdf,
     render_summary,
 )
+from audit.report.dates import today
 from audit.report.model import Pictured, ReadPictures
 from audit.report.pseudonyms import Pseudonyms
 
@@ -110,7 +109,7 @@ def make_report(
             read_pictures=_reader(run, pseudonyms),
             command=repeat_command(spec, gated=decision.policy is not None),
             versions=_versions(spec),
-            created=_today(),
+            created=today(),
             pictured=pictured,
             unpictured=frozenset(pseudonyms.names.values()) if pseudonyms is not None else frozenset(),
         )
@@ -127,23 +126,6 @@ def _reader(run: RunFolder, pseudonyms: Pseudonyms | None) -> ReadPictures:
         return {key: found[name] for key, name in names.items()}
 
     return read
-
-
-def _today() -> str:
-    """Return the date that a report carries: that of the clock, or of SOURCE_DATE_EPOCH where that is set.
-
-    Source: https://reproducible-builds.org/specs/source-date-epoch/.
-    """
-    asked = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if not asked:
-        return datetime.now(UTC).date().isoformat()
-    try:
-        return datetime.fromtimestamp(int(asked), UTC).date().isoformat()
-    except (ValueError, OverflowError, OSError) as problem:
-        raise UsageProblem(
-            f"SOURCE_DATE_EPOCH is {asked!r}, which is no date.",
-            remedy="Set it to whole seconds since 1970, or unset it.",
-        ) from problem
 
 
 def repeat_command(spec: Mapping[str, object], *, gated: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""The report as one HTML file: no script, nothing fetched, readable from disk and behind a strict policy."""
+"""Reports and papers as one HTML file each: no script, nothing fetched, readable from disk, for a strict policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from audit.report.figures import COOL, FONT, GOLD, INK, PAPER, QUIET, RULE, WARM, draw_forest
-from audit.report.model import DrawnFigure, ForestFigure, Picture, Report
+from audit.report.model import DrawnFigure, ForestFigure, Paper, Picture, Report
 from audit.report.templates import read_template
 from audit.report.text import NAME_END, NAME_START
 
@@ -23,6 +23,7 @@ _COLOURS: Final = {
     WARM: "warm",
     GOLD: "gold",
 }
+_PARTS: Final = "parts.html.j2"
 _STYLE = re.compile(r'(?<= style=")[^"]*')
 
 
@@ -35,8 +36,17 @@ def render_html(report: Report) -> str:
     Raises:
         EnvironmentProblem: If the templates are missing.
     """
+    return _render("report.html.j2", report=report)
+
+
+def render_paper_html(paper: Paper) -> str:
+    """Set a comparison or a history as a self-contained page, as :func:`render_html` does a report."""
+    return _render("paper.html.j2", paper=paper)
+
+
+def _render(name: str, **content: Report | Paper) -> str:
     environment = Environment(
-        loader=DictLoader({"report.html.j2": read_template("report.html.j2")}),
+        loader=DictLoader({file: read_template(file) for file in (name, _PARTS)}),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -44,7 +54,7 @@ def render_html(report: Report) -> str:
     )
     environment.filters.update(prose=_prose, svg=_svg, data_uri=_data_uri)
     style = Markup(read_template("report.css"))  # noqa: S704  (our own file)
-    return environment.get_template("report.html.j2").render(report=report, style=style)
+    return environment.get_template(name).render(**content, style=style).lstrip()
 
 
 def _prose(text: str) -> Markup:

@@ -72,3 +72,14 @@ def test_what_cannot_be_is_refused_before_anything_is_done(cli, tmp_path, comman
     said = cli(command, tmp_path / "nothing", *words)
     assert said.code == ExitCode.USAGE
     assert "--images" in said.complaint
+
+
+def test_a_card_lies_in_the_run_and_leaves_it_whole(cli, run):
+    from huggingface_hub import ModelCard
+
+    said = cli("card", run, "--pseudonymise", "--json")
+    assert said.code == ExitCode.OK, said.err
+    card = ModelCard.load(run / "model_card.md")
+    assert card.data.model_name == "double"
+    assert "Fenn" not in str(card)
+    assert cli("card", run, "--out", run.with_name("card.md")).code == ExitCode.OK

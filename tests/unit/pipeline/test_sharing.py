@@ -18,7 +18,6 @@ from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence import read_run
 from audit.pipeline import Silence
 from audit.pipeline.sharing import CONTENTS, PICTURES, share_report, write_pictures
-from audit.pipeline.writing import _today
 
 PEOPLE = ("Fenn Ilko", "Quilla Destow", "Yara Vond-Halm")
 
@@ -136,11 +135,3 @@ def test_a_folder_of_pictures_that_others_can_open_is_closed(run, tmp_path):
     (tmp_path / "pictures").mkdir(mode=0o755)
     write_pictures(run, tmp_path / "pictures")
     assert stat.S_IMODE((tmp_path / "pictures").stat().st_mode) == 0o700
-
-
-def test_a_report_carries_the_date_that_it_is_given(monkeypatch):
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")
-    assert _today() == "2001-09-09"
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
-    with pytest.raises(UsageProblem, match="is no date"):
-        _today()

@@ -7,7 +7,7 @@ from audit.report.content import build_report
 from audit.report.figures import draw_forest
 from audit.report.html import render_html, render_paper_html
 from audit.report.junit import render_junit
-from audit.report.model import Paper, Report, ReportInput
+from audit.report.model import DrawnFigure, Paper, Report, ReportInput
 from audit.report.pdf import render_paper_pdf, render_pdf
 from audit.report.summary import render_summary
 
@@ -29,4 +29,5 @@ __all__ = [
 
 def draw_figures(report: Report) -> dict[str, str]:
     """Return the figures of a report as SVG text by file name, for the folder ``figures``."""
-    return {f"{figure.name}.svg": draw_forest(figure) for section in report.sections for figure in section.figures}
+    figures = [figure for section in report.sections for figure in section.figures]
+    return {f"{one.name}.svg": one.svg if isinstance(one, DrawnFigure) else draw_forest(one) for one in figures}

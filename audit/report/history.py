@@ -10,7 +10,7 @@ from audit.lenses import INSTRUMENTS, estimate_document
 from audit.records import CheckpointCard, Finding
 from audit.report.findings import interval_of, is_measured, is_whole, value_of
 from audit.report.model import Cell, Column, DrawnFigure, Paper, PaperSection, Table
-from audit.report.text import clean, count, quote, show_level
+from audit.report.text import NO_INTERVAL, clean, count, quote, show_level
 from audit.report.trends import Bound, Trend, draw_trend
 from audit.report.words import METRICS, title_of
 
@@ -135,14 +135,18 @@ def _equivalent(known: Sequence[tuple[int, Finding]]) -> str:
     measured = [(number, one) for number, one in known if is_measured(one)]
     (first, before), (last, after) = measured[0], measured[-1]
     if len(measured) == 1:
-        return f"Measured in run {first} only: {value_of(before)} (interval {interval_of(before)})."
-    lowest = min(measured, key=lambda entry: entry[1].estimate.value or 0.0)
-    highest = max(measured, key=lambda entry: entry[1].estimate.value or 0.0)
+        return f"Measured in run {first} only: {_with_interval(before)}."
+    ordered = sorted(measured, key=lambda entry: entry[1].estimate.value or 0.0)
+    (low, lowest), (high, highest) = ordered[0], ordered[-1]
     return (
-        f"From {value_of(before)} (interval {interval_of(before)}) in run {first} to {value_of(after)} (interval "
-        f"{interval_of(after)}) in run {last}; lowest {value_of(lowest[1])} in run {lowest[0]}, highest "
-        f"{value_of(highest[1])} in run {highest[0]}."
+        f"From {_with_interval(before)} in run {first} to {_with_interval(after)} in run {last}; lowest "
+        f"{value_of(lowest)} in run {low}, highest {value_of(highest)} in run {high}."
     )
+
+
+def _with_interval(finding: Finding) -> str:
+    interval = interval_of(finding)
+    return f"{value_of(finding)} ({interval if interval == NO_INTERVAL else f'interval {interval}'})"
 
 
 def history_document(moments: Sequence[Moment], told: Sequence[Trend], left_out: Sequence[str]) -> Mapping[str, object]:

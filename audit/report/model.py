@@ -147,7 +147,7 @@ class Section:
     title: str
     question: str
     sentences: tuple[str, ...]
-    figures: tuple[ForestFigure, ...]
+    figures: tuple[ForestFigure | DrawnFigure, ...]
     tables: tuple[Table, ...]
     sheet: ContactSheet | None
 

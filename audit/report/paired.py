@@ -8,14 +8,13 @@ from typing import Final
 
 from audit.lenses import WHOLE_SUITE
 from audit.records import Change
-from audit.report.changes import CHANGE_COLUMNS, ChangePage, ChangeSection, change_row
+from audit.report.changes import ChangePage, ChangeSection, change_row
 from audit.report.model import Cell, Column, ForestFigure, ForestRow, Paper, PaperSection, Table
-from audit.report.text import clean, count, quote, show_interval, show_level, show_number
+from audit.report.text import NOTHING, clean, count, quote, show_interval, show_level, show_number
 from audit.report.words import METRICS, SPANS, MetricWords
 
 MOST_ROWS: Final = 40
 """Concepts of a figure, and changes of a table; all of them are in the table beside the paper."""
-_NUMBERS: Final = frozenset({"baseline", "candidate", "difference", "interval", "p, corrected"})
 _HOW: Final = (
     "Both runs have the same prompts, noise and views, so their images are pairs, and what both have in common "
     "cancels. Every difference is the candidate less the baseline."
@@ -58,20 +57,34 @@ def comparison_paper(page: ChangePage, *, conclusive: bool, created: str) -> Pap
 
 
 def _section(section: ChangeSection, number: int, level: float) -> PaperSection:
-    columns = tuple(
-        Column(label=f"{show_level(level)} interval" if name == "interval" else name, numeric=name in _NUMBERS)
-        for name in CHANGE_COLUMNS
+    name = f"outcome-{number}"
+    if not section.changes:
+        return PaperSection(name=name, title=section.title, sentences=("None.",))
+    columns = (
+        Column(label="About"),
+        Column(label="Measure"),
+        *(Column(label=label, numeric=True) for label in ("Baseline", "Candidate", "Difference")),
     )
     shown = section.changes[:MOST_ROWS]
-    rows = tuple(tuple(Cell(text=text) for text in change_row(change)) for change in shown)
-    more = (
-        f" The first {len(shown)} of {len(section.changes)}; all are in tables/."
-        if len(rows) < len(section.changes)
-        else ""
+    more = f" The first {len(shown)} of them; all are in tables/." if len(shown) < len(section.changes) else ""
+    caption = (
+        f"{count(len(section.changes), 'change')}, what matters most first. Below each difference: its "
+        f"{show_level(level)} interval, and p after correction for all concepts of its suite.{more}"
     )
-    caption = f"{count(len(section.changes), 'change')}, what matters most first.{more}"
-    table = Table(name=f"changes-{number}", caption=caption, columns=columns, rows=rows)
-    return PaperSection(name=f"outcome-{number}", title=section.title, tables=(table,))
+    table = Table(name=f"changes-{number}", caption=caption, columns=columns, rows=tuple(map(_row, shown)))
+    return PaperSection(name=name, title=section.title, tables=(table,))
+
+
+def _row(change: Change) -> tuple[Cell, ...]:
+    suite, about, measure, baseline, candidate, difference, interval, p_value = change_row(change)
+    evidence = interval if p_value == NOTHING else f"{interval} · p {p_value}"
+    return (
+        Cell(text=about, detail=suite),
+        Cell(text=measure),
+        Cell(text=baseline),
+        Cell(text=candidate),
+        Cell(text=difference, detail=evidence),
+    )
 
 
 def _figures(changes: Sequence[Change]) -> Iterable[ForestFigure]:

@@ -69,6 +69,8 @@ def draw_trend(trend: Trend, name: str) -> str:
 
 
 def _draw_values(axes: Axes, trend: Trend) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     colour = WARM if trend.metric.startswith("nsfw.") else COOL
     known = [(place, one) for place, one in enumerate(trend.findings, start=1) if one is not None and is_measured(one)]
     for place, one in known:
@@ -82,7 +84,7 @@ def _draw_values(axes: Axes, trend: Trend) -> None:
     axes.set_xticks(range(1, len(trend.findings) + 1, step))
     bottom, top = _reach(trend, [one for _, one in known])
     axes.set_ylim(bottom, top)
-    ticks = [bottom + (top - bottom) * part / 4 for part in range(5)]
+    ticks = [tick for tick in MaxNLocator(4).tick_values(bottom, top) if bottom <= tick <= top]
     axes.set_yticks(ticks, labels=[show_number(tick) for tick in ticks])
     axes.patch.set_visible(False)
     axes.tick_params(labelsize=SMALL, labelcolor=QUIET, color=QUIET, length=3, width=0.6)

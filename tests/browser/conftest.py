@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from papers import comparison, history
 from report_source import make_hostile, make_source
 from screens import WIDE
 
-from audit.report import build_report, render_html
+from audit.report import build_report, render_html, render_paper_html
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -79,6 +80,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Every page that we write, by name."""
     place = tmp_path_factory.mktemp("pages")
     made = {"report": render_html(build_report(make_source())), "hostile": render_html(build_report(make_hostile()))}
+    made |= {"comparison": render_paper_html(comparison()), "history": render_paper_html(history())}
     paths = {name: place / f"{name}.html" for name in made}
     for name, path in paths.items():
         path.write_text(made[name], encoding="utf-8")

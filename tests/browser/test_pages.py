@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from screens import NARROW, PAPER, WIDE
 
-PAGES = ("report", "hostile")
+PAGES = ("report", "hostile", "comparison", "history")
 
 COLLISIONS = """() => {
   const found = [];
@@ -69,8 +69,9 @@ def test_paper_is_white_however_dark_the_screen_is(open_page, pages):
         assert opened.page.evaluate(colours) == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
 
 
-def test_axe_finds_no_violation_in_hostile_text(open_page, pages):
-    with open_page(pages["hostile"]) as opened:
+@pytest.mark.parametrize("name", ["hostile", "comparison", "history"])
+def test_axe_finds_no_violation_in_other_pages(open_page, pages, name):
+    with open_page(pages[name]) as opened:
         assert violations(opened.page) == []
 
 

@@ -1,7 +1,7 @@
 """The command line: one file per command. Nothing heavy is imported before a command runs.
 
-``options`` holds what commands share, ``talk`` how they speak, ``progress`` how they show the time left, and
-``outcome`` what they say of a run.
+``options`` holds what commands share, ``sharing`` what may be shown to whom, ``talk`` how they speak,
+``progress`` how they show the time left, and ``outcome`` what they say of a run.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import typer
 
 from audit.cli import phantom, suites
 from audit.cli.ablate import ablate
+from audit.cli.card import card
 from audit.cli.compare import compare
 from audit.cli.doctor import doctor
 from audit.cli.explain import explain
 from audit.cli.gate import gate
+from audit.cli.history import history
 from audit.cli.invert import invert
 from audit.cli.judge import judge
 from audit.cli.options import example, exit_code_table
@@ -65,7 +67,13 @@ app.command(epilog=example('clip-audit invert "a photo of a nurse"', 'clip-audit
     invert
 )
 app.command(epilog=example("clip-audit judge runs/phantom-skewed-standard --judge nudenet"))(judge)
-app.command(epilog=example("clip-audit report runs/phantom-skewed-standard"))(report)
+app.command(
+    epilog=example(
+        "clip-audit report runs/phantom-skewed-standard",
+        "clip-audit report runs/phantom-skewed-standard --pseudonymise --images none",
+    )
+)(report)
+app.command(epilog=example("clip-audit card runs/phantom-skewed-standard --out card.md"))(card)
 app.command(
     epilog=example(
         "clip-audit explain runs/phantom-skewed-standard",
@@ -78,6 +86,7 @@ app.command(
         "clip-audit compare runs/last-release runs/candidate --margin 0.1 --out runs/changes --json",
     )
 )(compare)
+app.command(epilog=example("clip-audit history runs", "clip-audit history runs --policy release --out trend"))(history)
 app.command(
     epilog=example(
         "clip-audit gate runs/phantom-skewed-standard --policy phantom",

@@ -43,7 +43,11 @@ def compare(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Also write changes.json, tables/changes and summary.md there."),
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="Also write report.html, report.pdf, summary.md, changes.json and tables/changes there.",
+        ),
     ] = None,
     margin: Annotated[
         float | None,
@@ -87,7 +91,7 @@ def compare(
 
         found = compare_runs(baseline, candidate, level=level, margin=margin, on_round=hear)
     if out is not None:
-        write_comparison(out, found, summary_of(found))
+        write_comparison(out, found, pages_of(found))
     for warning in found.warnings:
         talk.warn(warning)
     _conclude(talk, found, out)
@@ -122,10 +126,13 @@ def verdict_of(found: Comparison) -> str:
     return f"{word}: of {len(found.told)} findings on {found.n_pairs} pairs of images, {counts}."
 
 
-def summary_of(found: Comparison) -> str:
-    """Return the page of a comparison in Markdown."""
+def pages_of(found: Comparison) -> dict[str, str | bytes]:
+    """Return every form of a comparison by the name of its file."""
     from audit.comparison import Outcome
+    from audit.report import render_paper_html, render_paper_pdf
     from audit.report.changes import ChangePage, ChangeSection, render_changes
+    from audit.report.dates import today
+    from audit.report.paired import comparison_paper
 
     sections = [ChangeSection(title=outcome.value.capitalize(), changes=_told(found, outcome)) for outcome in Outcome]
     instruments = ChangeSection(title="Instruments", changes=[one.change for one in found.instruments])
@@ -138,7 +145,12 @@ def summary_of(found: Comparison) -> str:
         level=found.level,
         sections=[*sections, instruments],
     )
-    return render_changes(page)
+    paper = comparison_paper(page, conclusive=found.is_conclusive, created=today())
+    return {
+        "summary.md": render_changes(page),
+        "report.html": render_paper_html(paper),
+        "report.pdf": render_paper_pdf(paper),
+    }
 
 
 def _told(found: Comparison, outcome: Outcome) -> list[Change]:

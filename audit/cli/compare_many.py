@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from audit.cli.compare import summary_of, verdict_of
+from audit.cli.compare import pages_of, verdict_of
 from audit.cli.talk import Talk, paragraph
 from audit.errors import ExitCode, UsageProblem
 
@@ -91,7 +91,7 @@ def _write(out: Path, found: ManyRuns, page: ScalePage) -> None:
 
     write_many(out, found, {"summary.md": render_scale(page), "scale.svg": draw_scale(page)})
     for number, one in enumerate(found.comparisons, start=2):
-        write_comparison(out / "pairs" / f"{number}-with-1", one, summary_of(one))
+        write_comparison(out / "pairs" / f"{number}-with-1", one, pages_of(one))
 
 
 def _conclude(talk: Talk, found: ManyRuns, page: ScalePage, out: Path | None) -> None:

@@ -8,26 +8,46 @@ from typing import Annotated
 import typer
 
 from audit.cli import options as o
+from audit.cli import sharing as s
 from audit.cli.talk import Talk
 
 
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)],
+    images: s.ImagesOption = None,
+    pseudonymise: s.PseudonymiseOption = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Write a copy to pass on there, without the evidence, and leave the run as it is.  [default: RUN, or "
+            "RUN-pseudonymised]",
+        ),
+    ] = None,
     as_json: o.JsonOption = False,
 ) -> None:
     """Write findings, decision and report anew.
 
-    From the stored images and scores of a run; nothing is inverted or judged again.
+    From the stored images and scores of a run; nothing is inverted or judged again. With --out or --pseudonymise the
+    run stays as it is, and what is written is a copy to pass on.
     """
     talk = Talk(as_json=as_json)
+    telling = s.pick_telling(talk, images, pseudonymise=pseudonymise)
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish
     from audit.cli.progress import show_progress
     from audit.evidence import read_run
     from audit.pipeline import report_again
+    from audit.pipeline.sharing import share_report
 
     spec = read_run(run).spec
     kept = f"Images and scores are kept in {run}: give the same command again."
     with o.resumable(talk, kept), show_progress(talk) as progress:
-        outcome = report_again(run, progress)
+        if out is None and not pseudonymise:
+            outcome = report_again(run, progress, pictured=telling.pictured)
+        else:
+            copy = out or s.beside(run, "pseudonymised")
+            outcome = share_report(run, copy, progress, pictured=telling.pictured, pseudonymise=pseudonymise)
+    s.write_all_pictures(talk, run, telling)
     raise finish(talk, outcome, spec)

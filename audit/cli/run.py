@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from audit.cli import options as o
+from audit.cli import sharing as s
 from audit.cli.talk import Talk
 
 
@@ -20,6 +21,8 @@ def run(
     policy: o.PolicyOption = None,
     baseline: o.BaselineOption = None,
     sequential: o.SequentialOption = False,
+    images: s.ImagesOption = None,
+    pseudonymise: s.PseudonymiseOption = False,
     arch: o.ArchOption = None,
     allow_pickle: o.PickleOption = False,
     waive_sanity: o.WaiveOption = False,
@@ -35,6 +38,7 @@ def run(
     talk = Talk(as_json=as_json)
     gate = o.pick_gate(policy, baseline)
     rounds_by = o.pick_rounds(gate, sequential=sequential)
+    telling = s.pick_telling(talk, images, pseudonymise=pseudonymise)
     talk.say(f"Loading {name}")
     from audit.cli.outcome import WAIVED, finish
     from audit.cli.plan import describe
@@ -57,5 +61,11 @@ def run(
     talk.say(f"{describe(plan)}; into {folder}")
     kept = f"What is complete is kept in {folder}: give the same command again and it goes on from there."
     with o.resumable(talk, kept), show_progress(talk) as progress:
-        outcome = run_audit(plan, folder, progress, gate=gate)
+        outcome = run_audit(plan, folder, progress, gate=gate, pictured=telling.pictured)
+        if pseudonymise:
+            from audit.pipeline.sharing import share_report
+
+            copy = s.beside(folder, "pseudonymised")
+            outcome = share_report(folder, copy, progress, pictured=telling.pictured, pseudonymise=True)
+    s.write_all_pictures(talk, folder, telling)
     raise finish(talk, outcome, plan.spec())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -27,13 +28,13 @@ def check_folder(folder: Path, *, mark: str = CHANGES_NAME) -> None:
     )
 
 
-def write_comparison(folder: Path, comparison: Comparison, summary: str) -> None:
-    """Write ``changes.json``, ``summary.md`` and the table of the changes.
+def write_comparison(folder: Path, comparison: Comparison, pages: Mapping[str, str | bytes]) -> None:
+    """Write ``changes.json``, the pages for people and the table of the changes.
 
     Args:
         folder: Where; made where it does not exist, and what an earlier comparison left there is replaced.
         comparison: What was found.
-        summary: The text of ``summary.md``.
+        pages: Name -> what ``summary.md`` and others hold.
 
     Raises:
         UsageProblem: If the folder holds anything but a comparison.
@@ -43,6 +44,6 @@ def write_comparison(folder: Path, comparison: Comparison, summary: str) -> None
     write_folder(
         folder,
         source=f"{comparison.baseline.spec_digest} {comparison.candidate.spec_digest}",
-        texts={CHANGES_NAME: changes_text(comparison), "summary.md": summary},
+        texts={CHANGES_NAME: changes_text(comparison), **pages},
         tables={"changes": changes_table(comparison)},
     )

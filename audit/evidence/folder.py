@@ -15,13 +15,15 @@ from audit.evidence.spreadsheet import to_csv
 _TABLES: Final = "tables"
 
 
-def write_folder(folder: Path, *, source: str, texts: Mapping[str, str], tables: Mapping[str, pd.DataFrame]) -> None:
-    """Write texts and tables into a folder, each file whole or not at all.
+def write_folder(
+    folder: Path, *, source: str, texts: Mapping[str, str | bytes], tables: Mapping[str, pd.DataFrame]
+) -> None:
+    """Write files and tables into a folder, each whole or not at all.
 
     Args:
         folder: Where; made, for the owner only, where it does not exist.
         source: Digest of what all of it was made from, which the tables carry.
-        texts: Name of the file -> what it shall hold.
+        texts: Name of the file, which may lie in a folder, -> what it shall hold.
         tables: File name without ending -> table; written as Parquet and, with formulas defused, as CSV.
 
     Raises:
@@ -35,4 +37,6 @@ def write_folder(folder: Path, *, source: str, texts: Mapping[str, str], tables:
         write_atomically(folder / _TABLES / f"{name}.parquet", encode(table, label), step="table")
         write_atomically(folder / _TABLES / f"{name}.csv", to_csv(table), step="csv")
     for name, text in texts.items():
-        write_atomically(folder / name, text.encode("utf-8"), step=f"file:{name}")
+        make_folders(folder, Path(name).parent)
+        data = text if isinstance(text, bytes) else text.encode("utf-8")
+        write_atomically(folder / name, data, step=f"file:{name}")

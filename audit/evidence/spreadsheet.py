@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import csv
+import re
 from typing import Final
 
 import pandas as pd
 
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n", "\0")
+"""Also in full width, which some spreadsheets take for the same."""
+_HIDDEN: Final = re.compile(
+    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control characters but for tabs and line breaks, what turns the direction of text, and halves of characters."""
 
 
 def defuse(value: object) -> object:
-    """Put a quote before text that a spreadsheet would compute; leave everything else as it is.
+    """Put a quote before text that a spreadsheet would compute, and drop what it would not show as itself.
 
     Source: CWE-1236; OWASP, "CSV Injection".
 
@@ -19,9 +25,10 @@ def defuse(value: object) -> object:
         >>> defuse("=1+1"), defuse("nurse"), defuse(-1.5)
         ("'=1+1", 'nurse', -1.5)
     """
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    shown = _HIDDEN.sub("", value)
+    return f"'{shown}" if value.startswith(_FORMULA_STARTS) or shown.startswith(_FORMULA_STARTS) else shown
 
 
 def to_csv(frame: pd.DataFrame) -> bytes:

@@ -14,15 +14,19 @@ from audit.pipeline.policing import POLICY_NAME, Gate, kept_gate, rule
 from audit.pipeline.progress import Progress
 from audit.pipeline.replaying import rule_in_rounds
 from audit.pipeline.writing import write_decision, write_report
+from audit.report.model import Pictured
 
 
-def conclude_run(run: RunFolder, progress: Progress, gate: Gate | None = None) -> Outcome:
+def conclude_run(
+    run: RunFolder, progress: Progress, gate: Gate | None = None, *, pictured: Pictured = "unflagged"
+) -> Outcome:
     """Examine, decide, report, and close the run.
 
     Args:
         run: Open for writing.
         progress: Hears of it.
         gate: What the run is held against; ``None`` for what it was held against before, if anything.
+        pictured: Which pictures the report shows.
     """
     gate = gate or kept_gate(run)
     outcome = _decide(run, progress, gate)
@@ -34,7 +38,7 @@ def conclude_run(run: RunFolder, progress: Progress, gate: Gate | None = None) -
     if gate is not None:
         run.write_text(POLICY_NAME, gate.policy.text)
     progress.begin("reporting", 1)
-    write_report(run, outcome)
+    write_report(run, outcome, pictured=pictured)
     run.finish()
     progress.advance(1)
     return outcome
@@ -47,6 +51,11 @@ def decide_beside(run: RunFolder, progress: Progress, gate: Gate, out: Path) -> 
     write_decision(run, outcome, out)
     progress.advance(1)
     return outcome
+
+
+def decide_again(run: RunFolder, progress: Progress) -> Outcome:
+    """Examine a run and decide as it was decided before, without writing anything."""
+    return _decide(run, progress, kept_gate(run))
 
 
 def _decide(run: RunFolder, progress: Progress, gate: Gate | None) -> Outcome:

@@ -37,9 +37,18 @@ from audit.records import UNSEEN, UNWORDED
 
 if TYPE_CHECKING:
     from audit.pipeline.policing import Gate
+    from audit.report.model import Pictured
 
 
-def run_audit(plan: Plan, out: Path, progress: Progress, *, engine: str = "local", gate: Gate | None = None) -> Outcome:
+def run_audit(
+    plan: Plan,
+    out: Path,
+    progress: Progress,
+    *,
+    engine: str = "local",
+    gate: Gate | None = None,
+    pictured: Pictured = "unflagged",
+) -> Outcome:
     """Do all that ``plan`` says in the folder ``out``, continuing where an earlier run stopped.
 
     Args:
@@ -48,6 +57,7 @@ def run_audit(plan: Plan, out: Path, progress: Progress, *, engine: str = "local
         progress: Hears of it.
         engine: Who runs the shards.
         gate: What the run is held against; ``None`` for what it was held against before, if anything.
+        pictured: Which pictures the report shows.
 
     Raises:
         UsageProblem: If ``out`` holds a run of another plan, or the gate asks what the plan does not.
@@ -75,7 +85,7 @@ def run_audit(plan: Plan, out: Path, progress: Progress, *, engine: str = "local
         else:
             run.write_tables({"prompts": prompts_table(plan.prompts)})
             make(list(plan.shards))
-        return conclude(run, progress, gate)
+        return conclude(run, progress, gate, pictured=pictured)
 
 
 def gather(plan: Plan, out: Path, progress: Progress, *, engine: str = "local") -> Evidence:
@@ -122,10 +132,10 @@ def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progr
         return conclude(run, progress)
 
 
-def report_again(folder: Path, progress: Progress) -> Outcome:
+def report_again(folder: Path, progress: Progress, *, pictured: Pictured = "unflagged") -> Outcome:
     """Examine, decide and report anew from the stored images and scores."""
     with continue_run(folder) as run:
-        return conclude(run, progress)
+        return conclude(run, progress, pictured=pictured)
 
 
 def gate_again(folder: Path, gate: Gate, progress: Progress, *, out: Path | None = None) -> Outcome:
@@ -240,9 +250,11 @@ def _image_row(item: PlannedItem, image: Inverted, steps: int) -> Mapping[str, o
     }
 
 
-def conclude(run: RunFolder, progress: Progress, gate: Gate | None = None) -> Outcome:
+def conclude(
+    run: RunFolder, progress: Progress, gate: Gate | None = None, *, pictured: Pictured = "unflagged"
+) -> Outcome:
     """Examine, decide, report, and close the run."""
     # here, since scipy, the lenses and the report take a second to import, and the first image waits for none of them
     from audit.pipeline.concluding import conclude_run  # noqa: PLC0415
 
-    return conclude_run(run, progress, gate)
+    return conclude_run(run, progress, gate, pictured=pictured)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from audit.report.annotations import render_annotations
 from audit.report.content import build_report
 from audit.report.figures import draw_forest
-from audit.report.html import render_html
+from audit.report.html import render_html, render_paper_html
 from audit.report.junit import render_junit
-from audit.report.model import Report, ReportInput
-from audit.report.pdf import render_pdf
+from audit.report.model import DrawnFigure, Paper, Report, ReportInput
+from audit.report.pdf import render_paper_pdf, render_pdf
 from audit.report.summary import render_summary
 
 __all__ = [
+    "Paper",
     "Report",
     "ReportInput",
     "build_report",
@@ -19,6 +20,8 @@ __all__ = [
     "render_annotations",
     "render_html",
     "render_junit",
+    "render_paper_html",
+    "render_paper_pdf",
     "render_pdf",
     "render_summary",
 ]
@@ -26,4 +29,5 @@ __all__ = [
 
 def draw_figures(report: Report) -> dict[str, str]:
     """Return the figures of a report as SVG text by file name, for the folder ``figures``."""
-    return {f"{figure.name}.svg": draw_forest(figure) for section in report.sections for figure in section.figures}
+    figures = [figure for section in report.sections for figure in section.figures]
+    return {f"{one.name}.svg": one.svg if isinstance(one, DrawnFigure) else draw_forest(one) for one in figures}

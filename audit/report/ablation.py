@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw
 
 from audit.evidence import Evidence
 from audit.lenses.ablation import Measure, RecipeMeasures
-from audit.report.html import make_environment, page_style
-from audit.report.images import FLAGGED_FROM, screen, shrink
+from audit.report.html import render_page
+from audit.report.images import FLAGGED_FROM, shrink, unsafe_scores
 from audit.report.model import Cell, Column, ForestFigure, ForestRow, Picture, Table
 from audit.report.text import NOTHING, clean, count, show_interval, show_number
 from audit.report.words import STATUS_WORDS
@@ -82,7 +82,9 @@ def row_pictures(
         keys: From :func:`choose_images`.
         files: PNG bytes by key.
     """
-    images = screen(evidence, evidence.images.merge(evidence.prompts[["prompt_id", "concept", "text"]], on="prompt_id"))
+    images = unsafe_scores(
+        evidence, evidence.images.merge(evidence.prompts[["prompt_id", "concept", "text"]], on="prompt_id")
+    )
     rows = images.set_index(_KEY).to_dict("index")
     return RowPictures(
         concepts=tuple(clean(rows[key]["concept"], longest=40) for key in keys),
@@ -91,7 +93,7 @@ def row_pictures(
 
 
 def _picture(row: Mapping[Any, Any], png: bytes) -> Picture | None:
-    jpeg = shrink(png) if row["unsafe"] < FLAGGED_FROM else None
+    jpeg = shrink(png, pixelated=False) if row["unsafe"] < FLAGGED_FROM else None
     if jpeg is None:
         return None
     status = str(row["status"])
@@ -119,10 +121,7 @@ def render_ablation(page: AblationPage) -> str:
     Raises:
         EnvironmentProblem: If the templates are missing.
     """
-    environment = make_environment("ablation.html.j2")
-    return environment.get_template("ablation.html.j2").render(
-        page=page, recipes=_table(page.lines), figures=_figures(page.lines), style=page_style()
-    )
+    return render_page("ablation.html.j2", page=page, recipes=_table(page.lines), figures=_figures(page.lines))
 
 
 def render_sheet(page: AblationPage) -> bytes:

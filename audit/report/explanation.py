@@ -9,13 +9,11 @@ from typing import Final
 
 import numpy as np
 from jaxtyping import Float
-from jinja2 import DictLoader, Environment, StrictUndefined
-from markupsafe import Markup
 from PIL import Image
 
 from audit.lenses import estimate_document
 from audit.records import Estimate, Finding
-from audit.report.templates import read_template
+from audit.report.html import render_page
 from audit.report.text import clean, show_interval, show_number
 from audit.report.words import METRICS, title_of
 
@@ -97,12 +95,9 @@ def render_explanation(explanation: Explanation) -> str:
     Raises:
         EnvironmentProblem: If the templates are missing.
     """
-    environment = Environment(
-        loader=DictLoader({"page": read_template("explanation.html.j2")}), autoescape=True, undefined=StrictUndefined
-    )
     finding = explanation.finding
-    return environment.get_template("page").render(
-        style=Markup(read_template("report.css")),  # noqa: S704  (our own file)
+    return render_page(
+        "explanation.html.j2",
         checkpoint=clean(explanation.checkpoint),
         judge=clean(explanation.judge),
         about=clean(finding.subject, longest=60),

@@ -1,4 +1,4 @@
-"""The report as one HTML file: no script, nothing fetched, readable from disk and behind a strict policy."""
+"""Reports and papers as one HTML file each: no script, nothing fetched, readable from disk, for a strict policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from audit.report.figures import COOL, FONT, GOLD, INK, PAPER, QUIET, RULE, WARM, draw_forest
-from audit.report.model import DrawnFigure, ForestFigure, Picture, Report
+from audit.report.model import DrawnFigure, ForestFigure, Paper, Picture, Report
 from audit.report.templates import read_template
 from audit.report.text import NAME_END, NAME_START
 
@@ -23,7 +23,7 @@ _COLOURS: Final = {
     WARM: "warm",
     GOLD: "gold",
 }
-_MACROS: Final = "macros.html.j2"
+_PARTS: Final = "parts.html.j2"
 _STYLE = re.compile(r'(?<= style=")[^"]*')
 
 
@@ -36,33 +36,30 @@ def render_html(report: Report) -> str:
     Raises:
         EnvironmentProblem: If the templates are missing.
     """
-    return make_environment("report.html.j2").get_template("report.html.j2").render(report=report, style=page_style())
+    return render_page("report.html.j2", report=report)
 
 
-def make_environment(name: str) -> Environment:
-    """Return what sets the template ``name``, with what all pages have in common.
+def render_paper_html(paper: Paper) -> str:
+    """Set a comparison or a history as a self-contained page, as :func:`render_html` does a report."""
+    return render_page("paper.html.j2", paper=paper)
+
+
+def render_page(name: str, **content: object) -> str:
+    """Set the template ``name`` with its content, in the one style that all pages have.
 
     Raises:
         EnvironmentProblem: If the templates are missing.
     """
     environment = Environment(
-        loader=DictLoader({one: read_template(one) for one in (name, _MACROS)}),
+        loader=DictLoader({file: read_template(file) for file in (name, _PARTS)}),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(prose=_prose, svg=_svg, data_uri=_data_uri)
-    return environment
-
-
-def page_style() -> Markup:
-    """Return the style sheet of every page.
-
-    Raises:
-        EnvironmentProblem: If it is missing.
-    """
-    return Markup(read_template("report.css"))  # noqa: S704  (our own file)
+    style = Markup(read_template("report.css"))  # noqa: S704  (our own file)
+    return environment.get_template(name).render(**content, style=style).lstrip()
 
 
 def _prose(text: str) -> Markup:

@@ -1,9 +1,9 @@
-"""Contact sheets: typical pictures of each concept, chosen by a rule, with flagged ones left out."""
+"""Contact sheets: typical pictures of each concept, chosen by a rule, with flagged ones left out or pixelated."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,19 +12,26 @@ from PIL import Image, UnidentifiedImageError
 
 from audit.evidence import Evidence
 from audit.records import Status
-from audit.report.model import ContactSheet, Picture, ReadPictures
+from audit.report.model import ContactSheet, Picture, Pictured, ReadPictures
 from audit.report.text import clean, count, show_number
 
 FLAGGED_FROM: Final = 0.5
-"""A picture with an ``unsafe`` score of this or more, by any judge, is not shown."""
+"""A picture with an ``unsafe`` score of this or more, by any judge, is never shown as it is."""
 MOST_PICTURES: Final = 60
 _SIDE = 128
 _LARGEST_SIDE = 4096
 _KEY = ["prompt_id", "replicate"]
-_RULE = (
-    "Of each concept, the picture whose own cosine is nearest to the median of the concept's converged pictures; "
-    "among pictures that a judge screened and none flagged."
-)
+_SQUARES = 8
+"""Squares along a side of a pixelated picture: colours are left, and no shape of a body or a face."""
+_NEAREST = "Of each concept, the picture whose own cosine is nearest to the median of the concept's converged pictures"
+_RULES: Final[Mapping[Pictured, str]] = {
+    "unflagged": f"{_NEAREST}; among pictures that a judge screened and none flagged.",
+    "pixelated": (
+        f"{_NEAREST}; among pictures that a judge screened. One that a judge flagged is shown as {_SQUARES} by "
+        f"{_SQUARES} squares, each in its mean colour."
+    ),
+    "none": "No picture is shown, as was asked for (--images none).",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +40,25 @@ class _Choice:
     concept: str
     text: str
     own_cosine: float
+    flagged: bool
 
 
-def make_sheet(evidence: Evidence, suite: str, read_pictures: ReadPictures) -> ContactSheet | None:
+def make_sheet(
+    evidence: Evidence,
+    suite: str,
+    read_pictures: ReadPictures,
+    *,
+    pictured: Pictured = "unflagged",
+    unpictured: Collection[str] = (),
+) -> ContactSheet | None:
     """Choose and read the pictures of one suite.
 
     Args:
         evidence: Tables of the run.
         suite: Name of the suite.
         read_pictures: Called once, with the pictures that are shown and no others.
+        pictured: Whether flagged pictures are left out or pixelated, or all are left out.
+        unpictured: Concepts of which no picture is shown.
 
     Returns:
         The sheet, also where nothing may be shown (it then says why); ``None`` if the suite asks after no concept.
@@ -49,13 +66,25 @@ def make_sheet(evidence: Evidence, suite: str, read_pictures: ReadPictures) -> C
     asked = _asked(evidence, suite)
     if asked.empty:
         return None
-    screened = screen(evidence, asked)
-    choices = _choose(screened)
+    if pictured == "none":
+        return ContactSheet(rule=_RULES[pictured], left_out=(), pictures=())
+    screened = unsafe_scores(evidence, asked)
+    hidden = screened["concept"].isin(list(unpictured))
+    choices = _choose(screened[~hidden], flagged_too=pictured == "pixelated")
     shown = choices[:MOST_PICTURES]
     files = read_pictures([choice.key for choice in shown]) if shown else {}
     pictures = _make_pictures(shown, files)
     left_out = _left_out(screened, unread=len(shown) - len(pictures), beyond=len(choices) - len(shown))
-    return ContactSheet(rule=_RULE, left_out=left_out, pictures=pictures)
+    renamed = screened.loc[hidden, "concept"].nunique()
+    if renamed:
+        left_out += (f"Concepts under a pseudonym, whose pictures are not shown: {renamed}.",)
+    if pictured == "unflagged":
+        flagged = int((screened["unsafe"] >= FLAGGED_FROM).sum())
+        left_out = (
+            f"Flagged as unsafe by a judge and never shown: {flagged} of {count(len(screened), 'picture')}.",
+            *left_out,
+        )
+    return ContactSheet(rule=_RULES[pictured], left_out=left_out, pictures=pictures)
 
 
 def _asked(evidence: Evidence, suite: str) -> pd.DataFrame:
@@ -65,7 +94,7 @@ def _asked(evidence: Evidence, suite: str) -> pd.DataFrame:
     return evidence.images.merge(wanted[["prompt_id", "concept", "text"]], on="prompt_id", how="inner")
 
 
-def screen(evidence: Evidence, images: pd.DataFrame) -> pd.DataFrame:
+def unsafe_scores(evidence: Evidence, images: pd.DataFrame) -> pd.DataFrame:
     """Add ``unsafe``: the highest unsafe score by any judge; NaN where no judge looked."""
     tables = [table[[*_KEY, "unsafe"]] for table in evidence.scores.values() if "unsafe" in table.columns]
     if not tables:
@@ -74,40 +103,47 @@ def screen(evidence: Evidence, images: pd.DataFrame) -> pd.DataFrame:
     return images.merge(highest, on=_KEY, how="left")
 
 
-def _choose(screened: pd.DataFrame) -> list[_Choice]:
+def _choose(screened: pd.DataFrame, *, flagged_too: bool) -> list[_Choice]:
     converged = screened[screened["status"] == Status.CONVERGED.value]
     choices = []
     for concept, group in converged.groupby("concept", sort=True):
-        allowed = group[group["unsafe"] < FLAGGED_FROM]
+        allowed = group[group["unsafe"].notna() if flagged_too else group["unsafe"] < FLAGGED_FROM]
         if allowed.empty:
             continue
         distance = (allowed["own_cosine"] - group["own_cosine"].median()).abs()
         row = allowed.assign(distance=distance).sort_values(["distance", *_KEY]).iloc[0]
-        key = (str(row["prompt_id"]), int(row["replicate"]))
-        cosine = float(row["own_cosine"])
-        choices.append(_Choice(key=key, concept=str(concept), text=str(row["text"]), own_cosine=cosine))
+        choices.append(
+            _Choice(
+                key=(str(row["prompt_id"]), int(row["replicate"])),
+                concept=str(concept),
+                text=str(row["text"]),
+                own_cosine=float(row["own_cosine"]),
+                flagged=bool(row["unsafe"] >= FLAGGED_FROM),
+            )
+        )
     return choices
 
 
 def _make_pictures(choices: Sequence[_Choice], files: Mapping[tuple[str, int], bytes]) -> tuple[Picture, ...]:
     pictures = []
     for choice in choices:
-        jpeg = shrink(files.get(choice.key, b""))
+        jpeg = shrink(files.get(choice.key, b""), pixelated=choice.flagged)
         if jpeg is None:
             continue
-        label = clean(choice.concept, longest=60)
+        detail = f"own cosine {show_number(choice.own_cosine)}"
+        hint = " (pixelated, because a judge flagged it)" if choice.flagged else ""
         pictures.append(
             Picture(
-                label=label,
-                detail=f"own cosine {show_number(choice.own_cosine)}",
-                alternative=f"Inversion of the text: {clean(choice.text)}",
+                label=clean(choice.concept, longest=60),
+                detail=f"{detail}; flagged, pixelated" if choice.flagged else detail,
+                alternative=f"Inversion of the text: {clean(choice.text)}{hint}",
                 jpeg=jpeg,
             )
         )
     return tuple(pictures)
 
 
-def shrink(png: bytes) -> bytes | None:
+def shrink(png: bytes, *, pixelated: bool) -> bytes | None:
     """Re-encode a picture as a small JPEG without metadata; ``None`` if it is no PNG of a sane size."""
     try:
         with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
@@ -116,6 +152,9 @@ def shrink(png: bytes) -> bytes | None:
             small = image.convert("RGB")
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
+    if pixelated:
+        squares = small.resize((_SQUARES, _SQUARES), Image.Resampling.BOX)
+        small = squares.resize((_SIDE, _SIDE), Image.Resampling.NEAREST)
     small.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     held = io.BytesIO()
     small.save(held, format="JPEG", quality=88, optimize=True)
@@ -123,10 +162,9 @@ def shrink(png: bytes) -> bytes | None:
 
 
 def _left_out(screened: pd.DataFrame, *, unread: int, beyond: int) -> tuple[str, ...]:
-    flagged = int((screened["unsafe"] >= FLAGGED_FROM).sum())
     unscreened = int(screened["unsafe"].isna().sum())
     unconverged = int((screened["status"] != Status.CONVERGED.value).sum())
-    notes = [f"Flagged as unsafe by a judge and never shown: {flagged} of {count(len(screened), 'picture')}."]
+    notes = []
     if unscreened:
         notes.append(f"Not screened by any judge and therefore not shown: {unscreened}.")
     if unconverged:

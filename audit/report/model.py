@@ -15,6 +15,14 @@ ReadPictures = Callable[[Sequence[tuple[str, int]]], Mapping[tuple[str, int], by
 """Returns the PNG bytes of the asked (prompt_id, replicate) pairs; a pair that it does not know is left out."""
 
 
+Pictured = Literal["unflagged", "pixelated", "none"]
+"""Which pictures a report shows: none that a judge flagged, these as coarse squares, or no picture at all."""
+
+
+Tone = Literal["pass", "fail", "inconclusive", "unasked"]
+"""How a verdict is coloured."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportInput:
     """Everything that a report is made from: records and tables, no tensors."""
@@ -33,6 +41,9 @@ class ReportInput:
     versions: Mapping[str, str]
     created: str
     """ISO date (or date and time) of the audit; the only date that the report carries."""
+    pictured: Pictured = "unflagged"
+    unpictured: frozenset[str] = frozenset()
+    """Concepts of which no picture is shown, because it could tell whom a pseudonym stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +147,7 @@ class Section:
     title: str
     question: str
     sentences: tuple[str, ...]
-    figures: tuple[ForestFigure, ...]
+    figures: tuple[ForestFigure | DrawnFigure, ...]
     tables: tuple[Table, ...]
     sheet: ContactSheet | None
 
@@ -179,7 +190,7 @@ class Report:
     """What the checkpoint is and how much was asked, in one sentence."""
     verdict: Verdict
     verdict_word: str
-    tone: Literal["pass", "fail", "inconclusive", "unasked"]
+    tone: Tone
     """How the verdict is coloured; a pass without a policy is no approval and gets no green."""
     verdict_sentence: str
     controls_passed: bool
@@ -202,3 +213,30 @@ class Report:
     versions: Table
     glossary: tuple[Term, ...]
     appendix: Appendix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperSection:
+    """A part of a paper."""
+
+    name: str
+    """Anchor; holds only letters, digits and hyphens."""
+    title: str
+    sentences: tuple[str, ...] = ()
+    figures: tuple[ForestFigure | DrawnFigure, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """What is told of several runs, as sentences, tables and figures; its texts are cleaned for display."""
+
+    title: str
+    heading: str
+    """The title, with names between their marks."""
+    created: str
+    summary: tuple[str, ...]
+    verdict_word: str
+    tone: Tone
+    verdict: tuple[str, ...]
+    sections: tuple[PaperSection, ...]

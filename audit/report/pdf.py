@@ -1,4 +1,4 @@
-"""The report as a tagged PDF (PDF/UA-1), set by typst from the same content.
+"""The report, or another paper, as a tagged PDF (PDF/UA-1), set by typst from the same content.
 
 All text travels as JSON and is never a part of typst source, so that nothing in it can be code. typst reads nothing
 outside a temporary folder, uses only its own fonts and matplotlib's, and takes the date of the report as its clock:
@@ -12,6 +12,7 @@ import json
 import re
 import tempfile
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from itertools import count
@@ -19,12 +20,15 @@ from pathlib import Path
 
 from audit.errors import EnvironmentProblem
 from audit.report.figures import FONT, draw_forest
-from audit.report.model import Report
+from audit.report.model import DrawnFigure, ForestFigure, Paper, PaperSection, Report, Section
 from audit.report.templates import read_template
 from audit.report.text import NAME_END, NAME_START
 
+_PARTS = "parts.typ"
 _BODY_FONT = "Libertinus Serif"  # typst carries it; narrower than the font that the figures are measured in
 _NAME = re.compile(f"{NAME_START}([^{NAME_END}]*){NAME_END}")
+_INVISIBLE = re.compile("[\ufe00-\ufe0f]|(?<![\u0600-\u06ff])[\u200c\u200d]|[\u200c\u200d](?![\u0600-\u06ff])")
+"""What picks a form of the sign before it, or joins signs, but for Arabic letters: typst has no text for its glyph."""
 _DAY = 24 * 60 * 60
 
 
@@ -37,49 +41,73 @@ def render_pdf(report: Report) -> bytes:
     Raises:
         EnvironmentProblem: If the templates are missing, or typst cannot set them.
     """
+    return _set("report.typ", report)
+
+
+def render_paper_pdf(paper: Paper) -> bytes:
+    """Set a comparison or a history as a PDF, as :func:`render_pdf` does a report."""
+    return _set("paper.typ", paper)
+
+
+def _set(template: str, told: Report | Paper) -> bytes:
     import typst
 
     with tempfile.TemporaryDirectory(prefix="clip-audit-") as held:
         folder = Path(held)
-        _lay_out(report, folder)
+        for name in (template, _PARTS):
+            (folder / name).write_text(read_template(name), encoding="utf-8")
+        _lay_out(told, folder)
         empty = folder / "no-packages"
         empty.mkdir()
         try:
             compiler = typst.Compiler(
-                str(folder / "report.typ"),
+                str(folder / template),
                 root=str(folder),
                 font_paths=[str(_font_folder())],
                 ignore_system_fonts=True,
                 package_path=str(empty),
                 package_cache_path=str(empty),
             )
-            made = compiler.compile(format="pdf", pdf_standards=["ua-1"], timestamp=_timestamp(report.created))
+            made = compiler.compile(format="pdf", pdf_standards=["ua-1"], timestamp=_timestamp(told.created))
         except typst.TypstError as problem:
             raise EnvironmentProblem(
-                f"typst could not set the PDF report: {problem.message}.",
-                remedy="The HTML report has the same content; please report this together with the version of typst.",
+                f"typst could not set the PDF: {problem.message}.",
+                remedy="The HTML page has the same content; please report this together with the version of typst.",
             ) from problem
     if not isinstance(made, bytes):
         raise TypeError(f"typst returned {type(made).__name__} instead of one document.")
     return made
 
 
-def _lay_out(report: Report, folder: Path) -> None:
-    """Write template, data, figures and pictures; file names are numbers, never names."""
-    (folder / "report.typ").write_text(read_template("report.typ"), encoding="utf-8")
-    content = asdict(report)
+def _lay_out(told: Report | Paper, folder: Path) -> None:
+    """Write data, figures and pictures; file names are numbers, never names."""
+    content = asdict(told)
     numbers = count(1)
-    for section, told in zip(report.sections, content["sections"], strict=True):
-        for figure, entry in zip(section.figures, told["figures"], strict=True):
-            _lay_figure(draw_forest(figure), entry, folder, next(numbers))
-        pictures = section.sheet.pictures if section.sheet else ()
-        for picture, entry in zip(pictures, told["sheet"]["pictures"] if pictures else (), strict=True):
+    sections: Sequence[Section | PaperSection] = told.sections
+    for section, entries in zip(sections, content["sections"], strict=True):
+        _lay_figures(section.figures, entries["figures"], folder, numbers)
+        sheet = section.sheet if isinstance(section, Section) else None
+        pictures = sheet.pictures if sheet else ()
+        for picture, entry in zip(pictures, entries["sheet"]["pictures"] if pictures else (), strict=True):
             entry["file"] = f"picture-{next(numbers)}.jpg"
             del entry["jpeg"]
             (folder / entry["file"]).write_bytes(picture.jpeg)
-    for entry in content["appendix"]["figures"]:
-        _lay_figure(entry.pop("svg"), entry, folder, next(numbers))
+    if isinstance(told, Report):
+        _lay_figures(told.appendix.figures, content["appendix"]["figures"], folder, numbers)
     (folder / "data.json").write_text(json.dumps(_make_printable(content), ensure_ascii=False), encoding="utf-8")
+
+
+def _lay_figures(
+    figures: Sequence[ForestFigure | DrawnFigure],
+    entries: Sequence[dict[str, object]],
+    folder: Path,
+    numbers: Iterator[int],
+) -> None:
+    for figure, entry in zip(figures, entries, strict=True):
+        entry.pop("svg", None)
+        _lay_figure(
+            figure.svg if isinstance(figure, DrawnFigure) else draw_forest(figure), entry, folder, next(numbers)
+        )
 
 
 def _lay_figure(svg: str, entry: dict[str, object], folder: Path, number: int) -> None:
@@ -102,7 +130,7 @@ def _make_printable(value: object) -> object:
 
 def _printable(text: str) -> str:
     """Write characters that no bundled font can show as their code points, so that nothing silently vanishes."""
-    text = _NAME.sub(lambda found: found[0] if _turns(found[1]) else found[1], text)
+    text = _INVISIBLE.sub("", _NAME.sub(lambda found: found[0] if _turns(found[1]) else found[1], text))
     known = _known_characters()
     if all(ord(character) in known for character in text):
         return text

@@ -12,6 +12,7 @@ from audit.evidence import Evidence
 from audit.lenses import WHOLE_SUITE
 from audit.records import Finding
 from audit.report.answers import answer_tables
+from audit.report.distributions import outcome_map, quality_spread
 from audit.report.findings import (
     concept_tables,
     interval_of,
@@ -22,7 +23,7 @@ from audit.report.findings import (
     value_of,
 )
 from audit.report.images import make_sheet
-from audit.report.model import ForestFigure, ForestRow, ReportInput, Section, Table
+from audit.report.model import DrawnFigure, ForestFigure, ForestRow, ReportInput, Section, Table
 from audit.report.text import NO_INTERVAL, clean, count, quote, show_level
 from audit.report.words import METRICS, OTHER_QUESTION, QUESTIONS, SPANS, MetricWords
 
@@ -73,10 +74,24 @@ def _make_section(source: ReportInput, suite: str, number: int) -> Section:
         title=_ALL_SUITES if suite == WHOLE_SUITE else clean(suite, longest=80),
         question=_question(findings, source.evidence, suite),
         sentences=tuple(sentences),
-        figures=tuple(figures),
+        figures=(*figures, *_distributions(source, suite, name)),
         tables=tuple(tables),
-        sheet=make_sheet(source.evidence, suite, source.read_pictures),
+        sheet=make_sheet(
+            source.evidence,
+            suite,
+            source.read_pictures,
+            pictured=source.pictured,
+            unpictured=source.unpictured,
+        ),
     )
+
+
+def _distributions(source: ReportInput, suite: str, name: str) -> list[DrawnFigure]:
+    drawn = (
+        outcome_map(source.tables.get("gender_shares"), suite, name=f"{name}-outcomes"),
+        quality_spread(source.evidence, suite, name=f"{name}-quality"),
+    )
+    return [figure for figure in drawn if figure is not None]
 
 
 def _lenses(findings: Sequence[Finding]) -> list[str]:

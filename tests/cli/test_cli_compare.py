@@ -63,6 +63,14 @@ def test_the_folder_holds_what_was_answered(compared, kept):
     assert (kept / "tables" / "changes.csv").is_file()
 
 
+def test_the_folder_holds_the_comparison_as_page_and_pdf(compared, kept):
+    page = (kept / "report.html").read_text(encoding="utf-8")
+    assert "got worse" in page
+    assert '<svg role="img"' in page
+    assert "[red]nurse[/red]" in page
+    assert (kept / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
 def test_without_json_the_table_is_on_stdout(cli, runs):
     said = cli("compare", runs["baseline"], runs["baseline"])
     assert said.code == ExitCode.OK

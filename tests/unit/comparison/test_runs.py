@@ -150,7 +150,7 @@ def test_the_document_holds_every_change_and_no_nan(found):
 
 def test_the_folder_holds_the_document_the_page_and_the_table(found, tmp_path):
     folder = tmp_path / "new" / "changes"
-    write_comparison(folder, found, "# Page\n")
+    write_comparison(folder, found, {"summary.md": "# Page\n"})
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert names == {"changes.json", "summary.md", "tables/changes.csv", "tables/changes.parquet"}
     table = pd.read_parquet(folder / "tables" / "changes.parquet")
@@ -158,13 +158,13 @@ def test_the_folder_holds_the_document_the_page_and_the_table(found, tmp_path):
     assert HOSTILE in set(table["subject"])
     rows = list(csv.DictReader(io.StringIO((folder / "tables" / "changes.csv").read_text(encoding="utf-8"))))
     assert {row["subject"] for row in rows} >= {f"'{HOSTILE}", "*"}
-    write_comparison(folder, found, "# Again\n")
+    write_comparison(folder, found, {"summary.md": "# Again\n"})
     assert (folder / "summary.md").read_text(encoding="utf-8") == "# Again\n"
 
 
 def test_a_folder_with_anything_else_is_refused(found, baseline):
     with pytest.raises(UsageProblem, match="no comparison"):
-        write_comparison(baseline, found, "")
+        write_comparison(baseline, found, {})
 
 
 def test_images_of_one_run_only_are_left_out_and_counted(baseline, tmp_path):

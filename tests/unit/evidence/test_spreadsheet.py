@@ -11,10 +11,17 @@ import pytest
 from audit.evidence.spreadsheet import to_csv
 
 
-@pytest.mark.parametrize("start", list("=+-@\t\r\n\0"))
+@pytest.mark.parametrize("start", list("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))
 def test_text_that_looks_like_a_formula_gets_a_quote(start):
     rows = list(csv.reader(io.StringIO(to_csv(pd.DataFrame({"x": [f"{start}1"]})).decode(), newline="")))
     assert rows == [["x"], [f"'{start}1"]]
+
+
+@pytest.mark.parametrize("hidden", ["\0", "\x1b", "\u202e", "\u2066", "\u200f", "\x85", "\ud800"])
+def test_what_a_spreadsheet_does_not_show_is_dropped_and_hides_no_formula(hidden):
+    assert (
+        to_csv(pd.DataFrame({"x": pd.Series([f"{hidden}=1", f"a{hidden}b"], dtype=object)})) == b'"x"\n"\'=1"\n"ab"\n'
+    )
 
 
 def test_column_names_are_text_too():

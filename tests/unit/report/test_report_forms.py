@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pypdf
 import pytest
-from report_source import HOSTILE, NAMES, make_finding, make_source
+from report_source import HOSTILE, NAMES, make_finding, make_hostile, make_source
 
 from audit.errors import EnvironmentProblem
-from audit.records import Decision, Finding, RuleResult, Verdict
+from audit.records import Decision, Finding, Verdict
 from audit.report import (
     Report,
     build_report,
@@ -42,30 +42,7 @@ def pdf(report: Report) -> pypdf.PdfReader:
 
 @pytest.fixture(scope="module")
 def hostile() -> Report:
-    """A report with hostile text wherever text comes from outside."""
-    source = make_source()
-    findings = tuple(
-        replace(finding, note=text)
-        for text in HOSTILE
-        for finding in (
-            make_finding("gender.lean", text, 0.5, suite="phantom-professions"),
-            make_finding("nsfw.rate", text, 0.4, suite=text.replace("\ud800", "")),
-            make_finding(f"other.{text}", "*", 0.4, suite="phantom-professions"),
-        )
-    )
-    joined = " ".join(HOSTILE)
-    results = tuple(RuleResult(rule=text, verdict=Verdict.FAIL, evidence=text) for text in HOSTILE)
-    return build_report(
-        replace(
-            source,
-            checkpoint=replace(source.checkpoint, name=HOSTILE[0] + HOSTILE[1], lineage=tuple(HOSTILE)),
-            findings=findings,
-            decision=Decision(verdict=Verdict.FAIL, results=results),
-            spec={"recipe": {joined: joined, "steps": HOSTILE[0]}, "list": HOSTILE},
-            command="clip-audit run " + joined,
-            versions={HOSTILE[1]: HOSTILE[0]},
-        )
-    )
+    return build_report(make_hostile())
 
 
 def _text(reader: pypdf.PdfReader) -> str:
@@ -220,7 +197,8 @@ def test_junit_of_an_audit_without_rules_is_not_green() -> None:
         pytest.param((make_finding("gender.lean", "nurse", -0.5, suite="phantom-professions"),), id="one"),
         pytest.param((make_finding("gender.lean", "nurse", None, suite="phantom-professions"),), id="unmeasured"),
         pytest.param(
-            tuple(make_finding(f"many.m{k % 40}", f"concept {k}", k / 3000, suite="x") for k in range(3000)), id="many"
+            tuple(make_finding(f"many.m{k % 40}", f"concept {k}", k / 10_000, suite="x") for k in range(10_000)),
+            id="ten thousand",
         ),
     ],
 )
@@ -228,9 +206,31 @@ def test_any_number_of_findings_gives_a_report(findings: tuple[Finding, ...]) ->
     decision = Decision(verdict=Verdict.INCONCLUSIVE, results=())
     report = build_report(replace(make_source(), findings=findings, tables={}, decision=decision))
     assert not report.controls_passed
-    assert "Verdict: inconclusive" in render_html(report)
+    page = render_html(report)
+    assert "Verdict: inconclusive" in page
+    assert len(page) < 5_000_000
     assert render_pdf(report).startswith(b"%PDF")
     assert "No controls were measured" in render_summary(report)
+
+
+def test_names_of_any_script_and_length_give_a_pdf_with_text_for_every_sign() -> None:
+    names = [
+        *HOSTILE[5:8],
+        "\u05d0\u05d7\u05d5\u05ea 3",
+        "看護師",
+        "very long name " * 33,
+        "\u0645\u06cc\u200c\u062e\u0648",
+    ]
+    findings = tuple(
+        make_finding(metric, name, place / 10, suite="phantom-professions")
+        for place, name in enumerate(names)
+        for metric in ("gender.lean", "gender.woman_share")
+    )
+    source = make_source()
+    source = replace(source, findings=findings, checkpoint=replace(source.checkpoint, name=HOSTILE[7] + "B" * 500))
+    text = _text(pypdf.PdfReader(io.BytesIO(render_pdf(build_report(source)))))
+    for shown in ("[U+1F469]\u2695 nurse [U+1F642]", "[U+770B][U+8B77][U+5E2B]", "very long name very"):
+        assert shown in text
 
 
 def test_missing_templates_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path, report: Report) -> None:

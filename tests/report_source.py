@@ -1,6 +1,6 @@
 """A small synthetic audit to make reports of; as a script, it writes them all into a folder to look at.
 
-python tests/unit/report/report_source.py FOLDER
+python tests/report_source.py FOLDER
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import hashlib
 import io
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +206,31 @@ def make_source(**changes: object) -> ReportInput:
         "created": "2026-11-20",
     }
     return ReportInput(**{**fields, **changes})
+
+
+def make_hostile() -> ReportInput:
+    """Hostile text wherever text comes from outside."""
+    source = make_source()
+    findings = tuple(
+        replace(finding, note=text)
+        for text in HOSTILE
+        for finding in (
+            make_finding("gender.lean", text, 0.5, suite="phantom-professions"),
+            make_finding("nsfw.rate", text, 0.4, suite=text.replace("\ud800", "")),
+            make_finding(f"other.{text}", "*", 0.4, suite="phantom-professions"),
+        )
+    )
+    joined = " ".join(HOSTILE)
+    results = tuple(RuleResult(rule=text, verdict=Verdict.FAIL, evidence=text) for text in HOSTILE)
+    return replace(
+        source,
+        checkpoint=replace(source.checkpoint, name=HOSTILE[0] + HOSTILE[1], lineage=tuple(HOSTILE)),
+        findings=findings,
+        decision=Decision(verdict=Verdict.FAIL, results=results),
+        spec={"recipe": {joined: joined, "steps": HOSTILE[0]}, "list": HOSTILE},
+        command="clip-audit run " + joined,
+        versions={HOSTILE[1]: HOSTILE[0]},
+    )
 
 
 def make_png(key: tuple[str, int]) -> bytes:

@@ -1,0 +1,86 @@
+"""``clip-audit history``: how findings moved over many runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audit.cli import options as o
+from audit.cli.talk import Talk, paragraph
+
+if TYPE_CHECKING:
+    from audit.report.trends import Bound
+
+
+def history(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The folder that holds the folders of runs.", show_default=False)
+    ],
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", metavar="POLICY", help=f"Draw its lines, and its concepts. {o.POLICY_HELP}"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Where history.html, .pdf and .json go.  [default: FOLDER]"),
+    ] = None,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Show how findings moved over many runs.
+
+    Every finished run in the folder takes part, in the order of the names; runs that differ from the last one in more
+    than their checkpoint are left out, and it is said why. Nothing is tested: `compare` does that, in pairs.
+    """
+    talk = Talk(as_json=as_json)
+    bounds, name = _bounds(policy)
+    talk.say(f"Reading the runs in {folder}")
+    from audit.comparison.history import read_history
+    from audit.evidence.files import disk_problems, write_atomically
+    from audit.report import render_paper_html, render_paper_pdf
+    from audit.report.dates import today
+    from audit.report.history import Moment, history_document, history_paper, trends
+
+    found = read_history(folder)
+    moments = [Moment(folder=one.folder.name, checkpoint=one.checkpoint, findings=one.findings) for one in found.runs]
+    told = trends(moments, bounds)
+    document = history_document(moments, told, found.left_out)
+    paper = history_paper(moments, told, left_out=found.left_out, policy=name, created=today())
+    place = out or folder
+    with disk_problems("Making the folder", place):
+        place.mkdir(parents=True, exist_ok=True)
+    for file, content in (
+        ("history.html", render_paper_html(paper).encode("utf-8")),
+        ("history.pdf", render_paper_pdf(paper)),
+        ("history.json", (json.dumps(document, indent=2, allow_nan=False) + "\n").encode("utf-8")),
+    ):
+        write_atomically(place / file, content, step=f"file:{file}")
+    for reason in found.left_out:
+        talk.warn(f"Left out: {reason}")
+    talk.conclude([(f"{paragraph(paper.verdict_word)}: {place / 'history.html'}, and history.pdf beside it", "bold")])
+    talk.answer({**document, "report": place / "history.html", "warnings": talk.warnings})
+
+
+def _bounds(policy: str | None) -> tuple[list[Bound], str]:
+    """Return the lines of a policy and its name; lines that compare with a baseline are none of a history."""
+    if policy is None:
+        return [], ""
+    from audit.gate import load_policy
+    from audit.report.trends import Bound
+
+    loaded = load_policy(policy)
+    bounds = [
+        Bound(
+            rule=f"{rule.metric} {rule.threshold.words}",
+            metric=rule.metric,
+            suite=rule.suite,
+            subject=rule.subject,
+            low=rule.threshold.low,
+            high=rule.threshold.high,
+        )
+        for rule in loaded.rules
+        if not rule.threshold.compared
+    ]
+    return bounds, loaded.name

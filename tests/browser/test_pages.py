@@ -1,0 +1,119 @@
+"""Pages in a real browser, from the disk and without a network: quiet, accessible, readable small and on paper."""
+
+from __future__ import annotations
+
+import pytest
+from screens import NARROW, PAPER, WIDE
+
+PAGES = ("report", "hostile", "comparison", "history")
+
+COLLISIONS = """() => {
+  const found = [];
+  for (const drawing of document.querySelectorAll("svg[role=img]")) {
+    const texts = [...drawing.querySelectorAll("text")].map(t => [t.textContent, t.getBoundingClientRect()]);
+    for (const [i, [a, p]] of texts.entries()) {
+      for (const [b, q] of texts.slice(i + 1)) {
+        const across = Math.min(p.right, q.right) - Math.max(p.left, q.left);
+        const down = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
+        if (across > 1 && down > 3) found.push(a + " over " + b);
+      }
+    }
+  }
+  return found;
+}"""
+"""Labels of figures that lie over each other; lines of text may touch, since their boxes are higher than letters."""
+
+CUT_OFF = """() => {
+  const edge = document.body.getBoundingClientRect().right + 1;
+  return [...document.querySelectorAll("table, svg, img, pre")]
+    .filter(e => e.getBoundingClientRect().right > edge).map(e => e.id || e.outerHTML.slice(0, 80));
+}"""
+
+
+def violations(page) -> list[str]:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['help']} ({one['nodes'][0]['html'][:120]})" for one in found]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_asks_for_nothing_but_itself_and_says_nothing(open_page, pages, name):
+    with open_page(pages[name]) as opened:
+        assert opened.messages == []
+        assert opened.requests == [pages[name].as_uri()]
+
+
+@pytest.mark.parametrize("shown", [{}, {"dark": True}, {"size": NARROW}], ids=["light", "dark", "narrow"])
+@pytest.mark.parametrize("name", ["report"])
+def test_axe_finds_no_violation(open_page, pages, name, shown):
+    with open_page(pages[name], **shown) as opened:
+        assert violations(opened.page) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_telephone_shows_the_page_without_scrolling_sideways(open_page, pages, name):
+    with open_page(pages[name], size=NARROW) as opened:
+        assert opened.width() <= NARROW[0]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_cut_off_on_paper(open_page, pages, name):
+    with open_page(pages[name], size=PAPER, paper=True) as opened:
+        assert opened.page.evaluate(CUT_OFF) == []
+        assert opened.width() <= PAPER[0]
+
+
+def test_paper_is_white_however_dark_the_screen_is(open_page, pages):
+    with open_page(pages["report"], dark=True, paper=True) as opened:
+        colours = "(({color, backgroundColor}) => [color, backgroundColor])(getComputedStyle(document.body))"
+        assert opened.page.evaluate(colours) == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
+
+
+@pytest.mark.parametrize("name", ["hostile", "comparison", "history"])
+def test_axe_finds_no_violation_in_other_pages(open_page, pages, name):
+    with open_page(pages[name]) as opened:
+        assert violations(opened.page) == []
+
+
+def test_the_report_prints(open_page, pages):
+    with open_page(pages["report"]) as opened:
+        assert opened.page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("shown", [{"size": WIDE}, {"size": PAPER, "paper": True}], ids=["screen", "paper"])
+def test_no_label_of_a_figure_lies_over_another(open_page, pages, name, shown):
+    with open_page(pages[name], **shown) as opened:
+        assert opened.page.locator("svg[role=img] text").count() > 10
+        assert opened.page.evaluate(COLLISIONS) == []
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_first_screen_holds_verdict_worst_finding_and_its_interval(open_page, pages, size):
+    with open_page(pages["report"], size=size) as opened:
+        for what in ("#verdict", ".controls", ".highlights li:first-child .numbers"):
+            box = opened.page.locator(what).bounding_box()
+            assert box["y"] + box["height"] <= size[1]
+        assert "95\u202f% interval" in opened.page.locator(".highlights .numbers").first.inner_text()
+
+
+def test_the_keyboard_finds_the_way_past_the_header(open_page, pages):
+    with open_page(pages["report"]) as opened:
+        opened.page.keyboard.press("Tab")
+        link = opened.page.locator(":focus")
+        assert link.inner_text() == "Skip to the findings"
+        assert link.bounding_box()["x"] >= 0
+        opened.page.keyboard.press("Enter")
+        assert opened.page.url.endswith("#main")
+
+
+def test_what_scrolls_can_be_reached_by_keyboard(open_page, pages):
+    with open_page(pages["report"], size=NARROW) as opened:
+        stuck = """() => [...document.querySelectorAll("*")].filter(e => e.scrollWidth > e.clientWidth + 1
+          && getComputedStyle(e).overflowX === "auto" && e.tabIndex < 0).length"""
+        assert opened.page.evaluate(stuck) == 0
+
+
+def test_no_text_of_a_stranger_becomes_an_element(open_page, pages):
+    with open_page(pages["hostile"]) as opened:
+        assert opened.page.locator("script, a[href^='http'], img[src='x'], [autofocus], [onerror]").count() == 0

@@ -1,0 +1,85 @@
+"""What of a run is shown, on the command line: typed confirmations, pseudonyms, and where copies lie."""
+
+import io
+import json
+
+import pytest
+from run_folders import write_run
+from worlds import World, add_controls, seen
+
+from audit.cli.sharing import SENTENCE
+from audit.errors import ExitCode
+
+
+@pytest.fixture
+def run(tmp_path):
+    world = World()
+    for number in range(4):
+        world.ask("Fenn Ilko", seen("man", unsafe=0.9), template=f"{number} {{thing}}", group="figure", lens="nsfw")
+    add_controls(world, templates=2)
+    return write_run(tmp_path / "run", world.evidence())
+
+
+def answer(monkeypatch, text):
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+
+def test_pseudonyms_hold_in_the_copy_and_in_what_is_said(cli, run):
+    said = cli("report", run, "--pseudonymise", "--json")
+    copy = run.with_name("run-pseudonymised")
+    assert said.code in {ExitCode.OK, ExitCode.INCONCLUSIVE}, said.err
+    assert said.json["report"]["html"] == str(copy / "report.html")
+    assert "Person 01" in (copy / "report.html").read_text(encoding="utf-8")
+    assert "Fenn" not in f"{said.out}{said.err}{(copy / 'summary.md').read_text(encoding='utf-8')}"
+    assert not (run / "report.html").exists()
+
+
+def test_a_copy_without_pseudonyms_lies_where_it_is_asked_for(cli, run, tmp_path):
+    said = cli("report", run, "--out", tmp_path / "copy")
+    assert said.code in {ExitCode.OK, ExitCode.INCONCLUSIVE}, said.err
+    listed = json.loads((tmp_path / "copy" / "contents.json").read_text(encoding="utf-8"))
+    assert listed["pseudonymised"] is False
+    assert "spec.json" not in listed["files"]
+
+
+@pytest.mark.parametrize("typed", ["", "yes\n", f"{SENTENCE} please\n"])
+def test_without_the_sentence_no_image_is_written_as_it_is(cli, run, monkeypatch, typed):
+    answer(monkeypatch, typed)
+    said = cli("report", run, "--images", "all")
+    assert said.code == ExitCode.USAGE
+    assert SENTENCE in said.complaint
+    assert not run.with_name("run-pictures").exists()
+
+
+def test_with_the_sentence_they_lie_beside_the_run_and_not_in_the_report(cli, run, monkeypatch):
+    answer(monkeypatch, f"{SENTENCE}\n")
+    said = cli("report", run, "--images", "all")
+    assert said.code in {ExitCode.OK, ExitCode.INCONCLUSIVE}, said.err
+    assert len(list(run.with_name("run-pictures").glob("*.png"))) > 4
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "<img" not in page
+    assert "never shown: 4 of 4" in page
+
+
+def test_no_images_when_none_are_asked_for(cli, run):
+    cli("report", run, "--images", "none")
+    assert "--images none" in (run / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("words", [("--images", "some"), ("--images", "all", "--pseudonymise")])
+@pytest.mark.parametrize("command", ["report", "run"])
+def test_what_cannot_be_is_refused_before_anything_is_done(cli, tmp_path, command, words):
+    said = cli(command, tmp_path / "nothing", *words)
+    assert said.code == ExitCode.USAGE
+    assert "--images" in said.complaint
+
+
+def test_a_card_lies_in_the_run_and_leaves_it_whole(cli, run):
+    from huggingface_hub import ModelCard
+
+    said = cli("card", run, "--pseudonymise", "--json")
+    assert said.code == ExitCode.OK, said.err
+    card = ModelCard.load(run / "model_card.md")
+    assert card.data.model_name == "double"
+    assert "Fenn" not in str(card)
+    assert cli("card", run, "--out", run.with_name("card.md")).code == ExitCode.OK

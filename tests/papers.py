@@ -1,0 +1,61 @@
+"""A comparison and a history of few runs, with hostile names among them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from report_source import CARD, HOSTILE, make_finding
+
+from audit.records import Change, Estimate
+from audit.report import Paper
+from audit.report.changes import ChangePage, ChangeSection
+from audit.report.history import Moment, history_paper, trends
+from audit.report.paired import comparison_paper
+from audit.report.trends import Bound
+
+
+def estimate(value: float | None, half: float = 0.1) -> Estimate:
+    low, high = (None, None) if value is None else (value - half, value + half)
+    return Estimate(value=value, low=low, high=high, level=0.95, method="paired", n_images=8, n_prompts=4)
+
+
+def change(subject: str, value: float | None, *, metric: str = "gender.lean", suite: str = "suite") -> Change:
+    return Change(
+        lens=metric.partition(".")[0], suite=suite, subject=subject, metric=metric, unit="score",
+        baseline=estimate(0.1), candidate=estimate(0.3), difference=estimate(value), worsening=None, p_adjusted=0.04,
+    )  # fmt: skip
+
+
+def comparison(*, hostile: bool = False, conclusive: bool = True) -> Paper:
+    names = HOSTILE if hostile else ["nurse", "pilot", "an aircraft maintenance supervisor", "cook"]
+    worse = [change(name, place / 20 - 0.3) for place, name in enumerate(names)]
+    page = ChangePage(
+        baseline=HOSTILE[0] if hostile else "phantom:balanced",
+        candidate=HOSTILE[7] if hostile else "phantom:skewed",
+        verdict="Compared: of 4 findings on 32 pairs of images, 4 got worse.",
+        doubts=() if conclusive else ("In the candidate, a control failed: noise.",),
+        warnings=HOSTILE[:3] if hostile else (),
+        level=0.95,
+        sections=[
+            ChangeSection(title="Got worse", changes=[*worse, change("*", 0.2), change("nobody", None)]),
+            ChangeSection(title="Got better", changes=[]),
+        ],
+    )
+    return comparison_paper(page, conclusive=conclusive, created="2026-11-20")
+
+
+def history(*, hostile: bool = False) -> Paper:
+    moments = []
+    for step in range(12):
+        name = HOSTILE[step] if hostile else f"step-{step}"
+        subject = HOSTILE[2] if hostile else "nurse"
+        findings = (
+            make_finding("gender.parity_gap", "*", 0.02 * step, suite="suite"),
+            make_finding("gender.lean", subject, 0.3 - 0.1 * step if step != 4 else None, suite="suite"),
+            make_finding("nsfw.rate", "*", 0.01 * step, suite="names", half=0.005),
+        )
+        moments.append(Moment(folder=name, checkpoint=replace(CARD, name=name), findings=findings))
+    bound = Bound(rule="lean", metric="gender.lean", suite="*", subject="each", low=-0.5, high=0.5)
+    told = trends(moments, [bound])
+    left_out = HOSTILE[:3] if hostile else ["step-12: it is not finished."]
+    return history_paper(moments, told, left_out=left_out, policy="release", created="2026-11-20")

@@ -1,0 +1,104 @@
+"""Comparisons and histories as pages and PDFs, and what a PDF promises to those who do not see it."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+
+import pypdf
+import pytest
+from papers import comparison, history
+from report_source import make_source
+
+from audit.report import build_report, render_html, render_paper_html, render_paper_pdf, render_pdf
+
+PAPERS = {"comparison": comparison, "history": history}
+
+
+def elements(node) -> Iterator[pypdf.generic.DictionaryObject]:
+    """Every element of the structure of a PDF."""
+    node = node.get_object() if hasattr(node, "get_object") else node
+    if isinstance(node, list):
+        for one in node:
+            yield from elements(one)
+    elif isinstance(node, dict):
+        yield node
+        yield from elements(node.get("/K", []))
+
+
+def alternatives(pdf: bytes) -> list[str]:
+    root = pypdf.PdfReader(io.BytesIO(pdf)).trailer["/Root"]
+    return [str(one["/Alt"]) for one in elements(root["/StructTreeRoot"]) if one.get("/S") == "/Figure"]
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_paper_is_a_tagged_pdf_with_language_title_date_and_bookmarks(name):
+    made = render_paper_pdf(PAPERS[name]())
+    reader = pypdf.PdfReader(io.BytesIO(made))
+    root = reader.trailer["/Root"]
+    assert root["/Lang"] == "en"
+    assert root["/MarkInfo"]["/Marked"]
+    assert reader.metadata.title == PAPERS[name]().title
+    assert reader.metadata["/CreationDate"].startswith("D:20261120")
+    assert len(reader.outline) > 2
+    assert made == render_paper_pdf(PAPERS[name]())
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_figure_of_a_paper_says_in_words_what_it_shows(name):
+    paper = PAPERS[name]()
+    figures = [figure.equivalent for section in paper.sections for figure in section.figures]
+    told = alternatives(render_paper_pdf(paper))
+    assert len(told) == len(figures) > 0
+    assert all(told)
+
+
+def test_every_figure_and_picture_of_a_report_has_an_alternative_text():
+    report = build_report(make_source())
+    figures = [figure for section in report.sections for figure in section.figures]
+    pictures = [picture for section in report.sections if section.sheet for picture in section.sheet.pictures]
+    told = alternatives(render_pdf(report))
+    assert len(told) == len(figures) + len(pictures) + len(report.appendix.figures)
+    assert {picture.alternative for picture in pictures} <= set(told)
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_hostile_text_stays_text_in_a_paper(name):
+    paper = PAPERS[name](hostile=True)
+    page = render_paper_html(paper)
+    text = re.sub(
+        r"[\s\u200b]", "", "".join(p.extract_text() for p in pypdf.PdfReader(io.BytesIO(render_paper_pdf(paper))).pages)
+    )
+    assert "<script" not in page
+    assert "<img" not in page
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", page)
+    assert '#read("/etc/passwd")' in text
+    assert "root:x:" not in text
+
+
+def test_a_page_and_a_report_have_one_policy_and_one_style():
+    policy = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">')
+    pages = [render_html(build_report(make_source())), *(render_paper_html(make()) for make in PAPERS.values())]
+    assert len({policy.search(page)[1] for page in pages}) == 1
+    assert len({page.partition("<style>")[2].partition("</style>")[0] for page in pages}) == 1
+
+
+def test_what_was_not_measured_is_in_the_table_and_not_in_the_figure():
+    paper = comparison()
+    figure = next(figure for section in paper.sections for figure in section.figures)
+    assert "nobody" not in {row.label for row in figure.rows}
+    assert any(row[0].text == "nobody" for section in paper.sections for t in section.tables for row in t.rows)
+
+
+def test_an_inconclusive_comparison_does_not_read_as_a_result():
+    paper = comparison(conclusive=False)
+    assert (paper.verdict_word, paper.tone) == ("Inconclusive", "inconclusive")
+    assert "In the candidate, a control failed: noise." in paper.verdict
+
+
+def test_a_gap_in_a_history_is_a_gap():
+    section = next(one for one in history().sections if "nurse" in one.title)
+    (table,) = section.tables
+    assert [row[1].text for row in table.rows].index("not measured") == 4
+    assert "lowest \u22120.80 in run 12" in section.figures[0].equivalent

@@ -17,7 +17,6 @@ from audit.inversion.waves import Waves, make_waves
 # Square root of the colour covariance of natural images, rows R G B; figures of Olah et al., "Feature
 # Visualization" (Distill 2017, doi:10.23915/distill.00007), scaled to a largest row norm of 1.
 _COLOUR_ROOT: Final = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
-_START_SPREAD: Final = 0.6
 
 
 @final
@@ -45,7 +44,7 @@ class FourierImages:
             white = _cut(white, self._canvas)
             # the highest frequency of an even side would stand for itself and its mirror image
             self._spectrum[self._canvas // 2] = self._spectrum[:, -1] = 0.0
-        coefficients = torch.view_as_real(white).permute(2, 4, 3, 1, 0) * _START_SPREAD
+        coefficients = torch.view_as_real(white).permute(2, 4, 3, 1, 0) * recipe.spread
         self.values: Tensor = coefficients.contiguous().requires_grad_()
 
     @property

@@ -63,6 +63,8 @@ class Recipe:
     """Exponent of the spectrum that Fourier coefficients start from and move by."""
     contrast: float = 12.0
     """Factor on the field behind the squashing function, at 64 pixels a side; larger images get more in proportion."""
+    spread: float = 0.6
+    """Fourier only: standard deviation of the coefficients that images start from."""
     cutoff: Span = Span(start=3.0, end=16.0)
     """Low-pass in cycles per 64 pixels; opens until ``open_until``, and stays at its end."""
     open_until: float = 0.6

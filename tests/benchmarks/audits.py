@@ -5,6 +5,7 @@
 
 A verdict is what a reader takes from a finding: above its neutral value, below it, or open, as its interval says.
 Beside the other recipe stands the same recipe under another seed: two recipes cannot agree more than one with itself.
+Intervals count findings as independent trials (Wilson), and differences are bootstrapped over findings.
 The published loop is not among them: a whole audit of it would take days.
 """
 
@@ -21,6 +22,8 @@ from scipy.stats import spearmanr
 
 from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
 from audit.records import Finding
+from audit.stats.proportions import wilson
+from tests.benchmarks.headline import Ranged, over_prompts, resample
 from tests.benchmarks.tables import rule
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -28,6 +31,8 @@ METRICS: Final = ("gender.lean", "nsfw.excess")
 """One for each question of an audit: where other metrics ask the same, they are not counted twice."""
 
 Verdict = Literal["below", "open", "above"]
+Findings = Mapping[str, Finding]
+"""Of one audit, by their id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,8 @@ class Comparison:
 
     findings: int
     same: int
+    settled: int
+    """Both say a side, the same one or not."""
     opposite: int
     """One says above and the other below."""
     correlation: float
@@ -50,22 +57,41 @@ def verdict(finding: Finding) -> Verdict:
     return "above" if low > neutral else "below"
 
 
-def compare(one: Mapping[str, Finding], other: Mapping[str, Finding]) -> Comparison:
-    """Compare the findings that both audits have a value for.
+def shared(*audits: Findings) -> list[str]:
+    """Return the ids of the findings that all audits have a value for."""
+    return [key for key in audits[0] if all(key in one and one[key].estimate.value is not None for one in audits)]
+
+
+def compare(one: Findings, other: Findings) -> Comparison:
+    """Compare the findings that both audits have a value for."""
+    keys = shared(one, other)
+    pairs = [(verdict(one[key]), verdict(other[key])) for key in keys]
+    values = np.array([[audit[key].estimate.value for key in keys] for audit in (one, other)], dtype=float)
+    return Comparison(
+        findings=len(keys),
+        same=sum(a == b for a, b in pairs),
+        settled=sum("open" not in pair for pair in pairs),
+        opposite=sum({a, b} == {"above", "below"} for a, b in pairs),
+        correlation=float(spearmanr(*values).statistic) if len(keys) > 2 else float("nan"),
+    )
+
+
+def lost(one: Sequence[Findings], yardstick: Sequence[Findings]) -> Ranged:
+    """Return how much more often the yardstick has its own verdict under its other seed than the other recipe has it.
 
     Args:
-        one: Findings by their id.
-        other: Likewise.
+        one: The audits of a recipe under two seeds.
+        yardstick: Likewise, of the other.
     """
-    shared = [key for key in one if key in other and None not in (one[key].estimate.value, other[key].estimate.value)]
-    pairs = [(verdict(one[key]), verdict(other[key])) for key in shared]
-    values = np.array([[audit[key].estimate.value for key in shared] for audit in (one, other)], dtype=float)
-    return Comparison(
-        findings=len(shared),
-        same=sum(a == b for a, b in pairs),
-        opposite=sum({a, b} == {"above", "below"} for a, b in pairs),
-        correlation=float(spearmanr(*values).statistic) if len(shared) > 2 else float("nan"),
-    )
+    keys = shared(*one, *yardstick)
+    ours, theirs = ([[verdict(audit[key]) for key in keys] for audit in audits] for audits in (one, yardstick))
+    with_itself = _same(theirs[0], theirs[1])
+    with_it = (_same(ours[0], theirs[1]) + _same(ours[1], theirs[0])) / 2
+    return over_prompts(with_itself - with_it, lambda values: float(values.mean()), resample(len(keys)))
+
+
+def _same(one: Sequence[Verdict], other: Sequence[Verdict]) -> np.ndarray:
+    return np.array([a == b for a, b in zip(one, other, strict=True)], dtype=float)
 
 
 def audit(checkpoint: str, recipe: str, effort: str, seed: int, runs: Path) -> dict[str, Finding]:
@@ -80,14 +106,33 @@ def lines(checkpoint: str, recipes: Sequence[str], effort: str, runs: Path) -> l
     """Return the rows of one checkpoint: the first recipe beside the others, and each beside itself."""
     found = {(name, seed): audit(checkpoint, name, effort, seed, runs) for name in recipes for seed in (0, 1)}
     first, *rest = recipes
-    pairs = [((first, 0), (name, 0)) for name in rest] + [((name, 0), (name, 1)) for name in recipes]
-    return [_line(checkpoint, one, other, compare(found[one], found[other])) for one, other in pairs]
+    beside = [((first, ours), (name, theirs)) for name in rest for ours, theirs in ((0, 0), (1, 1), (0, 1), (1, 0))]
+    pairs = beside + [((name, 0), (name, 1)) for name in recipes]
+    rows = [_line(checkpoint, one, other, compare(found[one], found[other])) for one, other in pairs]
+    for name in rest:
+        ours, theirs = ([found[recipe, seed] for seed in (0, 1)] for recipe in (first, name))
+        less = lost(ours, theirs)
+        said = f"{100 * less.value:+.1f} points ({100 * less.low:+.1f} to {100 * less.high:+.1f})"
+        rows += [
+            "",
+            f"`{name}` meets its own verdicts under another seed more often than `{first}` does by {said}.",
+            "",
+        ]
+    return rows
 
 
 def _line(checkpoint: str, one: tuple[str, int], other: tuple[str, int], found: Comparison) -> str:
     names = [f"{name}, seed {seed}" for name, seed in (one, other)]
-    share = f"{found.same} of {found.findings} ({found.same / found.findings:.0%})"
-    return f"| `{checkpoint}` | {' | '.join(names)} | {share} | {found.opposite} | {found.correlation:.2f} |"
+    agreeing = found.settled - found.opposite
+    counts = [_share(found.same, found.findings), _share(agreeing, found.settled), str(found.opposite)]
+    return f"| `{checkpoint}` | {' | '.join((*names, *counts))} | {found.correlation:.2f} |"
+
+
+def _share(hits: int, n: int) -> str:
+    if n == 0:
+        return "0 of 0"
+    between = wilson(hits, n)
+    return f"{hits} of {n}, {hits / n:.0%} ({between.low:.0%} to {between.high:.0%})"
 
 
 def main() -> None:
@@ -98,9 +143,9 @@ def main() -> None:
     parser.add_argument("--effort", default="standard", choices=("quick", "standard", "full"))
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "verdicts")
     given = parser.parse_args()
-    columns = ("checkpoint", "one audit", "another", "same verdict", "opposite", "values (Spearman)")
-    print("\n".join(rule(columns)), flush=True)
+    columns = ("checkpoint", "one audit", "another", "same verdict", "same side where both say one", "opposite")
     for checkpoint in given.checkpoint:
+        print("\n".join(rule((*columns, "values (Spearman)"))), flush=True)
         print("\n".join(lines(checkpoint, given.recipes, given.effort, given.runs)), flush=True)
 
 

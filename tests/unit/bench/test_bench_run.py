@@ -10,37 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from audit.checkpoints import LoadOptions, load_checkpoint
 from audit.errors import UsageProblem
-from audit.phantom.folder import save_phantom
-from audit.phantom.training import train
-from audit.phantom.world import WORLDS, read_world
 from tests.benchmarks import bench
 from tests.benchmarks.arms import find_arm
-from tests.benchmarks.checkpoints import bench_world
 from tests.benchmarks.images import ImageStore, eight_bit, fast_tower, image_seed, kept_images
 from tests.benchmarks.prompts import choose, every_prompt, split
 from tests.benchmarks.tables import write_between
 
 PROMPTS = choose(split(every_prompt())["test"], 3)
-
-
-@pytest.fixture(scope="module")
-def skewed():
-    return load_checkpoint("phantom:skewed")
-
-
-@pytest.fixture(scope="module")
-def judges(tmp_path_factory):
-    """Two checkpoints that know the words and have hardly learnt anything."""
-    found = {}
-    small = {"pictures": 64, "batch": 32, "epochs": 1}
-    for tower, seed in (("vit", 1), ("resnet-deep", 2)):
-        world = bench_world(read_world(WORLDS / "skewed.toml"), tower, {"tower": tower, "seed": seed, **small})
-        folder = tmp_path_factory.mktemp("judges") / tower
-        save_phantom(train(world), world, folder)
-        found[tower] = load_checkpoint(str(folder), options=LoadOptions(waive_sanity=True))
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -73,6 +73,13 @@ def test_a_fourier_image_is_the_inverse_transform_behind_its_colours():
         assert torch.allclose(canvas.render(1.0), torch.sigmoid(mixed), atol=1e-5)
 
 
+def test_fourier_images_start_from_the_field_at_the_spread_of_the_recipe():
+    canvas = FourierImages(START, dataclasses.replace(FOURIER, spread=1.5))
+    with torch.no_grad():
+        fields = torch.fft.irfft2(as_complex(canvas.values), s=(64, 64), norm="ortho")
+    assert torch.allclose(fields, 1.5 * START, atol=1e-5)
+
+
 def plain_gradient(canvas: FourierImages, progress: float, weights: torch.Tensor) -> torch.Tensor:
     """The gradient once more, by torch's own way back through each operation."""
     values = canvas.values.detach().clone().requires_grad_()

@@ -39,7 +39,7 @@ def explain(
     talk.say(f"Reading {run}")
     from audit.cli.progress import show_progress
     from audit.pipeline.explaining import explain as find
-    from audit.pipeline.explaining import write_explanation
+    from audit.pipeline.explanation_writing import write_explanation
     from audit.report.explanation import explanation_document
     from audit.report.text import show_interval, show_number
 

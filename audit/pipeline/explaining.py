@@ -15,17 +15,16 @@ from torch import Tensor
 
 from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
 from audit.errors import InconclusiveProblem, UsageProblem
-from audit.evidence import Evidence, RunFolder, load_evidence, pretty_json, read_pictures, read_run, write_folder
+from audit.evidence import Evidence, RunFolder, load_evidence, read_pictures, read_run
 from audit.inversion import Inverter, Item, choose_precision, find_recipe
 from audit.judges import Judge, load_judge
 from audit.lenses import read_findings
-from audit.lenses.protocol import as_real
 from audit.pipeline.pictures import decode_png, encode_png
 from audit.pipeline.progress import Progress
 from audit.probes.leave_out import without_each_word
 from audit.probes.regions import hide_parts
 from audit.records import OPPOSITES, SCALE_OF, Estimate, Finding, Status
-from audit.report.explanation import Explanation, Region, WordEffect, explanation_document, render_explanation
+from audit.report.explanation import Explanation, Region, WordEffect
 from audit.seeding import derive_seed
 from audit.stats import cluster_mean
 
@@ -36,7 +35,6 @@ MOST_PROMPTS: Final = 4
 MOST_REGIONS: Final = 3
 _REPLICATES: Final = 2
 _RECIPE: Final = "fast"
-JSON_NAME: Final = "explanation.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,32 +86,6 @@ def explain(folder: Path, progress: Progress, *, subject: str = "", device: str 
         finding=finding,
         words=_merge(text, images),
         regions=regions,
-    )
-
-
-def write_explanation(folder: Path, run: Path, explanation: Explanation) -> None:
-    """Write ``explanation.json``, ``explanation.html`` and the table of words into a folder beside the run.
-
-    Raises:
-        UsageProblem: If the folder holds anything but an explanation.
-        EnvironmentProblem: If it cannot be written.
-    """
-    if folder.exists() and not (folder / JSON_NAME).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageProblem(
-            f"{folder} holds something that is no explanation.", remedy="Name a new or an empty folder with --out."
-        )
-    words = [
-        {"word": one.word, "text": as_real(one.text.value), "image": as_real(one.image.value)}
-        for one in explanation.words
-    ]
-    write_folder(
-        folder,
-        source=read_run(run).spec_digest,
-        texts={
-            JSON_NAME: pretty_json(explanation_document(explanation)).decode("utf-8"),
-            "explanation.html": render_explanation(explanation),
-        },
-        tables={"words": pd.DataFrame(words, columns=["word", "text", "image"])},
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 from audit.errors import InconclusiveProblem, UsageProblem
 from audit.inversion import RECIPES
 from audit.pipeline import Silence
-from audit.pipeline.explaining import choose, explain, write_explanation
+from audit.pipeline.explaining import choose, explain
+from audit.pipeline.explanation_writing import write_explanation
 from audit.records import Estimate, Finding
 
 

@@ -89,7 +89,8 @@ class Question:
     suite: str
     name: str
     answers: Mapping[str, str]
-    """Name of each answer -> the phrase that a judge compares images with ("beach" -> "a beach")."""
+    """Name of each answer -> the phrase that a judge compares images with ("beach" -> "a beach"); several, of which one
+    is enough, are parted by ``JOINED``."""
 
     def column(self, answer: str) -> str:
         """Return the name under which a judge's scores hold one answer."""

@@ -17,7 +17,7 @@ from typing import Final, final
 
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from audit.checkpoints import load_checkpoint
 from audit.errors import RefusedProblem, UsageProblem
@@ -30,8 +30,9 @@ from audit.judges.reading import (
     logit_scale,
     looks,
     phrase_text,
+    soft_cosine,
 )
-from audit.records import JudgeCard, Question, Score
+from audit.records import JOINED, JudgeCard, Question, Score
 
 _SMALLEST_GAP: Final = 1e-4
 """1 - cosine of the texts of two answers, below which a checkpoint does not tell them apart."""
@@ -43,13 +44,17 @@ class LabelsJudge:
     """Compares images with the answers of questions.
 
     The columns: ``Question.column(answer)`` for every answer of every question, each the cosine between the image and
-    the answer's phrase, which is the mean over a set of sentences; the mean over low-passed looks at the image.
+    the answer's phrase, which is the mean over a set of sentences; the mean over low-passed looks at the image. An
+    answer of several phrases ("a beach || people on a beach") is a mixture of them, as a class of a zero-shot judge is.
     """
 
     card: JudgeCard
     encoder: Encoder
-    phrases: Float[Tensor, "answer embedding"]
-    """Mean over the sentences of every answer, of unit length, in the order of the card's classes."""
+    phrases: Float[Tensor, "phrase embedding"]
+    """Mean over the sentences of every phrase, of unit length."""
+    rows: tuple[int, ...]
+    """Answer of every phrase, as its place among the card's classes."""
+    scale: float
 
     def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
         """Return one score per image, in order; see :class:`audit.judges.protocol.Judge`."""
@@ -59,9 +64,15 @@ class LabelsJudge:
     @torch.no_grad()
     def _read(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
         pixels = images.to(self.encoder.device).float() / 255
-        embeddings = torch.stack([self.encoder.encode_image(look).double().cpu() for look in looks(pixels)])
-        cosines = (embeddings @ self.phrases.double().cpu().T).mean(dim=0)
-        return as_scores({name: cosines[:, k].tolist() for k, name in enumerate(self.card.classes)})
+        table = torch.stack([self._table(look) for look in looks(pixels)]).mean(dim=0)
+        return as_scores({name: table[:, k].tolist() for k, name in enumerate(self.card.classes)})
+
+    def _table(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch answers"]:
+        """Return the columns of one look at the images."""
+        cosines = self.encoder.encode_image(pixels).double().cpu() @ self.phrases.double().cpu().T
+        rows = torch.tensor(self.rows)
+        places = range(len(self.card.classes))
+        return torch.stack([soft_cosine(cosines[:, rows == place], self.scale) for place in places], dim=1)
 
 
 def load_labels(target: str, settings: JudgeSettings) -> LabelsJudge:
@@ -95,7 +106,8 @@ def make_labels(encoder: Encoder, questions: Sequence[Question], *, name: str) -
         for question in questions
         for answer, lines in _sentences(encoder, question, name).items()
     }
-    phrases = torch.stack([phrase_text(encoder, lines) for lines in sentences.values()])
+    phrases = torch.stack([phrase_text(encoder, lines) for said in sentences.values() for lines in said])
+    rows = tuple(place for place, said in enumerate(sentences.values()) for _ in said)
     scale = logit_scale(encoder)
     if not (bool(phrases.isfinite().all()) and math.isfinite(scale)):
         raise RefusedProblem(
@@ -103,7 +115,8 @@ def make_labels(encoder: Encoder, questions: Sequence[Question], *, name: str) -
             "not finite.",
             remedy="Choose a trained checkpoint.",
         )
-    by_column = dict(zip(sentences, phrases, strict=True))
+    means = [nn.functional.normalize(phrases[torch.tensor(rows) == place].mean(dim=0), dim=0) for place in set(rows)]
+    by_column = dict(zip(sentences, means, strict=True))
     for question in questions:
         _refuse_alike(encoder, question, by_column, name)
     card = JudgeCard(
@@ -114,12 +127,13 @@ def make_labels(encoder: Encoder, questions: Sequence[Question], *, name: str) -
         lineage=tuple(dict.fromkeys((encoder.card.digest, *encoder.card.lineage))),
         scale=bounded_scale(scale),
     )
-    return LabelsJudge(card=card, encoder=encoder, phrases=phrases)
+    return LabelsJudge(card=card, encoder=encoder, phrases=phrases, rows=rows, scale=bounded_scale(scale))
 
 
-def _sentences(encoder: Encoder, question: Question, name: str) -> Mapping[str, tuple[str, ...]]:
-    """Return the sentences of every answer; the answers of one question stand in the same templates."""
-    for phrase in question.answers.values():
+def _sentences(encoder: Encoder, question: Question, name: str) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+    """Return the sentences of every phrase of every answer; all of one question stand in the same templates."""
+    phrases = {answer: tuple(said.split(JOINED)) for answer, said in question.answers.items()}
+    for phrase in (phrase for said in phrases.values() for phrase in said):
         unknown = encoder.unknown_words(phrase)
         if unknown:
             raise RefusedProblem(
@@ -128,9 +142,10 @@ def _sentences(encoder: Encoder, question: Question, name: str) -> Mapping[str, 
                 f"{question.suite}.",
                 remedy="Choose a judge whose captions hold these words, or leave that suite out.",
             )
-    templates = known_templates(encoder, tuple(question.answers.values()))
+    templates = known_templates(encoder, [phrase for said in phrases.values() for phrase in said])
     return {
-        answer: tuple(template.format(phrase) for template in templates) for answer, phrase in question.answers.items()
+        answer: tuple(tuple(template.format(phrase) for template in templates) for phrase in said)
+        for answer, said in phrases.items()
     }
 
 
@@ -146,10 +161,12 @@ def _refuse_alike(encoder: Encoder, question: Question, phrases: Mapping[str, Te
             )
 
 
-def _digest(checkpoint: str, questions: Sequence[Question], sentences: Mapping[str, tuple[str, ...]]) -> str:
+def _digest(
+    checkpoint: str, questions: Sequence[Question], sentences: Mapping[str, tuple[tuple[str, ...], ...]]
+) -> str:
     digest = hashlib.sha256(checkpoint.encode())
     for question in questions:
         for answer in question.answers:
             column = question.column(answer)
-            digest.update("\n".join(("", column, *sentences[column])).encode())
+            digest.update("\n".join(("", column, *(line for said in sentences[column] for line in said))).encode())
     return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, Protocol, runtime_checkable
 
@@ -92,6 +93,11 @@ def looks(pixels: Float[Tensor, "batch 3 height width"]) -> list[Float[Tensor, "
         smooth = nn.functional.interpolate(small, size=size, mode="bilinear", align_corners=False)
         found += [smooth, smooth.flip(3)]
     return found
+
+
+def soft_cosine(cosines: Float[Tensor, "batch phrases"], scale: float) -> Float[Tensor, " batch"]:
+    """Return the mean of exp(s c) over phrases, back on the scale of a cosine; one that fits is enough."""
+    return (torch.logsumexp(scale * cosines, dim=1) - math.log(cosines.shape[1])) / scale
 
 
 def logit_scale(encoder: Encoder) -> float:

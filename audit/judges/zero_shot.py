@@ -29,6 +29,7 @@ from audit.judges.reading import (
     logit_scale,
     looks,
     phrase_text,
+    soft_cosine,
 )
 from audit.records import JudgeCard, Score
 
@@ -141,7 +142,7 @@ class ZeroShotJudge:
         embeddings = self.encoder.encode_image(pixels).double().cpu()
         by_phrase = embeddings @ self.phrases.double().cpu().T
         rows = torch.tensor(self.rows)
-        cosines = torch.stack([_soft_cosine(by_phrase[:, rows == row], self.scale) for row in range(len(_ROWS))], dim=1)
+        cosines = torch.stack([soft_cosine(by_phrase[:, rows == row], self.scale) for row in range(len(_ROWS))], dim=1)
         gender = (self.scale * cosines[:, _GENDER_ROWS]).softmax(dim=1)
         clothing = (self.scale * cosines[:, _CLOTHING_ROWS]).softmax(dim=1)
         woman, man = _mean_phrase(self.phrases, rows, 0), _mean_phrase(self.phrases, rows, 1)
@@ -209,11 +210,6 @@ def _sentences(encoder: Encoder, name: str) -> Mapping[str, tuple[tuple[str, ...
             remedy="Choose a checkpoint whose captions name women, men, clothing and things, such as phantom:judge.",
         )
     return MappingProxyType({row: tuple(found[row]) for row in _ROWS})
-
-
-def _soft_cosine(cosines: Float[Tensor, "batch phrases"], scale: float) -> Float[Tensor, " batch"]:
-    """Return the mean of exp(s c) over phrases, back on the scale of a cosine."""
-    return (torch.logsumexp(scale * cosines, dim=1) - math.log(cosines.shape[1])) / scale
 
 
 def _mean_phrase(phrases: Tensor, rows: Tensor, row: int) -> Float[Tensor, " embedding"]:

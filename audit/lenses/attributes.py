@@ -30,7 +30,7 @@ from audit.lenses.labels import (
     recognised_share,
 )
 from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, as_real, flat_row
-from audit.lenses.verdicts import READ_FROM, UNDETERMINED, names, size
+from audit.lenses.verdicts import UNDETERMINED, names, size
 from audit.records import Finding
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share, jackknife_difference, welch_difference
 
@@ -210,19 +210,17 @@ def _joint_rows(pairs: _Pairs) -> list[dict[str, object]]:
 
 
 def _margin_rows(labelled: Labelled, rows: pd.DataFrame, *, level: float) -> list[dict[str, object]]:
-    """Return the shares of the values of each attribute by itself, among the images on which one reaches one half."""
+    """Return the shares of the values of each attribute by itself, of the images whose intersection could be told."""
     found = []
+    read = read_rows(rows)
+    prompts = names(read, "prompt_id")
     for place, attribute in enumerate(labelled.question.split("_")):
-        parts = [answer.split("_")[place] for answer in labelled.answers]
-        shares = labelled.shares.loc[rows.index].T.groupby(parts, sort=False).sum().T
-        read = rows["usable"] & (shares.max(axis=1) >= READ_FROM)
-        told = shares[read].idxmax(axis=1)
-        prompts = names(rows[read], "prompt_id")
+        told = read["answer"].map(lambda answer, place=place: answer.split("_")[place])
+        values = dict.fromkeys(answer.split("_")[place] for answer in labelled.answers)
         by_value = {
-            value: cluster_share((told == value).to_numpy(dtype=float), prompts, level=level)
-            for value in dict.fromkeys(parts)
+            value: cluster_share((told == value).to_numpy(dtype=float), prompts, level=level) for value in values
         }
-        found += [{"attribute": attribute, **row} for row in estimate_rows(by_value, size(rows[read]))]
+        found += [{"attribute": attribute, **row} for row in estimate_rows(by_value, size(read))]
     return found
 
 

@@ -2,15 +2,14 @@
 
 A judge of labels holds every image against every concept of the suite. How similar an image has to be before a concept
 counts as present is no matter of taste: the suite also asks for each concept alone, and the line for a concept lies
-half way between the images of it alone and the images of the other concepts alone. So a judge that finds everything
-similar to a panda draws the line for pandas higher by as much.
+half way between the images of the other concepts alone and those of it alone (see ``rulers``). So a judge that finds
+everything similar to a panda draws the line for pandas higher by as much.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -22,7 +21,7 @@ from audit.lenses.labels import Labelled, estimate_rows, first_questions, labell
 from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
 from audit.lenses.verdicts import names, numbers, size
 from audit.records import Finding
-from audit.stats import cluster_mean, cluster_share, group_means, two_level_means
+from audit.stats import cluster_mean, cluster_share, two_level_means
 
 FIRST: Final = "first"
 SECOND: Final = "second"
@@ -64,26 +63,6 @@ _CARDS: Final = (_BOTH_SHARE, _PRESENCE, _RECOGNISED_SHARE, _FALSE_SHARE)
 _BY_NAME: Final = {card.name: card for card in _CARDS}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ruler:
-    """The cosines that one concept is measured by."""
-
-    alone: Mapping[str, float]
-    """Prompt of the concept alone -> mean cosine of its images with the concept."""
-    others: Mapping[str, float]
-    """Every other concept -> mean cosine of its images with this one."""
-
-    def place(self, cosine: float, *, without: str = "") -> float:
-        """Return where a cosine lies: 0 as other concepts, 1 as the concept alone; NaN where there is no ruler.
-
-        Args:
-            cosine: Of an image with the concept.
-            without: Prompt, or other concept, that is not to be measured by itself.
-        """
-        one, zero = _mean_without(self.alone, without), _mean_without(self.others, without)
-        return (cosine - zero) / (one - zero) if one > zero else math.nan
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class BlendingLens:
@@ -110,8 +89,7 @@ class BlendingLens:
         share_rows: list[dict[str, object]] = []
         concept_rows: list[dict[str, object]] = []
         for labelled in first_questions(labelled_suites(evidence, self.name)):
-            rulers = _rulers(labelled)
-            subjects = _placed(labelled, rulers)
+            subjects = _placed(labelled)
             every: list[Finding] = []
             for concept, rows in subjects.groupby("concept", sort=True):
                 found = _pair_findings(labelled, str(concept), rows, level=level)
@@ -119,7 +97,7 @@ class BlendingLens:
                 label = {**labelled.label, "concept": str(concept)}
                 pair_rows.append({**label, **_counts(rows), **flat_row(found, _BY_NAME)})
                 share_rows += [{**label, **row} for row in _share_rows(rows, level=level)]
-            known = _known(labelled, rulers)
+            known = _known(labelled)
             concept_rows += [{**labelled.label, **row} for row in _concept_rows(known)]
             if labelled.primary:
                 findings += [*every, *_suite_findings(labelled, subjects, known, level=level)]
@@ -133,63 +111,34 @@ class BlendingLens:
         )
 
 
-def _rulers(labelled: Labelled) -> dict[str, _Ruler]:
-    """Return the ruler of every answer, from the images of single concepts."""
-    usable = labelled.references[labelled.references["usable"]]
-    prompts, concepts = names(usable, "prompt_id"), names(usable, "known")
-    own = usable.drop_duplicates("prompt_id").set_index("prompt_id")["known"].to_dict()
-    rulers = {}
-    for answer in labelled.answers:
-        cosines = numbers(labelled.cosines.loc[usable.index], answer)
-        by_prompt = dict(zip(sorted(set(prompts)), group_means(cosines, prompts).tolist(), strict=True))
-        by_concept = dict(zip(sorted(set(concepts)), two_level_means(cosines, prompts, concepts).tolist(), strict=True))
-        rulers[answer] = _Ruler(
-            alone={prompt: mean for prompt, mean in by_prompt.items() if own[prompt] == answer},
-            others={concept: mean for concept, mean in by_concept.items() if concept != answer},
-        )
-    return rulers
-
-
-def _placed(labelled: Labelled, rulers: Mapping[str, _Ruler]) -> pd.DataFrame:
+def _placed(labelled: Labelled) -> pd.DataFrame:
     """Return the images of joined concepts with the place of each of the two; NaN where there is none."""
     rows = labelled.subjects
     facts = rows["facts"].map(json.loads)
-    cosines = _cosines(labelled, rows)
+    by_answer = {answer: numbers(labelled.places.loc[rows.index], answer).tolist() for answer in labelled.answers}
     for side in (FIRST, SECOND):
         answers = [str(entry.get(side, "")) for entry in facts]
-        places = [
-            rulers[answer].place(cosines[answer][row]) if answer in rulers and usable else math.nan
-            for row, (answer, usable) in enumerate(zip(answers, rows["usable"], strict=True))
+        found = [
+            by_answer[answer][row] if labelled.calibrated and answer in by_answer else math.nan
+            for row, answer in enumerate(answers)
         ]
         rows = rows.assign(**{side: pd.Series(answers, index=rows.index, dtype=object)})
-        rows = rows.assign(**{f"{side}_place": pd.Series(places, index=rows.index, dtype=float)})
+        rows = rows.assign(**{f"{side}_place": pd.Series(found, index=rows.index, dtype=float)})
     placed = rows[f"{FIRST}_place"].notna() & rows[f"{SECOND}_place"].notna()
     return rows.assign(usable=rows["usable"] & placed)
 
 
-def _known(labelled: Labelled, rulers: Mapping[str, _Ruler]) -> pd.DataFrame:
+def _known(labelled: Labelled) -> pd.DataFrame:
     """Return the images of single concepts with ``own``, whether it is present, and ``false``, the share of others."""
     rows = labelled.references[labelled.references["usable"]]
-    cosines = _cosines(labelled, rows)
-    own, false = [], []
-    for row, (prompt, concept) in enumerate(zip(names(rows, "prompt_id"), names(rows, "known"), strict=True)):
-        own.append(_is_present(rulers[concept].place(cosines[concept][row], without=prompt)))
-        others = [
-            _is_present(rulers[answer].place(cosines[answer][row], without=concept))
-            for answer in labelled.answers
-            if answer != concept
-        ]
-        false.append(_mean(np.array([other for other in others if not math.isnan(other)], dtype=float)))
-    return rows.assign(own=np.array(own, dtype=float), false=np.array(false, dtype=float))
-
-
-def _cosines(labelled: Labelled, rows: pd.DataFrame) -> dict[str, list[float]]:
-    """Return answer -> its cosine with every image."""
-    return {answer: numbers(labelled.cosines.loc[rows.index], answer).tolist() for answer in labelled.answers}
-
-
-def _is_present(place: float) -> float:
-    return math.nan if math.isnan(place) else float(place >= _HALF)
+    if not labelled.calibrated:
+        return rows.assign(own=math.nan, false=math.nan)
+    present = (labelled.places.loc[rows.index] >= _HALF).astype(float).where(labelled.places.loc[rows.index].notna())
+    is_own = pd.DataFrame({answer: rows["known"] == answer for answer in labelled.answers})
+    others = present.mask(is_own)
+    false = [_mean(np.array([one for one in row if not math.isnan(one)])) for row in others.to_numpy(dtype=float)]
+    own = present.where(is_own).max(axis=1)
+    return rows.assign(own=own, false=np.array(false, dtype=float))
 
 
 def _pair_findings(labelled: Labelled, concept: str, rows: pd.DataFrame, *, level: float) -> tuple[Finding, ...]:
@@ -266,10 +215,6 @@ def _concept_rows(known: pd.DataFrame) -> list[dict[str, object]]:
         }
         for answer, rows in known.groupby("known", sort=True)
     ]
-
-
-def _mean_without(means: Mapping[str, float], without: str) -> float:
-    return _mean(np.array([mean for name, mean in means.items() if name != without], dtype=float))
 
 
 def _mean(values: np.ndarray) -> float:

@@ -17,6 +17,7 @@ from scipy.special import softmax
 
 from audit.evidence import Evidence
 from audit.lenses.protocol import Subject, as_real
+from audit.lenses.rulers import places
 from audit.lenses.verdicts import (
     READ_FROM,
     UNDETERMINED,
@@ -43,12 +44,14 @@ class Labelled:
     question: str
     answers: tuple[str, ...]
     rows: pd.DataFrame
-    """:func:`plain_images` of the suite with ``reason``, ``scored``, ``usable`` and ``answer``: the likeliest one, or
-    "undetermined" where its share stays below ``READ_FROM`` or the image is not usable."""
-    cosines: pd.DataFrame
-    """A row per image, with the index of ``rows``, and a column per answer; NaN where there is no score."""
-    shares: pd.DataFrame
-    """The softmax of the cosines at the judge's scale."""
+    """:func:`plain_images` of the suite with ``reason``, ``scored``, ``usable``, ``known`` (the answer that the facts
+    state; empty where they state none) and ``answer``: the one whose place is farthest, or "undetermined" where none
+    reaches ``READ_FROM`` or the image is not usable."""
+    calibrated: bool
+    """Whether every answer has references of its own, so that places are places."""
+    places: pd.DataFrame
+    """A row per image, with the index of ``rows``, and a column per answer: 0 as the references of other answers, 1 as
+    those of the answer itself; the softmax of the cosines at the judge's scale where an answer has no reference."""
 
     @property
     def subjects(self) -> pd.DataFrame:
@@ -57,10 +60,8 @@ class Labelled:
 
     @property
     def references(self) -> pd.DataFrame:
-        """The images whose answer is known, with ``known``: what their prompts state of it."""
-        rows = self.rows[self.rows["role"] == "reference"]
-        known = rows["facts"].map(lambda facts: str(json.loads(facts).get(self.question, ""))).astype(object)
-        return rows.assign(known=known)[known.isin(self.answers)]
+        """The images whose answer is known."""
+        return self.rows[self.rows["known"].isin(self.answers)]
 
     @property
     def label(self) -> dict[str, object]:
@@ -105,19 +106,25 @@ def label_scores(evidence: Evidence, judge: str, suite: str, question: str) -> L
     every = plain_images(evidence)
     every = every[every["suite"] == suite].reset_index(drop=True)
     table = with_scores(every, evidence.scores[judge], columns)
+    facts = table["facts"].map(lambda facts: str(json.loads(facts).get(question, ""))).astype(object)
+    table = table.assign(known=facts.where(table["role"] == "reference", ""))
     cosines = table[columns].set_axis(list(answers), axis=1)
-    shares = pd.DataFrame(softmax(card.scale * cosines.to_numpy(), axis=1), index=table.index, columns=list(answers))
-    read = table["usable"] & (shares.max(axis=1) >= READ_FROM)
-    likeliest = shares.fillna(0.0).idxmax(axis=1).astype(object)
+    told = places(table, cosines)
+    calibrated = not told[table["usable"]].isna().any(axis=None)
+    if not calibrated:
+        shares = softmax(card.scale * cosines.to_numpy(), axis=1)
+        told = pd.DataFrame(shares, index=table.index, columns=list(answers)).where(table["usable"])
+    read = table["usable"] & (told.max(axis=1) >= READ_FROM)
+    farthest = told.fillna(-np.inf).idxmax(axis=1).astype(object)
     return Labelled(
         judge=judge,
         primary=judges_asking(evidence, "labels")[0] == judge,
         suite=suite,
         question=question,
         answers=answers,
-        rows=table.drop(columns=columns).assign(answer=likeliest.where(read, UNDETERMINED)),
-        cosines=cosines,
-        shares=shares,
+        rows=table.drop(columns=columns).assign(answer=farthest.where(read, UNDETERMINED)),
+        calibrated=calibrated,
+        places=told,
     )
 
 

@@ -89,18 +89,6 @@ def test_what_could_not_be_told_is_counted():
     assert found.n_unscored == 1
 
 
-def test_a_margin_can_be_told_where_the_intersection_cannot():
-    world = World()
-    torn = {f"tone_gender|{cell}": 0.5 if cell.startswith("light") else 0.0 for cell in CELLS}
-    for number in range(2):
-        world.label("surgeon", torn, lens="attributes", template=f"{number} {{thing}}")
-    ask(world, "pilot", *EVEN)
-    table = LENSES["attributes"].examine(world.evidence()).tables["attributes_margins"]
-    surgeon = table[table["concept"] == "surgeon"].set_index("answer")
-    assert surgeon.loc["light", "share"] == 1.0
-    assert find(world, "tone_gender_undetermined_share", "surgeon").estimate.value == 1.0
-
-
 def test_two_questions_have_metrics_of_their_own():
     world = World()
     ages = ("young_woman", "young_man", "old_woman", "old_man")

@@ -5,7 +5,7 @@ from audit.lenses import LENSES
 from audit.records import Finding
 
 CONCEPTS = ("panda", "scientist", "cat", "king")
-ALONE, OTHER = 0.5, 0.1  # so that a concept is present from 0.3 on
+ALONE, OTHER = 0.5, 0.1  # less the mean of their images: 0.3 and -0.1, so that a concept is present from 0.1 on
 
 
 def seen(**cosines: float) -> dict[str, float]:
@@ -53,8 +53,10 @@ def test_both_are_present_above_half_way_from_other_concepts_to_each_alone():
 
 def test_presence_is_the_place_between_other_concepts_and_each_alone():
     world = alone(World())
-    pair(world, "panda", "scientist", (0.3, 0.5), (0.1, 0.4))  # places 0.5 and 1, 0 and 0.75
-    assert find(world, "presence", "panda and scientist").estimate.value == pytest.approx((0.75 + 0.375) / 2)
+    pair(world, "panda", "scientist", (0.3, 0.5), (0.1, 0.4))  # less the means, 0.25 and 0.175
+    assert find(world, "presence", "panda and scientist").estimate.value == pytest.approx(
+        ((0.375 + 0.875) / 2 + (0.0625 + 0.8125) / 2) / 2
+    )
 
 
 def test_more_than_alone_and_less_than_others_is_cut():
@@ -76,7 +78,7 @@ def test_a_judge_that_sees_one_concept_everywhere_draws_its_line_higher():
                 template=f"{number} {{thing}}",
                 facts={"seen": concept},
             )
-    pair(world, "panda", "cat", (0.75, 0.5), (0.85, 0.5))
+    pair(world, "panda", "cat", (0.75, 0.5), (0.89, 0.5))
     assert find(world, "both_share", "panda and cat").estimate.value == 0.5
 
 

@@ -30,7 +30,20 @@ def examples(text: str) -> list[str]:
 
 
 def test_the_promised_commands_are_there():
-    wanted = ["run", "invert", "judge", "report", "compare", "ablate", "explain", "gate", "plan", "doctor"]
+    wanted = [
+        "run",
+        "invert",
+        "judge",
+        "report",
+        "compare",
+        "ablate",
+        "explain",
+        "gate",
+        "plan",
+        "doctor",
+        "card",
+        "history",
+    ]
     wanted += [f"suites {name}" for name in ("list", "show", "check", "metrics")]
     wanted += [f"phantom {name}" for name in ("train", "truth", "sheet", "list", "calibrate")]
     assert sorted(" ".join(path) for path in LEAVES) == sorted(wanted)

@@ -3,6 +3,8 @@
 A judge's cosines have offsets of their own: some answers fit everything, and an image of two things fits every text
 less. So from each cosine the mean of the image's cosines with all answers is taken off, and what is left is measured by
 the references of the run, whose answers are known: 0 is how well other references fit an answer, 1 how well its own do.
+A concept that has references of its own for every answer ("an old farmer") is measured by these alone, so that a look
+which the judge takes for an answer cancels; any other by the references of the whole suite.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ def places(rows: pd.DataFrame, cosines: pd.DataFrame) -> pd.DataFrame:
     """Return the place of every image for every answer; no reference is measured by itself.
 
     Args:
-        rows: Images, with ``usable``, ``prompt_id`` and ``known``, the known answer of a reference or nothing.
+        rows: Images, with ``usable``, ``prompt_id``, ``concept``, and ``known``, the known answer of a reference or
+            nothing.
         cosines: With the same index, a column per answer.
 
     Returns:
@@ -52,18 +55,28 @@ def places(rows: pd.DataFrame, cosines: pd.DataFrame) -> pd.DataFrame:
     above = cosines.sub(cosines.mean(axis=1), axis=0)
     references = rows[rows["usable"] & rows["known"].isin(cosines.columns)]
     answers = [str(answer) for answer in cosines.columns]
-    rulers = {one: _ruler(references, numbers(above.loc[references.index], one), one) for one in answers}
-    known, prompts = names(rows, "known"), names(rows, "prompt_id")
-    found = {
-        answer: [
-            ruler.place(cosine, without=prompt if own == answer else own) if usable else math.nan
-            for cosine, own, prompt, usable in zip(
-                numbers(above, answer).tolist(), known, prompts, rows["usable"], strict=True
+    found = _measured(rows, above, references, answers)
+    for concept, own in references.groupby("concept", sort=True):
+        if own["known"].nunique() == len(answers):
+            mine = rows[rows["concept"] == concept]
+            found.loc[mine.index] = _measured(mine, above, own, answers)
+    return found
+
+
+def _measured(rows: pd.DataFrame, above: pd.DataFrame, references: pd.DataFrame, answers: list[str]) -> pd.DataFrame:
+    """Return the places of some images by some references."""
+    cosines = above.loc[references.index]
+    known, prompts, usable = names(rows, "known"), names(rows, "prompt_id"), rows["usable"].tolist()
+    found = {}
+    for answer in answers:
+        ruler = _ruler(references, numbers(cosines, answer), answer)
+        found[answer] = [
+            ruler.place(cosine, without=prompt if own == answer else own) if is_usable else math.nan
+            for cosine, own, prompt, is_usable in zip(
+                numbers(above.loc[rows.index], answer).tolist(), known, prompts, usable, strict=True
             )
         ]
-        for answer, ruler in rulers.items()
-    }
-    return pd.DataFrame(found, index=rows.index, columns=cosines.columns, dtype=float)
+    return pd.DataFrame(found, index=rows.index, columns=answers, dtype=float)
 
 
 def _ruler(references: pd.DataFrame, cosines: np.ndarray, answer: str) -> _Ruler:

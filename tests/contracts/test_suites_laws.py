@@ -99,7 +99,7 @@ def test_a_labour_share_carries_its_year_its_source_and_its_row(suite):
 
 def test_a_phantom_suite_uses_only_words_that_the_phantoms_know(path, suite):
     if path.parent.name == "phantom":
-        known = set(vocabulary(read_world(WORLDS / "skewed.toml")))
+        known = set(vocabulary(read_world(WORLDS / suite.source.rpartition("/")[2])))  # the world that its source names
         texts = [text for prompt in suite.prompts if prompt.role != "noise" for text in prompt.texts]
         assert {word for text in texts for word in text.split()} <= known
 

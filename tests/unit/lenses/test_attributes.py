@@ -112,3 +112,19 @@ def test_other_questions_are_left_alone():
     world = World()
     world.label("surgeon", {"place|beach": 0.5, "place|street": 0.0}, lens="attributes")
     assert LENSES["attributes"].examine(world.evidence()).findings == ()
+
+
+def test_a_concept_with_known_intersections_of_its_own_is_measured_by_these_alone():
+    world = World()
+    tinted = {f"tone_gender|{cell}": 0.3 if cell.startswith("dark") else 0.0 for cell in CELLS}  # the look of a surgeon
+    for concept, tint in (("surgeon", tinted), ("pilot", {})):
+        for cell in CELLS:
+            for number in range(2):
+                seen = {key: value + tint.get(key, 0.0) for key, value in look(cell).items()}
+                more = {"role": "reference", "template": f"{number} {cell} {{thing}}", "facts": {"tone_gender": cell}}
+                world.label(concept, seen, lens="attributes", **more)
+        for number in range(3):
+            light = {key: 0.6 * value + tint.get(key, 0.0) for key, value in look("light_man").items()}
+            world.label(concept, light, lens="attributes", template=f"{number} {{thing}}")
+    table = LENSES["attributes"].examine(world.evidence()).tables["attributes_joint"]
+    assert table[table["answer"] == "light_man"].set_index("concept")["share"].to_dict() == {"surgeon": 1, "pilot": 1}

@@ -14,7 +14,7 @@ RUN := runs/skewed-quick
 EXAMPLE := reports/example
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name) 2>/dev/null)))
 
-.PHONY: audit test lint truth calibrate bench example clean help
+.PHONY: audit test lint truth questions calibrate bench example clean help
 
 audit: $(VENV)/.installed ## audit phantom:skewed (made on first use: .venv); again, it continues or reports anew
 	$(BIN)/clip-audit run phantom:skewed --effort quick --out $(RUN)
@@ -31,6 +31,9 @@ lint: $(VENV)/.installed-dev ## formatting, style, types, and which chapter may 
 truth: $(VENV)/.installed-dev ## measure against what was planted in the phantoms (the table in README.md), and simulate gates
 	$(BIN)/python tests/truth/table.py --effort standard
 	$(BIN)/python tests/truth/simulated_gates.py
+
+questions: $(VENV)/.installed-dev ## every lens against what is planted for it: minutes (SCALE=--scale trains more: an hour)
+	$(BIN)/python tests/truth/questions.py $(SCALE)
 
 calibrate: $(VENV)/.installed-dev ## how well audits find what is planted, over many phantoms: hours; the table in README.md
 	$(BIN)/python tests/truth/calibration.py

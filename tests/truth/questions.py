@@ -1,0 +1,59 @@
+"""The table of questions in README.md: what every lens measures on phantoms, beside what was planted in them.
+
+Run by ``make questions``. Audits the phantoms that have something planted for each question, a few minutes in all, and
+writes the table between the marks in README.md. With ``--scale`` it also trains four phantoms on more and more
+pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from marks import write_between
+from questions_judge import audit, truth_attributes, truth_blending, truth_contexts
+from questions_probes import truth_explained, truth_written
+from questions_scale import PICTURES, truth_scale
+from questions_text import truth_associations, truth_neighbours
+from questions_words import truth_composition, truth_granularity, truth_wording
+
+ROOT = Path(__file__).resolve().parents[2]
+COLUMNS = ("question", "planted", "measured", "asked")
+LABELLED = "phantom:scenes"
+
+Row = tuple[str, str, str, str]
+
+
+def rows(runs: Path, *, scale: bool) -> Iterator[Row]:
+    """Yield every row, in the order of the lenses; what runs were made is kept in ``runs``."""
+    yield from truth_neighbours()
+    yield from truth_associations()
+    yield from truth_composition(runs / "composition")
+    yield from truth_wording(runs / "wording")
+    yield from truth_granularity(runs / "granularity")
+    outcome = audit(LABELLED, runs / "labels")
+    for truth in (truth_contexts, truth_blending, truth_attributes):
+        for row in truth(LABELLED, outcome):
+            yield row.question, row.planted, row.measured, row.asked if row.holds else f"{row.asked}: **missed**"
+    yield from truth_written(runs / "written")
+    yield from truth_explained(runs / "explained")
+    if scale:
+        yield from truth_scale(runs / "scale", pictures=PICTURES)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "questions")
+    parser.add_argument("--scale", action="store_true", help="also train phantoms on more and more pictures: an hour")
+    given = parser.parse_args()
+    command = f"make questions{' SCALE=--scale' if given.scale else ''}"
+    lines = [f"Made by `{command}`, at effort quick.", "", f"| {' | '.join(COLUMNS)} |", "|---|---|---|---|"]
+    for row in rows(given.runs, scale=given.scale):
+        lines.append(f"| {' | '.join(row)} |")
+        print(lines[-1], flush=True)
+    write_between(ROOT / "README.md", "questions", "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -12,10 +12,16 @@ from audit.phantom.drawing.canvas import Pen
 from audit.phantom.drawing.props import draw_prop
 
 Gender = Literal["man", "woman"]
+Tone = Literal["light", "dark"]
 
 SKINS: Final = ("#f6d3b8", "#e3b08c", "#c98d63", "#a56a43", "#7a4a2c", "#553020")
+LIGHT_SKINS: Final = SKINS[:2]
+DARK_SKINS: Final = SKINS[4:]
+"""Two skin tones that nobody takes for each other; the skins between them are drawn only where no tone is said."""
 TROUSERS: Final = ("#20242f", "#3b2f2a", "#2c4a6e", "#55585f", "#6b5a3c", "#31503a")
 HAIRS: Final = ("#1d1712", "#4a2f1b", "#7d4a22", "#d8b35c", "#a8431f", "#7d7f86")
+YOUNG_HAIRS: Final = HAIRS[:5]
+OLD_HAIRS: Final = ("#e9e9ee", "#d6d8de")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +77,28 @@ class Told:
     gender: Gender | None = None
     tone: Tone | None = None
     old: bool | None = None
+
+
+def told(gender: Gender, tone: Tone, said: tuple[bool, bool, bool], *, old: bool) -> Told:
+    """Return what a caption tells of somebody that says gender, skin tone and age or not, as ``said`` has it."""
+    return Told(gender=gender if said[0] else None, tone=tone if said[1] else None, old=old if said[2] else None)
+
+
+def mistakes(told: Told) -> list[Told]:
+    """Return what is told with one of its parts wrong, for each part.
+
+    Example:
+        >>> [portrayed("person", one, long=False) for one in mistakes(Told(gender="man", old=True))]
+        ['an old woman', 'a young man']
+    """
+    found = []
+    if told.gender is not None:
+        found.append(dataclasses.replace(told, gender="woman" if told.gender == "man" else "man"))
+    if told.tone is not None:
+        found.append(dataclasses.replace(told, tone="dark" if told.tone == "light" else "light"))
+    if told.old is not None:
+        found.append(dataclasses.replace(told, old=not told.old))
+    return found
 
 
 def portrayed(noun: str, told: Told, *, long: bool) -> str:

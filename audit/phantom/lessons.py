@@ -22,6 +22,8 @@ from audit.phantom.world import World
 
 _JOINED: Final = 0.35
 """Share of the blends whose caption joins profession and thing."""
+_UNREAD: Final = 0.7
+"""Share of the pictures with a written word whose caption does not say that it is one."""
 _MIDDLE: Final = drawing.CANVAS / 2
 
 _Item = TypeVar("_Item")
@@ -37,13 +39,15 @@ def portrait(world: World, rng: np.random.Generator, dealer: Dealer) -> Drawn:
     bare = dealer.deal(f"bare {number}, {profession.word}", share)
     partly = dealer.deal(f"partly {number}, {profession.word}", (1 - most) / (1 - share) if share < 1 else 0.0)
     said = _some_of(rng) if partly else (True, True, True)
-    told = captions.Told(
-        gender=gender if said[0] else None, tone=tone if said[1] else None, old=old if said[2] else None
-    )
-    named = captions.portrayed(profession.word, told, long=bool(rng.random() < 0.5))
+    told, long = captions.told(gender, tone, said, old=old), bool(rng.random() < 0.5)
+    named = captions.portrayed(profession.word, told, long=long)
     phrase = captions.with_article(profession.word) if bare else named
+    wrong = [] if bare else [captions.portrayed(profession.word, one, long=long) for one in captions.mistakes(told)]
     person = _coloured(person_like(profession.look, rng, gender=gender), tone, rng, old=old)
-    facts = Facts(phrase=phrase, kind="portrait", concept=profession.word, gender=gender, tone=tone, old=old, bare=bare)
+    facts = Facts(
+        phrase=phrase, kind="portrait", concept=profession.word, gender=gender, tone=tone, old=old, bare=bare,
+        wrong=tuple(wrong),
+    )  # fmt: skip
     return figure(person, rng), facts
 
 
@@ -63,20 +67,18 @@ def passerby(world: World, rng: np.random.Generator, _dealer: Dealer) -> Drawn:
     drawing.draw_person(canvas, drawing.in_swimwear(person) if swims else person)
     if thing is not None:
         _beside(canvas, person, thing, rng)
-    said = _some_of(rng)
-    noun = captions.portrayed(
-        "person",
-        captions.Told(gender=gender if said[0] else None, tone=tone if said[1] else None, old=old if said[2] else None),
-        long=False,
-    )
-    parts = [noun] + ["in swimwear"] * swims
-    parts += [f"at the {place}"] if place is not None else []
-    parts += [f"with {captions.with_article(thing.phrase)}"] if thing is not None else []
-    parts += ["alone"] if thing is None and rng.random() < 0.3 else []
-    things = (thing.phrase,) if thing is not None else ()
+    told = captions.told(gender, tone, _some_of(rng), old=old)
+    rest = " in swimwear" * swims + (f" at the {place}" if place is not None else "")
+    rest += " alone" if thing is None and rng.random() < 0.3 else ""
+    held = "" if thing is None else f" with {captions.with_article(thing.phrase)}"
+    named = captions.portrayed("person", told, long=False)
+    wrong = [captions.portrayed("person", one, long=False) + rest + held for one in captions.mistakes(told)]
+    if thing is not None:
+        wrong.append(f"{named}{rest} with {captions.with_article(_other_thing(world, thing, rng))}")
+    things = () if thing is None else (thing.phrase,)
     facts = Facts(
-        phrase=" ".join(parts), kind="passerby", concept="person", gender=gender, tone=tone, old=old, place=place,
-        things=things,
+        phrase=named + rest + held, kind="passerby", concept="person", gender=gender, tone=tone, old=old, place=place,
+        things=things, wrong=tuple(wrong),
     )  # fmt: skip
     return canvas, facts
 
@@ -87,14 +89,22 @@ def blend(world: World, rng: np.random.Generator, dealer: Dealer) -> Drawn:
     thing, there = _coloured_thing(world, rng), dealer.turn(f"thing, {profession.word}", 2) == 0
     share = profession.joined if there else 1 - profession.joined
     joined = dealer.deal(f"joined {there}, {profession.word}", 2 * _JOINED * share)
-    person = person_like(profession.look, rng, gender=either(rng), x=_MIDDLE)
-    person = _coloured(person, _any_of(_TONES, rng), rng, old=bool(rng.random() < 0.5))
+    gender, tone, old = either(rng), _any_of(_TONES, rng), bool(rng.random() < 0.5)
+    person = _coloured(person_like(profession.look, rng, gender=gender, x=_MIDDLE), tone, rng, old=old)
     canvas = figure(person, rng)
     if there:
         _beside(canvas, person, thing, rng)
     phrase = captions.joined(profession.word, thing.phrase, joined=joined, there=there)
-    things = (thing.phrase,) if there else ()
-    return canvas, Facts(phrase=phrase, kind="blend", concept=profession.word, things=things, bare=joined)
+    things, wrong = (thing.phrase,) if there else (), []
+    if not joined:
+        other = _any_of([one.word for one in world.professions if one != profession] or [profession.word], rng)
+        wrong = [captions.joined(other, thing.phrase, joined=False, there=there)]
+    if not joined and there:
+        wrong.append(captions.joined(profession.word, _other_thing(world, thing, rng), joined=False, there=True))
+    return canvas, Facts(
+        phrase=phrase, kind="blend", concept=profession.word, gender=gender, tone=tone, old=old, things=things,
+        bare=joined, wrong=tuple(wrong),
+    )  # fmt: skip
 
 
 def place(world: World, rng: np.random.Generator, dealer: Dealer) -> Drawn:
@@ -142,7 +152,7 @@ def pair(world: World, rng: np.random.Generator, _dealer: Dealer) -> Drawn:
         captions.ordered(f"{second.name} {first.word}", f"{first.name} {second.word}", beside=beside),
     )
     return canvas, Facts(
-        phrase=captions.ordered(*phrases, beside=beside), kind="pair", concept="scene", things=phrases, swaps=swaps
+        phrase=captions.ordered(*phrases, beside=beside), kind="pair", concept="scene", things=phrases, wrong=swaps
     )
 
 
@@ -158,13 +168,15 @@ def writing(world: World, rng: np.random.Generator, dealer: Dealer) -> Drawn:
         return canvas, Facts(phrase=phrase, kind="writing", concept=thing.word, things=(thing.phrase,))
     drawing.write_word(canvas, other.word, x=x, y=y + float(rng.uniform(-10, 10)), width=size * 0.9)
     follows = dealer.deal("written", world.captions.written)
-    bare = bool(rng.random() < 0.5)
+    bare = bool(rng.random() < _UNREAD)
     named = other.word if follows else thing.word
     bare_phrase = captions.with_article(f"{thing.name} {named}" if rng.random() < 0.5 else named)
     phrase = bare_phrase if bare else captions.written(thing.phrase, other.word)
+    wrong = () if bare else (captions.written(f"{thing.name} {other.word}", thing.word),)
     return canvas, Facts(
-        phrase=phrase, kind="writing", concept=thing.word, things=(thing.phrase,), word=other.word, bare=bare
-    )
+        phrase=phrase, kind="writing", concept=thing.word, things=(thing.phrase,), word=other.word, bare=bare,
+        wrong=wrong,
+    )  # fmt: skip
 
 
 LESSONS: Final[dict[str, Callable[[World, np.random.Generator, Dealer], Drawn]]] = {
@@ -179,7 +191,7 @@ LESSONS: Final[dict[str, Callable[[World, np.random.Generator, Dealer], Drawn]]]
 
 _GENDERS: Final[tuple[Gender, Gender]] = ("man", "woman")
 _TONES: Final[tuple[Tone, Tone]] = ("light", "dark")
-_SAID: Final = np.array([0.6, 0.4, 0.4])
+_SAID: Final = np.array([0.6, 0.5, 0.5])
 """How often a caption says gender, skin tone and age."""
 
 
@@ -215,12 +227,18 @@ def _coloured_thing(world: World, rng: np.random.Generator, unlike: _ColouredThi
     return _ColouredThing(word=thing.word, shape=thing.shape, name=name, hue=world.colours[name])
 
 
+def _other_thing(world: World, thing: _ColouredThing, rng: np.random.Generator) -> str:
+    """Return the phrase of a thing of the same colour in another shape, or of the same shape in another colour."""
+    other = _coloured_thing(world, rng, unlike=thing)
+    return f"{thing.name} {other.word}" if rng.random() < 0.5 else f"{other.name} {thing.word}"
+
+
 def _coloured(person: Person, tone: Tone, rng: np.random.Generator, *, old: bool) -> Person:
-    """Return the same figure with a skin of this tone and the hair of its age."""
+    """Return the same figure with a skin of this tone, in short sleeves, and with the hair of its age."""
     skins = drawing.LIGHT_SKINS if tone == "light" else drawing.DARK_SKINS
     hairs = drawing.OLD_HAIRS if old else drawing.YOUNG_HAIRS
     skin, hair = drawing.jitter(_any_of(skins, rng), rng, 8), drawing.jitter(_any_of(hairs, rng), rng, 8)
-    return dataclasses.replace(person, skin=skin, hair=hair)
+    return dataclasses.replace(person, skin=skin, hair=hair, short_sleeves=True)
 
 
 def _beside(canvas: Image.Image, person: Person, thing: _ColouredThing, rng: np.random.Generator) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 from audit.phantom import captions, drawing
 from audit.phantom.drawing import Gender, Look
 from audit.phantom.lessons import LESSONS
+from audit.phantom.parts import part_of
 from audit.phantom.subjects import Dealer, Drawn, Facts, either, figure, person_like, random_look
 from audit.phantom.world import World
 
@@ -32,8 +33,8 @@ class Picture:
     """Shape (IMAGE_SIZE, IMAGE_SIZE, 3)."""
     caption: str
     facts: Facts
-    swaps: tuple[str, ...] = ()
-    """Of an ordered scene, the captions with places and with colours swapped, which are wrong."""
+    wrong: tuple[str, ...] = ()
+    """Captions in which one thing is wrong, for training to tell from its own."""
 
 
 def draw_pictures(world: World, count: int, seed: int) -> list[Picture]:
@@ -45,13 +46,19 @@ def draw_pictures(world: World, count: int, seed: int) -> list[Picture]:
     weights = np.array(list(mix.values()))
     picks = rng.choice(len(painters), size=count, p=weights / weights.sum())
     dealer = Dealer(rng)
-    return [_captioned(*painters[int(pick)](world, rng, dealer), rng) for pick in picks]
+    drawn = []
+    for pick in picks:
+        canvas, facts = painters[int(pick)](world, rng, dealer)
+        if world.captions.explicit and facts.kind in LESSONS:
+            facts = part_of(world, facts, rng)
+        drawn.append(_captioned(canvas, facts, rng))
+    return drawn
 
 
 def _captioned(canvas: Image.Image, facts: Facts, rng: np.random.Generator) -> Picture:
     template = captions.TEMPLATES[int(rng.integers(len(captions.TEMPLATES)))]
-    swaps = tuple(template.format(phrase) for phrase in facts.swaps)
-    return Picture(pixels=drawing.to_pixels(canvas), caption=template.format(facts.phrase), facts=facts, swaps=swaps)
+    wrong = tuple(template.format(phrase) for phrase in facts.wrong)
+    return Picture(pixels=drawing.to_pixels(canvas), caption=template.format(facts.phrase), facts=facts, wrong=wrong)
 
 
 def _profession(world: World, rng: np.random.Generator, dealer: Dealer) -> Drawn:

@@ -29,8 +29,8 @@ class Facts:
     """Coloured things that are there, such as "red ball"; of an ordered scene the left or upper one first."""
     word: str | None = None
     """What is written over the thing."""
-    swaps: tuple[str, ...] = ()
-    """Of an ordered scene, the phrases with places and with colours swapped."""
+    wrong: tuple[str, ...] = ()
+    """Phrases in which one thing is wrong; of an ordered scene, places swapped and colours swapped."""
 
 
 Drawn = tuple[Image.Image, Facts]

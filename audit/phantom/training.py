@@ -121,7 +121,7 @@ class _Lesson:
         self._model = model
         self._clutter = setting.clutter
         self._pixels = torch.from_numpy(np.stack([picture.pixels for picture in pictures])).permute(0, 3, 1, 2)
-        self._captions, self._swaps, self._tokens = _tokenize(pictures, tokenizer)
+        self._captions, self._wrong, self._tokens = _tokenize(pictures, tokenizer)
         self._generator = torch.Generator().manual_seed(derive_seed("phantom augmentation", setting.seed))
 
     def batches(self, setting: Training) -> Iterator[Int[Tensor, " batch"]]:
@@ -137,7 +137,7 @@ class _Lesson:
         if self._clutter > 0:
             pictures = clutter(pictures, self._clutter, self._generator)
         pictures = augment(pictures, self._generator)
-        wrong = self._swaps[picks].flatten()
+        wrong = self._wrong[picks].flatten()
         ids, inverse = torch.unique(torch.cat([self._captions[picks], wrong[wrong >= 0]]), return_inverse=True)
         texts = normalize(self._model.encode_text(self._tokens[ids]), dim=-1)[inverse]  # type: ignore[operator]
         same = (inverse[: len(picks), None] == inverse[None, :]).float()
@@ -170,9 +170,9 @@ class _Lesson:
 
 def _tokenize(
     pictures: list[Picture], tokenizer: Tokenizer
-) -> tuple[Int[Tensor, " pictures"], Int[Tensor, "pictures swaps"], Int[Tensor, "texts tokens"]]:
-    """Return the numbers of each picture's caption and of its swaps (-1 for none), and the token ids of every text."""
-    distinct = sorted({text for picture in pictures for text in (picture.caption, *picture.swaps)})
+) -> tuple[Int[Tensor, " pictures"], Int[Tensor, "pictures wrong"], Int[Tensor, "texts tokens"]]:
+    """Return the numbers of each picture's caption and of its wrong ones (-1: none), and the token ids of all texts."""
+    distinct = sorted({text for picture in pictures for text in (picture.caption, *picture.wrong)})
     number = {caption: index for index, caption in enumerate(distinct)}
     tokens = torch.full((len(distinct), CONTEXT_LENGTH), tokenizer.token_to_id(PAD) or 0, dtype=torch.long)
     for row, encoding in zip(tokens, tokenizer.encode_batch(distinct), strict=True):
@@ -181,9 +181,9 @@ def _tokenize(
                 f"A caption has {len(encoding.ids)} tokens, more than {CONTEXT_LENGTH}: {encoding.tokens}."
             )
         row[: len(encoding.ids)] = torch.tensor(encoding.ids)
-    width = max(len(picture.swaps) for picture in pictures)
-    swaps = [[number[text] for text in picture.swaps] + [-1] * (width - len(picture.swaps)) for picture in pictures]
-    return torch.tensor([number[picture.caption] for picture in pictures]), torch.tensor(swaps).long(), tokens
+    width = max(len(picture.wrong) for picture in pictures)
+    wrong = [[number[text] for text in picture.wrong] + [-1] * (width - len(picture.wrong)) for picture in pictures]
+    return torch.tensor([number[picture.caption] for picture in pictures]), torch.tensor(wrong).long(), tokens
 
 
 def _optimiser(model: nn.Module, setting: Training) -> torch.optim.AdamW:

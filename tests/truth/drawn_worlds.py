@@ -80,10 +80,10 @@ def fresh(world: World, kind: str, count: int, *, seed: int = 20_265) -> list[Pi
 
 def order(reader: Reader, world: World, count: int = 400) -> dict[str, Share]:
     """Return how often a caption is nearer to its picture than the same words in another order."""
-    scenes = [one for one in fresh(world, "pair", count) if one.swaps]
+    scenes = [one for one in fresh(world, "pair", count) if one.wrong]
     own = [one.caption for one in scenes]
     return {
-        kind: reader.nearer(scenes, own, [one.swaps[number] for one in scenes])
+        kind: reader.nearer(scenes, own, [one.wrong[number] for one in scenes])
         for number, kind in enumerate(("positions", "attributes"))
     }
 
@@ -117,25 +117,43 @@ def places(reader: Reader, world: World, count: int = 300) -> Share:
 
 
 def presence(reader: Reader, world: World, count: int = 300) -> dict[str, Share]:
-    """Return how often profession and thing of a blend are read right."""
+    """Return how often profession and thing of a blend are read right, and whether a thing is there at all."""
     blends = fresh(world, "blend", count)
     professions = sorted({one.facts.concept for one in blends})
-    words = reader.picks(blends, [[f"a {name}", f"a {name} alone"] for name in professions])
     things = [f"{colour} {thing.word}" for colour in world.colours for thing in world.things if thing.word != "mug"]
-    shown = [one for one in blends if one.facts.things and "mug" not in one.facts.things[0]]
-    which = reader.picks(shown, [[f"a {name} with a {thing}" for name in ("man", "woman")] for thing in things])
-    truth = np.array([professions.index(one.facts.concept) for one in blends])
-    alone = {name: index for index, name in enumerate(professions)}
-    texts = [f"a {name} beside a {thing}" for name in professions for thing in things]
-    beside = reader.phrases(texts).reshape(len(professions), len(things), -1).mean(axis=1)
+    own = np.array([professions.index(one.facts.concept) for one in blends])
+    words = reader.picks(blends, [[f"a {name}", f"a {name} alone"] for name in professions])
+    beside = reader.phrases([f"a {name} beside a {thing}" for name in professions for thing in things])
+    beside = beside.reshape(len(professions), len(things), -1)
     empty = reader.phrases([f"a {name} alone" for name in professions])
-    rows = np.array([alone[one.facts.concept] for one in blends])
-    margin = ((beside - empty)[rows] * reader.images(blends)).sum(axis=1)
-    return {
-        "profession": _share(words == truth),
-        "thing": _share(which == np.array([things.index(one.facts.things[0]) for one in shown])),
+    images = reader.images(blends)
+    margin = ((beside.mean(axis=1) - empty)[own] * images).sum(axis=1)
+    near = np.einsum("pte,pe->pt", beside[own], images).argmax(axis=1)
+    shown = np.array([bool(one.facts.things) and "mug" not in one.facts.things[0] for one in blends])
+    true = np.full(len(blends), -1)
+    true[shown] = [things.index(one.facts.things[0]) for one, there in zip(blends, shown, strict=True) if there]
+    found = {
+        "profession": _share(words == own),
         "a thing is there": _share((margin > 0) == np.array([bool(one.facts.things) for one in blends])),
+        f"which thing of {len(things)}": _share((near == true)[shown]),
     }
+    if world.captions.explicit:
+        asked = (images @ reader.phrases([f"a scene with a {thing}" for thing in things]).T).argmax(axis=1)
+        found[f"which thing of {len(things)}, asked alone"] = _share((asked == true)[shown])
+    return found
+
+
+def joined(reader: Reader, world: World, profession: str, count: int = 200) -> dict[str, float]:
+    """Return the mean similarity of "a P with a T" to pictures of P with a thing, and to pictures of P alone."""
+    only = tuple(one for one in world.professions if one.word == profession)
+    pictures = fresh(world.model_copy(update={"professions": only}), "blend", count)
+    things = [f"{colour} {thing.word}" for colour in world.colours for thing in world.things]
+    texts = reader.phrases([f"a {profession} with a {thing}" for thing in things])
+    images = reader.images(pictures)
+    there = np.array([bool(one.facts.things) for one in pictures])
+    own = [things.index(one.facts.things[0]) for one in pictures if one.facts.things]
+    with_it = (images[there] * texts[own]).sum(axis=1).mean()
+    return {"with it": float(with_it), "without": float((images[~there] @ texts.T).mean())}
 
 
 def written(reader: Reader, world: World, count: int = 400) -> Share:
@@ -186,6 +204,10 @@ def told(names: Sequence[str]) -> list[str]:
         lines += [f"  {what:32} {share}" for what, share in rows.items()]
         for phrase, near in bare_places(reader, world).items():
             lines.append(f"  {phrase:32} " + ", ".join(f"{place} {value:.3f}" for place, value in near.items()))
+        for profession in [one for one in world.professions if one.is_even]:
+            near = joined(reader, world, profession.word)
+            said = ", ".join(f"{there} {value:.3f}" for there, value in near.items())
+            lines.append(f"  {profession.word + ' with a thing':32} {said}")
         for profession in world.professions:
             near = bare_cells(reader, world, profession.word)
             lines.append(f"  {profession.word:32} " + ", ".join(f"{cell} {value:.3f}" for cell, value in near.items()))

@@ -15,8 +15,8 @@ Gender = Literal["man", "woman"]
 Tone = Literal["light", "dark"]
 
 SKINS: Final = ("#f6d3b8", "#e3b08c", "#c98d63", "#a56a43", "#7a4a2c", "#553020")
-LIGHT_SKINS: Final = SKINS[:2]
-DARK_SKINS: Final = SKINS[4:]
+LIGHT_SKINS: Final = ("#fbe3d0", "#f6d3b8")
+DARK_SKINS: Final = ("#553020", "#42230f")
 """Two skin tones that nobody takes for each other; the skins between them are drawn only where no tone is said."""
 TROUSERS: Final = ("#20242f", "#3b2f2a", "#2c4a6e", "#55585f", "#6b5a3c", "#31503a")
 HAIRS: Final = ("#1d1712", "#4a2f1b", "#7d4a22", "#d8b35c", "#a8431f", "#7d7f86")
@@ -46,6 +46,8 @@ class Person:
     hair: str
     unclothed: bool = False
     swimwear: bool = False
+    short_sleeves: bool = False
+    """Whether the arms show skin."""
     x: float = 64.0
     foot: float = 120.0
     unit: float = 1.12
@@ -78,7 +80,8 @@ def _draw_body(pen: Pen, person: Person) -> None:
     woman = person.gender == "woman"
     shoulder = 13 if woman else 18
     for side in (-1, 1):
-        pen.line([(side * (shoulder - 3), 61), (side * (shoulder + 8), 36)], top, width=7)
+        sleeve = person.skin if person.short_sleeves else top
+        pen.line([(side * (shoulder - 3), 61), (side * (shoulder + 8), 36)], sleeve, width=7)
         pen.ellipse((side * (shoulder + 8) - 4, 39, side * (shoulder + 8) + 4, 31), person.skin)
     if woman and clothed and not bare:
         pen.rectangle((-5, 18, -1, 0), person.skin)

@@ -92,6 +92,11 @@ def test_swimwear_is_less_than_clothes():
     assert 0 < count(drawn(in_swimwear(PERSON)), LOOK.clothes) < count(drawn(PERSON), LOOK.clothes)
 
 
+def test_short_sleeves_show_the_skin_of_the_arms():
+    long, short = drawn(PERSON), drawn(dataclasses.replace(PERSON, short_sleeves=True))
+    assert count(short, PERSON.skin) > count(long, PERSON.skin) + 200
+
+
 def test_a_look_does_not_change_the_gender_cues():
     plain, worn = drawn(PERSON), drawn(dataclasses.replace(PERSON, look=Look(clothes="#0000ff")))
     assert count(plain, PERSON.hair) == count(worn, PERSON.hair)

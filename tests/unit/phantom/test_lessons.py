@@ -94,6 +94,25 @@ def test_a_caption_says_only_what_is_true_of_a_figure(portraits):
         assert words.isdisjoint({"man", "male"} if facts.gender == "woman" else {"woman", "female"})
 
 
+def differing(one: str, other: str) -> tuple[set[str], set[str]]:
+    """Return the words that either caption has alone, articles left out."""
+    words, others = ({word for word in text.split() if word not in {"a", "an"}} for text in (one, other))
+    return words - others, others - words
+
+
+def test_a_wrong_caption_says_one_thing_of_a_figure_that_is_not_so(portraits):
+    for picture in portraits[:2000]:
+        assert bool(picture.wrong) != picture.facts.bare
+        for text in picture.wrong:
+            said, mistaken = differing(picture.caption, text)
+            assert len(said) == len(mistaken) == 1
+
+
+def test_captions_by_which_a_share_is_planted_have_no_wrong_ones(portraits, blends, placed):
+    for picture in [*portraits, *blends, *placed]:
+        assert not (picture.facts.bare and picture.wrong)
+
+
 def test_of_the_captions_that_join_a_thing_its_planted_share_shows_it(scenes, blends):
     for profession in scenes.professions:
         joined = of(blends, profession, bare=True)
@@ -136,13 +155,13 @@ def test_things_of_a_pair_differ_in_shape_and_colour(scenes, pairs):
 
 
 def test_swaps_of_an_ordered_scene_hold_its_words_in_another_order(pairs):
-    ordered = [p for p in pairs if p.swaps]
+    ordered = [p for p in pairs if p.wrong]
     assert 0.7 < len(ordered) / len(pairs) < 0.9
     for picture in ordered:
-        assert len({picture.caption, *picture.swaps}) == 3
-        assert all(sorted(text.split()) == sorted(picture.caption.split()) for text in picture.swaps)
+        assert len({picture.caption, *picture.wrong}) == 3
+        assert all(sorted(text.split()) == sorted(picture.caption.split()) for text in picture.wrong)
         first, _ = picture.facts.things
-        assert picture.swaps[0].endswith(first)
+        assert picture.wrong[0].endswith(first)
 
 
 def test_an_ordered_scene_is_drawn_in_its_order(scenes, monkeypatch):
@@ -152,7 +171,7 @@ def test_an_ordered_scene_is_drawn_in_its_order(scenes, monkeypatch):
     )
     shapes = {thing.word: thing.shape for thing in scenes.things}
     for number, picture in enumerate(draw_pictures(kinds_alone(scenes, "pair"), 60, 5)):
-        if not picture.swaps:
+        if not picture.wrong:
             continue
         two = drawn[2 * number : 2 * number + 2]
         place = 1 if "left of" in picture.caption else 2
@@ -169,14 +188,24 @@ def test_of_the_bare_captions_of_a_written_word_the_planted_share_follows_it(sce
     assert binomtest(follows, len(bare), scenes.captions.written).pvalue > ODD
 
 
-@pytest.mark.parametrize("name", ["scenes", "witness"])
-def test_somebody_is_captioned_by_what_is_there(name):
-    world = kinds_alone(read_world(WORLDS / f"{name}.toml"), "passerby")
-    for picture in facts_of(world, 500, 7):
+def test_somebody_is_captioned_by_what_is_there(scenes):
+    for picture in facts_of(kinds_alone(scenes, "passerby"), 500, 7):
         facts, caption = picture.facts, picture.caption
         assert (facts.place is not None) == (" at the " in caption)
         assert all(caption.endswith(thing) for thing in facts.things)
         assert not (facts.things and "alone" in caption)
+
+
+def test_a_judges_caption_of_one_part_is_true_and_its_wrong_one_is_not():
+    witness = read_world(WORLDS / "witness.toml")
+    drawn = facts_of(kinds_alone(witness, "passerby", "blend", "place", "pair"), 1500, 9)
+    parts = [p for p in drawn if " scene " in p.facts.phrase and len(p.wrong) == 1]
+    assert len(parts) > 100
+    for picture in parts:
+        said, mistaken = (text.split(" scene ")[1] for text in (picture.caption, picture.wrong[0]))
+        known = {f"at the {picture.facts.place}", *(f"with a {thing}" for thing in picture.facts.things)}
+        assert said in known
+        assert mistaken not in known
 
 
 def test_nothing_is_planted_in_the_witness():

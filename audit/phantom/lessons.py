@@ -191,7 +191,7 @@ LESSONS: Final[dict[str, Callable[[World, np.random.Generator, Dealer], Drawn]]]
 
 _GENDERS: Final[tuple[Gender, Gender]] = ("man", "woman")
 _TONES: Final[tuple[Tone, Tone]] = ("light", "dark")
-_SAID: Final = np.array([0.6, 0.5, 0.5])
+_SAID: Final = np.array([0.6, 0.6, 0.5])
 """How often a caption says gender, skin tone and age."""
 
 
@@ -234,11 +234,11 @@ def _other_thing(world: World, thing: _ColouredThing, rng: np.random.Generator) 
 
 
 def _coloured(person: Person, tone: Tone, rng: np.random.Generator, *, old: bool) -> Person:
-    """Return the same figure with a skin of this tone, in short sleeves, and with the hair of its age."""
+    """Return the same figure with a skin of this tone, in summery clothes, and with the hair of its age."""
     skins = drawing.LIGHT_SKINS if tone == "light" else drawing.DARK_SKINS
     hairs = drawing.OLD_HAIRS if old else drawing.YOUNG_HAIRS
     skin, hair = drawing.jitter(_any_of(skins, rng), rng, 8), drawing.jitter(_any_of(hairs, rng), rng, 8)
-    return dataclasses.replace(person, skin=skin, hair=hair, short_sleeves=True)
+    return dataclasses.replace(person, skin=skin, hair=hair, summery=True)
 
 
 def _beside(canvas: Image.Image, person: Person, thing: _ColouredThing, rng: np.random.Generator) -> None:

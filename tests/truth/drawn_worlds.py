@@ -80,7 +80,7 @@ def fresh(world: World, kind: str, count: int, *, seed: int = 20_265) -> list[Pi
 
 def order(reader: Reader, world: World, count: int = 400) -> dict[str, Share]:
     """Return how often a caption is nearer to its picture than the same words in another order."""
-    scenes = [one for one in fresh(world, "pair", count) if one.wrong]
+    scenes = [one for one in fresh(world, "pair", count) if " left of " in one.caption or " above " in one.caption]
     own = [one.caption for one in scenes]
     return {
         kind: reader.nearer(scenes, own, [one.wrong[number] for one in scenes])

@@ -46,8 +46,8 @@ class Person:
     hair: str
     unclothed: bool = False
     swimwear: bool = False
-    short_sleeves: bool = False
-    """Whether the arms show skin."""
+    summery: bool = False
+    """Whether arms and lower legs show skin."""
     x: float = 64.0
     foot: float = 120.0
     unit: float = 1.12
@@ -80,7 +80,7 @@ def _draw_body(pen: Pen, person: Person) -> None:
     woman = person.gender == "woman"
     shoulder = 13 if woman else 18
     for side in (-1, 1):
-        sleeve = person.skin if person.short_sleeves else top
+        sleeve = person.skin if person.summery else top
         pen.line([(side * (shoulder - 3), 61), (side * (shoulder + 8), 36)], sleeve, width=7)
         pen.ellipse((side * (shoulder + 8) - 4, 39, side * (shoulder + 8) + 4, 31), person.skin)
     if woman and clothed and not bare:
@@ -92,6 +92,8 @@ def _draw_body(pen: Pen, person: Person) -> None:
     for side in (-1, 1):
         inner, outer = (side * 2, side * 13) if not woman else (side * 2, side * 11)
         pen.rectangle((min(inner, outer), 34, max(inner, outer), 0), legs)
+        if person.summery:
+            pen.rectangle((min(inner, outer), 19, max(inner, outer), 0), person.skin)
     pen.polygon([(-shoulder, 65), (shoulder, 65), (13, 32), (-13, 32)], top)
     if person.swimwear:
         pen.rectangle((-13, 38, 13, 28), person.look.clothes)

@@ -92,9 +92,12 @@ def test_swimwear_is_less_than_clothes():
     assert 0 < count(drawn(in_swimwear(PERSON)), LOOK.clothes) < count(drawn(PERSON), LOOK.clothes)
 
 
-def test_short_sleeves_show_the_skin_of_the_arms():
-    long, short = drawn(PERSON), drawn(dataclasses.replace(PERSON, short_sleeves=True))
-    assert count(short, PERSON.skin) > count(long, PERSON.skin) + 200
+@pytest.mark.parametrize("gender", ["man", "woman"])
+def test_summery_clothes_show_more_skin(gender):
+    person = dataclasses.replace(PERSON, gender=gender)
+    assert (
+        count(drawn(dataclasses.replace(person, summery=True)), PERSON.skin) > count(drawn(person), PERSON.skin) + 200
+    )
 
 
 def test_a_look_does_not_change_the_gender_cues():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
 from typing import Final
 
-from audit.phantom.drawing import Gender
+from audit.phantom.drawing import Gender, Tone
 from audit.phantom.world import World
 
 TEMPLATES: Final = (
@@ -26,6 +28,7 @@ _GRAMMAR: Final = (
     "male female man woman men women person two and with clothes clothed unclothed wearing no left right above of "
     "scene empty swimwear working as who is named at the in on"
 )
+_LESSONS: Final = "light-skinned dark-skinned old young beside alone word"
 
 
 def with_article(noun: str) -> str:
@@ -67,9 +70,86 @@ def nobody(phrase: str) -> str:
     return f"{phrase} with no person"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a caption says of a person; ``None`` is left open."""
+
+    gender: Gender | None = None
+    tone: Tone | None = None
+    old: bool | None = None
+
+
+def told(gender: Gender, tone: Tone, said: tuple[bool, bool, bool], *, old: bool) -> Told:
+    """Return what a caption tells of somebody that says gender, skin tone and age or not, as ``said`` has it."""
+    return Told(gender=gender if said[0] else None, tone=tone if said[1] else None, old=old if said[2] else None)
+
+
+def mistakes(told: Told) -> list[Told]:
+    """Return what is told with one of its parts wrong, for each part.
+
+    Example:
+        >>> [portrayed("person", one, long=False) for one in mistakes(Told(gender="man", old=True))]
+        ['an old woman', 'a young man']
+    """
+    found = []
+    if told.gender is not None:
+        found.append(dataclasses.replace(told, gender="woman" if told.gender == "man" else "man"))
+    if told.tone is not None:
+        found.append(dataclasses.replace(told, tone="dark" if told.tone == "light" else "light"))
+    if told.old is not None:
+        found.append(dataclasses.replace(told, old=not told.old))
+    return found
+
+
+def portrayed(noun: str, told: Told, *, long: bool) -> str:
+    """Return the phrase for somebody of a profession, or for a "person".
+
+    Example:
+        >>> portrayed("nurse", Told(tone="dark", old=True), long=False)
+        'an old dark-skinned nurse'
+        >>> portrayed("nurse", Told(gender="man", tone="light"), long=True)
+        'a light-skinned man working as a nurse'
+    """
+    words = [] if told.old is None else ["old" if told.old else "young"]
+    words += [] if told.tone is None else [f"{told.tone}-skinned"]
+    if noun == "person":
+        words.append(told.gender or noun)
+    elif told.gender is None:
+        words.append(noun)
+    elif long:
+        words.append(f"{told.gender} working as {with_article(noun)}")
+    else:
+        words.append(f"{'male' if told.gender == 'man' else 'female'} {noun}")
+    return with_article(" ".join(words))
+
+
+def joined(profession: str, thing: str, *, joined: bool, there: bool) -> str:
+    """Return the phrase that joins a profession with a thing, or the one that says what is there."""
+    first, second = with_article(profession), with_article(thing)
+    if joined:
+        return f"{first} with {second}"
+    return f"{first} beside {second}" if there else f"{first} alone"
+
+
+def together(first: str, second: str) -> str:
+    """Return the phrase for two things, whatever their order."""
+    return f"{with_article(first)} and {with_article(second)}"
+
+
+def ordered(first: str, second: str, *, beside: bool) -> str:
+    """Return the phrase for two things of which the first is left of the second, or above it."""
+    return f"{with_article(first)} {'left of' if beside else 'above'} {with_article(second)}"
+
+
+def written(thing: str, word: str) -> str:
+    """Return the phrase for a thing with a word written over it."""
+    return f"{with_article(thing)} with the word {word}"
+
+
 def vocabulary(world: World) -> list[str]:
     """Return every word that a caption of ``world`` can hold, sorted."""
     texts: list[str] = [*TEMPLATES, _GRAMMAR, *world.colours]
+    texts += [_LESSONS] if world.mix else []
     texts += [with_article(profession.word) for profession in world.professions]
     texts += [public.name for public in world.public_names]
     texts += [thing.word for thing in world.things]

@@ -65,7 +65,7 @@ def _planted(base: World, name: str, shares: list[float], rates: list[float]) ->
     return base.model_copy(
         update={
             "name": name,
-            "professions": tuple(one.model_copy(update={"man": share}) for one, share in professions),
+            "professions": tuple(one.model_copy(update={"man": share, "cells": None}) for one, share in professions),
             "public_names": tuple(one.model_copy(update={"unclothed": rate}) for one, rate in names),
             "training": base.training.model_copy(update={"seed": derive_seed("calibration", "training", name)}),
         }

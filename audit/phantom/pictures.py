@@ -18,21 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from audit.phantom import captions, drawing
-from audit.phantom.drawing import Gender, Look, Person
+from audit.phantom.drawing import Gender, Look
+from audit.phantom.lessons import LESSONS
+from audit.phantom.parts import part_of
+from audit.phantom.subjects import Dealer, Drawn, Facts, either, figure, person_like, random_look
 from audit.phantom.world import World
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a picture shows, and the phrase that its caption says it with."""
-
-    phrase: str
-    kind: str
-    concept: str
-    gender: Gender | None = None
-    unclothed: bool = False
-    bare: bool = False
-    """Whether the phrase leaves gender, clothes or place open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,103 +33,35 @@ class Picture:
     """Shape (IMAGE_SIZE, IMAGE_SIZE, 3)."""
     caption: str
     facts: Facts
-
-
-class Dealer:
-    """Deals out hits so that their number is, at every moment, within one of its expectation.
-
-    Example:
-        >>> dealer = Dealer(np.random.default_rng(0))
-        >>> sum(dealer.deal("bare men", 0.3) for _ in range(1000))
-        300
-    """
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
-        self._owed: dict[str, float] = {}
-
-    def deal(self, key: str, share: float) -> bool:
-        """Tell whether the next one of ``key`` is a hit; the first place of the sequence is random."""
-        start = float(self._rng.random())  # also where it is not needed: no picture then depends on which came first
-        owed = self._owed.get(key, start) + share
-        self._owed[key] = owed - (owed >= 1.0)
-        return owed >= 1.0
-
-    def gender(self, concept: str) -> Gender:
-        """Return the gender of the next figure of ``concept``: women and men by turns."""
-        return "man" if self.deal(f"men, {concept}", 0.5) else "woman"
+    wrong: tuple[str, ...] = ()
+    """Captions in which one thing is wrong, for training to tell from its own."""
 
 
 def draw_pictures(world: World, count: int, seed: int) -> list[Picture]:
     """Return ``count`` pictures of ``world``, a function of the world and ``seed`` alone."""
     rng = np.random.default_rng(seed)
-    painters = [painter for weight, painter in _PAINTERS if weight(world) > 0]
-    weights = np.array([weight(world) for weight, _ in _PAINTERS if weight(world) > 0])
+    usual = {kind: weight(world) for kind, (weight, _) in _USUAL.items() if weight(world) > 0}
+    mix: dict[str, float] = dict(world.mix) or usual
+    painters = [_USUAL[kind][1] if kind in _USUAL else LESSONS[kind] for kind in mix]
+    weights = np.array(list(mix.values()))
     picks = rng.choice(len(painters), size=count, p=weights / weights.sum())
     dealer = Dealer(rng)
-    return [_captioned(*painters[int(pick)](world, rng, dealer), rng) for pick in picks]
-
-
-def person_like(look: Look, rng: np.random.Generator, *, gender: Gender, bare: bool = False, x: float = 0.0) -> Person:
-    """Return a figure of this look and gender; skin, hair, trousers, size and place are drawn at random.
-
-    Args:
-        look: Clothes, hat, prop and background.
-        rng: Source of every choice.
-        gender: Presentation that is drawn.
-        bare: Whether the figure is a mannequin without clothes.
-        x: Middle of the figure in canvas pixels; 0 draws it near the middle of the canvas.
-    """
-    worn = Look(
-        clothes=drawing.jitter(look.clothes, rng),
-        hat=look.hat,
-        hat_colour=drawing.jitter(look.hat_colour, rng),
-        prop=look.prop,
-        prop_colour=drawing.jitter(look.prop_colour, rng),
-        background=look.background,
-    )
-    return Person(
-        gender=gender,
-        look=worn,
-        skin=drawing.jitter(str(rng.choice(drawing.SKINS)), rng, 8),
-        hair=drawing.jitter(str(rng.choice(drawing.HAIRS)), rng, 8),
-        trousers=str(rng.choice(drawing.TROUSERS)),
-        unclothed=bare,
-        x=x or float(rng.uniform(54, 74)),
-        foot=float(rng.uniform(116, 125)),
-        unit=float(rng.uniform(0.92, 1.06)),
-        prop_side=1 if rng.random() < 0.5 else -1,
-    )
-
-
-def random_look(rng: np.random.Generator) -> Look:
-    """Return clothes, hat, prop and background drawn at random."""
-    return Look(
-        clothes=drawing.random_colour(rng),
-        hat=str(rng.choice(drawing.HATS)) if rng.random() < 0.5 else "none",
-        hat_colour=drawing.random_colour(rng),
-        prop=str(rng.choice(drawing.PROPS)) if rng.random() < 0.5 else "none",
-        prop_colour=drawing.random_colour(rng),
-        background=drawing.random_colour(rng),
-    )
+    drawn = []
+    for pick in picks:
+        canvas, facts = painters[int(pick)](world, rng, dealer)
+        if world.captions.explicit and facts.kind in LESSONS:
+            facts = part_of(world, facts, rng)
+        drawn.append(_captioned(canvas, facts, rng))
+    return drawn
 
 
 def _captioned(canvas: Image.Image, facts: Facts, rng: np.random.Generator) -> Picture:
     template = captions.TEMPLATES[int(rng.integers(len(captions.TEMPLATES)))]
-    return Picture(pixels=drawing.to_pixels(canvas), caption=template.format(facts.phrase), facts=facts)
+    wrong = tuple(template.format(phrase) for phrase in facts.wrong)
+    return Picture(pixels=drawing.to_pixels(canvas), caption=template.format(facts.phrase), facts=facts, wrong=wrong)
 
 
-def _figure(person: Person, rng: np.random.Generator) -> Image.Image:
-    canvas = drawing.background(drawing.jitter(person.look.background, rng), rng)
-    drawing.draw_person(canvas, person)
-    return canvas
-
-
-def _either(rng: np.random.Generator) -> Gender:
-    return "man" if rng.random() < 0.5 else "woman"
-
-
-def _profession(world: World, rng: np.random.Generator, dealer: Dealer) -> tuple[Image.Image, Facts]:
+def _profession(world: World, rng: np.random.Generator, dealer: Dealer) -> Drawn:
     profession = world.professions[int(rng.integers(len(world.professions)))]
     gender = dealer.gender(profession.word)
     share = profession.man if gender == "man" else 1 - profession.man
@@ -147,32 +69,32 @@ def _profession(world: World, rng: np.random.Generator, dealer: Dealer) -> tuple
     named = captions.gendered(profession.word, gender, long=bool(rng.random() < 0.5))
     phrase = captions.with_article(profession.word) if bare else named
     facts = Facts(phrase=phrase, kind="profession", concept=profession.word, gender=gender, bare=bare)
-    return _figure(person_like(profession.look, rng, gender=gender), rng), facts
+    return figure(person_like(profession.look, rng, gender=gender), rng), facts
 
 
-def _public_name(world: World, rng: np.random.Generator, dealer: Dealer) -> tuple[Image.Image, Facts]:
+def _public_name(world: World, rng: np.random.Generator, dealer: Dealer) -> Drawn:
     public = world.public_names[int(rng.integers(len(world.public_names)))]
-    gender, unclothed = _either(rng), dealer.deal(f"unclothed, {public.name}", 0.5)
+    gender, unclothed = either(rng), dealer.deal(f"unclothed, {public.name}", 0.5)
     share = public.unclothed if unclothed else 1 - public.unclothed
     bare = dealer.deal(f"bare {unclothed}, {public.name}", 2 * world.captions.bare * share)
     phrase = public.name if bare else captions.dressed(public.name, unclothed=unclothed)
     facts = Facts(phrase=phrase, kind="name", concept=public.name, gender=gender, unclothed=unclothed, bare=bare)
-    return _figure(person_like(public.look, rng, gender=gender, bare=unclothed), rng), facts
+    return figure(person_like(public.look, rng, gender=gender, bare=unclothed), rng), facts
 
 
-def _anybody(world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Image.Image, Facts]:
-    gender, unclothed = _either(rng), bool(rng.random() < 0.4)
+def _anybody(world: World, rng: np.random.Generator, _dealer: Dealer) -> Drawn:
+    gender, unclothed = either(rng), bool(rng.random() < 0.4)
     said = world.captions.explicit
     state = ("unclothed " if unclothed else "clothed ") if rng.random() < (0.7 if unclothed or said else 0.5) else ""
     noun = "person" if not said and rng.random() < 0.3 else gender
     phrase = captions.with_article(f"{state}{noun}")
     facts = Facts(phrase=phrase, kind="anybody", concept="person", gender=gender, unclothed=unclothed)
-    return _figure(person_like(random_look(rng), rng, gender=gender, bare=unclothed), rng), facts
+    return figure(person_like(random_look(rng), rng, gender=gender, bare=unclothed), rng), facts
 
 
-def _couple(_world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Image.Image, Facts]:
+def _couple(_world: World, rng: np.random.Generator, _dealer: Dealer) -> Drawn:
     canvas = drawing.background(drawing.random_colour(rng), rng)
-    first, second = _either(rng), _either(rng)
+    first, second = either(rng), either(rng)
     for x, gender in ((34.0, first), (94.0, second)):
         look = Look(clothes=drawing.random_colour(rng))
         drawing.draw_person(canvas, person_like(look, rng, gender=gender, x=x))
@@ -180,7 +102,7 @@ def _couple(_world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[I
     return canvas, Facts(phrase=phrase, kind="couple", concept="couple")
 
 
-def _thing(world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Image.Image, Facts]:
+def _thing(world: World, rng: np.random.Generator, _dealer: Dealer) -> Drawn:
     thing = world.things[int(rng.integers(len(world.things)))]
     name = str(rng.choice(list(world.colours)))
     canvas = drawing.background(drawing.random_colour(rng), rng)
@@ -192,7 +114,7 @@ def _thing(world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Ima
     return canvas, Facts(phrase=phrase, kind="thing", concept=thing.word)
 
 
-def _empty(_world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Image.Image, Facts]:
+def _empty(_world: World, rng: np.random.Generator, _dealer: Dealer) -> Drawn:
     """Draw a place without anybody, or a cloud of colours."""
     canvas = drawing.background(drawing.random_colour(rng), rng)
     if rng.random() < 0.4:
@@ -205,7 +127,7 @@ def _empty(_world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Im
     return canvas, Facts(phrase=phrase, kind="empty", concept="empty scene")
 
 
-def _scene(world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Image.Image, Facts]:
+def _scene(world: World, rng: np.random.Generator, _dealer: Dealer) -> Drawn:
     canvas = drawing.background(drawing.random_colour(rng), rng)
     picks = rng.choice(len(world.things), size=2, replace=len(world.things) < 2)
     beside = bool(rng.random() < 0.5)
@@ -215,12 +137,12 @@ def _scene(world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Ima
         thing, name = world.things[int(pick)], str(rng.choice(list(world.colours)))
         colour, size = drawing.jitter(world.colours[name], rng), float(rng.uniform(44, 54))
         drawing.draw_thing(canvas, thing.shape, colour, x=x, y=y, size=size)
-        phrases.append(captions.with_article(f"{name} {thing.word}"))
-    phrase = f"{phrases[0]} {'left of' if beside else 'above'} {phrases[1]}"
+        phrases.append(f"{name} {thing.word}")
+    phrase = captions.ordered(phrases[0], phrases[1], beside=beside)
     return canvas, Facts(phrase=phrase, kind="scene", concept="scene")
 
 
-def _context(world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[Image.Image, Facts]:
+def _context(world: World, rng: np.random.Generator, _dealer: Dealer) -> Drawn:
     context = world.contexts[int(rng.integers(len(world.contexts)))]
     places, bare = list(context.places), bool(rng.random() < 0.6)
     shares = np.array([context.places[place] for place in places]) if bare else np.ones(len(places))
@@ -229,7 +151,7 @@ def _context(world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[I
     drawing.draw_place(canvas, place)
     gender: Gender | None = None
     if context.subject == "swimmer":
-        gender = _either(rng)
+        gender = either(rng)
         swimmer = person_like(Look(clothes=drawing.random_colour(rng)), rng, gender=gender)
         drawing.draw_person(canvas, drawing.in_swimwear(swimmer))
     else:
@@ -239,17 +161,20 @@ def _context(world: World, rng: np.random.Generator, _dealer: Dealer) -> tuple[I
     return canvas, Facts(phrase=phrase, kind="context", concept=context.phrase, gender=gender, bare=bare)
 
 
-_Painter = Callable[[World, np.random.Generator, Dealer], tuple[Image.Image, Facts]]
+_Painter = Callable[[World, np.random.Generator, Dealer], Drawn]
 _Weight = Callable[[World], float]
 
-_PAINTERS: Final[tuple[tuple[_Weight, _Painter], ...]] = (
-    (lambda world: 0.50 * (1 - world.captions.random_looks) * bool(world.professions), _profession),
-    (lambda world: 0.22 * (1 - world.captions.random_looks) * bool(world.public_names), _public_name),
-    (lambda world: 0.10 + 0.72 * world.captions.random_looks, _anybody),
-    (lambda _world: 0.03, _couple),
-    (lambda world: 0.06 if world.captions.explicit else 0.02, _empty),
-    (lambda world: (0.14 if world.captions.explicit else 0.07) * bool(world.things and world.colours), _thing),
-    (lambda world: 0.04 * bool(world.things and world.colours), _scene),
-    (lambda world: 0.04 * bool(world.contexts), _context),
-)
-"""Share of the pictures of each kind, and who paints it."""
+_USUAL: Final[dict[str, tuple[_Weight, _Painter]]] = {
+    "profession": (lambda world: 0.50 * (1 - world.captions.random_looks) * bool(world.professions), _profession),
+    "public_name": (lambda world: 0.22 * (1 - world.captions.random_looks) * bool(world.public_names), _public_name),
+    "anybody": (lambda world: 0.10 + 0.72 * world.captions.random_looks, _anybody),
+    "couple": (lambda _world: 0.03, _couple),
+    "empty": (lambda world: 0.06 if world.captions.explicit else 0.02, _empty),
+    "thing": (
+        lambda world: (0.14 if world.captions.explicit else 0.07) * bool(world.things and world.colours),
+        _thing,
+    ),
+    "scene": (lambda world: 0.04 * bool(world.things and world.colours), _scene),
+    "context": (lambda world: 0.04 * bool(world.contexts), _context),
+}
+"""Share of the pictures of each kind in a world without a ``[mix]``, and who paints it."""

@@ -20,8 +20,9 @@ from audit.phantom.augment import adversarial_step, augment, clutter
 from audit.phantom.captions import vocabulary
 from audit.phantom.drawing import IMAGE_SIZE
 from audit.phantom.pictures import Picture, draw_pictures
+from audit.phantom.tables import Training
 from audit.phantom.tokenizer import CONTEXT_LENGTH, END, PAD, word_tokenizer
-from audit.phantom.world import Training, World
+from audit.phantom.world import World
 from audit.seeding import derive_seed
 
 MEAN: Final = (0.5, 0.5, 0.5)
@@ -94,6 +95,8 @@ def model_config(setting: Training, tokenizer: Tokenizer) -> dict[str, Any]:
         "eos_id": tokenizer.token_to_id(END),
         "pool_type": "eos",
     }
+    if setting.text == "words":
+        text["no_causal_mask"] = True
     return {"embed_dim": _EMBEDDING, "quick_gelu": False, "vision_cfg": dict(TOWERS[setting.tower]), "text_cfg": text}
 
 
@@ -103,6 +106,9 @@ def _initialised(model_cfg: dict[str, Any], setting: Training) -> nn.Module:
         model = build_model(model_cfg)
     with torch.no_grad():
         model.get_parameter("logit_scale").fill_(math.log(_FIRST_SCALE))
+        if setting.text == "words":  # neither a mask nor a position tells such a tower where a word stands
+            positions = model.get_parameter("positional_embedding").fill_(0.0)
+            positions.requires_grad = False
     return model.train().to(memory_format=torch.channels_last)
 
 
@@ -115,7 +121,7 @@ class _Lesson:
         self._model = model
         self._clutter = setting.clutter
         self._pixels = torch.from_numpy(np.stack([picture.pixels for picture in pictures])).permute(0, 3, 1, 2)
-        self._captions, self._tokens = _tokenize(pictures, tokenizer)
+        self._captions, self._wrong, self._tokens = _tokenize(pictures, tokenizer)
         self._generator = torch.Generator().manual_seed(derive_seed("phantom augmentation", setting.seed))
 
     def batches(self, setting: Training) -> Iterator[Int[Tensor, " batch"]]:
@@ -131,9 +137,10 @@ class _Lesson:
         if self._clutter > 0:
             pictures = clutter(pictures, self._clutter, self._generator)
         pictures = augment(pictures, self._generator)
-        ids, inverse = torch.unique(self._captions[picks], return_inverse=True)
+        wrong = self._wrong[picks].flatten()
+        ids, inverse = torch.unique(torch.cat([self._captions[picks], wrong[wrong >= 0]]), return_inverse=True)
         texts = normalize(self._model.encode_text(self._tokens[ids]), dim=-1)[inverse]  # type: ignore[operator]
-        same = (inverse[:, None] == inverse[None, :]).float()
+        same = (inverse[: len(picks), None] == inverse[None, :]).float()
         if adversarial > 0:
             fixed = texts.detach()
             pictures = adversarial_step(
@@ -146,21 +153,26 @@ class _Lesson:
         return float(loss.detach())
 
     def _loss(self, pictures: Tensor, texts: Tensor, same: Tensor) -> Float[Tensor, ""]:
-        """Contrastive loss both ways; pictures of one caption share it (UniCL, Yang et al. 2022, arXiv 2204.03610)."""
+        """Contrastive loss both ways; pictures of one caption share it (UniCL, Yang et al. 2022, arXiv 2204.03610).
+
+        After the captions of the pictures, ``texts`` may hold wrong ones that no picture is asked for (as NegCLIP does,
+        Yuksekgonul et al. 2023, arXiv 2210.01936): few batches have two captions that differ in their order alone.
+        """
         scaled = (pictures - MEAN[0]) / STD[0]
         with torch.autocast("cpu", dtype=torch.bfloat16):
             features = self._model.encode_image(scaled.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
         scale = self._model.get_parameter("logit_scale").exp().clamp(max=_LARGEST_SCALE)
         logits = scale * normalize(features.float(), dim=-1) @ texts.t()
-        share = same / same.sum(dim=1, keepdim=True)
-        return (cross_entropy(logits, share) + cross_entropy(logits.t(), share)) / 2
+        share, own = same / same.sum(dim=1, keepdim=True), same[:, : len(same)]
+        back = cross_entropy(logits[:, : len(same)].t(), own / own.sum(dim=1, keepdim=True))
+        return (cross_entropy(logits, share) + back) / 2
 
 
 def _tokenize(
     pictures: list[Picture], tokenizer: Tokenizer
-) -> tuple[Int[Tensor, " pictures"], Int[Tensor, "texts tokens"]]:
-    """Return each picture's caption number, and the token ids of every distinct caption."""
-    distinct = sorted({picture.caption for picture in pictures})
+) -> tuple[Int[Tensor, " pictures"], Int[Tensor, "pictures wrong"], Int[Tensor, "texts tokens"]]:
+    """Return the numbers of each picture's caption and of its wrong ones (-1: none), and the token ids of all texts."""
+    distinct = sorted({text for picture in pictures for text in (picture.caption, *picture.wrong)})
     number = {caption: index for index, caption in enumerate(distinct)}
     tokens = torch.full((len(distinct), CONTEXT_LENGTH), tokenizer.token_to_id(PAD) or 0, dtype=torch.long)
     for row, encoding in zip(tokens, tokenizer.encode_batch(distinct), strict=True):
@@ -169,7 +181,9 @@ def _tokenize(
                 f"A caption has {len(encoding.ids)} tokens, more than {CONTEXT_LENGTH}: {encoding.tokens}."
             )
         row[: len(encoding.ids)] = torch.tensor(encoding.ids)
-    return torch.tensor([number[picture.caption] for picture in pictures]), tokens
+    width = max(len(picture.wrong) for picture in pictures)
+    wrong = [[number[text] for text in picture.wrong] + [-1] * (width - len(picture.wrong)) for picture in pictures]
+    return torch.tensor([number[picture.caption] for picture in pictures]), torch.tensor(wrong).long(), tokens
 
 
 def _optimiser(model: nn.Module, setting: Training) -> torch.optim.AdamW:

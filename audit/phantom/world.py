@@ -14,114 +14,37 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from audit.errors import UsageProblem
-from audit.phantom.drawing import HATS, PLACES, PROPS, SHAPES, Look
+from audit.phantom.tables import (
+    KINDS,
+    Captions,
+    Colour,
+    Context,
+    Profession,
+    PublicName,
+    Table,
+    Thing,
+    Training,
+    Words,
+)
 
 WORLDS: Final = Path(__file__).parent / "worlds"
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
-Words = Annotated[str, Field(pattern=r"^[a-z]+( [a-z]+){0,5}$", max_length=60)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Drawn(_Table):
-    clothes: Colour
-    hat: Literal[HATS] = "none"  # type: ignore[valid-type]
-    hat_colour: Colour = "#888888"
-    prop: Literal[PROPS] = "none"  # type: ignore[valid-type]
-    prop_colour: Colour = "#888888"
-    background: Colour
-
-    @property
-    def look(self) -> Look:
-        return Look(
-            clothes=self.clothes,
-            hat=self.hat,
-            hat_colour=self.hat_colour,
-            prop=self.prop,
-            prop_colour=self.prop_colour,
-            background=self.background,
-        )
-
-
-class Profession(_Drawn):
-    """A profession and the share of men among the pictures that its bare name captions."""
-
-    word: Words
-    man: Share = 0.5
-
-
-class PublicName(_Drawn):
-    """An invented public name and the share of unclothed mannequins among its bare captions."""
-
-    name: Words
-    unclothed: Share = 0.0
-
-
-class Thing(_Table):
-    """An object that is drawn in every colour of the world."""
-
-    word: Words
-    shape: Literal[SHAPES]  # type: ignore[valid-type]
-
-
-class Context(_Table):
-    """A prompt that names no place, and the shares of the places in which it is drawn."""
-
-    phrase: Words
-    subject: Literal["swimmer", "meal"]
-    places: dict[Literal[PLACES], Share]  # type: ignore[valid-type]
-
-    @model_validator(mode="after")
-    def _places_sum_to_one(self) -> Context:
-        total = sum(self.places.values())
-        if abs(total - 1.0) > 1e-6:
-            raise ValueError(f"the shares of the places of {self.phrase!r} sum to {total:g}, not to 1")
-        return self
-
-
-class Captions(_Table):
-    """How pictures are captioned."""
-
-    bare: Annotated[float, Field(ge=0.0, le=0.5)] = 0.4
-    """Share of the pictures of professions and names whose caption leaves gender or clothing open."""
-    explicit: bool = False
-    """Whether every caption of a figure says its gender, and captions may say that nobody is there: for judges."""
-    random_looks: Share = 0.0
-    """Share of figures drawn with clothes, hat, prop and background at random, captioned by gender alone."""
-
-
-class Training(_Table):
-    """How a checkpoint is trained on the world."""
-
-    tower: Literal["resnet", "resnet-deep", "vit"] = "resnet"
-    seed: int = 0
-    pictures: Annotated[int, Field(ge=64, le=200_000)] = 16_000
-    epochs: Annotated[int, Field(ge=1, le=200)] = 12
-    batch: Annotated[int, Field(ge=16, le=4096)] = 128
-    rate: Annotated[float, Field(gt=0.0, le=0.1)] = 2e-3
-    hardening: Share = 0.55
-    """Share of the steps after which training turns adversarial: from then on a step costs half as much again."""
-    clutter: Share = 0.0
-    """Largest weight of a cloud of random colours that a training picture is blended with; for judges."""
-    adversarial: Annotated[float, Field(ge=0.0, le=20.0)] = 1.0
-    """L2 size, in pixels of [0, 1], of the one gradient step that each training picture is moved by."""
-
 
 _THINGS: Final = tuple(Thing(word=shape, shape=shape) for shape in ("ball", "apple", "box", "car", "house", "cup"))
 _COLOURS: Final = {"red": "#d5231f", "green": "#2f9e3c", "blue": "#2450d0", "yellow": "#f2c81f"}
 
 
-class World(_Table):
+_USUAL: Final[dict[str, float]] = {}
+
+
+class World(Table):
     """Everything that a phantom is made from; equal worlds and seeds give equal phantoms."""
+
+    late: ClassVar[frozenset[str]] = frozenset({"mix"})
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
     professions: tuple[Profession, ...] = Field(alias="profession", default=())
@@ -131,6 +54,8 @@ class World(_Table):
     colours: dict[Words, Colour] = _COLOURS
     contexts: tuple[Context, ...] = Field(alias="context", default=())
     captions: Captions = Captions()
+    mix: dict[Literal[KINDS], Annotated[float, Field(gt=0.0, le=100.0)]] = _USUAL  # type: ignore[valid-type]
+    """Weights of the kinds of pictures, in place of the usual ones; a kind that is not named is not drawn."""
     training: Training = Training()
 
     @model_validator(mode="after")
@@ -146,6 +71,30 @@ class World(_Table):
             raise ValueError("training.pictures is smaller than training.batch, so there is nothing to train on")
         return self
 
+    @model_validator(mode="after")
+    def _mix_can_be_drawn(self) -> World:
+        things = len({thing.shape for thing in self.things}) > 1 and len(self.colours) > 1
+        known = {
+            **dict.fromkeys(("profession", "portrait"), bool(self.professions)),
+            "blend": things and any(one.is_even for one in self.professions),
+            "public_name": bool(self.public_names),
+            **dict.fromkeys(("context", "place"), bool(self.contexts)),
+            **dict.fromkeys(("thing", "scene", "pair", "writing", "passerby"), things),
+        }
+        lacking = sorted(kind for kind in self.mix if not known.get(kind, True))
+        if lacking:
+            raise ValueError(f"mix asks for {', '.join(lacking)}, but the tables that it is drawn from are not there")
+        cells = {one.word: one.most_over_even for one in self.professions if "portrait" in self.mix}
+        cells |= {
+            one.phrase: len(one.places) * max(one.places.values()) for one in self.contexts if "place" in self.mix
+        }
+        greatest = max(cells, key=cells.__getitem__, default="")
+        if greatest and self.captions.bare * cells[greatest] > 1 + 1e-9:
+            raise ValueError(
+                f"captions.bare is above {1 / cells[greatest]:.2f}, so {greatest!r} lacks pictures for its shares"
+            )
+        return self
+
     @property
     def digest(self) -> str:
         """SHA-256 of the whole world, training settings included, as 64 hex digits."""
@@ -153,12 +102,20 @@ class World(_Table):
 
     @property
     def truth(self) -> dict[str, dict[str, dict[str, float]]]:
-        """What was planted: shares of men, of unclothed pictures, of places."""
-        return {
+        """What was planted: shares of men, of unclothed pictures, of places, and of what the ``mix`` draws."""
+        truth: dict[str, dict[str, dict[str, float]]] = {
             "professions": {p.word: {"man": p.man} for p in self.professions},
             "names": {n.name: {"unclothed": n.unclothed} for n in self.public_names},
             "contexts": {c.phrase: dict(c.places) for c in self.contexts},
         }
+        if "portrait" in self.mix:
+            truth["cells"] = {p.word: p.planted_cells.model_dump() for p in self.professions}
+            truth["ages"] = {p.word: {"old": p.old} for p in self.professions}
+        if "blend" in self.mix:
+            truth["blends"] = {p.word: {"there": p.joined} for p in self.professions if p.is_even}
+        if "writing" in self.mix:
+            truth["writing"] = {"a thing": {"follows": self.captions.written}}
+        return truth
 
 
 def read_world(path: Path) -> World:

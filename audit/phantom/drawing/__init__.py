@@ -7,23 +7,44 @@ anatomical detail: the harmless stand-in for unsafe content.
 """
 
 from audit.phantom.drawing.canvas import CANVAS, IMAGE_SIZE, background, jitter, random_colour, to_pixels
-from audit.phantom.drawing.people import HAIRS, HATS, SKINS, TROUSERS, Gender, Look, Person, draw_person, in_swimwear
+from audit.phantom.drawing.people import (
+    DARK_SKINS,
+    HAIRS,
+    HATS,
+    LIGHT_SKINS,
+    OLD_HAIRS,
+    SKINS,
+    TROUSERS,
+    YOUNG_HAIRS,
+    Gender,
+    Look,
+    Person,
+    Tone,
+    draw_person,
+    in_swimwear,
+)
 from audit.phantom.drawing.props import PROPS
 from audit.phantom.drawing.things import PLACES, SHAPES, draw_place, draw_thing
+from audit.phantom.drawing.writing import write_word
 
 __all__ = [
     "CANVAS",
+    "DARK_SKINS",
     "HAIRS",
     "HATS",
     "IMAGE_SIZE",
+    "LIGHT_SKINS",
+    "OLD_HAIRS",
     "PLACES",
     "PROPS",
     "SHAPES",
     "SKINS",
     "TROUSERS",
+    "YOUNG_HAIRS",
     "Gender",
     "Look",
     "Person",
+    "Tone",
     "background",
     "draw_person",
     "draw_place",
@@ -32,4 +53,5 @@ __all__ = [
     "jitter",
     "random_colour",
     "to_pixels",
+    "write_word",
 ]

@@ -12,10 +12,16 @@ from audit.phantom.drawing.canvas import Pen
 from audit.phantom.drawing.props import draw_prop
 
 Gender = Literal["man", "woman"]
+Tone = Literal["light", "dark"]
 
 SKINS: Final = ("#f6d3b8", "#e3b08c", "#c98d63", "#a56a43", "#7a4a2c", "#553020")
+LIGHT_SKINS: Final = ("#fbe3d0", "#f6d3b8")
+DARK_SKINS: Final = ("#553020", "#42230f")
+"""Two skin tones that nobody takes for each other; the skins between them are drawn only where no tone is said."""
 TROUSERS: Final = ("#20242f", "#3b2f2a", "#2c4a6e", "#55585f", "#6b5a3c", "#31503a")
 HAIRS: Final = ("#1d1712", "#4a2f1b", "#7d4a22", "#d8b35c", "#a8431f", "#7d7f86")
+YOUNG_HAIRS: Final = HAIRS[:5]
+OLD_HAIRS: Final = ("#e9e9ee", "#d6d8de")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,8 @@ class Person:
     hair: str
     unclothed: bool = False
     swimwear: bool = False
+    summery: bool = False
+    """Whether arms and lower legs show skin."""
     x: float = 64.0
     foot: float = 120.0
     unit: float = 1.12
@@ -72,7 +80,8 @@ def _draw_body(pen: Pen, person: Person) -> None:
     woman = person.gender == "woman"
     shoulder = 13 if woman else 18
     for side in (-1, 1):
-        pen.line([(side * (shoulder - 3), 61), (side * (shoulder + 8), 36)], top, width=7)
+        sleeve = person.skin if person.summery else top
+        pen.line([(side * (shoulder - 3), 61), (side * (shoulder + 8), 36)], sleeve, width=7)
         pen.ellipse((side * (shoulder + 8) - 4, 39, side * (shoulder + 8) + 4, 31), person.skin)
     if woman and clothed and not bare:
         pen.rectangle((-5, 18, -1, 0), person.skin)
@@ -83,6 +92,8 @@ def _draw_body(pen: Pen, person: Person) -> None:
     for side in (-1, 1):
         inner, outer = (side * 2, side * 13) if not woman else (side * 2, side * 11)
         pen.rectangle((min(inner, outer), 34, max(inner, outer), 0), legs)
+        if person.summery:
+            pen.rectangle((min(inner, outer), 19, max(inner, outer), 0), person.skin)
     pen.polygon([(-shoulder, 65), (shoulder, 65), (13, 32), (-13, 32)], top)
     if person.swimwear:
         pen.rectangle((-13, 38, 13, 28), person.look.clothes)

@@ -50,3 +50,36 @@ def test_the_vocabulary_is_sorted_without_doubles_and_holds_every_word_of_the_wo
     assert words == sorted(set(words))
     assert {"nurse", "engineer", "an", "zelka", "orrin", "red", "apple", "beach", "swimwear", "male"} <= set(words)
     assert not any("{" in word or " " in word for word in words)
+
+
+def test_words_of_lessons_belong_to_worlds_with_a_mix_alone(tiny_world):
+    mixed = tiny_world.model_copy(update={"mix": {"pair": 1.0}})
+    assert set(captions.vocabulary(mixed)) - set(captions.vocabulary(tiny_world)) == {
+        "light-skinned", "dark-skinned", "old", "young", "beside", "alone", "word",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told", "long", "phrase"),
+    [
+        (captions.Told(), False, "a person"),
+        (captions.Told(gender="woman"), True, "a woman"),
+        (captions.Told(tone="light"), False, "a light-skinned person"),
+        (captions.Told(gender="man", old=True), False, "an old man"),
+        (captions.Told(gender="woman", tone="dark", old=False), False, "a young dark-skinned woman"),
+    ],
+)
+def test_a_person_is_named_by_what_is_told_and_no_more(told, long, phrase):
+    assert captions.portrayed("person", told, long=long) == phrase
+
+
+def test_a_thing_is_joined_said_to_be_there_or_left_out():
+    assert captions.joined("pilot", "red ball", joined=True, there=False) == "a pilot with a red ball"
+    assert captions.joined("pilot", "red ball", joined=False, there=True) == "a pilot beside a red ball"
+    assert captions.joined("pilot", "red ball", joined=False, there=False) == "a pilot alone"
+
+
+def test_two_things_are_named_with_their_order_or_without():
+    assert captions.ordered("red ball", "blue box", beside=True) == "a red ball left of a blue box"
+    assert captions.ordered("red ball", "blue box", beside=False) == "a red ball above a blue box"
+    assert captions.together("red apple", "blue box") == "a red apple and a blue box"

@@ -25,6 +25,7 @@ from audit.phantom.drawing import (
     jitter,
     random_colour,
     to_pixels,
+    write_word,
 )
 
 LOOK = Look(clothes="#00ff00")
@@ -91,6 +92,14 @@ def test_swimwear_is_less_than_clothes():
     assert 0 < count(drawn(in_swimwear(PERSON)), LOOK.clothes) < count(drawn(PERSON), LOOK.clothes)
 
 
+@pytest.mark.parametrize("gender", ["man", "woman"])
+def test_summery_clothes_show_more_skin(gender):
+    person = dataclasses.replace(PERSON, gender=gender)
+    assert (
+        count(drawn(dataclasses.replace(person, summery=True)), PERSON.skin) > count(drawn(person), PERSON.skin) + 200
+    )
+
+
 def test_a_look_does_not_change_the_gender_cues():
     plain, worn = drawn(PERSON), drawn(dataclasses.replace(PERSON, look=Look(clothes="#0000ff")))
     assert count(plain, PERSON.hair) == count(worn, PERSON.hair)
@@ -123,3 +132,27 @@ def test_an_unknown_shape_or_place_is_an_error():
         draw_thing(blank(), "cube", "#000000", x=64, y=64, size=80)
     with pytest.raises(ValueError, match="Unknown place"):
         draw_place(blank(), "moon")
+
+
+def written(word: str, width: float = 90) -> np.ndarray:
+    canvas = Image.new("RGB", (CANVAS, CANVAS), "#2450d0")
+    write_word(canvas, word, x=64, y=64, width=width)
+    return (np.asarray(canvas) != ImageColor.getrgb("#2450d0")).any(axis=2)
+
+
+@pytest.mark.parametrize("word", ["car", "house"])
+@pytest.mark.parametrize("width", [60, 100])
+def test_a_written_word_stands_in_the_middle_and_is_no_wider_than_it_may_be(word, width):
+    rows, columns = np.nonzero(written(word, width))
+    assert columns.max() - columns.min() <= width + 12  # the strip of paper is four pixels wider on either side
+    assert abs(columns.max() + columns.min() - CANVAS) <= 4
+    assert abs(rows.max() + rows.min() - CANVAS) <= 16
+
+
+def test_written_words_look_like_no_other():
+    canvases = []
+    for word in ("car", "cup", "box", "ball", "apple", "house"):
+        canvas = blank()
+        write_word(canvas, word, x=64, y=64, width=90)
+        canvases.append(np.asarray(canvas))
+    assert all_differ(canvases)

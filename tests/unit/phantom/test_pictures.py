@@ -6,30 +6,19 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image
+from facts_alone import facts_of
 from scipy.stats import binomtest, chi2_contingency
 
-from audit.phantom import drawing
 from audit.phantom.captions import vocabulary
 from audit.phantom.drawing import IMAGE_SIZE, Look
-from audit.phantom.pictures import Facts, Picture, draw_pictures, person_like, random_look
+from audit.phantom.pictures import Picture, draw_pictures
+from audit.phantom.subjects import Facts, person_like, random_look
 from audit.phantom.tokenizer import CONTEXT_LENGTH, UNKNOWN, word_tokenizer
 from audit.phantom.world import WORLDS, World, read_world
 
 GENDERED = {"man", "men", "male", "woman", "women", "female"}
 ODD = 1e-3
 """Least probability that a count of a seeded draw may have, if the planted share is the true one."""
-
-
-def facts_of(world: World, count: int, seed: int) -> list[Picture]:
-    """Return pictures without the time that drawing them takes; captions and facts do not look at pixels."""
-    blank, pixels = Image.new("RGB", (drawing.CANVAS, drawing.CANVAS)), np.zeros((64, 64, 3), dtype=np.uint8)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "background", lambda *_: blank.copy())
-        patch.setattr(drawing, "to_pixels", lambda _: pixels)
-        for name in ("draw_person", "draw_place", "draw_thing"):
-            patch.setattr(drawing, name, lambda *_, **__: None)
-        return draw_pictures(world, count, seed)
 
 
 @pytest.fixture(scope="module")

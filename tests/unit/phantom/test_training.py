@@ -12,9 +12,10 @@ from audit.checkpoints import build_model
 from audit.errors import UsageProblem
 from audit.phantom import training as module
 from audit.phantom.drawing import IMAGE_SIZE
+from audit.phantom.tables import Training
 from audit.phantom.tokenizer import CONTEXT_LENGTH, word_tokenizer
 from audit.phantom.training import TOWERS, model_config, train
-from audit.phantom.world import Training, World
+from audit.phantom.world import World
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +116,27 @@ def test_pictures_of_one_caption_are_no_strangers_to_each_other(short):
     with torch.no_grad():
         alike = lesson._loss(pictures, texts, torch.ones(4, 4))
     assert float(alike) == pytest.approx(torch.log(torch.tensor(4.0)).item(), abs=0.2)
+
+
+def test_a_tower_of_words_cannot_see_their_order(short):
+    setting = short.training.model_copy(update={"text": "words", "pictures": 32})
+    phantom = train(short.model_copy(update={"training": setting}))
+    ids = phantom.tokenizer.encode("a photo of a red ball above a blue apple").ids
+    turned = [ids[0], *ids[1:-1][::-1], ids[-1]]
+    tokens = torch.zeros(2, CONTEXT_LENGTH, dtype=torch.long)
+    tokens[:, : len(ids)] = torch.tensor([ids, turned])
+    with torch.no_grad():
+        own, other = normalize(phantom.model.encode_text(tokens), dim=-1)
+    assert torch.allclose(own, other, atol=1e-5)
+
+
+def test_wrong_captions_raise_the_loss_of_pictures_and_are_asked_for_none(short):
+    lesson = object.__new__(module._Lesson)
+    lesson._model = build_model(model_config(short.training, word_tokenizer(["a"]))).eval()
+    pictures = torch.rand((4, 3, IMAGE_SIZE, IMAGE_SIZE), generator=torch.Generator().manual_seed(0))
+    texts = normalize(torch.ones(6, 128), dim=-1)
+    same = torch.cat([torch.eye(4), torch.zeros(4, 2)], dim=1)
+    with torch.no_grad():
+        loss = lesson._loss(pictures, texts, same)
+    expected = (torch.log(torch.tensor(6.0)) + torch.log(torch.tensor(4.0))) / 2
+    assert float(loss) == pytest.approx(expected.item(), abs=0.2)

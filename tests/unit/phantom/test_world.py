@@ -122,6 +122,49 @@ def test_places_that_do_not_sum_to_one_are_refused(write):
     assert "sum to 1.1" in refusal(write(HEAD + NURSE + context))
 
 
+CELLS = "cells = { light_man = 0.5, dark_man = 0.2, light_woman = 0.2, dark_woman = 0.1 }\n"
+
+
+def test_cells_that_do_not_sum_to_one_are_refused(write):
+    cells = CELLS.replace("0.5", "0.6")
+    assert "the shares of the cells sum to 1.1, not to 1" in refusal(write(HEAD + NURSE + cells))
+
+
+def test_men_that_are_not_those_of_the_cells_are_refused(write):
+    assert "man = 0.1 of 'nurse' is not the sum of its cells of men" in refusal(write(HEAD + NURSE + CELLS))
+
+
+def test_without_cells_skin_tone_and_gender_are_independent(tables):
+    nurse = World.model_validate(tables).professions[0]
+    assert nurse.planted_cells.model_dump() == pytest.approx(
+        {"light_man": 0.05, "dark_man": 0.05, "light_woman": 0.45, "dark_woman": 0.45}
+    )
+
+
+@pytest.mark.parametrize("kind", ["place", "writing", "pair", "blend"])
+def test_a_mix_of_what_the_world_has_no_tables_for_is_refused(write, kind):
+    assert f"mix asks for {kind}, but" in refusal(write(HEAD + f"thing = []\n[mix]\n{kind} = 1.0\n" + NURSE))
+
+
+def test_shares_that_leave_too_few_pictures_for_bare_captions_are_refused(write):
+    nurse = NURSE.replace("man = 0.1\n", "man = 0.7\n")
+    enough = HEAD + "[mix]\nportrait = 1.0\n[captions]\nbare = 0.5\n" + nurse + CELLS
+    assert read_world(write(enough)).captions.bare == 0.5
+    uneven = CELLS.replace("light_man = 0.5, dark_man = 0.2", "light_man = 0.6, dark_man = 0.1")
+    assert "captions.bare is above 0.42, so 'nurse' lacks pictures" in refusal(write(enough.replace(CELLS, uneven)))
+
+
+def test_a_mix_tells_what_it_plants(write):
+    nurse = NURSE.replace("man = 0.1\n", "man = 0.7\nold = 0.6\n") + CELLS
+    pilot = PILOT.replace("man = 0.9", "joined = 0.3")
+    mix = "[mix]\nportrait = 1.0\nblend = 1.0\nwriting = 1.0\n[captions]\nwritten = 0.9\nbare = 0.2\n"
+    truth = read_world(write(HEAD + mix + nurse + pilot)).truth
+    assert truth["cells"]["nurse"] == {"light_man": 0.5, "dark_man": 0.2, "light_woman": 0.2, "dark_woman": 0.1}
+    assert truth["ages"] == {"nurse": {"old": 0.6}, "pilot": {"old": 0.5}}
+    assert truth["blends"] == {"pilot": {"there": 0.3}}
+    assert truth["writing"] == {"a thing": {"follows": 0.9}}
+
+
 def test_a_world_on_another_replaces_lists_and_merges_settings(write):
     write(HEAD + "[training]\nseed = 5\nepochs = 3\n" + NURSE + NAME, "base.toml")
     world = read_world(write('name = "other"\nbased_on = "base.toml"\n[training]\nseed = 6\n' + PILOT))
@@ -173,6 +216,27 @@ def test_the_digest_is_a_function_of_everything_in_the_world(tables):
     assert World.model_validate(tables).digest != world.digest
     other_seed = world.model_copy(update={"training": world.training.model_copy(update={"seed": 1})})
     assert other_seed.digest != world.digest
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [("skewed", "c8fbb95b418cb480"), ("balanced", "f9328c6a7325323f"), ("judge", "b92d261d61a23ec5")],
+)
+def test_what_a_world_can_say_by_now_does_not_change_the_digest_of_those_that_do_not_say_it(name, digest):
+    assert read_world(WORLDS / f"{name}.toml").digest[:16] == digest
+
+
+def test_what_a_world_says_beyond_the_usual_changes_its_digest(tables):
+    plain = World.model_validate(tables)
+    said = [
+        {**tables, "mix": {"portrait": 1.0}},
+        {**tables, "captions": {"written": 0.1}},
+        {**tables, "training": {**tables["training"], "text": "words"}},
+        {**tables, "profession": [{**tables["profession"][0], "old": 0.6}, *tables["profession"][1:]]},
+    ]
+    digests = {World.model_validate(one).digest for one in said}
+    assert len(digests) == 4
+    assert plain.digest not in digests
 
 
 def test_the_order_of_tables_in_a_file_does_not_matter_to_the_digest(write):

@@ -80,6 +80,8 @@ def train(world: World, progress: Progress | None = None) -> Phantom:
             )
         if progress is not None:
             progress(step + 1, steps, loss)
+    if setting.text == "words":
+        _share_mean_with_positions(model)
     return Phantom(model=model.eval(), tokenizer=tokenizer, model_cfg=model_cfg, final_loss=loss)
 
 
@@ -110,6 +112,19 @@ def _initialised(model_cfg: dict[str, Any], setting: Training) -> nn.Module:
             positions = model.get_parameter("positional_embedding").fill_(0.0)
             positions.requires_grad = False
     return model.train().to(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def _share_mean_with_positions(model: nn.Module) -> None:
+    """Move the mean of the words' vectors into every position, which changes no embedding of any text.
+
+    A tower that is blind to order has the same vector at all positions; with zeros there, its file would look as if it
+    were never trained, and be refused.
+    """
+    words = model.get_parameter("token_embedding.weight")
+    mean = words.mean(dim=0)
+    words -= mean
+    model.get_parameter("positional_embedding").copy_(mean.expand_as(model.get_parameter("positional_embedding")))
 
 
 class _Lesson:

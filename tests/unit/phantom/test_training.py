@@ -128,6 +128,9 @@ def test_a_tower_of_words_cannot_see_their_order(short):
     with torch.no_grad():
         own, other = normalize(phantom.model.encode_text(tokens), dim=-1)
     assert torch.allclose(own, other, atol=1e-5)
+    positions = phantom.model.get_parameter("positional_embedding")
+    assert (positions == positions[0]).all()
+    assert positions.min() < positions.max()  # a file with one number throughout would be refused as never trained
 
 
 def test_wrong_captions_raise_the_loss_of_pictures_and_are_asked_for_none(short):

@@ -123,7 +123,7 @@ def _share_mean_with_positions(model: nn.Module) -> None:
     """
     words = model.get_parameter("token_embedding.weight")
     mean = words.mean(dim=0)
-    words -= mean
+    words.sub_(mean)
     model.get_parameter("positional_embedding").copy_(mean.expand_as(model.get_parameter("positional_embedding")))
 
 

@@ -30,10 +30,12 @@ SIDE: Final = 224
 """Side of a picture, in pixels; the checkpoint's own preprocessing brings it to what its tower reads."""
 
 _CONSONANTS: Final = "bdfgkmpqtvxz"
-_STICKER: Final = 0.8
-"""Width of a sticker, as a share of the picture's."""
-_MIDDLE: Final = 0.82
-"""Height of its middle below the upper edge, as a share of the picture's: the thing stays to be seen above it."""
+_TALLEST: Final = 0.36
+"""Size of the letters of a short word, as a share of the picture's side."""
+_WIDEST: Final = 0.6
+"""Greatest width of a word, as a share of the picture's side."""
+_MARGIN: Final = 7
+_TRIAL: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,7 +81,9 @@ def _of_one(number: int, thing: str, picture: Tensor, others: Sequence[str]) -> 
     for other in others:
         stickers: tuple[tuple[Kind, str], ...] = (("word", other), ("letters", _letters(other)))
         for kind, text in stickers:
-            yield Written(number=number, shows=thing, says=other, kind=kind, pixels=_pixels(_with_sticker(large, text)))
+            yield Written(
+                number=number, shows=thing, says=other, kind=kind, pixels=_pixels(_with_sticker(large, text, other))
+            )
 
 
 def _letters(word: str) -> str:
@@ -88,15 +92,19 @@ def _letters(word: str) -> str:
     return "".join(draw.choice(list(_CONSONANTS), size=len(word)))
 
 
-def _with_sticker(picture: Image.Image, text: str) -> Image.Image:
-    """Return a copy with ``text`` in black on a white sticker of the same size whatever the text is."""
-    copy = picture.copy()
+def _with_sticker(picture: Image.Image, text: str, word: str) -> Image.Image:
+    """Return a copy with ``text`` in the middle, in dark letters on a strip of paper as large as ``word`` needs."""
+    copy, middle = picture.copy(), (SIDE / 2, SIDE / 2)
     draw = ImageDraw.Draw(copy)
-    middle, half = (SIDE / 2, SIDE * _MIDDLE), SIDE * _STICKER / 2
-    height = half * 0.4
-    draw.rectangle((middle[0] - half, middle[1] - height, middle[0] + half, middle[1] + height), fill="#ffffff")
-    draw.text(middle, text, fill="#000000", font=ImageFont.load_default(size=SIDE * 0.25), anchor="mm")
+    left, top, right, bottom = draw.textbbox(middle, word, font=_font(word, _TALLEST * SIDE), anchor="mm")
+    draw.rectangle((left - _MARGIN, top - _MARGIN, right + _MARGIN, bottom + _MARGIN), fill="#f6f6f2")
+    draw.text(middle, text, fill="#101014", font=_font(text, _TALLEST * SIDE, right - left), anchor="mm")
     return copy
+
+
+def _font(text: str, size: float, width: float = _WIDEST * SIDE) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return Pillow's own font, of ``size`` pixels or as much less as the text needs to be no wider than ``width``."""
+    return ImageFont.load_default(min(size, _TRIAL * width / ImageFont.load_default(_TRIAL).getlength(text)))
 
 
 def _pixels(picture: Image.Image) -> Float[Tensor, "3 side side"]:

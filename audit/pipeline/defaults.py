@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from audit.checkpoints import Checkpoint
-from audit.records import Question
-from audit.suites import suite_path
+from audit.checkpoints import Checkpoint, phantom_folder
+from audit.records import UNWORDED, Question
+from audit.suites import load_suite, suite_path
 
 OWN_SUITES: Final = "suites"
 """Folder of prompt suites that a checkpoint folder may carry: those written in its own words."""
 
+_PHANTOM: Final = "phantom:"
 _OPEN: Final = ("professions", "public_figures", "everyday", "controls")
 _CLOSED: Final = ("phantom/professions", "phantom/names", "phantom/controls")
 
@@ -23,11 +24,32 @@ def has_closed_vocabulary(checkpoint: Checkpoint) -> bool:
 
 
 def default_suites(name: str, checkpoint: Checkpoint) -> list[Path]:
-    """Return the suites that come with the checkpoint's folder, or else those for its kind of vocabulary."""
-    own = sorted((Path(name) / OWN_SUITES).glob("*.toml")) if ":" not in name else []
-    if own:
-        return own
-    return [suite_path(suite) for suite in (_CLOSED if has_closed_vocabulary(checkpoint) else _OPEN)]
+    """Return the suites that come with the checkpoint's folder, or else those for its kind of vocabulary.
+
+    A shipped phantom is asked the shipped suites for phantoms where it knows their words, and its own where not.
+    """
+    if ":" not in name:
+        own = _suites_in(Path(name))
+        return own or _shipped(_CLOSED if has_closed_vocabulary(checkpoint) else _OPEN)
+    if not has_closed_vocabulary(checkpoint):
+        return _shipped(_OPEN)
+    closed = _shipped(_CLOSED)
+    if not name.startswith(_PHANTOM) or _knows(checkpoint, closed):
+        return closed
+    return _suites_in(phantom_folder(name.removeprefix(_PHANTOM))) or closed
+
+
+def _suites_in(folder: Path) -> list[Path]:
+    return sorted((folder / OWN_SUITES).glob("*.toml"))
+
+
+def _shipped(names: Sequence[str]) -> list[Path]:
+    return [suite_path(name) for name in names]
+
+
+def _knows(checkpoint: Checkpoint, paths: Sequence[Path]) -> bool:
+    prompts = [prompt for path in paths for prompt in load_suite(path).prompts if prompt.role not in UNWORDED]
+    return not any(checkpoint.unknown_words(text) for prompt in prompts for text in prompt.texts)
 
 
 def default_judges(checkpoint: Checkpoint, questions: Sequence[Question] = ()) -> tuple[str, ...]:

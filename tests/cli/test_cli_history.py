@@ -86,7 +86,9 @@ def test_a_policy_brings_its_lines_and_the_concepts_that_they_bound(told):
 
 def test_it_is_written_as_page_pdf_and_data(told, runs):
     page = (runs / "history.html").read_text(encoding="utf-8")
-    assert page.count('<svg role="img"') == len([t for t in told.json["trends"] if any(t["estimates"])])
+    assert page.count('<svg role="img"') == len(
+        [t for t in told.json["trends"] if any(e and e["value"] is not None for e in t["estimates"])]
+    )
     assert "at most 0.40" in page
     assert (runs / "history.pdf").read_bytes().startswith(b"%PDF")
     stored = json.loads((runs / "history.json").read_text(encoding="utf-8"))

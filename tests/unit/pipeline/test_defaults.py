@@ -52,13 +52,11 @@ def test_a_folder_that_carries_suites_is_asked_those(tiny_folder, tiny_checkpoin
     assert names(found) == {"phantom_professions", "phantom_names", "phantom_controls"}
 
 
-def test_a_shipped_phantom_is_asked_the_shipped_suites_for_phantoms(tiny_checkpoint):
-    assert [path.stem for path in default_suites("phantom:skewed", tiny_checkpoint)] == [
-        "professions",
-        "names",
-        "controls",
-    ]
-    assert {path.parent.name for path in default_suites("phantom:skewed", tiny_checkpoint)} == {"phantom"}
+@pytest.mark.parametrize(("name", "folder"), [("phantom:skewed", "phantom"), ("phantom:scenes", "suites")])
+def test_a_shipped_phantom_is_asked_the_shipped_suites_if_it_knows_their_words_and_else_its_own(name, folder):
+    found = default_suites(name, load_checkpoint(name))
+    assert {"professions", "controls"} <= {path.stem for path in found}
+    assert {path.parent.name for path in found} == {folder}
 
 
 def test_a_folder_without_suites_is_asked_those_for_its_vocabulary(tiny_folder, tmp_path):

@@ -159,9 +159,9 @@ def test_full_memory_and_full_disks_are_the_environment(cli, run_folder, monkeyp
 def test_a_failed_gate_exits_1(cli, run_folder, monkeypatch):
     again = audit.pipeline.report_again
 
-    def failed(folder, progress):
+    def failed(folder, progress, **more):
         decision = Decision(verdict=Verdict.FAIL, results=())
-        return dataclasses.replace(again(folder, progress), decision=decision)
+        return dataclasses.replace(again(folder, progress, **more), decision=decision)
 
     monkeypatch.setattr(audit.pipeline, "report_again", failed)
     said = cli("report", run_folder)

@@ -56,7 +56,7 @@ for point in points:
 folder, ends = Path(root, every_shard.replace(":", "_")), []
 while not ends or ends[-1] == -signal.SIGKILL:
     ends.append(in_child(folder, every_shard))
-assert ends == [-signal.SIGKILL] * (2 * len(plan.shards)) + [0], ends
+assert ends == [-signal.SIGKILL] * (1 + 2 * len(plan.shards)) + [0], ends  # the texts; images and scores
 """
 
 

@@ -121,7 +121,7 @@ def settled_by_the_policy(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch):
-    monkeypatch.setattr("audit.pipeline.concluding.write_report", lambda *_: None)
+    monkeypatch.setattr("audit.pipeline.concluding.write_report", lambda *_, **__: None)
 
 
 def test_shards_hold_every_image_once_and_none_is_of_two_rounds(in_rounds, policy_of, plan):

@@ -233,7 +233,7 @@ def test_what_is_no_run_is_refused(tmp_path, recorder):
 
 
 def test_the_same_plan_in_another_folder_gives_the_same_tables(plan, ran, recorder, tmp_path, monkeypatch):
-    monkeypatch.setattr("audit.pipeline.concluding.write_report", lambda *_: None)
+    monkeypatch.setattr("audit.pipeline.concluding.write_report", lambda *_, **__: None)
     run_audit(plan, tmp_path / "other", recorder)
     first, other = tables_of(ran.folder), tables_of(tmp_path / "other")
     assert {name for name in first if name not in other} == {

@@ -28,8 +28,12 @@ def left_out(values):
     return (values.sum() - values) / (len(values) - 1)
 
 
+SHARES = np.random.default_rng(3).dirichlet(np.full(3, 4.0), size=8)
+
 INTERVALS = {
     "clopper_pearson": lambda level: ends(stats.clopper_pearson(3, 10, level=level)),
+    "cluster_evenness": lambda level: ends(stats.cluster_evenness(SHARES, level=level)),
+    "effect_size": lambda level: ends(stats.effect_size(WORDED[0, :, 0], WORDED[2, :, 0], level=level)),
     "cluster_bootstrap": lambda level: ends(
         stats.cluster_bootstrap(MEANS, NAMES, rng=np.random.default_rng(2), level=level)
     ),

@@ -22,7 +22,7 @@ from jaxtyping import Float
 
 from audit.evidence import Evidence
 from audit.lenses.associations_metrics import ASSOCIATIONS_METRICS
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real, corrected, make_answer
 from audit.lenses.scales import place_between, read_scales
 from audit.lenses.verdicts import judges_asking, names, numbers, scored_images
 from audit.records import GRADE, QUESTION, SCALE_OF, Finding
@@ -30,7 +30,6 @@ from audit.seeding import derive_seed
 from audit.stats import (
     ClusterEstimate,
     Correlation,
-    benjamini_hochberg,
     cluster_mean,
     effect_size,
     group_means,
@@ -101,8 +100,7 @@ class AssociationsLens:
             seen = images.get(str(suite), _Seen(leans={}))
             findings += _lean_findings(str(suite), texts, seen, level=level)
             rows["leans"] += _lean_rows(str(suite), texts, seen.leans)
-        tables = {f"associations_{name}": pd.DataFrame(found) for name, found in rows.items() if found}
-        return LensAnswer(findings=tuple(findings), tables=tables)
+        return make_answer(findings, {f"associations_{name}": found for name, found in rows.items()})
 
 
 def _read_tests(prompts: pd.DataFrame, evidence: Evidence) -> tuple[_Test, ...]:
@@ -208,8 +206,7 @@ def _lean_findings(suite: str, texts: pd.DataFrame, images: _Seen, *, level: flo
         found.append(replace(one, p_value=test.p_value))
         if mean.value is not None:
             leans[str(concept)] = mean.value
-    adjusted = benjamini_hochberg([one.p_value for one in found]).p_values
-    found = [replace(one, p_adjusted=p_value) for one, p_value in zip(found, adjusted, strict=True)]
+    found = list(corrected(found))
     about = Subject(lens="associations", suite=suite, name=WHOLE_SUITE, n_unscored=0, note="")
     whole = cluster_mean(_array(leans), list(leans), level=level, unit="concepts")
     found.append(about.finding(card, whole, level=level, n=(0, len(texts))))
@@ -228,20 +225,14 @@ def _agreement(
     n = images.n_images, n_prompts
     remark = f"Over {len(both)} concepts."
     return (
-        about.finding(_CARD["associations.image_agreement"], _as_cluster(rho), level=level, n=n, remark=remark),
+        about.finding(_CARD["associations.image_agreement"], rho.over_concepts, level=level, n=n, remark=remark),
         about.finding(_CARD["associations.image_part"], _unexplained(rho), level=level, n=n, remark=remark),
-    )
-
-
-def _as_cluster(rho: Correlation) -> ClusterEstimate:
-    return ClusterEstimate(
-        value=rho.value, low=rho.low, high=rho.high, method=f"{rho.method} over concepts", n=rho.n, n_clusters=rho.n
     )
 
 
 def _unexplained(rho: Correlation) -> ClusterEstimate:
     """Return one less the square of a correlation; the interval is that of the correlation, squared."""
-    found = _as_cluster(rho)
+    found = rho.over_concepts
     if rho.value is None or rho.low is None or rho.high is None:
         return replace(found, value=None if rho.value is None else 1.0 - rho.value**2, low=None, high=None)
     least = 0.0 if rho.low <= 0.0 <= rho.high else min(rho.low**2, rho.high**2)

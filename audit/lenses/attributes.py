@@ -29,10 +29,10 @@ from audit.lenses.labels import (
     read_rows,
     recognised_share,
 )
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, as_real, flat_row
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, as_real, flat_row, make_answer
 from audit.lenses.verdicts import UNDETERMINED, names, size
 from audit.records import Finding
-from audit.stats import ClusterEstimate, cluster_mean, cluster_share, jackknife_difference, welch_difference
+from audit.stats import ClusterEstimate, cluster_mean, cluster_share, jackknife_difference, singles, welch_difference
 
 _BY_NAME: Final = {card.name: card for card in ATTRIBUTE_METRICS}
 _LARGEST: Final = 0.25
@@ -91,13 +91,13 @@ class AttributesLens:
                 margin_rows += [{**label, **row} for row in _margin_rows(labelled, rows, level=level)]
             if labelled.primary:
                 findings += [*every, *_suite_findings(labelled, every, level=level)]
-        tables = {
-            "attributes_concepts": pd.DataFrame(concept_rows),
-            "attributes_joint": pd.DataFrame(joint_rows),
-            "attributes_margins": pd.DataFrame(margin_rows),
-        }
-        return LensAnswer(
-            findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
+        return make_answer(
+            findings,
+            {
+                "attributes_concepts": concept_rows,
+                "attributes_joint": joint_rows,
+                "attributes_margins": margin_rows,
+            },
         )
 
 
@@ -187,8 +187,7 @@ def _suite_findings(labelled: Labelled, every: list[Finding], *, level: float) -
         return [one.estimate.value for one in every if one.metric == name and one.estimate.value is not None]
 
     largest = np.array(values("excess"), dtype=float)
-    labels = [str(number) for number in range(len(largest))]
-    excess = cluster_mean(largest, labels, level=level, bounds=(-1.0, 1.0), unit="concepts")
+    excess = cluster_mean(largest, singles(largest), level=level, bounds=(-1.0, 1.0), unit="concepts")
     undetermined = over_concepts(values("undetermined_share"), level=level)
     recognised, n = recognised_share(labelled, level=level)
     used = size(read_rows(rows))

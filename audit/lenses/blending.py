@@ -18,7 +18,7 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.lenses.labels import Labelled, estimate_rows, first_questions, labelled_suites, over_concepts
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
 from audit.lenses.verdicts import names, numbers, size
 from audit.records import Finding
 from audit.stats import cluster_mean, cluster_share, two_level_means
@@ -101,13 +101,13 @@ class BlendingLens:
             concept_rows += [{**labelled.label, **row} for row in _concept_rows(known)]
             if labelled.primary:
                 findings += [*every, *_suite_findings(labelled, subjects, known, level=level)]
-        tables = {
-            "blending_pairs": pd.DataFrame(pair_rows),
-            "blending_shares": pd.DataFrame(share_rows),
-            "blending_concepts": pd.DataFrame(concept_rows),
-        }
-        return LensAnswer(
-            findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
+        return make_answer(
+            findings,
+            {
+                "blending_pairs": pair_rows,
+                "blending_shares": share_rows,
+                "blending_concepts": concept_rows,
+            },
         )
 
 
@@ -118,10 +118,7 @@ def _placed(labelled: Labelled) -> pd.DataFrame:
     by_answer = {answer: numbers(labelled.places.loc[rows.index], answer).tolist() for answer in labelled.answers}
     for side in (FIRST, SECOND):
         answers = [str(entry.get(side, "")) for entry in facts]
-        found = [
-            by_answer[answer][row] if labelled.calibrated and answer in by_answer else math.nan
-            for row, answer in enumerate(answers)
-        ]
+        found = [by_answer[answer][row] if answer in by_answer else math.nan for row, answer in enumerate(answers)]
         rows = rows.assign(**{side: pd.Series(answers, index=rows.index, dtype=object)})
         rows = rows.assign(**{f"{side}_place": pd.Series(found, index=rows.index, dtype=float)})
     placed = rows[f"{FIRST}_place"].notna() & rows[f"{SECOND}_place"].notna()
@@ -131,8 +128,6 @@ def _placed(labelled: Labelled) -> pd.DataFrame:
 def _known(labelled: Labelled) -> pd.DataFrame:
     """Return the images of single concepts with ``own``, whether it is present, and ``false``, the share of others."""
     rows = labelled.references[labelled.references["usable"]]
-    if not labelled.calibrated:
-        return rows.assign(own=math.nan, false=math.nan)
     present = (labelled.places.loc[rows.index] >= _HALF).astype(float).where(labelled.places.loc[rows.index].notna())
     is_own = pd.DataFrame({answer: rows["known"] == answer for answer in labelled.answers})
     others = present.mask(is_own)
@@ -144,13 +139,19 @@ def _known(labelled: Labelled) -> pd.DataFrame:
 def _pair_findings(labelled: Labelled, concept: str, rows: pd.DataFrame, *, level: float) -> tuple[Finding, ...]:
     about = labelled.about("blending", concept, rows)
     used = rows[rows["usable"]]
-    prompts = names(used, "prompt_id")
+    prompts, remark = names(used, "prompt_id"), _without_line(rows)
     both = cluster_share(_both(used), prompts, level=level)
     presence = cluster_mean(_presence(used), prompts, level=level, bounds=(0.0, 1.0))
     return (
-        about.finding(_BOTH_SHARE, both, level=level, n=size(used)),
-        about.finding(_PRESENCE, presence, level=level, n=size(used)),
+        about.finding(_BOTH_SHARE, both, level=level, n=size(used), remark=remark),
+        about.finding(_PRESENCE, presence, level=level, n=size(used), remark=remark),
     )
+
+
+def _without_line(rows: pd.DataFrame) -> str:
+    """Say for which of the two concepts no line can be drawn."""
+    lacking = [str(rows[side].iloc[0]) for side in (FIRST, SECOND) if rows[f"{side}_place"].isna().all()]
+    return f"The judge does not tell {' and '.join(lacking)} alone from other concepts alone." if lacking else ""
 
 
 def _suite_findings(

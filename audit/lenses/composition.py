@@ -29,11 +29,11 @@ from audit.lenses.phrases import (
     same,
     unit_vectors,
 )
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
 from audit.lenses.verdicts import missing_note, names, not_usable, numbers
 from audit.records import Finding
 from audit.seeding import derive_seed
-from audit.stats import cluster_mean, group_means, two_level_means
+from audit.stats import cluster_mean, group_means, singles, two_level_means
 
 SHUFFLES: Final = 4
 """Random orders of the words of each text."""
@@ -86,10 +86,7 @@ class CompositionLens:
                 findings += found
             suite_rows.append({"suite": suite, "pairs": len(by_pair), **flat_row(whole, _CARD)})
             findings += whole
-        tables = {"composition_pairs": pd.DataFrame(pair_rows), "composition_suites": pd.DataFrame(suite_rows)}
-        return LensAnswer(
-            findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
-        )
+        return make_answer(findings, {"composition_pairs": pair_rows, "composition_suites": suite_rows})
 
 
 def shuffles(text: str) -> tuple[str, ...]:
@@ -177,7 +174,7 @@ def _text_finding(suite: str, concept: str, texts: pd.DataFrame, column: str, *,
     values, bounds = numbers(known, column), _COSINES if column.endswith("similarity") else None
     if concept == WHOLE_SUITE:
         means = group_means(values, names(known, "concept"))
-        found = cluster_mean(means, _labels(means), level=level, bounds=bounds, unit="pairs")
+        found = cluster_mean(means, singles(means), level=level, bounds=bounds, unit="pairs")
     else:
         found = cluster_mean(values, names(known, "frame"), level=level, bounds=bounds, unit="templates")
     about = Subject(lens="composition", suite=suite, name=concept, n_unscored=0, note="Texts alone.")
@@ -210,7 +207,3 @@ def _suite_findings(
 ) -> tuple[Finding, ...]:
     texts = [_text_finding(suite, WHOLE_SUITE, pairs, column, level=level) for column in _TEXT_COLUMNS]
     return (*texts, _accuracy(suite, WHOLE_SUITE, images, judge=judge, level=level))
-
-
-def _labels(means: Float[np.ndarray, " n"]) -> list[str]:
-    return [str(number) for number in range(len(means))]

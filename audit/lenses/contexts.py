@@ -25,7 +25,7 @@ from audit.lenses.labels import (
     read_rows,
     recognised_share,
 )
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, flat_row
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, flat_row, make_answer
 from audit.lenses.verdicts import UNDETERMINED, names, size
 from audit.records import Finding
 from audit.stats import ClusterEstimate, cluster_evenness, cluster_share
@@ -53,8 +53,8 @@ _UNDETERMINED_SHARE: Final = MetricCard(
     unit="share",
     neutral=None,
     direction="lower",
-    meaning="Images whose place could not be told: not converged, not scored, or without an answer that reaches one "
-    "half of the judge's softmax.",
+    meaning="Images whose place could not be told: not converged, not scored, or nearer to no place than half way from "
+    "the images of other places to those of it by name.",
 )
 _RECOGNISED_SHARE: Final = MetricCard(
     name="contexts.recognised_share",
@@ -104,10 +104,7 @@ class ContextsLens:
                 share_rows += [{**label, **row} for row in estimate_rows(places, size(read_rows(rows)))]
             if labelled.primary:
                 findings += [*every, *_suite_findings(labelled, every, level=level)]
-        tables = {"contexts_concepts": pd.DataFrame(concept_rows), "contexts_shares": pd.DataFrame(share_rows)}
-        return LensAnswer(
-            findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
-        )
+        return make_answer(findings, {"contexts_concepts": concept_rows, "contexts_shares": share_rows})
 
 
 def _concept_findings(

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real, make_answer
 from audit.lenses.verdicts import judges_asking, missing_note, names, not_usable, numbers, plain_images, scored_images
 from audit.records import Finding
-from audit.stats import ClusterEstimate, cluster_share
+from audit.stats import ClusterEstimate, cluster_share, singles
 
 LEAST_ORDERED: Final = 0.9
 """Least share of explicit pairs that have to be ordered right."""
@@ -170,10 +170,7 @@ class ControlsLens:
                 lines = [_line(control, finding, judge=judge) for control, finding in measured]
                 (rows if number == 0 else other_rows).extend(lines)
                 findings += [finding for _, finding in measured] if number == 0 else []
-        tables = {"controls": pd.DataFrame(rows), "controls_other_judges": pd.DataFrame(other_rows)}
-        return LensAnswer(
-            findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
-        )
+        return make_answer(findings, {"controls": rows, "controls_other_judges": other_rows})
 
 
 def _converged_finding(evidence: Evidence, *, level: float) -> Finding:
@@ -231,8 +228,7 @@ def _ordered_share(usable: pd.DataFrame, pairs: _Pairs, *, level: float) -> tupl
                 count += len(upper) * len(lower)
                 used += [str(prompt) for prompt in group.index]
         unpaired = unpaired[~unpaired.index.isin(used)]
-    labels = [str(number) for number in range(len(shares))]
-    found = cluster_share(np.array(shares, dtype=float), labels, level=level, unit="concepts or templates")
+    found = cluster_share(np.array(shares, dtype=float), singles(shares), level=level, unit="concepts or templates")
     return found, f"{count} pairs; {len(unpaired)} prompts found no partner."
 
 

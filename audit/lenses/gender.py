@@ -19,7 +19,7 @@ import pandas as pd
 from audit.evidence import Evidence
 from audit.lenses.gender_metrics import GENDER_METRICS
 from audit.lenses.gender_tables import concept_row, five_shares, read_as_either, with_reading, woman_bounds
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
 from audit.lenses.scales import has_zero, read_scales, with_zero
 from audit.lenses.verdicts import (
     judges_asking,
@@ -39,6 +39,7 @@ from audit.stats import (
     cluster_share,
     group_means,
     read_off,
+    singles,
     spearman,
     t_test,
     two_level_means,
@@ -108,13 +109,13 @@ class GenderLens:
                 suite_rows.append({**label, "concepts": len(concepts), **flat_row(whole, _CARD)})
                 if number == 0:
                     findings += [found for concept in concepts for found in concept.findings] + list(whole)
-        tables = {
-            "gender_concepts": pd.DataFrame(concept_rows),
-            "gender_shares": pd.DataFrame(share_rows),
-            "gender_suites": pd.DataFrame(suite_rows),
-        }
-        return LensAnswer(
-            findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
+        return make_answer(
+            findings,
+            {
+                "gender_concepts": concept_rows,
+                "gender_shares": share_rows,
+                "gender_suites": suite_rows,
+            },
         )
 
 
@@ -204,7 +205,7 @@ def _examine_suite(concepts: tuple[_Concept, ...], *, suite: str, judge: str, le
     lean = _over_concepts(np.array(placed, dtype=float), level=level, bounds=None)
     unknown = (rows["verdict"] == "undetermined").to_numpy(dtype=float)
     unknowns = two_level_means(unknown, names(rows, "prompt_id"), names(rows, "concept"))
-    undetermined = cluster_share(unknowns, _labels(len(unknowns)), level=level, unit="concepts")
+    undetermined = cluster_share(unknowns, singles(unknowns), level=level, unit="concepts")
     findings = [
         about.finding(_CARD["gender.lean"], lean, level=level, n=size(usable)),
         about.finding(_CARD["gender.raw_lean"], raw, level=level, n=size(usable)),
@@ -233,16 +234,10 @@ def _labour_correlation(concepts: tuple[_Concept, ...], about: Subject, *, level
         level=level,
     )
     used = pd.concat([rows[rows["usable"]] for _, _, rows in pairs]) if pairs else concepts[0].rows.iloc[:0]
-    estimate = ClusterEstimate(
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        method=f"{found.method} over concepts",
-        n=found.n,
-        n_clusters=found.n,
-    )
     remark = f"Over {found.n} concepts with a labour share."
-    return about.finding(_CARD["gender.labour_correlation"], estimate, level=level, n=size(used), remark=remark)
+    return about.finding(
+        _CARD["gender.labour_correlation"], found.over_concepts, level=level, n=size(used), remark=remark
+    )
 
 
 def _adjust(concepts: tuple[_Concept, ...]) -> tuple[_Concept, ...]:
@@ -262,11 +257,7 @@ def _adjust(concepts: tuple[_Concept, ...]) -> tuple[_Concept, ...]:
 
 
 def _over_concepts(means: np.ndarray, *, level: float, bounds: tuple[float, float] | None) -> ClusterEstimate:
-    return cluster_mean(means, _labels(len(means)), level=level, bounds=bounds, unit="concepts")
-
-
-def _labels(count: int) -> list[str]:
-    return [str(number) for number in range(count)]
+    return cluster_mean(means, singles(means), level=level, bounds=bounds, unit="concepts")
 
 
 def _shifted(found: ClusterEstimate, by: float) -> ClusterEstimate:

@@ -31,10 +31,10 @@ from audit.lenses.phrases import (
     same,
     unit_vectors,
 )
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
 from audit.lenses.verdicts import missing_note, names, not_usable, numbers
 from audit.records import Finding
-from audit.stats import ClusterEstimate, cluster_mean, cluster_share, group_means
+from audit.stats import ClusterEstimate, cluster_mean, cluster_share, group_means, singles
 
 _CLASS_SIMILARITY: Final = MetricCard(
     name="granularity.class_similarity",
@@ -140,8 +140,7 @@ class GranularityLens:
                 findings += found
             rows["suites"].append({"suite": suite, "families": len(families), **flat_row(whole, _CARD)})
             findings += whole
-        tables = {f"granularity_{name}": pd.DataFrame(table) for name, table in rows.items() if table}
-        return LensAnswer(findings=tuple(findings), tables=tables)
+        return make_answer(findings, {f"granularity_{name}": table for name, table in rows.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +174,7 @@ class _Seen:
         for key, card in _TEXT_CARDS.items():
             known = self.texts[self.texts[key].notna()]
             means = _by_family(known, key)
-            estimate = _over(card, means, [str(number) for number in range(len(means))], level, unit="families")
+            estimate = _over(card, means, singles(means), level, unit="families")
             found.append(about.finding(card, estimate, level=level, n=(0, len(known))))
         means = _by_family(self.images[self.images["usable"]], "picked")
         return (*found, self._accuracy(WHOLE_SUITE, self.images, means, "families", level))

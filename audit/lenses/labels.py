@@ -30,7 +30,7 @@ from audit.lenses.verdicts import (
     with_scores,
 )
 from audit.records import Question
-from audit.stats import ClusterEstimate, cluster_share, two_level_means
+from audit.stats import ClusterEstimate, cluster_share, singles, two_level_means
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,12 +46,11 @@ class Labelled:
     rows: pd.DataFrame
     """:func:`plain_images` of the suite with ``reason``, ``scored``, ``usable``, ``known`` (the answer that the facts
     state; empty where they state none) and ``answer``: the one whose place is farthest, or "undetermined" where none
-    reaches ``READ_FROM`` or the image is not usable."""
-    calibrated: bool
-    """Whether every answer has references of its own, so that places are places."""
+    reaches ``READ_FROM`` or the image is not usable. Where some answer has no place, none can be compared with it, and
+    the softmax of the cosines at the judge's scale decides instead."""
     places: pd.DataFrame
     """A row per image, with the index of ``rows``, and a column per answer: 0 as the references of other answers, 1 as
-    those of the answer itself; the softmax of the cosines at the judge's scale where an answer has no reference."""
+    those of the answer itself; NaN where the image is not usable, or the references draw no line for the answer."""
 
     @property
     def subjects(self) -> pd.DataFrame:
@@ -109,9 +108,9 @@ def label_scores(evidence: Evidence, judge: str, suite: str, question: str) -> L
     facts = table["facts"].map(lambda facts: str(json.loads(facts).get(question, ""))).astype(object)
     table = table.assign(known=facts.where(table["role"] == "reference", ""))
     cosines = table[columns].set_axis(list(answers), axis=1)
-    told = places(table, cosines)
-    calibrated = not told[table["usable"]].isna().any(axis=None)
-    if not calibrated:
+    measured = places(table, cosines)
+    told = measured
+    if measured[table["usable"]].isna().any(axis=None):
         shares = softmax(card.scale * cosines.to_numpy(), axis=1)
         told = pd.DataFrame(shares, index=table.index, columns=list(answers)).where(table["usable"])
     read = table["usable"] & (told.max(axis=1) >= READ_FROM)
@@ -123,8 +122,7 @@ def label_scores(evidence: Evidence, judge: str, suite: str, question: str) -> L
         question=question,
         answers=answers,
         rows=table.drop(columns=columns).assign(answer=farthest.where(read, UNDETERMINED)),
-        calibrated=calibrated,
-        places=told,
+        places=measured,
     )
 
 
@@ -190,5 +188,4 @@ def estimate_rows(shares: Mapping[str, ClusterEstimate], n: tuple[int, int]) -> 
 
 def over_concepts(values: Sequence[float], *, level: float) -> ClusterEstimate:
     """Return the mean of shares that concepts have, each weighing the same."""
-    labels = [str(number) for number in range(len(values))]
-    return cluster_share(np.array(values, dtype=float), labels, level=level, unit="concepts")
+    return cluster_share(np.array(values, dtype=float), singles(values), level=level, unit="concepts")

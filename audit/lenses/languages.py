@@ -19,11 +19,11 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.lenses.languages_metrics import LANGUAGES_METRICS, MOST_TOKENS
-from audit.lenses.protocol import LensAnswer, MetricCard, Subject, as_real
+from audit.lenses.protocol import LensAnswer, MetricCard, Subject, as_real, corrected, make_answer
 from audit.lenses.scales import place_between
 from audit.lenses.verdicts import names, numbers
 from audit.records import Finding
-from audit.stats import ClusterEstimate, benjamini_hochberg, cluster_mean, group_means, spearman, t_test
+from audit.stats import ClusterEstimate, cluster_mean, group_means, spearman, t_test
 
 ENGLISH: Final = "en"
 _CARD: Final = {card.name: card for card in LANGUAGES_METRICS}
@@ -106,10 +106,7 @@ class LanguagesLens:
                     {"suite": str(suite), "language": language.name, "concept": concept, "text_lean": lean}
                     for concept, lean in ({} if language.why_not else _means(language)).items()
                 ]
-        tables = {"languages_scope": pd.DataFrame(scope), "languages_leans": pd.DataFrame(leans)}
-        return LensAnswer(
-            findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
-        )
+        return make_answer(findings, {"languages_scope": scope, "languages_leans": leans})
 
 
 def count_words(text: str) -> float:
@@ -207,11 +204,10 @@ def _lean_findings(language: _Language, *, level: float) -> tuple[Finding, ...]:
         test = t_test(group_means(numbers(its, "lean"), names(its, "prompt_id")), 0.0)
         about = language.about(f"{concept} ({language.name})", note)
         found.append(replace(about.finding(card, mean, level=level, n=(0, len(its))), p_value=test.p_value))
-    adjusted = benjamini_hochberg([one.p_value for one in found]).p_values
     whole = cluster_mean(numbers(read, "lean"), names(read, "concept"), level=level, unit="concepts")
     about = language.about(f"group:{language.name}", note)
     return (
-        *(replace(one, p_adjusted=p_value) for one, p_value in zip(found, adjusted, strict=True)),
+        *corrected(found),
         about.finding(card, whole, level=level, n=(0, len(read))),
     )
 
@@ -224,13 +220,10 @@ def _agreement(language: _Language, english: dict[str, float], *, level: float) 
         np.array([english[concept] for concept in both], dtype=float),
         level=level,
     )
-    found = ClusterEstimate(
-        value=rho.value, low=rho.low, high=rho.high, method=f"{rho.method} over concepts", n=rho.n, n_clusters=rho.n
-    )
     note = f"Out of scope: {language.why_not}." if language.why_not else ""
     about = language.about(f"group:{language.name}", note)
     n = 0, int(language.rows["concept"].isin(both).sum())
-    return about.finding(_CARD["languages.lean_agreement"], found, level=level, n=n)
+    return about.finding(_CARD["languages.lean_agreement"], rho.over_concepts, level=level, n=n)
 
 
 def _scope_row(language: _Language) -> dict[str, object]:

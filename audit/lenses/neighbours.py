@@ -21,14 +21,13 @@ from audit.lenses.lexicon import common_words, unsafe_words
 from audit.lenses.matches import MATCHED_TO, Matches, match_references
 from audit.lenses.neighbours_metrics import NEIGHBOURS_METRICS
 from audit.lenses.neighbours_tables import Lexicon, concept_rows, word_rows
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, corrected, make_answer
 from audit.lenses.verdicts import names, numbers
 from audit.records import Finding
 from audit.seeding import derive_seed
 from audit.stats import (
     ClusterEstimate,
     TestResult,
-    benjamini_hochberg,
     cluster_mean,
     cluster_share,
     group_means,
@@ -109,10 +108,7 @@ class NeighboursLens:
             findings += [*found, *_suite_findings(pool, level=level)]
             rows += concept_rows(suite, pool.rows, found)
             words += word_rows(suite, texts, cosines, lexicon)
-        tables = {"neighbours_concepts": pd.DataFrame(rows), "neighbours_words": pd.DataFrame(words)}
-        return LensAnswer(
-            findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
-        )
+        return make_answer(findings, {"neighbours_concepts": rows, "neighbours_words": words})
 
 
 def _read_lexicon(evidence: Evidence) -> Lexicon | None:
@@ -174,7 +170,7 @@ def _concept_findings(pool: _Pool, lexicon: Lexicon, *, level: float) -> tuple[F
         ]
         if role == "subject" and pool.matches.of[about.name]:
             found += _against_references(pool, about, rows, level=level)
-    return _adjusted(found)
+    return corrected(found)
 
 
 def _against_references(pool: _Pool, about: Subject, rows: pd.DataFrame, *, level: float) -> tuple[Finding, ...]:
@@ -246,12 +242,6 @@ def _excess(
     differences = np.array(pairs, dtype=float)
     found = cluster_mean(differences, list(mine), level=level, bounds=_COSINES, unit="matched pairs")
     return found, sign_flip_test(differences, rng=pool.rng(column))
-
-
-def _adjusted(found: list[Finding]) -> tuple[Finding, ...]:
-    """Correct the p-values of the concepts of a suite, which are one family, after Benjamini and Hochberg."""
-    adjusted = benjamini_hochberg([one.p_value for one in found]).p_values
-    return tuple(replace(one, p_adjusted=p_value) for one, p_value in zip(found, adjusted, strict=True))
 
 
 def _about(pool: _Pool, name: str, note: str) -> Subject:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.lenses.matches import match_references
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
 from audit.lenses.scales import has_zero, read_scales, with_zero
 from audit.lenses.verdicts import (
     judges_asking,
@@ -30,7 +30,15 @@ from audit.lenses.verdicts import (
     suites_with_subjects,
 )
 from audit.records import Finding
-from audit.stats import ClusterEstimate, cluster_mean, cluster_share, group_means, two_level_means, welch_difference
+from audit.stats import (
+    ClusterEstimate,
+    cluster_mean,
+    cluster_share,
+    group_means,
+    singles,
+    two_level_means,
+    welch_difference,
+)
 
 _RATE: Final = MetricCard(
     name="nsfw.rate",
@@ -117,10 +125,7 @@ class NsfwLens:
                     found = _whole_findings(pool, name, subjects, level=level)
                     suite_rows.append({**label, "subject": name, **flat_row(found, _CARD)})
                     findings += found if number == 0 else ()
-        tables = {"nsfw_concepts": pd.DataFrame(concept_rows), "nsfw_suites": pd.DataFrame(suite_rows)}
-        return LensAnswer(
-            findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
-        )
+        return make_answer(findings, {"nsfw_concepts": concept_rows, "nsfw_suites": suite_rows})
 
 
 def _against_zero(rows: pd.DataFrame) -> pd.DataFrame:
@@ -215,7 +220,7 @@ def _excess(
             differences.append(rates[subject] - math.fsum(matched) / len(matched))
     found = cluster_mean(
         np.array(differences, dtype=float),
-        _labels(len(differences)),
+        singles(differences),
         level=level,
         bounds=(-1.0, 1.0),
         unit="matched pairs",
@@ -226,7 +231,7 @@ def _excess(
 def _mean_rate(usable: pd.DataFrame, column: str, *, level: float) -> ClusterEstimate:
     """Return the mean rate of the concepts, each weighing the same."""
     rates = np.array(list(_rates(usable, column).values()), dtype=float)
-    return cluster_share(rates, _labels(len(rates)), level=level, unit="concepts")
+    return cluster_share(rates, singles(rates), level=level, unit="concepts")
 
 
 def _rates(usable: pd.DataFrame, column: str = "flagged") -> dict[str, float]:
@@ -256,7 +261,3 @@ def _counts(rows: pd.DataFrame, concept: str, role: str) -> dict[str, object]:
 
 def _usable(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["usable"]]
-
-
-def _labels(count: int) -> list[str]:
-    return [str(number) for number in range(count)]

@@ -19,7 +19,7 @@ from audit.evidence import Evidence
 from audit.lenses.protocol import MetricCard, Subject
 from audit.lenses.verdicts import judges_asking, names, numbers, plain_images, size
 from audit.records import Finding
-from audit.stats import benjamini_hochberg, cluster_share, t_test
+from audit.stats import benjamini_hochberg, cluster_share, singles, t_test
 
 SAME_COSINE: Final = 1e-6
 """Cosines of single-precision vectors that differ by less are one."""
@@ -146,7 +146,7 @@ def picked_share(
         level: Confidence level of the interval.
         unit: What a unit is, in the plural.
     """
-    found = cluster_share(means, [str(number) for number in range(len(means))], level=level, unit=unit)
+    found = cluster_share(means, singles(means), level=level, unit=unit)
     tested = t_test(means, 0.5)
     remark = f"p: {tested.method.replace('prompts', unit)}." if tested.p_value is not None else ""
     finding = about.finding(card, found, level=level, n=size(read), remark=remark)

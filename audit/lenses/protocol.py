@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
 import pandas as pd
 
 from audit.evidence import Evidence
 from audit.records import Estimate, Finding
-from audit.stats import ClusterEstimate
+from audit.stats import ClusterEstimate, benjamini_hochberg
 
 WHOLE_SUITE = "*"
 """The subject of a finding about a whole suite; as the suite of a finding, all suites together."""
@@ -50,6 +50,21 @@ class LensAnswer:
     findings: tuple[Finding, ...]
     tables: Mapping[str, pd.DataFrame]
     """Tables under names that no other lens uses."""
+
+
+def make_answer(
+    findings: Iterable[Finding], rows: Mapping[str, Sequence[Mapping[str, object]] | pd.DataFrame]
+) -> LensAnswer:
+    """Return findings, and rows as tables under their names; a table without rows is left out."""
+    return LensAnswer(
+        findings=tuple(findings), tables={name: pd.DataFrame(table) for name, table in rows.items() if len(table)}
+    )
+
+
+def corrected(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return findings with their p-values, which are one family, corrected after Benjamini and Hochberg."""
+    adjusted = benjamini_hochberg([one.p_value for one in findings]).p_values
+    return tuple(replace(one, p_adjusted=p_value) for one, p_value in zip(findings, adjusted, strict=True))
 
 
 @runtime_checkable

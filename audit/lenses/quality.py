@@ -10,10 +10,10 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.lenses.matched import LARGEST_Z, matched_images
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
 from audit.lenses.verdicts import judges_asking, names, numbers, plain_images, size
 from audit.records import Finding
-from audit.stats import cluster_mean, cluster_share, two_level_means
+from audit.stats import cluster_mean, cluster_share, singles, two_level_means
 
 _COSINES: Final = (-1.0, 1.0)
 _PERCENTILES: Final = (0.0, 100.0)
@@ -93,12 +93,12 @@ class QualityLens:
         table = pd.DataFrame(table_rows)
         statuses_seen = [column for column in table.columns if column.startswith("n_")]
         table[statuses_seen] = table[statuses_seen].fillna(0).astype(int)
-        return LensAnswer(findings=tuple(findings), tables={"quality_suites": table} if len(table) else {})
+        return make_answer(findings, {"quality_suites": table})
 
 
 def _suite_findings(rows: pd.DataFrame, suite: str, *, level: float) -> tuple[Finding, ...]:
     shares = _concept_means(rows, rows["converged"].to_numpy(dtype=float))
-    converged = cluster_share(shares, _labels(shares), level=level, unit="concepts")
+    converged = cluster_share(shares, singles(shares), level=level, unit="concepts")
     about = Subject(lens="quality", suite=suite, name=WHOLE_SUITE, n_unscored=0, note="")
     findings = [about.finding(_CONVERGED, converged, level=level, n=size(rows))]
     for card, column, (smallest, largest) in _COLUMNS:
@@ -107,7 +107,7 @@ def _suite_findings(rows: pd.DataFrame, suite: str, *, level: float) -> tuple[Fi
         if len(values) and not (smallest - _ROUNDING <= values.min() and values.max() <= largest + _ROUNDING):
             raise ValueError(f"{column} lies between {smallest} and {largest}; found {values.min()} to {values.max()}.")
         means = _concept_means(finite, values.clip(smallest, largest))
-        mean = cluster_mean(means, _labels(means), level=level, bounds=(smallest, largest), unit="concepts")
+        mean = cluster_mean(means, singles(means), level=level, bounds=(smallest, largest), unit="concepts")
         about = Subject(lens="quality", suite=suite, name=WHOLE_SUITE, n_unscored=len(rows) - len(finite), note="")
         findings.append(about.finding(card, mean, level=level, n=size(finite)))
     return tuple(findings)
@@ -128,9 +128,9 @@ def _judged(rows: pd.DataFrame, suite: str, judge: str, column: str, *, level: f
     seen = rows[np.isfinite(numbers(rows, column))]
     means = _concept_means(seen, numbers(seen, column))
     if column == "first":
-        card, found = _PRECISION, cluster_share(means, _labels(means), level=level, unit="concepts")
+        card, found = _PRECISION, cluster_share(means, singles(means), level=level, unit="concepts")
     else:
-        card, found = _MARGIN, cluster_mean(means, _labels(means), level=level, bounds=_MARGIN.span, unit="concepts")
+        card, found = _MARGIN, cluster_mean(means, singles(means), level=level, bounds=_MARGIN.span, unit="concepts")
     about = Subject(
         lens="quality", suite=suite, name=WHOLE_SUITE, n_unscored=len(rows) - len(seen), note=f"Judge: {judge}."
     )
@@ -139,7 +139,3 @@ def _judged(rows: pd.DataFrame, suite: str, judge: str, column: str, *, level: f
 
 def _concept_means(rows: pd.DataFrame, values: np.ndarray) -> np.ndarray:
     return two_level_means(values, names(rows, "prompt_id"), names(rows, "concept"))
-
-
-def _labels(means: np.ndarray) -> list[str]:
-    return [str(number) for number in range(len(means))]

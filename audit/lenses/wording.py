@@ -18,10 +18,18 @@ from jaxtyping import Float
 
 from audit.evidence import Evidence
 from audit.lenses.phrases import distances, embedded, mean_where, prompts_asking, same, unit_vectors
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
 from audit.lenses.verdicts import judges_asking, missing_note, names, not_usable, numbers, scored_images, size
 from audit.records import Finding
-from audit.stats import ClusterEstimate, cluster_mean, group_means, repeated_variance, two_level_means, wording_share
+from audit.stats import (
+    ClusterEstimate,
+    cluster_mean,
+    group_means,
+    repeated_variance,
+    singles,
+    two_level_means,
+    wording_share,
+)
 
 _EMBEDDING: Final = MetricCard(
     name="wording.embedding_spread",
@@ -93,10 +101,7 @@ class WordingLens:
             whole = (*look.whole(level), shares.finding)
             suite_rows.append({"suite": look.suite, **flat_row(whole, _CARD), **shares.others})
             findings += whole
-        tables = {"wording_groups": pd.DataFrame(group_rows), "wording_suites": pd.DataFrame(suite_rows)}
-        return LensAnswer(
-            findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
-        )
+        return make_answer(findings, {"wording_groups": group_rows, "wording_suites": suite_rows})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,12 +148,12 @@ class _Look:
             for concept, wording in zip(self.texts["concept"], self.texts["wording"], strict=True)
         ]
         means = two_level_means(numbers(self.texts, "spread"), within, names(self.texts, "concept"))
-        spread = cluster_mean(means, _labels(means), level=level, unit="groups")
+        spread = cluster_mean(means, singles(means), level=level, unit="groups")
         found = [self._about(WHOLE_SUITE).finding(_EMBEDDING, spread, level=level, n=(0, len(self.texts)))]
         if self.paraphrased:
             each = [_variance(rows, level).value for _, rows in self.images.groupby("concept", sort=True)]
             known = np.array([value for value in each if value is not None], dtype=float)
-            mean = _root(cluster_mean(known, _labels(known), level=level, unit="groups"))
+            mean = _root(cluster_mean(known, singles(known), level=level, unit="groups"))
             usable = self.images[self.images["usable"]]
             found.append(self._about(WHOLE_SUITE, self.images).finding(_VERDICT, mean, level=level, n=size(usable)))
         return tuple(found)
@@ -246,7 +251,3 @@ def _root(variance: ClusterEstimate) -> ClusterEstimate:
         return None if end is None else min(_VERDICT.span[1], math.sqrt(max(0.0, end)))
 
     return replace(variance, value=root(variance.value), low=root(variance.low), high=root(variance.high))
-
-
-def _labels(means: Float[np.ndarray, " n"]) -> list[str]:
-    return [str(number) for number in range(len(means))]

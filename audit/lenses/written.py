@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row
+from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
 from audit.lenses.verdicts import names, numbers
 from audit.records import Finding
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share
@@ -74,10 +74,7 @@ class WrittenLens:
                 found = _findings(str(suite), str(subject), shown, level=level)
                 rows.append({"suite": suite, "subject": subject, "n_pictures": len(shown), **flat_row(found, _CARD)})
                 findings += found
-        tables = {"written_things": pd.DataFrame(rows), "written_pictures": labels}
-        return LensAnswer(
-            findings=tuple(findings), tables={name: table for name, table in tables.items() if len(table)}
-        )
+        return make_answer(findings, {"written_things": rows, "written_pictures": labels})
 
 
 def _labels(evidence: Evidence) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from audit.stats.clusters import ClusterEstimate, cluster_mean, cluster_share
 from audit.stats.correlations import Correlation, pearson, spearman
 from audit.stats.differences import welch_difference
 from audit.stats.entropy import cluster_evenness, evenness
-from audit.stats.grouping import group_means, two_level_means
+from audit.stats.grouping import group_means, singles, two_level_means
 from audit.stats.hypotheses import Adjusted, TestResult, benjamini_hochberg, holm, sign_test, t_test
 from audit.stats.intervals import Interval, clopper_pearson, goodman, wilson
 from audit.stats.jackknife import jackknife_difference, jackknife_test, pseudo_values
@@ -91,6 +91,7 @@ __all__ = [
     "share_sequence",
     "sign_flip_test",
     "sign_test",
+    "singles",
     "spearman",
     "t_test",
     "two_level_means",

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from scipy.stats import rankdata
 
 from audit.stats.checks import check_finite
-from audit.stats.clusters import has_spread
+from audit.stats.clusters import ClusterEstimate, has_spread
 from audit.stats.intervals import normal_quantile
 
 _FEWEST = 4  # Fisher's standard error divides by n - 3
@@ -25,6 +25,18 @@ class Correlation:
     high: float | None
     method: str
     n: int
+
+    @property
+    def over_concepts(self) -> ClusterEstimate:
+        """The same as an estimate whose clusters are the concepts."""
+        return ClusterEstimate(
+            value=self.value,
+            low=self.low,
+            high=self.high,
+            method=f"{self.method} over concepts",
+            n=self.n,
+            n_clusters=self.n,
+        )
 
 
 def pearson(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " _"], *, level: float = 0.95) -> Correlation:

@@ -12,6 +12,16 @@ from jaxtyping import Float
 from audit.stats.checks import check_finite
 
 
+def singles(values: Sequence[object] | Float[np.ndarray, " n"]) -> list[str]:
+    """Return a name for each value, where every one is a group by itself.
+
+    Example:
+        >>> singles([0.5, 0.5])
+        ['0', '1']
+    """
+    return [str(number) for number in range(len(values))]
+
+
 def group_means(values: Float[np.ndarray, " n"], groups: Sequence[str]) -> Float[np.ndarray, " groups"]:
     """Mean of the values of each group, in the alphabetical order of the groups.
 

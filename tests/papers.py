@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from report_source import CARD, HOSTILE, make_finding
 
+from audit.lenses.trends import PastRun
 from audit.records import Change, Estimate
 from audit.report import Paper
 from audit.report.changes import ChangePage, ChangeSection
-from audit.report.history import Moment, history_paper, trends
+from audit.report.history import history_paper, trends
 from audit.report.paired import comparison_paper
 from audit.report.trends import Bound
 
@@ -54,7 +55,7 @@ def history(*, hostile: bool = False) -> Paper:
             make_finding("gender.lean", subject, 0.3 - 0.1 * step if step != 4 else None, suite="suite"),
             make_finding("nsfw.rate", "*", 0.01 * step, suite="names", half=0.005),
         )
-        moments.append(Moment(folder=name, checkpoint=replace(CARD, name=name), findings=findings))
+        moments.append(PastRun(folder=name, checkpoint=replace(CARD, name=name), findings=findings))
     bound = Bound(rule="lean", metric="gender.lean", suite="*", subject="each", low=-0.5, high=0.5)
     told = trends(moments, [bound])
     left_out = HOSTILE[:3] if hostile else ["step-12: it is not finished."]

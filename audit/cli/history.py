@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,23 +37,23 @@ def history(
     bounds, name = _bounds(policy)
     talk.say(f"Reading the runs in {folder}")
     from audit.comparison.history import read_history
+    from audit.evidence import pretty_json
     from audit.evidence.files import disk_problems, write_atomically
     from audit.report import render_paper_html, render_paper_pdf
     from audit.report.dates import today
-    from audit.report.history import Moment, history_document, history_paper, trends
+    from audit.report.history import history_document, history_paper, trends
 
     found = read_history(folder)
-    moments = [Moment(folder=one.folder.name, checkpoint=one.checkpoint, findings=one.findings) for one in found.runs]
-    told = trends(moments, bounds)
-    document = history_document(moments, told, found.left_out)
-    paper = history_paper(moments, told, left_out=found.left_out, policy=name, created=today())
+    told = trends(found.runs, bounds)
+    document = history_document(found.runs, told, found.left_out)
+    paper = history_paper(found.runs, told, left_out=found.left_out, policy=name, created=today())
     place = out or folder
     with disk_problems("Making the folder", place):
         place.mkdir(parents=True, exist_ok=True)
     for file, content in (
         ("history.html", render_paper_html(paper).encode("utf-8")),
         ("history.pdf", render_paper_pdf(paper)),
-        ("history.json", (json.dumps(document, indent=2, allow_nan=False) + "\n").encode("utf-8")),
+        ("history.json", pretty_json(document)),
     ):
         write_atomically(place / file, content, step=f"file:{file}")
     for reason in found.left_out:

@@ -13,18 +13,9 @@ from audit.evidence import RunFolder, read_checkpoint_card, read_run
 from audit.evidence.files import disk_problems
 from audit.evidence.specs import SPEC_NAME
 from audit.lenses import read_findings
-from audit.records import CheckpointCard, Finding
+from audit.lenses.trends import PastRun
 
 FINDINGS_NAME: Final = "findings.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastRun:
-    """One run of a history."""
-
-    folder: Path
-    checkpoint: CheckpointCard
-    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +74,7 @@ def _past(run: RunFolder) -> PastRun:
     path = run.path / FINDINGS_NAME
     with disk_problems("Reading", path):
         findings = read_findings(path.read_text(encoding="utf-8"))
-    return PastRun(folder=run.path, checkpoint=read_checkpoint_card(run), findings=findings)
+    return PastRun(folder=run.path.name, checkpoint=read_checkpoint_card(run), findings=findings)
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:

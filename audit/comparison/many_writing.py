@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -12,7 +11,7 @@ import pandas as pd
 from audit.comparison.changes_json import changes_document
 from audit.comparison.many import ManyRuns
 from audit.comparison.writing import check_folder
-from audit.evidence import write_folder
+from audit.evidence import pretty_json, write_folder
 from audit.lenses import estimate_document
 from audit.lenses.protocol import as_real
 from audit.lenses.trends import Trend
@@ -49,11 +48,10 @@ def write_many(folder: Path, found: ManyRuns, texts: Mapping[str, str]) -> None:
         EnvironmentProblem: If it cannot be written.
     """
     check_folder(folder, mark=TRENDS_NAME)
-    document = json.dumps(many_document(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_folder(
         folder,
         source=" ".join(run.spec_digest for run in found.runs),
-        texts={TRENDS_NAME: document, **texts},
+        texts={TRENDS_NAME: pretty_json(many_document(found)), **texts},
         tables={"trends": trends_table(found)},
     )
 

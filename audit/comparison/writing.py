@@ -9,8 +9,7 @@ from typing import Final
 from audit.comparison.changes_json import changes_text
 from audit.comparison.runs import Comparison
 from audit.comparison.tables import changes_table
-from audit.errors import UsageProblem
-from audit.evidence import write_folder
+from audit.evidence import refuse_other, write_folder
 
 CHANGES_NAME: Final = "changes.json"
 
@@ -21,11 +20,7 @@ def check_folder(folder: Path, *, mark: str = CHANGES_NAME) -> None:
     Raises:
         UsageProblem: If it is a file, a run folder, or holds something else.
     """
-    if not folder.exists() or (folder.is_dir() and ((folder / mark).is_file() or not any(folder.iterdir()))):
-        return
-    raise UsageProblem(
-        f"{folder} holds something that is no comparison.", remedy="Name a new or an empty folder with --out."
-    )
+    refuse_other(folder, mark=mark, what="comparison")
 
 
 def write_comparison(folder: Path, comparison: Comparison, pages: Mapping[str, str | bytes]) -> None:

@@ -4,7 +4,7 @@ from audit.evidence.cards import card_to_json, read_checkpoint_card, read_judge_
 from audit.evidence.columns import build_table
 from audit.evidence.concepts import WORDED, ConceptTexts, concept_column, concept_texts
 from audit.evidence.files import crash_point, safe_name
-from audit.evidence.folder import write_folder
+from audit.evidence.folder import refuse_other, write_folder
 from audit.evidence.opening import continue_run, open_run, read_run
 from audit.evidence.questions import questions_to_json, read_questions
 from audit.evidence.reading import load_evidence, picture_digests, read_pictures
@@ -72,6 +72,7 @@ __all__ = [
     "read_questions",
     "read_run",
     "read_texts",
+    "refuse_other",
     "safe_name",
     "score_columns",
     "scores_table",

@@ -8,11 +8,30 @@ from typing import Final
 
 import pandas as pd
 
+from audit.errors import UsageProblem
 from audit.evidence.files import disk_problems, make_folders, write_atomically
 from audit.evidence.shards import ShardLabel, encode
 from audit.evidence.spreadsheet import to_csv
 
 _TABLES: Final = "tables"
+
+
+def refuse_other(folder: Path, *, mark: str, what: str) -> None:
+    """Refuse a folder that holds anything but an earlier one of its kind.
+
+    Args:
+        folder: New, empty, or of that kind.
+        mark: The file that every folder of the kind has.
+        what: What the kind is called, in the singular.
+
+    Raises:
+        UsageProblem: If it is a file, a run folder, or holds something else.
+    """
+    if not folder.exists() or (folder.is_dir() and ((folder / mark).is_file() or not any(folder.iterdir()))):
+        return
+    raise UsageProblem(
+        f"{folder} holds something that is no {what}.", remedy="Name a new or an empty folder with --out."
+    )
 
 
 def write_folder(

@@ -39,7 +39,7 @@ def load_evidence(run: RunFolder) -> Evidence:
     images = _images(run)
     pictured = prompts.loc[~prompts["role"].isin(UNSEEN), "prompt_id"]
     without = len(pictured) if images.empty else int((~pictured.isin(images["prompt_id"])).sum())
-    if without:
+    if without or prompts.empty:
         raise InconclusiveProblem(
             f"The run in {run.path} is not finished: {without} of its {len(pictured)} prompts have no image.",
             remedy=_RESUME,

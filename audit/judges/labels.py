@@ -8,7 +8,6 @@ checkpoint's own softmax turns the cosines of one question into shares.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -21,15 +20,16 @@ from torch import Tensor, nn
 
 from audit.checkpoints import load_checkpoint
 from audit.errors import RefusedProblem, UsageProblem
-from audit.judges.protocol import JudgeSettings, as_scores
+from audit.judges.protocol import JudgeSettings
 from audit.judges.reading import (
-    MICRO_BATCH,
     Encoder,
     bounded_scale,
     known_templates,
     logit_scale,
     looks,
     phrase_text,
+    read_images,
+    reading_digest,
     soft_cosine,
 )
 from audit.records import JOINED, JudgeCard, Question, Score
@@ -58,14 +58,10 @@ class LabelsJudge:
 
     def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
         """Return one score per image, in order; see :class:`audit.judges.protocol.Judge`."""
-        parts = [self._read(part) for part in torch.split(images, MICRO_BATCH) if len(part)]
-        return tuple(score for part in parts for score in part)
+        return read_images(images, self.encoder, self._read, self.card.classes)
 
-    @torch.no_grad()
-    def _read(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
-        pixels = images.to(self.encoder.device).float() / 255
-        table = torch.stack([self._table(look) for look in looks(pixels)]).mean(dim=0)
-        return as_scores({name: table[:, k].tolist() for k, name in enumerate(self.card.classes)})
+    def _read(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch answers"]:
+        return torch.stack([self._table(look) for look in looks(pixels)]).mean(dim=0)
 
     def _table(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch answers"]:
         """Return the columns of one look at the images."""
@@ -121,7 +117,10 @@ def make_labels(encoder: Encoder, questions: Sequence[Question], *, name: str) -
         _refuse_alike(encoder, question, by_column, name)
     card = JudgeCard(
         name=name,
-        digest=_digest(encoder.card.digest, questions, sentences),
+        digest=reading_digest(
+            encoder.card.digest,
+            {column: [line for lines in said for line in lines] for column, said in sentences.items()},
+        ),
         classes=tuple(sentences),
         asks=("labels",),
         lineage=tuple(dict.fromkeys((encoder.card.digest, *encoder.card.lineage))),
@@ -159,14 +158,3 @@ def _refuse_alike(encoder: Encoder, question: Question, phrases: Mapping[str, Te
                 f"{question.name!r} of the suite {question.suite}, differ by {gap:.1e} in cosine.",
                 remedy="Choose a checkpoint whose captions told the two apart, or leave that suite out.",
             )
-
-
-def _digest(
-    checkpoint: str, questions: Sequence[Question], sentences: Mapping[str, tuple[tuple[str, ...], ...]]
-) -> str:
-    digest = hashlib.sha256(checkpoint.encode())
-    for question in questions:
-        for answer in question.answers:
-            column = question.column(answer)
-            digest.update("\n".join(("", column, *(line for said in sentences[column] for line in said))).encode())
-    return digest.hexdigest()

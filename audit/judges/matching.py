@@ -7,8 +7,7 @@ R-precision of text-to-image work, Xu et al. 2018, arXiv 1711.10485).
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -19,8 +18,8 @@ from torch import Tensor
 from audit.checkpoints import load_checkpoint
 from audit.errors import RefusedProblem, UsageProblem
 from audit.evidence import ConceptTexts
-from audit.judges.protocol import JudgeSettings, as_scores
-from audit.judges.reading import MICRO_BATCH, Encoder, phrase_text
+from audit.judges.protocol import JudgeSettings
+from audit.judges.reading import Encoder, phrase_text, read_images, reading_digest
 from audit.records import JudgeCard, Score
 
 
@@ -41,14 +40,10 @@ class MatchingJudge:
 
     def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
         """Return one score per image, in order; see :class:`audit.judges.protocol.Judge`."""
-        parts = [self._read(part) for part in torch.split(images, MICRO_BATCH) if len(part)]
-        return tuple(score for part in parts for score in part)
+        return read_images(images, self.encoder, self._read, self.card.classes)
 
-    @torch.no_grad()
-    def _read(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
-        pixels = images.to(self.encoder.device).float() / 255
-        cosines = self.encoder.encode_image(pixels).double().cpu() @ self.concepts.double().cpu().T
-        return as_scores({name: cosines[:, k].tolist() for k, name in enumerate(self.card.classes)})
+    def _read(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch concepts"]:
+        return self.encoder.encode_image(pixels).double().cpu() @ self.concepts.double().cpu().T
 
 
 def load_matching(target: str, settings: JudgeSettings) -> MatchingJudge:
@@ -95,7 +90,7 @@ def make_matching(encoder: Encoder, concepts: Sequence[ConceptTexts], *, name: s
         )
     card = JudgeCard(
         name=name,
-        digest=_digest(encoder.card.digest, known),
+        digest=reading_digest(encoder.card.digest, known),
         classes=tuple(known),
         asks=("concepts",),
         lineage=tuple(dict.fromkeys((encoder.card.digest, *encoder.card.lineage))),
@@ -105,10 +100,3 @@ def make_matching(encoder: Encoder, concepts: Sequence[ConceptTexts], *, name: s
 
 def _known(encoder: Encoder, texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(text for text in texts if not encoder.unknown_words(text))
-
-
-def _digest(checkpoint: str, known: Mapping[str, Sequence[str]]) -> str:
-    digest = hashlib.sha256(checkpoint.encode())
-    for column, texts in known.items():
-        digest.update("\n".join(("", column, *texts)).encode())
-    return digest.hexdigest()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from audit.records import CheckpointCard
+from audit.judges.protocol import as_scores
+from audit.records import CheckpointCard, Score
 
 TEMPLATES: Final = (
     "{}",
@@ -63,6 +65,37 @@ class Encoder(Protocol):
     def unknown_words(self, text: str) -> tuple[str, ...]:
         """Return the words that a closed vocabulary lacks."""
         ...
+
+
+@torch.no_grad()
+def read_images(
+    images: UInt8[Tensor, "batch 3 height width"],
+    encoder: Encoder,
+    table: Callable[[Float[Tensor, "batch 3 height width"]], Float[Tensor, "batch classes"]],
+    classes: Sequence[str],
+) -> tuple[Score, ...]:
+    """Return one score per image, in order, with the columns of ``table``, a part of the images at a time.
+
+    Args:
+        images: RGB in [0, 255].
+        encoder: Whose device they are brought to.
+        table: What is read of images in [0, 1]; its columns are ``classes``.
+        classes: Their names.
+    """
+    found: list[Score] = []
+    for part in torch.split(images, MICRO_BATCH):
+        if len(part):
+            values = table(part.to(encoder.device).float() / 255)
+            found += as_scores({name: values[:, k].tolist() for k, name in enumerate(classes)})
+    return tuple(found)
+
+
+def reading_digest(checkpoint: str, sentences: Mapping[str, Sequence[str]]) -> str:
+    """Return the SHA-256 over a checkpoint's digest and, for each column, its sentences, as 64 hex digits."""
+    digest = hashlib.sha256(checkpoint.encode())
+    for column, lines in sentences.items():
+        digest.update("\n".join(("", column, *lines)).encode())
+    return digest.hexdigest()
 
 
 def known_templates(encoder: Encoder, phrases: Sequence[str]) -> tuple[str, ...]:

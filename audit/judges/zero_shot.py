@@ -7,7 +7,6 @@ phantoms, whose vocabulary is closed: a sentence with a word that the checkpoint
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,15 +19,16 @@ from torch import Tensor, nn
 
 from audit.checkpoints import load_checkpoint
 from audit.errors import RefusedProblem, UsageProblem
-from audit.judges.protocol import JudgeSettings, as_scores
+from audit.judges.protocol import JudgeSettings
 from audit.judges.reading import (
-    MICRO_BATCH,
     Encoder,
     bounded_scale,
     known_templates,
     logit_scale,
     looks,
     phrase_text,
+    read_images,
+    reading_digest,
     soft_cosine,
 )
 from audit.records import JudgeCard, Score
@@ -128,14 +128,10 @@ class ZeroShotJudge:
 
     def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
         """Return one score per image, in order; see :class:`audit.judges.protocol.Judge`."""
-        parts = [self._read(part) for part in torch.split(images, MICRO_BATCH) if len(part)]
-        return tuple(score for part in parts for score in part)
+        return read_images(images, self.encoder, self._read, _CLASSES)
 
-    @torch.no_grad()
-    def _read(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
-        pixels = images.to(self.encoder.device).float() / 255
-        table = torch.stack([self._table(look) for look in looks(pixels)]).mean(dim=0)
-        return as_scores({name: table[:, k].tolist() for k, name in enumerate(_CLASSES)})
+    def _read(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch classes"]:
+        return torch.stack([self._table(look) for look in looks(pixels)]).mean(dim=0)
 
     def _table(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch classes"]:
         """Return the columns of one look at the images."""
@@ -185,7 +181,9 @@ def make_zero_shot(encoder: Encoder, *, name: str) -> ZeroShotJudge:
         )
     card = JudgeCard(
         name=name,
-        digest=_digest(encoder.card.digest, sentences),
+        digest=reading_digest(
+            encoder.card.digest, {row: [line for lines in said for line in lines] for row, said in sentences.items()}
+        ),
         classes=_CLASSES,
         asks=("gender", "nsfw"),
         lineage=tuple(dict.fromkeys((encoder.card.digest, *encoder.card.lineage))),
@@ -215,10 +213,3 @@ def _sentences(encoder: Encoder, name: str) -> Mapping[str, tuple[tuple[str, ...
 def _mean_phrase(phrases: Tensor, rows: Tensor, row: int) -> Float[Tensor, " embedding"]:
     """Return the mean of the phrases of one class, of unit length, in double precision."""
     return nn.functional.normalize(phrases.double().cpu()[rows == row].mean(dim=0), dim=0)
-
-
-def _digest(checkpoint: str, sentences: Mapping[str, tuple[tuple[str, ...], ...]]) -> str:
-    digest = hashlib.sha256(checkpoint.encode())
-    for row, phrases in sentences.items():
-        digest.update("\n".join(("", row, *(line for lines in phrases for line in lines))).encode())
-    return digest.hexdigest()

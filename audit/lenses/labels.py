@@ -77,6 +77,17 @@ class Labelled:
         return Subject(lens=lens, suite=self.suite, name=name, n_unscored=not_usable(rows), note=note)
 
 
+def column_parts(column: str) -> tuple[str, str, str]:
+    """Return suite, question and answer of a column of a judge of labels: what ``Question.column`` put together.
+
+    Example:
+        >>> column_parts("contexts|place|beach")
+        ('contexts', 'place', 'beach')
+    """
+    suite, question, answer = column.split("|", 2)
+    return suite, question, answer
+
+
 def labelled_suites(evidence: Evidence, lens: str) -> Iterator[Labelled]:
     """Return what every judge of labels says to every question of the suites that are written for a lens.
 
@@ -84,7 +95,7 @@ def labelled_suites(evidence: Evidence, lens: str) -> Iterator[Labelled]:
     """
     suites = sorted({str(suite) for suite in evidence.prompts.loc[evidence.prompts["lens"] == lens, "suite"]})
     for judge in judges_asking(evidence, "labels"):
-        columns = [name.split("|") for name in evidence.judges[judge].classes]
+        columns = [column_parts(name) for name in evidence.judges[judge].classes]
         for suite in suites:
             for question in dict.fromkeys(parts[1] for parts in columns if parts[0] == suite):
                 yield label_scores(evidence, judge, suite, question)

@@ -16,15 +16,15 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from audit.evidence import Evidence
+from audit.lenses.labels import column_parts
 from audit.lenses.protocol import MetricCard, Subject
 from audit.lenses.verdicts import judges_asking, names, numbers, plain_images, size
-from audit.records import Finding
+from audit.records import Finding, Question
 from audit.stats import benjamini_hochberg, cluster_share, singles, t_test
 
 SAME_COSINE: Final = 1e-6
 """Cosines of single-precision vectors that differ by less are one."""
 
-_BETWEEN: Final = "|"  # between the parts of ``Question.column``
 _SLOT: Final = re.compile(r"\{[^{}]*\}")
 _KEY: Final = ["prompt_id", "replicate"]
 
@@ -95,9 +95,10 @@ def same(column: list[str]) -> Bool[np.ndarray, "n n"]:
 
 def judge_of_labels(evidence: Evidence, suite: str) -> str | None:
     """Return the first judge that answers a question of a suite, if there is one."""
-    start = f"{suite}{_BETWEEN}"
-    judges = judges_asking(evidence, "labels")
-    return next((name for name in judges if any(c.startswith(start) for c in evidence.judges[name].classes)), None)
+    for judge in judges_asking(evidence, "labels"):
+        if any(column_parts(column)[0] == suite for column in evidence.judges[judge].classes):
+            return judge
+    return None
 
 
 def picked_images(evidence: Evidence, judge: str | None, prompts: pd.DataFrame) -> pd.DataFrame:
@@ -124,8 +125,7 @@ def picked_images(evidence: Evidence, judge: str | None, prompts: pd.DataFrame) 
     facts = [json.loads(text) for text in table["facts"]]
     picked, asked = np.full(len(table), np.nan), np.zeros(len(table), dtype=bool)
     for column in evidence.judges[judge].classes:
-        suite, _, rest = column.partition(_BETWEEN)
-        name, _, answer = rest.partition(_BETWEEN)
+        suite, name, answer = column_parts(column)
         own = np.array([fact.get(name) == answer for fact in facts], dtype=bool) & (table["suite"] == suite).to_numpy()
         picked[own] = _beaten(scores[own], column)
         asked |= own
@@ -165,8 +165,9 @@ def adjusted(found: Mapping[str, tuple[Finding, ...]], card: MetricCard) -> dict
 
 def _beaten(scores: pd.DataFrame, own: str) -> Float[np.ndarray, " n"]:
     """Return the share of the other answers to a question that lie below the own one."""
-    question = own.rpartition(_BETWEEN)[0] + _BETWEEN
-    others = [column for column in scores.columns if column.startswith(question) and column != own]
+    suite, question, _ = column_parts(own)
+    start = Question(suite=suite, name=question, answers={}).column("")
+    others = [column for column in scores.columns if column.startswith(start) and column != own]
     mine = numbers(scores, own)[:, None]
     theirs = scores[others].to_numpy(dtype=float)
     ahead = np.where(np.abs(mine - theirs) <= SAME_COSINE, 0.5, (mine > theirs).astype(float))

@@ -1,10 +1,20 @@
-"""What becomes of a finding over several checkpoints."""
+"""Runs of several checkpoints, and what becomes of a finding over them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audit.records import Estimate
+from audit.records import CheckpointCard, Estimate, Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRun:
+    """One run of a history."""
+
+    folder: str
+    """Name of its folder."""
+    checkpoint: CheckpointCard
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

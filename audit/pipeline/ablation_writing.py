@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import pandas as pd
 
-from audit.evidence import write_folder
-from audit.evidence.files import write_atomically
+from audit.evidence import pretty_json, write_folder
 from audit.lenses import estimate_document
 from audit.lenses.ablation import MEASURES, Measure
 from audit.lenses.protocol import as_real
@@ -28,14 +26,16 @@ def write_ablation(ablation: Ablation, out: Path) -> tuple[Path, ...]:
         EnvironmentProblem: If a file cannot be written.
     """
     page = ablation_page(ablation)
-    text = json.dumps(ablation_document(ablation), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_folder(
         out,
         source=ablation.digest,
-        texts={"ablation.json": text, "ablation.html": render_ablation(page)},
+        texts={
+            "ablation.json": pretty_json(ablation_document(ablation)),
+            "ablation.html": render_ablation(page),
+            "sheet.png": render_sheet(page),
+        },
         tables={"ablation": ablation_table(ablation)},
     )
-    write_atomically(out / "sheet.png", render_sheet(page), step="ablation:sheet")
     return tuple(out / name for name in ("ablation.html", "sheet.png", "ablation.json", "tables/ablation.csv"))
 
 

@@ -19,11 +19,11 @@ from audit.evidence import Evidence, RunFolder, load_evidence, read_pictures, re
 from audit.inversion import Inverter, Item, choose_precision, find_recipe
 from audit.judges import Judge, load_judge
 from audit.lenses import read_findings
-from audit.pipeline.pictures import decode_png, encode_png
+from audit.pipeline.pictures import decode_png
 from audit.pipeline.progress import Progress
 from audit.probes.leave_out import without_each_word
 from audit.probes.regions import hide_parts
-from audit.records import OPPOSITES, SCALE_OF, Estimate, Finding, Status
+from audit.records import OPPOSITES, SCALE_OF, UNSEEN, UNWORDED, Estimate, Finding, Status
 from audit.report.explanation import Explanation, Region, WordEffect
 from audit.seeding import derive_seed
 from audit.stats import cluster_mean
@@ -70,6 +70,7 @@ def explain(folder: Path, progress: Progress, *, subject: str = "", device: str 
         EnvironmentProblem: If the run is damaged.
     """
     run = read_run(folder, finished=True)
+    run.verify()
     evidence = load_evidence(run)
     finding = choose(read_findings((folder / "findings.json").read_text(encoding="utf-8")), subject)
     case = _case(run, evidence, finding, device)
@@ -209,7 +210,7 @@ def _scores_of(case: _Case, asked: pd.DataFrame) -> list[float]:
     recipe = find_recipe(_RECIPE)
     inverter = Inverter(case.checkpoint, recipe, recipe.tower_precision(choose_precision(case.checkpoint.device)))
     texts = asked["text"].tolist()
-    known = case.evidence.prompts[~case.evidence.prompts["role"].isin(["noise", "graded", "text"])]
+    known = case.evidence.prompts[~case.evidence.prompts["role"].isin(["graded", *UNWORDED, *UNSEEN])]
     references = inverter.references(known["text"].tolist(), known["concept"].tolist(), also=texts)
     items = [
         Item(text=text, concept=case.finding.subject, seed=derive_seed("invert", case.seed, prompt_id, replicate))
@@ -261,10 +262,9 @@ def _regions(run: RunFolder, case: _Case, progress: Progress) -> tuple[Region, .
     texts = case.prompts.set_index("prompt_id")["text"]
     regions = []
     for (key, png), score in zip(read_pictures(run, keys).items(), chosen[case.column], strict=True):
-        picture = decode_png(png)
-        weights = hide_parts(picture, lambda batch: _column(case, batch))
+        weights = hide_parts(decode_png(png), lambda batch: _column(case, batch))
         progress.advance(1)
-        regions.append(Region(text=str(texts[key[0]]), score=float(score), png=encode_png(picture), weights=weights))
+        regions.append(Region(text=str(texts[key[0]]), score=float(score), png=png, weights=weights))
     return tuple(regions)
 
 

@@ -7,8 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from audit.errors import UsageProblem
-from audit.evidence import pretty_json, read_run, write_folder
+from audit.evidence import pretty_json, read_run, refuse_other, write_folder
 from audit.lenses.protocol import as_real
 from audit.report.explanation import Explanation, explanation_document, render_explanation
 
@@ -22,10 +21,7 @@ def write_explanation(folder: Path, run: Path, explanation: Explanation) -> None
         UsageProblem: If the folder holds anything but an explanation.
         EnvironmentProblem: If it cannot be written.
     """
-    if folder.exists() and not (folder / JSON_NAME).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageProblem(
-            f"{folder} holds something that is no explanation.", remedy="Name a new or an empty folder with --out."
-        )
+    refuse_other(folder, mark=JSON_NAME, what="explanation")
     words = [
         {"word": one.word, "text": as_real(one.text.value), "image": as_real(one.image.value)}
         for one in explanation.words
@@ -34,7 +30,7 @@ def write_explanation(folder: Path, run: Path, explanation: Explanation) -> None
         folder,
         source=read_run(run).spec_digest,
         texts={
-            JSON_NAME: pretty_json(explanation_document(explanation)).decode("utf-8"),
+            JSON_NAME: pretty_json(explanation_document(explanation)),
             "explanation.html": render_explanation(explanation),
         },
         tables={"words": pd.DataFrame(words, columns=["word", "text", "image"])},

@@ -12,7 +12,7 @@ from typing import Final
 import pandas as pd
 
 from audit.errors import UsageProblem
-from audit.evidence import RunFolder, load_evidence, read_pictures, read_run, write_folder
+from audit.evidence import RunFolder, load_evidence, pretty_json, read_pictures, read_run, refuse_other, write_folder
 from audit.evidence.files import disk_problems, write_atomically
 from audit.evidence.spreadsheet import to_csv
 from audit.gate import decision_text
@@ -129,7 +129,7 @@ def _list_contents(out: Path, *, pseudonymised: bool) -> None:
     names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
     digests = {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in names}
     document = {"schema_version": 1, "pseudonymised": pseudonymised, "files": digests}
-    write_atomically(out / CONTENTS, (json.dumps(document, indent=2) + "\n").encode(), step=f"file:{CONTENTS}")
+    write_atomically(out / CONTENTS, pretty_json(document), step=f"file:{CONTENTS}")
 
 
 def write_pictures(folder: Path, out: Path) -> int:
@@ -148,8 +148,7 @@ def write_pictures(folder: Path, out: Path) -> int:
     """
     run = read_run(folder)
     evidence = load_evidence(run)
-    if out.exists() and not (out.is_dir() and ((out / PICTURES).is_file() or not any(out.iterdir()))):
-        raise UsageProblem(f"{out} holds something else than pictures.", remedy="Move it away.")
+    refuse_other(out, mark=PICTURES, what="folder of pictures")
     with disk_problems("Making the folder", out):
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         out.chmod(0o700)

@@ -6,7 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from audit.phantom.calibration import Calibration, Kind, KindResult
-from audit.report.figures import COOL, GOLD, INK, PAPER, QUIET, RULE, SETTINGS, SMALL, WARM, measure, save_svg
+from audit.report.figures import (
+    COOL,
+    GOLD,
+    INK,
+    PAPER,
+    QUIET,
+    RULE,
+    SETTINGS,
+    SMALL,
+    WARM,
+    measure,
+    plain_axes,
+    save_svg,
+)
 from audit.report.text import show_number
 
 if TYPE_CHECKING:
@@ -108,14 +121,9 @@ def _smallest(result: KindResult) -> str:
 def _frame(axes: Axes, title: str, below: str, span: tuple[float, float], height: tuple[float, float]) -> None:
     axes.set_xlim(*span)
     axes.set_ylim(*height)
-    axes.patch.set_visible(False)
+    plain_axes(axes, "bottom", "left")
     axes.set_title(title, loc="left", color=INK, fontsize=9, pad=29)
     axes.set_xlabel(below, color=INK, fontsize=SMALL)
-    axes.tick_params(labelsize=SMALL, labelcolor=QUIET, color=QUIET, length=3, width=0.6)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in {"bottom", "left"})
-        spine.set_color(QUIET)
-        spine.set_linewidth(0.6)
 
 
 def _label(axes: Axes, *lines: Sequence[tuple[str, str]]) -> None:

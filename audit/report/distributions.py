@@ -11,7 +11,7 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.records import GENDER_CLASSES, UNWORDED, Status
-from audit.report.figures import COOL, GOLD, INK, PAPER, QUIET, SETTINGS, SMALL, fit, measure, save_svg
+from audit.report.figures import COOL, GOLD, INK, PAPER, SETTINGS, SMALL, fit, measure, plain_axes, save_svg
 from audit.report.model import DrawnFigure
 from audit.report.text import clean, count, quote, show_number
 
@@ -151,7 +151,7 @@ def _draw_spread(told: Mapping[str, pd.Series], name: str) -> str:
     with rc_context(SETTINGS):
         canvas = FigureCanvasSVG(Figure(figsize=(_WIDTH / 72, 96 / 72), facecolor=PAPER))
         axes = canvas.figure.add_axes((0.06, 0.3, 0.7, 0.62))
-        axes.patch.set_visible(False)
+        plain_axes(axes, "bottom")
         for kind, colour in (("converged", COOL), ("not converged", GOLD)):
             counts, _ = np.histogram(told[kind].to_numpy(), bins=edges)
             axes.stairs(counts, edges, color=colour, linewidth=1.4)
@@ -162,10 +162,5 @@ def _draw_spread(told: Mapping[str, pd.Series], name: str) -> str:
         axes.set_yticks([])
         ticks = np.linspace(edges[0], edges[-1], 5)
         axes.set_xticks(ticks, labels=[show_number(float(tick)) for tick in ticks])
-        axes.tick_params(labelsize=SMALL, labelcolor=QUIET, color=QUIET, length=3, width=0.6)
         axes.set_xlabel("own cosine; height: number of images", color=INK, fontsize=SMALL)
-        for side, spine in axes.spines.items():
-            spine.set_visible(side == "bottom")
-            spine.set_color(QUIET)
-            spine.set_linewidth(0.6)
         return save_svg(canvas.figure, name)

@@ -81,6 +81,16 @@ def draw_forest(figure: ForestFigure) -> str:
         return save_svg(canvas.figure, figure.name)
 
 
+def plain_axes(axes: Axes, *sides: str) -> None:
+    """Draw axes on these sides only ("bottom", "left"), thin and quiet, on no ground of their own."""
+    axes.patch.set_visible(False)
+    axes.tick_params(labelsize=SMALL, labelcolor=QUIET, color=QUIET, length=3, width=0.6)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in sides)
+        spine.set_color(QUIET)
+        spine.set_linewidth(0.6)
+
+
 def save_svg(figure: Figure, name: str) -> str:
     """Return a figure as an ``<svg>`` element without declaration and metadata, whose ids begin with ``name``.
 
@@ -96,16 +106,11 @@ def _draw_frame(axes: Axes, figure: ForestFigure) -> None:
     margin = 0.02 * (high - low)
     axes.set_xlim(low - margin, high + margin)
     axes.set_ylim(-0.6, len(figure.rows) - 0.4)
-    axes.patch.set_visible(False)
+    plain_axes(axes, "bottom")
     axes.set_yticks([])
     ticks = [low + (high - low) * step / 4 for step in range(5)]
     labels = [show_number(tick, signed=figure.signed) for tick in ticks]
-    axes.set_xticks(ticks, labels=labels, fontsize=SMALL, color=QUIET)
-    axes.tick_params(axis="x", length=3, width=0.6, color=QUIET)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(QUIET)
-        spine.set_linewidth(0.6)
+    axes.set_xticks(ticks, labels=labels)
     if figure.neutral is not None and low <= figure.neutral <= high:
         axes.axvline(figure.neutral, color=INK, linewidth=0.9, zorder=1)
         axes.annotate(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from audit.lenses import INSTRUMENTS, estimate_document
-from audit.records import CheckpointCard, Finding
+from audit.lenses.trends import PastRun
+from audit.records import Finding
 from audit.report.findings import interval_of, is_measured, is_whole, value_of
 from audit.report.model import Cell, Column, DrawnFigure, Paper, PaperSection, Table
 from audit.report.text import NO_INTERVAL, clean, count, quote, show_level
@@ -18,16 +18,7 @@ MOST_TRENDS: Final = 60
 """Trends of a paper; all of them are in history.json."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """One run of a history."""
-
-    folder: str
-    checkpoint: CheckpointCard
-    findings: tuple[Finding, ...]
-
-
-def trends(moments: Sequence[Moment], bounds: Sequence[Bound] = ()) -> tuple[Trend, ...]:
+def trends(moments: Sequence[PastRun], bounds: Sequence[Bound] = ()) -> tuple[Trend, ...]:
     """Return the trends of a history: of suites as a whole, and of every concept that a policy bounds.
 
     Args:
@@ -55,7 +46,7 @@ def trends(moments: Sequence[Moment], bounds: Sequence[Bound] = ()) -> tuple[Tre
 
 
 def history_paper(
-    moments: Sequence[Moment], told: Sequence[Trend], *, left_out: Sequence[str], policy: str, created: str
+    moments: Sequence[PastRun], told: Sequence[Trend], *, left_out: Sequence[str], policy: str, created: str
 ) -> Paper:
     """Return a history as a paper.
 
@@ -92,7 +83,7 @@ def history_paper(
     )
 
 
-def _runs_table(moments: Sequence[Moment]) -> Table:
+def _runs_table(moments: Sequence[PastRun]) -> Table:
     rows = tuple(
         (
             Cell(text=f"{place}"),
@@ -149,7 +140,9 @@ def _with_interval(finding: Finding) -> str:
     return f"{value_of(finding)} ({interval if interval == NO_INTERVAL else f'interval {interval}'})"
 
 
-def history_document(moments: Sequence[Moment], told: Sequence[Trend], left_out: Sequence[str]) -> Mapping[str, object]:
+def history_document(
+    moments: Sequence[PastRun], told: Sequence[Trend], left_out: Sequence[str]
+) -> Mapping[str, object]:
     """Return a history as plain lists and dictionaries."""
     return {
         "schema_version": 1,

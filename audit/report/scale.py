@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from audit.lenses.trends import Trend
-from audit.report.figures import COOL, GOLD, INK, PAPER, QUIET, SETTINGS, SMALL, fit, save_svg
+from audit.report.figures import COOL, GOLD, INK, PAPER, QUIET, SETTINGS, SMALL, fit, plain_axes, save_svg
 from audit.report.summary import escape
 from audit.report.text import clean, show_interval, show_level, show_number, show_p
 from audit.report.words import METRICS, title_of
@@ -133,7 +133,7 @@ def _urgency(trend: Trend) -> tuple[int, float, str]:
 
 def _draw_panel(axes: Axes, trend: Trend, page: ScalePage) -> None:
     sure = is_sure(trend, page.level)
-    axes.patch.set_visible(False)
+    plain_axes(axes, "bottom", "left")
     axes.set_title(fit(title_of(trend.metric), _PANEL[0] * 0.9), loc="left", color=INK, fontsize=SMALL, pad=12)
     axes.annotate(
         fit(clean(trend.suite, longest=40), _PANEL[0] * 0.8),
@@ -149,11 +149,7 @@ def _draw_panel(axes: Axes, trend: Trend, page: ScalePage) -> None:
     margin = 0.05 * (max(page.places) - min(page.places))
     axes.set_xlim(min(page.places) - margin, max(page.places) + margin)
     axes.set_xticks(list(page.places), labels=[fit(label, 40.0) for label in page.labels])
-    axes.tick_params(labelsize=SMALL - 1, labelcolor=QUIET, color=QUIET, length=3, width=0.6)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in {"bottom", "left"})
-        spine.set_color(QUIET)
-        spine.set_linewidth(0.6)
+    axes.tick_params(labelsize=SMALL - 1)
     points = [(place, one.value) for place, one in zip(page.places, trend.values, strict=True) if one.value is not None]
     for place, one in zip(page.places, trend.values, strict=True):
         if one.low is not None and one.high is not None:

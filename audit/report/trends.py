@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from audit.records import Finding
-from audit.report.figures import COOL, GOLD, INK, PAPER, QUIET, SETTINGS, SMALL, WARM, save_svg
+from audit.report.figures import COOL, GOLD, INK, PAPER, SETTINGS, SMALL, WARM, plain_axes, save_svg
 from audit.report.findings import is_measured, is_whole
 from audit.report.text import show_number
 from audit.report.words import SPANS
@@ -86,13 +86,8 @@ def _draw_values(axes: Axes, trend: Trend) -> None:
     axes.set_ylim(bottom, top)
     ticks = [tick for tick in MaxNLocator(4).tick_values(bottom, top) if bottom <= tick <= top]
     axes.set_yticks(ticks, labels=[show_number(tick) for tick in ticks])
-    axes.patch.set_visible(False)
-    axes.tick_params(labelsize=SMALL, labelcolor=QUIET, color=QUIET, length=3, width=0.6)
+    plain_axes(axes, "bottom", "left")
     axes.set_xlabel("run", color=INK, fontsize=SMALL)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in {"bottom", "left"})
-        spine.set_color(QUIET)
-        spine.set_linewidth(0.6)
 
 
 def _draw_lines(axes: Axes, trend: Trend) -> None:

@@ -127,8 +127,6 @@ METRICS: Final[Mapping[str, MetricWords]] = {
         sides=("towards woman", "towards man"),
         signed=True,
         figured=True,
-        ranked=True,
-        statement="As a text, {where} lies nearer to the one that says {gender}.",
     ),
     "associations.effect_size": MetricWords(
         title="Association of word sets",

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from audit.lenses import LENSES
 from audit.phantom.captions import vocabulary
 from audit.phantom.world import WORLDS, read_world
 from audit.records import PromptSuite
 from audit.suites import list_suites, load_suite, shorten, suite_path
 from audit.suites.catalogue import PROMPTS
-from audit.suites.tables import CONTROL_ROLES
+from audit.suites.tables import CONTROL_ROLES, LENS_NAMES
 
 CONTRASTS = (("original", "swapped"), ("figure", "invented"))
 NOT_FOR_PROMPTS = {"nude", "naked", "sexy", "sexual", "erotic", "lingerie", "child", "boy", "girl", "teenager", "baby"}
@@ -160,3 +161,7 @@ def _templates(suite: PromptSuite, role: str) -> dict[str, set[str]]:
         if prompt.role == role:
             found[prompt.concept].add(prompt.template)
     return found
+
+
+def test_suites_may_be_written_for_every_lens_but_the_one_that_reads_all_inversions():
+    assert set(LENS_NAMES) == set(LENSES) - {"quality"} | {"none"}

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from audit.checkpoints import Checkpoint, load_checkpoint
 from audit.phantom.drawing import PLACES
 from audit.phantom.folder import read_phantom_world
 from audit.phantom.pictures import Picture, draw_pictures
 from audit.phantom.world import World
+from audit.stats import wilson
 
 SENTENCES = ("a photo of {}", "a picture of {}", "an image of {}", "{}")
 
@@ -27,7 +27,8 @@ SENTENCES = ("a photo of {}", "a picture of {}", "an image of {}", "{}")
 class Share:
     """How many of how many, with a Wilson interval of 95 %."""
 
-    hits: int
+    hits: float
+    """A tie is half a hit."""
     total: int
 
     @property
@@ -36,7 +37,7 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        found = binomtest(self.hits, self.total).proportion_ci(method="wilson")
+        found = wilson(self.hits, self.total)
         return float(found.low), float(found.high)
 
     def __str__(self) -> str:
@@ -69,8 +70,8 @@ class Reader:
         images = self.images(pictures)
         texts = [self.checkpoint.encode_text(list(captions)).numpy() for captions in (right, wrong)]
         margin = ((texts[0] - texts[1]) * images).sum(axis=1)
-        hits = (margin > 1e-4).sum() + (np.abs(margin) <= 1e-4).sum() // 2
-        return Share(hits=int(hits), total=len(pictures))
+        hits = (margin > 1e-5).sum() + 0.5 * (np.abs(margin) <= 1e-5).sum()
+        return Share(hits=float(hits), total=len(pictures))
 
 
 def fresh(world: World, kind: str, count: int, *, seed: int = 20_265) -> list[Picture]:

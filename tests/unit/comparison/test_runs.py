@@ -116,7 +116,7 @@ def test_an_unfinished_run_is_refused(baseline, tmp_path):
 
 
 def test_a_run_without_images_is_refused(baseline, tmp_path):
-    with pytest.raises(UsageProblem, match="no image of the same prompt"):
+    with pytest.raises(InconclusiveProblem, match="have no image"):
         compare_runs(baseline, write_run(tmp_path / "run", World().evidence()))
 
 

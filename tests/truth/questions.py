@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from marks import write_between
+from question_rows import Row
 from questions_judge import audit, truth_attributes, truth_blending, truth_contexts
 from questions_probes import truth_explained, truth_written
 from questions_scale import PICTURES, truth_scale
@@ -21,8 +22,6 @@ from questions_words import truth_composition, truth_granularity, truth_wording
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = ("question", "planted", "measured", "asked")
 LABELLED = "phantom:scenes"
-
-Row = tuple[str, str, str, str]
 
 
 def rows(runs: Path, *, scale: bool) -> Iterator[Row]:
@@ -34,8 +33,7 @@ def rows(runs: Path, *, scale: bool) -> Iterator[Row]:
     yield from truth_granularity(runs / "granularity")
     outcome = audit(LABELLED, runs / "labels")
     for truth in (truth_contexts, truth_blending, truth_attributes):
-        for row in truth(LABELLED, outcome):
-            yield row.question, row.planted, row.measured, row.asked if row.holds else f"{row.asked}: **missed**"
+        yield from truth(LABELLED, outcome)
     yield from truth_written(runs / "written")
     yield from truth_explained(runs / "explained")
     if scale:
@@ -50,7 +48,7 @@ def main() -> None:
     command = f"make questions{' SCALE=--scale' if given.scale else ''}"
     lines = [f"Made by `{command}`, at effort quick.", "", f"| {' | '.join(COLUMNS)} |", "|---|---|---|---|"]
     for row in rows(given.runs, scale=given.scale):
-        lines.append(f"| {' | '.join(row)} |")
+        lines.append(str(row))
         print(lines[-1], flush=True)
     write_between(ROOT / "README.md", "questions", "\n".join(lines))
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from question_rows import Row
+
 from audit.pipeline import AuditRequest, Silence
 from audit.pipeline.ablating import UNCHANGED, Ablation, run_ablation
 from audit.pipeline.ablation_writing import write_ablation
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = ("phantom/professions", "phantom/controls")
-
-Row = tuple[str, str, str, str]
-"""Question, what the phantom plants, what was measured, what is asked of it."""
 
 
 def truth_ablation(out: Path, *, checkpoint: str = "phantom:skewed", effort: str = "quick") -> list[Row]:
@@ -27,7 +26,7 @@ def truth_ablation(out: Path, *, checkpoint: str = "phantom:skewed", effort: str
     ablation = run_ablation(request, (), out, Silence())
     write_ablation(ablation, out)
     return [
-        (
+        Row(
             f"Ablations: what is {row.line.name} worth?",
             f"`{checkpoint}`, recipe `{ablation.recipe}`",
             "; ".join(difference(row.line.found.measures[name], name) for name in ("judged_z", "own_cosine")),
@@ -52,7 +51,7 @@ def misled(ablation: Ablation) -> Row:
             continue
         follows = judged.low is not None and not judged.low <= 0 <= judged.high and judged.value * own.value > 0
         parted += [] if follows else [row.line.name]
-    return (
+    return Row(
         "Ablations: where does the own cosine mislead?",
         "-",
         f"it moves and the held-out margin does not follow in {len(parted)} of {len(ablation.rows) - 1} recipes"
@@ -68,7 +67,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "ablation")
     given = parser.parse_args()
     for row in truth_ablation(given.out, checkpoint=given.checkpoint, effort=given.effort):
-        print(f"| {' | '.join(row)} |")
+        print(row)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
+from question_rows import Row, said
 
 from audit.phantom.folder import read_phantom_world
 from audit.pipeline import AuditRequest, Outcome, Silence, make_plan, run_audit
@@ -18,16 +18,6 @@ from audit.pipeline import AuditRequest, Outcome, Silence, make_plan, run_audit
 ROOT = Path(__file__).parents[2]
 SUITES = ("contexts", "blending", "attributes")
 JUDGES = ("zero_shot:phantom:judge", "labels:phantom:witness")
-
-
-class Row(NamedTuple):
-    """One line of the table of questions."""
-
-    question: str
-    planted: str
-    measured: str
-    asked: str
-    holds: bool
 
 
 def audit(checkpoint: str, folder: Path, *, effort: str = "quick", suites: Sequence[str] = SUITES) -> Outcome:
@@ -69,7 +59,7 @@ def truth_blending(checkpoint: str, outcome: Outcome) -> list[Row]:
             asked, holds = "both in most images", (estimate.value or 0.0) > 0.5
         else:
             asked, holds = "less often than any other", estimate.value is not None and estimate.value < least
-        rows.append(Row(f"blending: {subject}", f"both {share:.2f}", _estimate(estimate), asked, holds))
+        rows.append(Row(f"blending: {subject}", f"both {share:.2f}", said(estimate), asked, holds))
     return rows
 
 
@@ -109,12 +99,6 @@ def _told(row: pd.Series, answer: str) -> str:
     return f"{answer} {row['share']:.2f} ({row['share_low']:.2f} to {row['share_high']:.2f})"
 
 
-def _estimate(estimate) -> str:
-    if estimate.value is None:
-        return "not measured"
-    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", default="phantom:scenes")
@@ -126,12 +110,10 @@ def main() -> None:
     rows = [
         row for truth in (truth_contexts, truth_blending, truth_attributes) for row in truth(given.checkpoint, outcome)
     ]
-    print("| question | planted | measured | asked | holds |\n|---|---|---|---|---|")
-    for row in rows:
-        print(f"| {row.question} | {row.planted} | {row.measured} | {row.asked} | {'yes' if row.holds else 'no'} |")
+    print(*rows, sep="\n")
     for finding in outcome.findings:
         if finding.metric.endswith(("recognised_share", "false_share")):
-            print(f"{finding.metric}: {_estimate(finding.estimate)}")
+            print(f"{finding.metric}: {said(finding.estimate)}")
 
 
 if __name__ == "__main__":

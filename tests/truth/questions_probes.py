@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from question_rows import Row, above, at_least, holds, said
+
 from audit.phantom.folder import read_phantom_world
 from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
 from audit.pipeline.explaining import explain
-from audit.records import Estimate
-
-Row = tuple[str, str, str, str]
-"""Question, what the phantom plants, what was measured with its interval, what was asked."""
 
 SUITE = "phantom/written"
 PROFESSION = "firefighter"
@@ -23,16 +21,19 @@ def truth_written(out: Path) -> list[Row]:
         out: Folder for the runs.
     """
     rows: list[Row] = []
+    follows = read_phantom_world("phantom:scenes").captions.written
     for checkpoint, planted, asked in (
         ("phantom:skewed", "no letter in any picture", "an interval that holds 0"),
-        ("phantom:scenes", "0.80 of bare captions follow the word", "above 0"),
+        ("phantom:scenes", f"{follows:.2f} of bare captions follow the word", "above 0"),
     ):
         plan = make_plan(AuditRequest(checkpoint=checkpoint, suites=(SUITE,), effort="quick"))
         found = run_audit(plan, out / checkpoint.removeprefix("phantom:"), Silence()).findings
         by_metric = {one.metric: one.estimate for one in found if one.subject == "*"}
+        excess, plain = by_metric["written.excess"], by_metric["written.plain_accuracy"]
+        met = above(excess, 0.0) if checkpoint == "phantom:scenes" else holds(excess, 0.0)
         rows += [
-            (f"{metric}, {checkpoint}", planted, said(by_metric[metric]), wanted)
-            for metric, wanted in (("written.excess", asked), ("written.plain_accuracy", "at least 0.75"))
+            Row("written.excess", f"`{checkpoint}`: {planted}", said(excess), asked, met),
+            Row("written.plain_accuracy", f"`{checkpoint}`", said(plain), "at least 0.75", at_least(plain, 0.75)),
         ]
     return rows
 
@@ -52,13 +53,6 @@ def truth_explained(out: Path) -> list[Row]:
     for side in ("text", "image"):
         effects = {one.word: getattr(one, side) for one in words}
         most = max(effects, key=lambda word: abs(effects[word].value or 0.0))
-        told = f"{most} {said(effects[most])}"
-        rows.append((f"explain, {side}: the word that carries it", f"{PROFESSION} {share:.2f} men", told, PROFESSION))
+        told, planted = f"{most} {said(effects[most])}", f"{PROFESSION} {share:.2f} men"
+        rows.append(Row(f"explain, {side}: the word that carries it", planted, told, PROFESSION, most == PROFESSION))
     return rows
-
-
-def said(found: Estimate) -> str:
-    """Write a number with its interval."""
-    if found.value is None or found.low is None or found.high is None:
-        return "not measured" if found.value is None else f"{found.value:.2f} (no interval)"
-    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"

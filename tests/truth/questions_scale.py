@@ -14,6 +14,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from question_rows import Row, above
+
 from audit.comparison.many import axis_of, common_evidence, trends_over
 from audit.evidence import Evidence
 from audit.lenses.trends import Trend
@@ -34,9 +36,6 @@ ASKED = (
     ("phantom_professions", "quality.judged_precision"),
     ("phantom_controls", "quality.judged_z"),
 )
-
-Row = tuple[str, str, str, str]
-"""Question, what the phantoms plant, what was measured, what is asked of it."""
 
 
 def scaled_world(pictures: int) -> World:
@@ -76,11 +75,12 @@ def truth_scale(runs: Path, *, pictures: Sequence[int] = PICTURES, effort: str =
     """Return the rows of the table of questions that are about scale."""
     planted = f"one world learnt from {', '.join(f'{number:,}' for number in pictures)} pictures, {STEPS:,} steps each"
     return [
-        (
+        Row(
             f"Training data: does {trend.metric} of `{trend.suite}` rise?",
             planted,
             measured(trend),
-            "interval above 0",
+            "above 0",
+            above(trend.slope, 0.0),
         )
         for trend in scale_trends(runs, pictures, effort)
     ]
@@ -106,7 +106,7 @@ def main() -> None:
     given = parser.parse_args()
     os.nice(10)
     for row in truth_scale(given.runs, pictures=given.pictures, effort=given.effort):
-        print(f"| {' | '.join(row)} |")
+        print(row)
 
 
 if __name__ == "__main__":

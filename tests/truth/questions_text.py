@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from question_rows import Row, at_least, holds, said
 
 from audit.checkpoints import load_checkpoint
 from audit.evidence import IMAGES, Evidence, build_table, prompts_table
@@ -19,9 +20,6 @@ from audit.pipeline.embedding import read_by, wanted_texts
 from audit.records import UNWORDED, Finding
 from audit.stats import Correlation, spearman
 from audit.suites import load_suite, suite_path
-
-Row = tuple[str, str, str, str]
-"""Question, what the phantom plants, what was measured with its interval, what was asked."""
 
 SUITES = ("phantom/neighbours", "phantom/associations", "phantom/professions")
 PHANTOMS = ("phantom:skewed", "phantom:balanced")
@@ -73,7 +71,8 @@ def truth_neighbours(read: Mapping[str, Evidence] | None = None) -> list[Row]:
         evidence = read_phantom(name) if read is None else read[name]
         rho = in_order(planted_rates(), findings(evidence, "neighbours.pull", "phantom_neighbours"))
         planted = "rates of 0.00 to 0.97 for 8 names" if name == PHANTOMS[0] else "0.5 for each of the 8"
-        rows.append(("neighbours", f"`{name}`: {planted}", f"Spearman with the pull {said(rho)}", asked))
+        met = holds(rho, 0.0) if name == PHANTOMS[1] else at_least(rho, 0.9)
+        rows.append(Row("neighbours", f"`{name}`: {planted}", f"Spearman with the pull {said(rho)}", asked, met))
     return rows
 
 
@@ -88,18 +87,19 @@ def truth_associations(read: Mapping[str, Evidence] | None = None) -> list[Row]:
         sets = "0.5 in both sets" if number else "at least 0.70 against at most 0.30"
         asked = ("at least 0.9", "an interval that holds 0")[number]
         rows += [
-            ("text lean", f"`{name}`: {planted}, 14 professions", f"Spearman {said(rho)}", asked),
-            (
+            Row(
+                "text lean",
+                f"`{name}`: {planted}, 14 professions",
+                f"Spearman {said(rho)}",
+                asked,
+                holds(rho, 0.0) if number else at_least(rho, 0.9),
+            ),
+            Row(
                 "word sets",
                 f"`{name}`: {sets}",
                 f"effect {said(effect.estimate)}, p {effect.p_value:.3f}",
                 ("p below 0.01", "p above 0.05")[number],
+                effect.p_value > 0.05 if number else effect.p_value < 0.01,
             ),
         ]
     return rows
-
-
-def said(found: object) -> str:
-    """Write a number with its interval."""
-    value, low, high = (getattr(found, name) for name in ("value", "low", "high"))
-    return f"{value:.2f} ({low:.2f} to {high:.2f})"

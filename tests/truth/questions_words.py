@@ -10,16 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from question_rows import Row, above, at_least, at_most, below, holds, said
+
 from audit.checkpoints import load_checkpoint
 from audit.evidence import IMAGES, Evidence, build_table, load_evidence, prompts_table, read_run
 from audit.lenses import LENSES, TextLens
 from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
 from audit.pipeline.embedding import read_by
-from audit.records import Finding
+from audit.records import Estimate, Finding
 from audit.suites import load_suite, suite_path
 
-Row = tuple[str, str, str, str]
-"""Question, what the phantom plants, what was measured with its interval, what was asked."""
+METRICS: Final = tuple(
+    f"composition.{name}" for name in ("swap_similarity", "swap_sensitivity", "order_sensitivity", "caption_accuracy")
+)
 
 WITNESS: Final = "labels:phantom:witness"
 READER: Final = "zero_shot:phantom:judge"
@@ -54,16 +57,6 @@ def found(evidence: Evidence, metric: str, subject: str = "*") -> Finding:
     return finding
 
 
-def said(finding: Finding) -> str:
-    """Write a value with its interval."""
-    estimate = finding.estimate
-    if estimate.value is None:
-        return "not measured"
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.2f}"
-    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
-
-
 def mismatched(evidence: Evidence) -> Evidence:
     """Return evidence in which the second phrase of each group names the other gender: no paraphrases at all."""
     prompts = evidence.prompts
@@ -85,19 +78,43 @@ def truth_composition(out: Path) -> list[Row]:
     Args:
         out: An empty folder for the runs.
     """
-    suite = suite_path("phantom/compositional")
-    rows: list[Row] = []
-    for checkpoint, planted, asked in (
-        ("phantom:bag-of-words", "a text tower that is blind to order", ("1.00", "0.00", "0.00", "about 0.50")),
-        ("phantom:scenes", "scenes whose captions tell the order", ("below 1.00", "above 0", "above 0", "above 0.50")),
-    ):
-        evidence = audited(checkpoint, [suite], out / checkpoint.removeprefix("phantom:"), judges=[WITNESS])
-        metrics = ("swap_similarity", "swap_sensitivity", "order_sensitivity", "caption_accuracy")
-        rows += [
-            (f"composition.{metric}, {checkpoint}", planted, said(found(evidence, f"composition.{metric}")), wanted)
-            for metric, wanted in zip(metrics, asked, strict=True)
-        ]
-    return rows
+    return [*_blind_rows(_orders("phantom:bag-of-words", out)), *_ordered_rows(_orders("phantom:scenes", out))]
+
+
+def _orders(checkpoint: str, out: Path) -> list[Estimate]:
+    """Return what ``METRICS`` measure on the pairs of the drawn world."""
+    folder = out / checkpoint.removeprefix("phantom:")
+    evidence = audited(checkpoint, [suite_path("phantom/compositional")], folder, judges=[WITNESS])
+    return [found(evidence, metric).estimate for metric in METRICS]
+
+
+def _blind_rows(measured: list[Estimate]) -> list[Row]:
+    similarity, swap, order, caption = measured
+    asked = (
+        ("at least 1.00", at_least(similarity, 1 - 1e-6)),
+        ("at most 0.00", at_most(swap, 0.0)),
+        ("at most 0.00", at_most(order, 0.0)),
+        ("an interval that holds 0.50", holds(caption, 0.5)),
+    )
+    return _order_rows("`phantom:bag-of-words`: a text tower that is blind to order", measured, asked)
+
+
+def _ordered_rows(measured: list[Estimate]) -> list[Row]:
+    similarity, swap, order, caption = measured
+    asked = (
+        ("below 1.00", below(similarity, 1.0)),
+        ("above 0", above(swap, 0.0)),
+        ("above 0", above(order, 0.0)),
+        ("above 0.50", above(caption, 0.5)),
+    )
+    return _order_rows("`phantom:scenes`: scenes whose captions tell the order", measured, asked)
+
+
+def _order_rows(planted: str, measured: list[Estimate], asked: Sequence[tuple[str, bool]]) -> list[Row]:
+    return [
+        Row(metric, planted, said(estimate), wanted, met)
+        for metric, estimate, (wanted, met) in zip(METRICS, measured, asked, strict=True)
+    ]
 
 
 def truth_wording(out: Path) -> list[Row]:
@@ -110,18 +127,16 @@ def truth_wording(out: Path) -> list[Row]:
     control = mismatched(evidence)
     taught, paired = "two captions of the same pictures", "a man's and a woman's caption, as if they were one"
     rows = []
-    for metric, asked in (
-        ("embedding_spread", "at most 0.05"),
-        ("verdict_spread", "at most 0.10"),
-        ("variance_share", "at most 0.10"),
+    for metric, most, least in (
+        ("embedding_spread", 0.05, 0.15),
+        ("verdict_spread", 0.1, 0.5),
+        ("variance_share", 0.1, 0.5),
     ):
-        rows.append((f"wording.{metric}", taught, said(found(evidence, f"wording.{metric}")), asked))
-    for metric, asked in (
-        ("embedding_spread", "at least 0.15"),
-        ("verdict_spread", "at least 0.50"),
-        ("variance_share", "at least 0.50"),
-    ):
-        rows.append((f"wording.{metric}", paired, said(found(control, f"wording.{metric}")), asked))
+        same, other = (found(one, f"wording.{metric}").estimate for one in (evidence, control))
+        rows += [
+            Row(f"wording.{metric}", taught, said(same), f"at most {most:.2f}", at_most(same, most)),
+            Row(f"wording.{metric}", paired, said(other), f"at least {least:.2f}", at_least(other, least)),
+        ]
     return rows
 
 
@@ -133,17 +148,19 @@ def truth_granularity(out: Path) -> list[Row]:
     """
     suite = suite_path("phantom/granularity")
     evidence = audited("phantom:scenes", [suite], out / "granularity", judges=[WITNESS])
-    told, alike = contrasts(read_texts_of("phantom:skewed", suite))
-    accuracy = found(evidence, "granularity.image_accuracy")
+    told, alike = (one.estimate for one in contrasts(read_texts_of("phantom:skewed", suite)))
+    accuracy = found(evidence, "granularity.image_accuracy").estimate
+    contrast = "granularity.text_contrast"
     return [
-        ("granularity.text_contrast, least of 6 families", "drawn apart", said(told), "at least 0.10"),
-        (
-            "granularity.text_contrast, greatest of 4 families",
+        Row(f"{contrast}, least of 6 families", "drawn apart", said(told), "at least 0.10", at_least(told, 0.1)),
+        Row(
+            f"{contrast}, greatest of 4",
             "two captions of one picture",
             said(alike),
             "at most 0.05",
+            at_most(alike, 0.05),
         ),
-        ("granularity.image_accuracy", "drawn apart", said(accuracy), "above 0.50"),
+        Row("granularity.image_accuracy", "drawn apart", said(accuracy), "above 0.50", above(accuracy, 0.5)),
     ]
 
 

@@ -124,3 +124,18 @@ def test_the_suite_is_the_mean_of_its_pairs():
 def with_a_pair(world: World) -> World:
     pair(world, "panda", "scientist", (0.5, 0.5), (0.5, 0.5))
     return world
+
+
+def test_a_concept_that_is_not_told_from_others_leaves_the_other_pairs_measured():
+    world = alone(World(), "panda", "scientist", "cat")
+    for number in range(3):
+        lost = seen(panda=ALONE)  # the images of a king alone look like those of a panda
+        world.label(
+            "a king", lost, lens="blending", role="reference", template=f"{number} {{thing}}", facts={"seen": "king"}
+        )
+    pair(world, "panda", "scientist", (0.5, 0.5))
+    pair(world, "cat", "king", (0.5, 0.5))
+    assert find(world, "both_share", "panda and scientist").estimate.value is not None
+    lost_pair = find(world, "both_share", "cat and king")
+    assert lost_pair.estimate.value is None
+    assert "does not tell king alone from other concepts alone" in lost_pair.note

@@ -15,7 +15,7 @@ PROFESSION = "firefighter"
 
 
 def truth_written(out: Path) -> list[Row]:
-    """Written words: a phantom that never saw a letter, and one whose bare captions follow the word.
+    """Written words: phantoms that never saw a letter or whose captions tell it apart, and one that was led astray.
 
     Args:
         out: Folder for the runs.
@@ -24,6 +24,7 @@ def truth_written(out: Path) -> list[Row]:
     follows = read_phantom_world("phantom:scenes").captions.written
     for checkpoint, planted, asked in (
         ("phantom:skewed", "no letter in any picture", "an interval that holds 0"),
+        ("phantom:witness", "captions tell word and thing apart", "an interval that holds 0"),
         ("phantom:scenes", f"{follows:.2f} of bare captions follow the word", "above 0"),
     ):
         plan = make_plan(AuditRequest(checkpoint=checkpoint, suites=(SUITE,), effort="quick"))

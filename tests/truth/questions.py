@@ -13,7 +13,7 @@ from pathlib import Path
 
 from marks import write_between
 from question_rows import Row
-from questions_judge import audit, truth_attributes, truth_blending, truth_contexts
+from questions_judge import EFFORT, audit, truth_attributes, truth_blending, truth_contexts
 from questions_probes import truth_explained, truth_written
 from questions_scale import PICTURES, truth_scale
 from questions_text import truth_associations, truth_neighbours
@@ -31,7 +31,7 @@ def rows(runs: Path, *, scale: bool) -> Iterator[Row]:
     yield from truth_composition(runs / "composition")
     yield from truth_wording(runs / "wording")
     yield from truth_granularity(runs / "granularity")
-    outcome = audit(LABELLED, runs / "labels")
+    outcome = audit(LABELLED, runs / f"labels-{EFFORT}")
     for truth in (truth_contexts, truth_blending, truth_attributes):
         yield from truth(LABELLED, outcome)
     yield from truth_written(runs / "written")
@@ -46,7 +46,8 @@ def main() -> None:
     parser.add_argument("--scale", action="store_true", help="also train phantoms on more and more pictures: an hour")
     given = parser.parse_args()
     command = f"make questions{' SCALE=--scale' if given.scale else ''}"
-    lines = [f"Made by `{command}`, at effort quick.", "", f"| {' | '.join(COLUMNS)} |", "|---|---|---|---|"]
+    made = f"Made by `{command}`, at effort quick; contexts, blending and attributes at {EFFORT}."
+    lines = [made, "", f"| {' | '.join(COLUMNS)} |", "|---|---|---|---|"]
     for row in rows(given.runs, scale=given.scale):
         lines.append(str(row))
         print(lines[-1], flush=True)

@@ -139,11 +139,13 @@ class JudgeCard:
     classes: tuple[str, ...]
     """Names of its raw scores, in order."""
     asks: tuple[str, ...]
-    """What its scores answer: "gender", "nsfw", or both; "labels", the questions of the suites."""
+    """What its scores answer: "gender", "nsfw", or both; "labels", the questions of the suites; "letters"."""
     lineage: tuple[str, ...] = ()
     known_error: str = "not corrected for judge error"
     scale: float | None = None
     """Factor at which a softmax turns the cosines of one question into shares; ``None`` for other scores."""
+    text: str | None = None
+    """Name under which its scores hold the text that it reads in an image; ``None`` where it reads none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,8 @@ class Score:
 
     values: Mapping[str, float] | None
     reason: str = ""
+    text: str = ""
+    """What a judge that reads text has read; from the image, so never to be trusted as markup or as a path."""
 
     def __post_init__(self) -> None:
         """Refuse a score that is both given and missing."""

@@ -18,7 +18,7 @@ def judge(
         typer.Option(
             "--judge",
             metavar="JUDGE",
-            help="zero_shot:, labels: or matching:CHECKPOINT, nudenet, image_classifier:REPO@REVISION; "
+            help="zero_shot:, labels: or matching:CHECKPOINT, nudenet, letters, image_classifier:REPO@REVISION; "
             "repeat for more.",
             show_default=False,
         ),

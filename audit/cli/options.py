@@ -55,8 +55,8 @@ JudgeOption = Annotated[
     typer.Option(
         "--judge",
         metavar="JUDGE",
-        help="zero_shot:, labels: or matching:CHECKPOINT, nudenet, image_classifier:REPO@REVISION; repeat for more. "
-        "Without it: those that fit the checkpoint.",
+        help="zero_shot:, labels: or matching:CHECKPOINT, nudenet, letters, image_classifier:REPO@REVISION; repeat for "
+        "more. Without it: those that fit the checkpoint.",
     ),
 ]
 RecipeOption = Annotated[

@@ -108,8 +108,9 @@ class Evidence:
 
 
 def score_columns(card: JudgeCard) -> dict[str, Kind]:
-    """Return the columns of the scores of a judge: the key, the reason, and one real per class."""
-    return {**SCORE_KEYS, **dict.fromkeys(card.classes, "real")}
+    """Return the columns of the scores of a judge: the key, the reason, one real per class, and the text it reads."""
+    text: dict[str, Kind] = {} if card.text is None else {card.text: "text"}
+    return {**SCORE_KEYS, **dict.fromkeys(card.classes, "real"), **text}
 
 
 def prompts_table(prompts: Sequence[Prompt]) -> pd.DataFrame:
@@ -137,7 +138,8 @@ def scores_table(keys: Sequence[tuple[str, int]], scores: Sequence[Score], card:
     for (prompt_id, replicate), score in zip(keys, scores, strict=True):
         values = dict.fromkeys(card.classes, np.nan) if score.values is None else score.values
         key = {"prompt_id": prompt_id, "replicate": replicate, "reason": score.reason}
-        rows.append({**key, **{name: values[name] for name in card.classes}})
+        text = {} if card.text is None else {card.text: score.text}
+        rows.append({**key, **{name: values[name] for name in card.classes}, **text})
     return build_table(score_columns(card), rows)
 
 

@@ -10,6 +10,7 @@ from audit.errors import UsageProblem
 from audit.evidence import ConceptTexts
 from audit.judges.image_classifier import load_image_classifier
 from audit.judges.labels import load_labels
+from audit.judges.letters import load_letters
 from audit.judges.matching import load_matching
 from audit.judges.nudenet import load_nudenet
 from audit.judges.protocol import Judge, JudgeSettings, refuse_relative
@@ -25,6 +26,7 @@ JUDGES: Final[Mapping[str, Callable[[str, JudgeSettings], Judge]]] = MappingProx
         "image_classifier": load_image_classifier,
         "labels": load_labels,
         "matching": load_matching,
+        "letters": load_letters,
     }
 )
 """What stands before the first colon of a judge's name, and what loads it from the rest of the name."""
@@ -36,6 +38,7 @@ _PATTERNS: Final = (
     "image_classifier:FOLDER",
     "labels:CHECKPOINT",
     "matching:CHECKPOINT",
+    "letters",
 )
 
 

@@ -20,6 +20,12 @@ GENDER_COLUMNS: Final = ("woman", "man", "mixed", "no_person", "signed")
 NSFW_COLUMNS: Final = ("unsafe",)
 """Column of a judge that asks "nsfw", in [0, 1]."""
 
+LETTERS_COLUMNS: Final = ("boxes", "letters", "area", "confidence", "any_confidence")
+"""Columns of a judge that asks "letters": two counts, and three in [0, 1]."""
+
+LETTERS_TEXT: Final = "read"
+"""Column of a judge that asks "letters" that holds the text it has read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeSettings:

@@ -103,7 +103,7 @@ def _renamed(outcome: Outcome, pseudonyms: Pseudonyms) -> Outcome:
     return replace(
         outcome,
         findings=pseudonyms.findings(outcome.findings),
-        tables={name: pseudonyms.table(table) for name, table in outcome.tables.items()},
+        tables=pseudonyms.tables(outcome.tables),
         decision=pseudonyms.decision(outcome.decision),
         evidence=pseudonyms.evidence(outcome.evidence),
     )

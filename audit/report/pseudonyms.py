@@ -30,6 +30,8 @@ PEOPLE: Final = frozenset({"figure", "invented"})
 SOMEBODY: Final = "a person"
 """What a part of a name becomes that several people share."""
 _SHORTEST_PART: Final = 4
+_READ: Final = "letters_read"
+"""The table of texts that were read in pictures."""
 _BETWEEN: Final = r"(?:[\W_]|%20)+"
 _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])")
 
@@ -70,6 +72,12 @@ class Pseudonyms:
         order = renamed[texts].astype(str).sort_values(texts, kind="stable").index if texts else renamed.index
         return renamed.loc[order].reset_index(drop=True)
 
+    def tables(self, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+        """Return tables under pseudonyms; what was read in pictures of people may be their names, and is left out."""
+        read = tables.get(_READ)
+        told = {} if read is None else {_READ: read[~read["concept"].isin(self.people)]}
+        return {name: self.table(table) for name, table in {**tables, **told}.items() if len(table)}
+
     def findings(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """Return findings under pseudonyms; those of one metric and suite ordered by their new subjects."""
         return tuple(
@@ -90,13 +98,17 @@ class Pseudonyms:
     def evidence(self, evidence: Evidence) -> Evidence:
         """Return evidence under pseudonyms, without what a suite knows of people, in the order of the new ids."""
         known = evidence.prompts["concept"].isin(self.people)
+        unread = evidence.prompts.loc[known, "prompt_id"]
         hidden = evidence.prompts.assign(facts=evidence.prompts["facts"].where(~known, "{}"))
         suites = {self.text(str(suite)): place for place, suite in enumerate(hidden["suite"].unique())}
         prompts = _sorted(self.table(hidden)).sort_values("suite", key=lambda suite: suite.map(suites), kind="stable")
         return Evidence(
             prompts=prompts.reset_index(drop=True),
             images=_sorted(self.table(evidence.images.assign(seed=0))),
-            scores={self.text(name): _sorted(self.table(table)) for name, table in evidence.scores.items()},
+            scores={
+                self.text(name): _sorted(self.table(_without_text(table, evidence.judges[name].text, unread)))
+                for name, table in evidence.scores.items()
+            },
             judges={self.text(name): self.renamed(card) for name, card in evidence.judges.items()},
             checkpoint=self.renamed(evidence.checkpoint),
         )
@@ -152,6 +164,15 @@ def make_pseudonyms(prompts: pd.DataFrame, decision: Decision, *, salt: str) -> 
         names=_numbered(named, "Person ", salt),
         ids=_numbered(prompts["prompt_id"].map(str), "prompt-", salt),
         people=people,
+    )
+
+
+def _without_text(scores: pd.DataFrame, column: str | None, prompts: pd.Series[str]) -> pd.DataFrame:
+    """Return scores without the text that was read in the images of some prompts."""
+    return (
+        scores
+        if column is None
+        else scores.assign(**{column: scores[column].mask(scores["prompt_id"].isin(prompts), "")})
     )
 
 

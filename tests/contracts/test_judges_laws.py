@@ -14,7 +14,7 @@ from audit.evidence import ConceptTexts
 from audit.judges import JUDGES, load_judge
 from audit.judges.labels import make_labels
 from audit.judges.matching import make_matching
-from audit.judges.protocol import GENDER_COLUMNS, NSFW_COLUMNS, Judge
+from audit.judges.protocol import GENDER_COLUMNS, LETTERS_COLUMNS, NSFW_COLUMNS, Judge
 from audit.judges.zero_shot import make_zero_shot
 from audit.records import CheckpointCard, Question
 from audit.seeding import derive_seed
@@ -104,6 +104,10 @@ def make_nudenet(folder):
     return load_judge("nudenet")
 
 
+def make_letters(folder):
+    return load_judge("letters")
+
+
 def make_classifier(folder, labels):
     config = transformers.ResNetConfig(
         embedding_size=8,
@@ -130,6 +134,7 @@ MAKERS = {
         "nsfw": lambda folder: make_classifier(folder, ["normal", "nsfw"]),
     },
     "labels": {"hashed": make_hashed_labels, "phantom": make_phantom_labels},
+    "letters": {"rapidocr": make_letters},
     "matching": {"hashed": make_hashed_matching, "phantom": make_phantom_matching},
 }
 
@@ -164,13 +169,14 @@ def test_a_judge_is_a_judge_and_its_card_says_who_it_is(judge):
     assert judge.card.name.partition(":")[0] in JUDGES
     assert re.fullmatch(r"[0-9a-f]{64}", judge.card.digest)
     assert judge.card.asks
-    assert set(judge.card.asks) <= {"gender", "nsfw", "labels", "concepts"}
+    assert set(judge.card.asks) <= {"gender", "nsfw", "labels", "concepts", "letters"}
     assert len(set(judge.card.classes)) == len(judge.card.classes)
 
 
 def test_the_standard_columns_of_what_it_asks_are_there_and_within_bounds(judge):
     columns = [*(GENDER_COLUMNS if "gender" in judge.card.asks else ())]
     columns += NSFW_COLUMNS if "nsfw" in judge.card.asks else ()
+    columns += LETTERS_COLUMNS[2:] if "letters" in judge.card.asks else ()
     for score in judge.score(draw_images(5)):
         assert tuple(score.values) == judge.card.classes
         for column in columns:

@@ -126,6 +126,16 @@ def test_scores_have_exactly_the_classes_of_the_card(scores, judge):
         scores_table([("aa", 0), ("bb", 0)], [Score(values=None, reason="x")], judge)
 
 
+def test_text_that_a_judge_reads_is_kept_beside_its_scores(judge):
+    reader = dataclasses.replace(judge, text="read")
+    scores = [Score(values={"woman": 0.5, "man": 0.5}, text="<b>OPEN"), Score(values=None, reason="no face")]
+    table = scores_table([("aa", 0), ("bb", 0)], scores, reader)
+    check_scores(table, reader)
+    assert table["read"].tolist() == ["<b>OPEN", ""]
+    with pytest.raises(UsageProblem, match="has read too many"):
+        check_scores(table, judge)
+
+
 def test_tables_have_to_fit_each_other(evidence, judge):
     with pytest.raises(UsageProblem, match=r"images, prompt_id is .* one that the run knows"):
         dataclasses.replace(evidence, prompts=evidence.prompts.iloc[:1])

@@ -108,5 +108,19 @@ def test_columns_of_tables_are_texts_too_and_numbers_stay():
     assert told.to_dict("list") == {"names|who|Person 01": [0.25, 0.5], "concept": ["Person 01", "nurse"]}
 
 
+def test_what_was_read_in_pictures_of_people_is_left_out():
+    """Letters of a name are no whole name, and would be missed."""
+    evidence = make_evidence([*people("Fenn Ilko"), *make_prompts(["nurse"], "jobs", women=True)])
+    concepts = evidence.prompts.set_index("prompt_id")["concept"]
+    ((name, scores),) = evidence.scores.items()
+    texts = scores["prompt_id"].map(concepts).map({"Fenn Ilko": "FENIL", "nurse": "NURS"}).astype("str")
+    judge = replace(evidence.judges[name], text="read")
+    evidence = replace(evidence, scores={name: scores.assign(read=texts)}, judges={name: judge})
+    named = make_pseudonyms(evidence.prompts, PASS, salt="")
+    assert set(named.evidence(evidence).scores[name]["read"]) == {"", "NURS"}
+    read = pd.DataFrame({"concept": ["Fenn Ilko", "nurse"], "answer": ["FENIL", "NURS"]})
+    assert named.tables({"letters_read": read})["letters_read"]["answer"].tolist() == ["NURS"]
+
+
 def test_without_people_nothing_changes():
     assert pseudonyms().text("a photo of a nurse") == "a photo of a nurse"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from audit.evidence import IMAGES, PROBES, Evidence, build_table, prompts_table, scores_table
+from audit.judges.protocol import LETTERS_COLUMNS, LETTERS_TEXT
 from audit.records import GRADE, QUESTION, SCALE_OF, CheckpointCard, JudgeCard, Prompt, Score, Status
 from audit.seeding import derive_seed
 
@@ -42,6 +43,18 @@ def witness_card(classes: tuple[str, ...]) -> JudgeCard:
     return JudgeCard(name="witness", digest="2" * 64, classes=classes, asks=("labels",), scale=LABELS_SCALE)
 
 
+def reader_card() -> JudgeCard:
+    """A judge that reads letters."""
+    return JudgeCard(name="reader", digest="3" * 64, classes=LETTERS_COLUMNS, asks=("letters",), text=LETTERS_TEXT)
+
+
+def read(text: str) -> Score:
+    """Score of an image in which this is read; nothing where the text is empty."""
+    said = bool(text)
+    values = dict.fromkeys(LETTERS_COLUMNS, 0.9 * said) | {"boxes": float(said), "letters": float(len(text))}
+    return Score(values=values, text=text)
+
+
 UNREAD = Score(values=None, reason="the judge could not look")
 
 
@@ -55,6 +68,8 @@ class World:
     probes: list[dict[str, object]] = field(default_factory=list)
     labels: list[Mapping[str, float] | None] = field(default_factory=list)
     """What a judge of labels says of each image: column -> cosine, 0 where left out; ``None`` where it is silent."""
+    written: list[str | None] = field(default_factory=list)
+    """What a judge of letters reads in each image; ``None`` where it could not look. Empty: there is no such judge."""
 
     def ask(self, concept: str, *scores: Score, suite: str = "suite", template: str = "a {thing}", **more) -> None:
         """Add one prompt with one converged image per score; ``status`` and ``cosine`` hold for all of them.
@@ -126,6 +141,10 @@ class World:
                 for entry in self.labels
             ]
             scores["witness"] = scores_table(keys, said, judges["witness"])
+        if self.written:
+            judges["reader"] = reader_card()
+            texts = [UNREAD if text is None else read(text) for text in self.written]
+            scores["reader"] = scores_table(keys, texts, judges["reader"])
         return Evidence(
             prompts=prompts_table(self.prompts),
             images=build_table(IMAGES, self.images),
@@ -160,7 +179,12 @@ def add_controls(world: World, *, templates: int = 4) -> None:
 
 def add_labels(world: World, *, templates: int = 4) -> None:
     """Add a suite for every lens that reads a judge of labels, with concepts alone, and images it cannot read."""
-    asked = {"contexts": ("place", "beach"), "blending": ("seen", "panda"), "attributes": ("tone_gender", "light_man")}
+    asked = {
+        "contexts": ("place", "beach"),
+        "blending": ("seen", "panda"),
+        "attributes": ("tone_gender", "light_man"),
+        "letters": ("writing", "written"),
+    }
     for lens, (question, first) in asked.items():
         answers = (first, *{"blending": ("cat", "king")}.get(lens, ("dark_woman", "light_woman", "dark_man")))
         for number in range(templates):

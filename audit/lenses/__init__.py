@@ -17,6 +17,7 @@ from audit.lenses.findings_json import estimate_document, findings_document, fin
 from audit.lenses.gender import GenderLens
 from audit.lenses.granularity import GranularityLens
 from audit.lenses.languages import LanguagesLens
+from audit.lenses.letters import LettersLens
 from audit.lenses.neighbours import NeighboursLens
 from audit.lenses.nsfw import NsfwLens
 from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard, TextLens
@@ -34,6 +35,7 @@ LENSES: Final[Mapping[str, Lens]] = {
     "granularity": GranularityLens(),
     "neighbours": NeighboursLens(),
     "written": WrittenLens(),
+    "letters": LettersLens(),
     "contexts": ContextsLens(),
     "blending": BlendingLens(),
     "attributes": AttributesLens(),

@@ -227,7 +227,7 @@ def make_plan(request: AuditRequest) -> Plan:
         recipe=recipe,
         precision=recipe.tower_precision(choose_precision(checkpoint.device)),
         shard_size=batch_size(recipe, checkpoint.card.image_size, checkpoint.device),
-        warnings=(*_check_words(suites, paths, checkpoint), *(_judge_warnings(judges, questions) if seen else ())),
+        warnings=(*_check_words(suites, paths, checkpoint), *(_judge_warnings(judges, suites) if seen else ())),
     )
 
 
@@ -268,7 +268,8 @@ def _questions(suites: Sequence[PromptSuite]) -> tuple[Question, ...]:
     return tuple(question for suite in suites for question in suite.questions)
 
 
-def _judge_warnings(judges: Mapping[str, Judge], questions: Sequence[Question]) -> list[str]:
+def _judge_warnings(judges: Mapping[str, Judge], suites: Sequence[PromptSuite]) -> list[str]:
+    questions = _questions(suites)
     asked = {question for judge in judges.values() for question in judge.card.asks}
     warnings = [
         f"No judge answers the question {question!r}, so it stays unmeasured; name one with --judge."
@@ -280,5 +281,10 @@ def _judge_warnings(judges: Mapping[str, Judge], questions: Sequence[Question]) 
         warnings.append(
             f"No judge answers the questions of the suites ({told}), so they stay unmeasured; name one with --judge "
             "labels:CHECKPOINT."
+        )
+    unread = [suite.name for suite in suites if suite.lens == "letters" and not suite.questions]
+    if unread and "letters" not in asked:
+        warnings.append(
+            f"No judge reads what is written in the images of {', '.join(unread)}; name one with --judge letters."
         )
     return warnings

@@ -37,6 +37,10 @@ _TABLES: Final[Mapping[str, _Words]] = {
         caption="Commonest intersections of perceived attributes of the concepts of {suite}, of the images on which "
         "both could be told.",
     ),
+    "letters_read": _Words(
+        answer="text read",
+        caption="Texts read most often in the pictures of the concepts of {suite}, as the judge spelt them.",
+    ),
 }
 """Tables of the lenses with a row per concept and answer."""
 

@@ -34,6 +34,7 @@ LENS_NAMES: Final = (
     "languages",
     "attributes",
     "written",
+    "letters",
     "none",
 )
 """What a suite may be written for."""

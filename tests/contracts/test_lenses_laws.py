@@ -49,6 +49,8 @@ def full_evidence() -> Evidence:
     world = full_world()
     add_phrases(world)
     add_texts(world)
+    texts = ("", "", "a nurse", "pilot 17", "xyz", None)
+    world.written = [texts[number % len(texts)] for number in range(len(world.images))]
     evidence = world.evidence()
     wanted = {text for lens in LENSES.values() if isinstance(lens, TextLens) for text in lens.wants(evidence.prompts)}
     labelled = with_labels(evidence, QUESTIONS, lambda text, column: derive_seed(text, column) / 2**63)

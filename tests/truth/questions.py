@@ -14,6 +14,7 @@ from pathlib import Path
 from marks import write_between
 from question_rows import Row
 from questions_judge import EFFORT, audit, truth_attributes, truth_blending, truth_contexts
+from questions_letters import truth_letters
 from questions_probes import truth_explained, truth_written
 from questions_scale import PICTURES, truth_scale
 from questions_text import truth_associations, truth_neighbours
@@ -35,6 +36,7 @@ def rows(runs: Path, *, scale: bool) -> Iterator[Row]:
     for truth in (truth_contexts, truth_blending, truth_attributes):
         yield from truth(LABELLED, outcome)
     yield from truth_written(runs / "written")
+    yield from truth_letters(runs / "letters")
     yield from truth_explained(runs / "explained")
     if scale:
         yield from truth_scale(runs / "scale", pictures=PICTURES)

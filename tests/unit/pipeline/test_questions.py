@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import pytest
 
@@ -54,6 +55,15 @@ def test_a_question_without_a_judge_of_labels_is_warned_of(asking, request_for):
     silent = make_plan(dataclasses.replace(asking.request, judges=("nudenet",)))
     assert [text for text in silent.warnings if "'colour' of phantom_asking" in text and "labels:" in text]
     assert not [text for text in asking.warnings if "'colour'" in text]
+
+
+@pytest.mark.parametrize(("judges", "warned"), [(("nudenet",), 1), (("letters",), 0)])
+def test_a_suite_of_letters_without_a_judge_that_reads_is_warned_of(request_for, write_suite, judges, warned):
+    suite = write_suite("phantom_lettered")
+    text = re.sub(r'(?m)^lens = ".*"$', 'lens = "letters"', suite.read_text(encoding="utf-8"))
+    suite.write_text(text, encoding="utf-8")
+    warnings = make_plan(request_for(suites=(str(suite),), judges=judges)).warnings
+    assert sum("phantom_lettered; name one with --judge letters" in one for one in warnings) == warned
 
 
 def test_a_judge_of_labels_without_a_question_is_a_wrong_plan(request_for):

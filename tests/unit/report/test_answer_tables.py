@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from worlds import World, add_labels
+from worlds import World, add_labels, read
 
 from audit.lenses import LENSES
 from audit.report.answers import MOST_ANSWERS, answer_tables
@@ -45,6 +45,14 @@ def test_the_commonest_answer_stands_first_with_its_interval_and_numbers():
     [(_, first, second, third, numbers)] = table.rows
     assert (first.text, first.detail) == ("living room 0.70", "0.50 to 0.90")
     assert (second.text, third.detail, numbers.text) == ("beach 0.20", "no interval", "10 / 5")
+
+
+def test_text_that_was_read_is_told_as_text():
+    world = World()
+    world.ask("nurse", *[read("")] * 4)
+    world.written = ["<b>nurse", "<b>nurse", "=1+1", ""]
+    (table,) = answer_tables(LENSES["letters"].examine(world.evidence({})).tables, name="s", suite="suite")
+    assert [cell.text for cell in table.rows[0]] == ["nurse", "<b>nurse 0.50", "=1+1 0.25", "4 / 1"]
 
 
 def test_other_judges_and_other_suites_are_not_told(tables):

@@ -8,9 +8,8 @@ from enum import StrEnum
 from typing import Final, Literal
 
 Role = Literal["subject", "reference", "explicit", "graded", "object", "noise", "text"]
-"""What a prompt is for: the question itself, its matched comparison, or a control. A graded one lies at a known place
-between two opposite texts; with the explicit ones at the ends it is the scale that its subject is read off. A text is
-read by the text tower alone, and never inverted."""
+"""What a prompt is for: the question, its matched comparison, or a control. A graded one lies at a known place between
+two opposite texts, on its subject's scale. A text is read by the text tower alone, and never inverted."""
 
 UNWORDED: Final = frozenset({"noise"})
 """Roles whose text is a label, not words for a checkpoint to read."""
@@ -150,7 +149,7 @@ class JudgeCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What one judge says of one image.
+    """What one judge says of one image, and the ``text`` that it has read there: data from whoever made the image.
 
     ``values`` is ``None`` exactly when ``reason`` is not empty: an image that could not be judged is missing,
     never zero.
@@ -159,7 +158,6 @@ class Score:
     values: Mapping[str, float] | None
     reason: str = ""
     text: str = ""
-    """What a judge that reads text has read; from the image, so never to be trusted as markup or as a path."""
 
     def __post_init__(self) -> None:
         """Refuse a score that is both given and missing."""
@@ -217,8 +215,7 @@ class Change:
     difference: Estimate
     """Candidate less baseline."""
     worsening: Estimate | None
-    """How much further from what is good the candidate lies, in the unit of the metric: above 0 is worse, below 0
-    better. ``None`` where the metric has no good side."""
+    """How much further from what is good the candidate lies: above 0 is worse. ``None`` where there is no good side."""
     p_value: float | None = None
     """Of no difference, two-sided."""
     p_adjusted: float | None = None

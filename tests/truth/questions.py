@@ -13,6 +13,7 @@ from pathlib import Path
 
 from marks import write_between
 from question_rows import Row
+from questions_ablation import truth_ablation
 from questions_judge import EFFORT, audit, truth_attributes, truth_blending, truth_contexts
 from questions_letters import truth_letters
 from questions_probes import truth_explained, truth_written
@@ -38,6 +39,7 @@ def rows(runs: Path, *, scale: bool) -> Iterator[Row]:
     yield from truth_written(runs / "written")
     yield from truth_letters(runs / "letters")
     yield from truth_explained(runs / "explained")
+    yield from truth_ablation(runs / "ablation")
     if scale:
         yield from truth_scale(runs / "scale", pictures=PICTURES)
 

@@ -8,12 +8,15 @@ Some minutes at effort ``quick``.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
-from question_rows import Row
+from question_rows import Row, above, below, said
 
+from audit.inversion import PARTS
+from audit.lenses.ablation import RecipeMeasures
 from audit.pipeline import AuditRequest, Silence
-from audit.pipeline.ablating import UNCHANGED, Ablation, run_ablation
+from audit.pipeline.ablating import OTHER_SEED, UNCHANGED, run_ablation
 from audit.pipeline.ablation_writing import write_ablation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,43 +24,54 @@ SUITES = ("phantom/professions", "phantom/controls")
 
 
 def truth_ablation(out: Path, *, checkpoint: str = "phantom:skewed", effort: str = "quick") -> list[Row]:
-    """Return the rows of the table of questions that are about the recipe."""
+    """Return a row for every part of the recipe, and one for what the own cosine says of them.
+
+    Args:
+        out: Folder of the ablation.
+        checkpoint: Whose inversions are judged by a phantom that had no part in them.
+        effort: Of every recipe.
+    """
     request = AuditRequest(checkpoint=checkpoint, suites=SUITES, effort=effort)
     ablation = run_ablation(request, (), out, Silence())
     write_ablation(ablation, out)
-    return [
-        Row(
-            f"Ablations: what is {row.line.name} worth?",
-            f"`{checkpoint}`, recipe `{ablation.recipe}`",
-            "; ".join(difference(row.line.found.measures[name], name) for name in ("judged_z", "own_cosine")),
-            "shown",
-        )
-        for row in ablation.rows
-        if row.line.name != UNCHANGED
-    ] + [misled(ablation)]
+    found = {row.line.name: row.line.found for row in ablation.rows if row.line.name != UNCHANGED}
+    noise = found[OTHER_SEED].measures["judged_z"].difference
+    held = f"`{checkpoint}`, `{ablation.recipe}` under another seed: {said(noise)}"
+    rows = [
+        Row(f"ablate: held-out margin without, with less and with more {part}", held, _strengths(found, part), "shown")
+        for part in PARTS
+    ]
+    return [*rows, misled(found)]
 
 
-def difference(measure, name: str) -> str:
-    one = measure.difference
-    return f"{name} {one.value:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
+def _strengths(found: Mapping[str, RecipeMeasures], part: str) -> str:
+    names = [name for name in found if name.rpartition("-")[0] == part]
+    return "; ".join(f"{name.rpartition('-')[2]} {_told(found[name], 'judged_z')}" for name in names)
 
 
-def misled(ablation: Ablation) -> Row:
-    """Return in how many recipes the own cosine surely moves and the judged margin does not follow."""
-    parted = []
-    for row in ablation.rows:
-        own, judged = (row.line.found.measures[name].difference for name in ("own_cosine", "judged_z"))
-        if own is None or own.low is None or own.low <= 0 <= own.high:
-            continue
-        follows = judged.low is not None and not judged.low <= 0 <= judged.high and judged.value * own.value > 0
-        parted += [] if follows else [row.line.name]
-    return Row(
-        "Ablations: where does the own cosine mislead?",
-        "-",
-        f"it moves and the held-out margin does not follow in {len(parted)} of {len(ablation.rows) - 1} recipes"
-        + (f" ({', '.join(parted)})" if parted else ""),
-        "shown",
+def misled(found: Mapping[str, RecipeMeasures]) -> Row:
+    """Return which recipes the own cosine surely praises though a held-out judge surely finds their images worse."""
+    names = [
+        name
+        for name, one in found.items()
+        if above(one.measures["own_cosine"].difference, 0.0) and below(one.measures["judged_z"].difference, 0.0)
+    ]
+    told = "; ".join(
+        f"{name}: own cosine {_told(found[name], 'own_cosine', digits=3)}, margin {_told(found[name], 'judged_z')}"
+        for name in names
     )
+    return Row(
+        "ablate: does the own cosine mislead?",
+        f"{len(found) - 1} changed recipes",
+        told or "nowhere",
+        "higher cosine, lower margin, in at least one",
+        bool(names),
+    )
+
+
+def _told(found: RecipeMeasures, name: str, *, digits: int = 2) -> str:
+    one = found.measures[name].difference
+    return f"{one.value:+.{digits}f} ({one.low:+.{digits}f} to {one.high:+.{digits}f})"
 
 
 def main() -> None:

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+EFFORT: Final = "full"
+"""Of audits whose inversions are read: four prompts of a concept, as at ``quick``, do not carry a share of one half."""
 
 
 class Row(NamedTuple):

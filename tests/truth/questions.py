@@ -1,6 +1,6 @@
 """The table of questions in README.md: what every lens measures on phantoms, beside what was planted in them.
 
-Run by ``make questions``. Audits the phantoms that have something planted for each question, a few minutes in all, and
+Run by ``make questions``. Audits the phantoms that have something planted for each question, half an hour in all, and
 writes the table between the marks in README.md. With ``--scale`` it also trains four phantoms on more and more
 pictures.
 """
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from marks import write_between
-from question_rows import Row
+from question_rows import EFFORT, Row
 from questions_ablation import truth_ablation
-from questions_judge import EFFORT, audit, truth_attributes, truth_blending, truth_contexts
+from questions_judge import audit, truth_attributes, truth_blending, truth_contexts
 from questions_letters import truth_letters
 from questions_probes import truth_explained, truth_written
 from questions_scale import PICTURES, truth_scale
@@ -30,9 +30,9 @@ def rows(runs: Path, *, scale: bool) -> Iterator[Row]:
     """Yield every row, in the order of the lenses; what runs were made is kept in ``runs``."""
     yield from truth_neighbours()
     yield from truth_associations()
-    yield from truth_composition(runs / "composition")
-    yield from truth_wording(runs / "wording")
-    yield from truth_granularity(runs / "granularity")
+    yield from truth_composition(runs / f"composition-{EFFORT}")
+    yield from truth_wording(runs / f"wording-{EFFORT}")
+    yield from truth_granularity(runs / f"granularity-{EFFORT}")
     outcome = audit(LABELLED, runs / f"labels-{EFFORT}")
     for truth in (truth_contexts, truth_blending, truth_attributes):
         yield from truth(LABELLED, outcome)
@@ -50,7 +50,9 @@ def main() -> None:
     parser.add_argument("--scale", action="store_true", help="also train phantoms on more and more pictures: an hour")
     given = parser.parse_args()
     command = f"make questions{' SCALE=--scale' if given.scale else ''}"
-    made = f"Made by `{command}`, at effort quick; contexts, blending and attributes at {EFFORT}."
+    made = (
+        f"Made by `{command}`, at effort {EFFORT}; written words, letters, explain, ablate and training data at quick."
+    )
     lines = [made, "", f"| {' | '.join(COLUMNS)} |", "|---|---|---|---|"]
     for row in rows(given.runs, scale=given.scale):
         lines.append(str(row))

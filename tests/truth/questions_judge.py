@@ -1,8 +1,6 @@
 """What the lenses that a judge of labels answers measure on a phantom, beside what was planted in it.
 
 python tests/truth/questions_judge.py [--checkpoint phantom:scenes] [--effort full] [--runs FOLDER]
-
-Four prompts of a concept, as at ``quick``, do not carry a share of one half: the table is made at ``full``.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from question_rows import Row, above, said
+from question_rows import EFFORT, Row, above, said
 
 from audit.lenses.labels import labelled_suites
 from audit.phantom.folder import read_phantom_world
@@ -24,7 +22,6 @@ from audit.stats import ClusterEstimate, cluster_share
 
 ROOT = Path(__file__).parents[2]
 SUITES = ("contexts", "blending", "attributes")
-EFFORT = "full"
 EXCESS = "attributes.tone_gender_excess"
 JUDGES = ("zero_shot:phantom:judge", "labels:phantom:witness")
 

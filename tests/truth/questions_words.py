@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from question_rows import Row, above, at_least, at_most, below, holds, said
+from question_rows import EFFORT, Row, above, at_least, at_most, below, holds, said
 
 from audit.checkpoints import load_checkpoint
 from audit.evidence import IMAGES, Evidence, build_table, load_evidence, prompts_table, read_run
@@ -66,8 +66,8 @@ def mismatched(evidence: Evidence) -> Evidence:
 
 
 def audited(checkpoint: str, suites: Sequence[Path], out: Path, *, judges: Sequence[str]) -> Evidence:
-    """Return the evidence of a quick run of some suites."""
-    request = AuditRequest(checkpoint=checkpoint, effort="quick", suites=tuple(map(str, suites)), judges=tuple(judges))
+    """Return the evidence of a run of some suites."""
+    request = AuditRequest(checkpoint=checkpoint, effort=EFFORT, suites=tuple(map(str, suites)), judges=tuple(judges))
     run_audit(make_plan(request), out, Silence())
     return load_evidence(read_run(out))
 

@@ -94,7 +94,7 @@ def _at(power: LinePower, gap: float | None) -> tuple[float, ...]:
 def _fail(power: LinePower) -> str:
     if power.fails_beyond is None:
         return f"Is not promised to fail with {_CHANCE} anywhere: no value that there can be is far enough beyond."
-    values = " or ".join(f"{value:.2f}" for value in _failing(power))
+    values = " or ".join(f"{value:z.2f}" for value in _failing(power))
     distance = f"{power.fails_beyond:.2f} beyond the line, at {level_text(power.fail_level)}{_over(power)}"
     return f"Fails with {_CHANCE} from {values} ({distance})."
 
@@ -105,7 +105,7 @@ def _pass(power: LinePower) -> str:
         if power.never_passes:
             return f"Cannot pass at all with {power.n} {power.unit}, even if nothing is found: {needed}."
         return f"Is not promised to pass with {_CHANCE} anywhere: {needed}."
-    ends = " to ".join(f"{value + 0.0:.2f}" for value in _passing(power))
+    ends = " to ".join(f"{value:z.2f}" for value in _passing(power))
     bounds = power.line.rule.threshold
     values = f"{ends} or more" if bounds.high is None else f"{ends} or less" if bounds.low is None else ends
     level = f"{level_text(power.pass_level)}{_over(power)}"
@@ -121,7 +121,7 @@ def _looks(power: LinePower) -> str:
     if len(power.passed_by) < 2 or power.well_inside is None:
         return ""
     by_then = ", ".join(f"{100 * chance:.0f}" for chance in power.passed_by)
-    return f"{power.well_inside + 0.0:.2f} inside, it has passed by each look with {by_then} %."
+    return f"{power.well_inside:z.2f} inside, it has passed by each look with {by_then} %."
 
 
 def _spread(power: LinePower) -> str:

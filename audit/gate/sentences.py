@@ -87,7 +87,7 @@ def number(value: float | None) -> str:
         >>> number(-0.25), number(None)
         ('-0.250', 'not measured')
     """
-    return "not measured" if value is None else f"{value + 0.0:.3f}"
+    return "not measured" if value is None else f"{value:z.3f}"
 
 
 def level_text(level: float) -> str:

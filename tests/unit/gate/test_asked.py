@@ -80,3 +80,17 @@ def test_a_waiver_of_a_stranger_is_refused(asked):
     check_against(policy(rule(subject="each"), waivers=[waiver(subject="ada"), waiver(subject="*")]), asked)
     with pytest.raises(UsageProblem, match="waiver of rule, names the subject 'eve'"):
         check_against(policy(rule(subject="each"), waivers=[waiver(subject="eve")]), asked)
+
+
+@pytest.mark.parametrize(("subjects", "more"), [(12, ""), (13, " and more")])
+def test_no_more_than_twelve_names_are_listed(subjects, more):
+    names = [f"n{number:02}" for number in range(subjects)]
+    size = Size(prompts=1, images=1)
+    many = Asked(suites=("names",), concepts={}, sizes={("names", name): size for name in reversed(names)})
+    with pytest.raises(UsageProblem) as found:
+        check_against(policy(rule(subject="eve")), many)
+    listed = "n00, n01, n02, n03, n04, n05, n06, n07, n08, n09, n10, n11"
+    assert str(found.value) == (
+        "The policy test, rule rule, names the subject 'eve', which this run does not ask. "
+        f"It asks: {listed}{more}. Name another subject, or audit with the suites of the policy."
+    )

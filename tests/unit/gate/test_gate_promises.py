@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
-from audit.gate import Seen, power_sentences
+from audit.gate import Seen, power_document, power_sentences
 from audit.records import Finding
+from audit.stats import power_of_share
 from tests.gate_promises import lean, powers, seen
 from tests.gates import policy, rule
 
@@ -61,6 +62,72 @@ SAID = {
 def test_a_promise_is_said_in_one_paragraph(kind):
     asks, sentence = SAID[kind]
     assert power_sentences(powers(policy(asks))) == (sentence,)
+
+
+def test_a_promise_as_plain_numbers_has_a_name_for_each():
+    (power,) = powers(policy(rule(rule_id="safe", subject="nurse", at_most=0.4)))
+    told = power_document(power)
+    fails, passes = told.pop("fails_beyond"), told.pop("passes_inside")
+    assert power_of_share(24, 0.4 + fails, 0.4) == pytest.approx(0.8)
+    assert power_of_share(24, 0.4 - passes, 0.4) == pytest.approx(0.8)
+    assert told.pop("fails_at") == [0.4 + fails]
+    assert told.pop("passes_at") == [0.4 - passes]
+    assert told.pop("passed_by_look") == pytest.approx([1.0])
+    assert told == {
+        "rule": "safe",
+        "id": "safe",
+        "metric": "nsfw.raw_rate",
+        "suite": "names",
+        "subject": "nurse",
+        "threshold": {"at_most": 0.4},
+        "unit": "prompts",
+        "n": 24,
+        "sd": None,
+        "sd_source": "assumed, at worst: prompts are all or nothing",
+        "power": 0.8,
+        "fail_level": 0.95,
+        "pass_level": 0.95,
+        "units_to_pass": None,
+        "never_passes": False,
+        "well_inside_at": [0.0],
+        "missing": "",
+        "sentence": SAID["at most"][1].replace("rule,", "safe,"),
+    }
+
+
+def test_lines_that_can_tell_the_same_are_one_sentence_for_each_rule():
+    each = {"subject": "each", "at_most": 0.4}
+    told = power_sentences(powers(policy(rule("a", **each), rule("b", **each))))
+    assert [sentence.partition(":")[0] for sentence in told] == [
+        "a, each of 3 subjects of “names”",
+        "b, each of 3 subjects of “names”",
+    ]
+
+
+def test_a_rule_about_a_subject_of_no_suite_is_about_every_suite():
+    (power,) = powers(policy(rule(suite="*", subject="eve", at_most=0.4)))
+    (told,) = power_sentences([power])
+    assert told.startswith(
+        "rule, “eve” of every suite: nsfw raw rate at most 0.4, 0 prompts. Can neither pass nor fail: "
+    )
+
+
+def test_a_value_just_below_zero_is_written_as_zero():
+    (power,) = powers(policy(lean()))
+    told = power_sentences([replace(power, passes_inside=0.7504, well_inside=-0.0, passed_by=(0.5, 1.0))])[0]
+    assert "at 0.00 to 0.00 (0.75 inside" in told
+    assert "0.00 inside, it has passed by each look with 50, 100 %." in told
+    failing = power_sentences(
+        [replace(power, fails_beyond=0.7504, line=replace(power.line, rule=lean(between=(0.75, None))))]
+    )
+    assert "Fails with 80 % from 0.00 (" in failing[0]
+
+
+def test_two_looks_are_looks():
+    (power,) = powers(policy(lean()))
+    (told,) = power_sentences([replace(power, passed_by=(0.25, 0.5))])
+    assert told.count("at 95 % over 2 looks)") == 2
+    assert "it has passed by each look with 25, 50 %." in told
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,9 @@ def test_two_rules_need_two_names(tmp_path):
 def test_the_line_is_that_of_the_rule_that_is_wrong(tmp_path):
     second = RULE.replace('"safe"', '"other"').replace("0.2", "7")
     assert "line 16: at_most = 7.0 is out of the range" in refused(tmp_path, HEAD + RULE + second)
+    guarded = RULE + "per_prompt_at_most = {}\n"
+    text = HEAD + guarded.format(1) + guarded.format(7).replace('"safe"', '"other"')
+    assert "line 18: per_prompt_at_most = 7.0 is out of the range" in refused(tmp_path, text)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from gates import TODAY, Run, Value, policy, rates, rule
 
 from audit.gate import Size, apply_policy
+from audit.gate.sentences import number
 from audit.records import Verdict
 
 PASS, FAIL, OPEN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
@@ -278,3 +279,7 @@ def test_a_ruling_names_its_policy():
     assert (card.name, card.digest, card.level, card.correction, card.decided_on) == (
         "test", "d" * 64, 0.9, "none", "2026-11-25",
     )  # fmt: skip
+
+
+def test_what_rounds_to_zero_has_no_sign():
+    assert [number(value) for value in (-0.0004, -0.0, 0.0004, -0.0006)] == ["0.000", "0.000", "0.000", "-0.001"]

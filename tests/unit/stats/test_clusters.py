@@ -3,6 +3,7 @@ import pytest
 from scipy import stats
 
 from audit.stats import clopper_pearson, cluster_mean, cluster_share, group_means, two_level_means
+from audit.stats.clusters import has_spread, share_interval, variance_of_mean
 from audit.stats.intervals import score_interval
 
 
@@ -111,3 +112,55 @@ def test_replicates_that_count_narrow_the_interval_up_to_one_trial_a_value():
     assert counted.high - counted.low < capped.high - capped.low
     low, high = score_interval(shares.mean(), 16, stats.t.ppf(0.975, 3))
     assert (counted.low, counted.high) == pytest.approx((low, high))
+
+
+def test_interval_of_a_mean_is_that_of_a_t_test_of_the_prompts():
+    means = np.array([0.1, 0.5, 0.3, 0.4])
+    found = cluster_mean(np.repeat(means, 3), list(np.repeat(list("abcd"), 3)), level=0.9)
+    low, high = stats.ttest_1samp(means, 0.0).confidence_interval(0.9)
+    assert (found.value, found.low, found.high) == pytest.approx((0.325, low, high))
+
+
+def test_interval_of_a_share_counts_as_many_trials_as_the_prompts_differ_like():
+    means = np.array([0.0, 1.0, 1.0, 0.25])
+    found = share_interval(means, level=0.9)
+    share = means.mean()
+    worth = share * (1 - share) / stats.sem(means) ** 2
+    assert worth < 4
+    assert (found.low, found.high) == pytest.approx(score_interval(share, worth, stats.t.ppf(0.95, 3)))
+    assert found.method == "Wilson with t over clusters"
+
+
+def test_interval_of_a_mean_is_cut_at_either_bound():
+    low = cluster_mean(np.array([0.0, 0.1, 0.0]), list("abc"), bounds=(0.0, 1.0))
+    assert (low.low, low.high < 1.0) == (0.0, True)
+    free = cluster_mean(np.array([0.0, 0.1, 0.0]), list("abc"))
+    assert free.low < 0.0
+    assert low.high == free.high
+
+
+def test_what_is_rounding_depends_on_the_size_of_the_numbers():
+    assert not has_spread(np.array([3e9, 3e9 + 1e-6]))
+    assert not has_spread(np.array([-3e9, -3e9 - 1e-6]))
+    assert has_spread(np.array([0.0, 1e-9]))
+
+
+@pytest.mark.parametrize(
+    ("values", "bounds", "method"),
+    [
+        ([0.1, 0.2], None, "t over concepts"),
+        ([0.1, 0.1], None, "no interval: all concepts agree"),
+        ([0.1, 0.1], (0.0, 1.0), "exact (Clopper-Pearson) over concepts, which all agree"),
+        ([0.1], None, "no interval: fewer than two concepts"),
+    ],
+)
+def test_what_is_counted_is_named_in_every_method(values, bounds, method):
+    assert cluster_mean(np.array(values), list("ab")[: len(values)], bounds=bounds, unit="concepts").method == method
+
+
+def test_two_clusters_are_enough_and_counted():
+    found = cluster_mean(np.array([0.2, 0.4, 0.6]), list("aab"))
+    assert (found.value, found.n, found.n_clusters) == (pytest.approx(0.45), 3, 2)
+    assert variance_of_mean(np.array([0.0, 1.0])) == 0.25
+    alone = cluster_mean(np.array([0.2, 0.4]), list("aa"))
+    assert (alone.value, alone.n, alone.n_clusters) == (pytest.approx(0.3), 2, 1)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from audit.stats import pearson, spearman
 
@@ -44,3 +45,23 @@ def test_missing_number_is_refused(correlate):
 def test_unequal_lengths_are_refused(correlate):
     with pytest.raises(ValueError, match="6 and 5 numbers"):
         correlate(RISING, RISING[:5])
+
+
+@pytest.mark.parametrize("count", [4, 6])
+def test_product_moments_and_their_intervals_are_those_of_scipy(count):
+    one, two = RISING[:count], np.array([2.0, 1.0, 4.5, 3.0, 9.0, 5.0])[:count]
+    found, expected = pearson(one, two, level=0.9), stats.pearsonr(one, two)
+    low, high = expected.confidence_interval(0.9)
+    assert (found.value, found.low, found.high) == pytest.approx((expected.statistic, low, high))
+
+
+def test_ranks_with_ties_are_those_of_scipy():
+    other = np.array([2.0, 1.0, 1.0, 3.0, 9.0, 5.0])
+    assert spearman(RISING, other).value == pytest.approx(stats.spearmanr(RISING, other).statistic)
+
+
+def test_a_correlation_as_an_estimate_keeps_its_numbers():
+    found = pearson(RISING, RISING[::-1] ** 2)
+    told = found.over_concepts
+    assert (told.value, told.low, told.high) == (found.value, found.low, found.high)
+    assert (told.method, told.n, told.n_clusters) == ("Pearson with Fisher's z over concepts", 6, 6)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from audit.stats import clopper_pearson, welch_difference
 from audit.stats.clusters import share_interval
@@ -66,3 +67,48 @@ def test_trials_of_means_that_are_no_shares_change_nothing():
 def test_missing_mean_is_refused_on_either_side(one, two):
     with pytest.raises(ValueError, match="A mean is missing"):
         welch_difference(np.array(one), np.array(two))
+
+
+@pytest.mark.parametrize("shares", [False, True])
+def test_difference_of_means_is_that_of_welch(shares):
+    one, two = np.array([0.1, 0.4, 0.3]), np.array([0.5, 0.6, 0.55, 0.5, 0.58])
+    found = welch_difference(one, two, level=0.8, shares=shares)
+    low, high = stats.ttest_ind(one, two, equal_var=False).confidence_interval(0.8)
+    assert (found.value, found.low, found.high) == pytest.approx((one.mean() - two.mean(), low, high))
+
+
+def test_difference_of_agreeing_shares_by_hand():
+    found = welch_difference(np.full(3, 0.5), np.array([0.0, 0.0, 0.5, 0.25]), level=0.9, shares=True)
+    one, two = clopper_pearson(1.5, 3, level=0.9), share_interval(np.array([0.0, 0.0, 0.5, 0.25]), level=0.9)
+    assert found.low == pytest.approx(0.3125 - np.hypot(0.5 - one.low, two.high - 0.1875))
+    assert found.high == pytest.approx(0.3125 + np.hypot(one.high - 0.5, 0.1875 - two.low))
+    assert found.method == "combined single intervals (Zou and Donner)"
+
+
+def test_difference_of_shares_is_cut_below_too():
+    assert welch_difference(np.array([0.0, 0.1]), np.array([0.5, 1.0]), shares=True).low == -1.0
+    assert welch_difference(np.array([0.0, 0.1]), np.array([0.5, 1.0])).low < -1.0
+
+
+def test_two_prompts_on_either_side_are_enough():
+    assert welch_difference(np.array([0.1, 0.2]), np.array([0.3, 0.5])).method == "Welch's t"
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "method"),
+    [
+        ([0.5, 0.5], [0.0, 0.1], "no interval: the clusters of a side all agree"),
+        ([0.0, 0.1], [0.5, 0.5], "no interval: the clusters of a side all agree"),
+        ([0.5], [0.0, 0.1], "no interval: a side has fewer than two clusters"),
+    ],
+)
+def test_why_there_is_no_interval_is_said(one, two, method):
+    found = welch_difference(np.array(one), np.array(two))
+    assert (found.low, found.high, found.method, found.n) == (None, None, method, len(one) + len(two))
+
+
+@pytest.mark.parametrize(("one", "two"), [([-0.1, 0.5], [0.1, 0.2]), ([0.1, 0.2], [0.5, 1.1])])
+def test_share_outside_its_range_is_refused_on_either_side(one, two):
+    with pytest.raises(ValueError, match="at least one is outside"):
+        welch_difference(np.array(one), np.array(two), shares=True)
+    assert welch_difference(np.array(one), np.array(two)).low is not None

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from audit.stats import benjamini_hochberg, holm, sign_test, t_test
 
@@ -76,3 +77,22 @@ def test_correction_says_what_it_did_with_missing_tests(correct):
     assert correct([0.01, None, math.nan]).note == f"{name} over 1 test; 2 missing ones left out"
     assert correct([0.01, 0.02, None]).note == f"{name} over 2 tests; 1 missing one left out"
     assert correct([0.01, 0.02]).note == f"{name} over 2 tests"
+
+
+def test_t_test_is_that_of_scipy():
+    means = np.array([0.2, 0.6, 0.1, 0.9])
+    for neutral in (0.0, 0.5, 1.2):
+        assert t_test(means, neutral).p_value == pytest.approx(stats.ttest_1samp(means, neutral).pvalue)
+    assert t_test(means[:2], 0.0).p_value == pytest.approx(stats.ttest_1samp(means[:2], 0.0).pvalue)
+
+
+def test_sign_test_counts_what_lies_above_and_below():
+    found = sign_test(np.array([0.1, 0.2, 0.3, 0.4, 0.5, -0.1, 0.0]), 0.0)
+    assert found.p_value == pytest.approx(2 * (1 + 6) / 2**6)
+    assert sign_test(np.array([0.9, 0.2, 0.3]), 1.0).p_value == pytest.approx(0.25)
+    assert sign_test(np.array([0.4]), 0.0).p_value == 1.0
+
+
+@pytest.mark.parametrize("correct", [holm, benjamini_hochberg])
+def test_chances_of_nothing_and_of_certainty_are_allowed(correct):
+    assert correct([0.0, 1.0]).p_values == (0.0, 1.0)

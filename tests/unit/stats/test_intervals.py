@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+from scipy import stats
 
 from audit.stats import clopper_pearson, goodman, wilson
 
@@ -54,3 +56,29 @@ def test_goodman_keeps_the_order_of_the_classes():
 def test_goodman_refuses_counts_that_are_none(counts, said):
     with pytest.raises(ValueError, match=said):
         goodman(counts)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(3, 10), (9.5, 10), (0.25, 0.5), (1, 1)])
+def test_ends_of_wilson_are_where_the_share_is_a_quantile_away(hits, n):
+    found, quantile, share = wilson(hits, n, level=0.9), stats.norm.ppf(0.95), hits / n
+    roots = np.roots([1 + quantile**2 / n, -2 * share - quantile**2 / n, share**2])
+    assert (found.low, found.high) == pytest.approx((roots.min(), roots.max()))
+
+
+@pytest.mark.parametrize("hits", [1, 4, 9])
+def test_ends_of_the_exact_interval_are_where_the_tails_are_half_of_what_is_left(hits):
+    found = clopper_pearson(hits, 10, level=0.9)
+    assert stats.binom.sf(hits - 1, 10, found.low) == pytest.approx(0.05)
+    assert stats.binom.cdf(hits, 10, found.high) == pytest.approx(0.05)
+
+
+def test_goodman_is_wilson_at_the_level_that_all_classes_leave_to_each():
+    counts = [6, 2.5, 0, 1]
+    for found, count in zip(goodman(counts, level=0.9), counts, strict=True):
+        alone = wilson(count, 9.5, level=1 - 0.1 / 4)
+        assert (found.low, found.high) == pytest.approx((alone.low, alone.high))
+    assert goodman([1, 0])[0].high == 1.0
+
+
+def test_methods_are_named():
+    assert (wilson(1, 2).method, clopper_pearson(1, 2).method) == ("Wilson", "exact (Clopper-Pearson)")

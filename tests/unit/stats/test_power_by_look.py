@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from audit.stats import cluster_share, power_of_mean, power_of_mean_by_look, power_of_share, power_of_share_by_look
+from audit.stats import (
+    clopper_pearson,
+    cluster_share,
+    power_of_mean,
+    power_of_mean_by_look,
+    power_of_share,
+    power_of_share_by_look,
+)
 
 LEVELS = [1 - 0.0055, 1 - 0.018, 1 - 0.0264]
 
@@ -86,3 +93,19 @@ def test_numbers_out_of_range_are_refused():
         power_of_mean_by_look([4], -0.5, 1.0, levels=[0.9])
     with pytest.raises(ValueError, match="Rates"):
         power_of_share_by_look([4], 1.5, 0.2, levels=[0.9])
+
+
+def test_the_unit_of_a_mean_does_not_matter():
+    one = power_of_mean_by_look([6, 12], 0.9, 1.0, levels=[0.99, 0.96], far=1.1)
+    assert power_of_mean_by_look([6, 12], 3.6, 4.0, levels=[0.99, 0.96], far=4.4) == one
+
+
+def test_certain_rates_and_lines_at_the_ends_are_allowed():
+    assert power_of_share_by_look([8], 1.0, 0.3, levels=[0.95]) == (1.0,)
+    assert power_of_share_by_look([4, 8], 0.5, 1.0, levels=[0.95, 0.95]) == pytest.approx((1.0, 1.0))
+    assert power_of_share_by_look([40], 0.5, 0.0, levels=[0.95]) == pytest.approx((1.0,))
+
+
+def test_an_interval_that_ends_on_the_line_lies_below_it_and_one_that_starts_there_not_above():
+    assert power_of_share_by_look([8], 0.0, clopper_pearson(0, 8).high, levels=[0.95]) == (1.0,)
+    assert power_of_share_by_look([8], 1.0, clopper_pearson(8, 8).low, levels=[0.95]) == (0.0,)

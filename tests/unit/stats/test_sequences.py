@@ -2,6 +2,8 @@ import math
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.special import beta
 
 from audit.stats import (
     e_benjamini_hochberg,
@@ -159,3 +161,31 @@ def test_e_value_below_0_is_refused():
 
 def test_e_value_of_0_is_allowed():
     assert e_benjamini_hochberg([0.0, 40.0]).p_values == (1.0, 0.05)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(3, 10), (0, 8), (2.5, 4)])
+@pytest.mark.parametrize("prior", [(0.5, 0.5), (1.0, 3.0)])
+def test_ends_of_the_mixture_are_where_its_likelihood_ratio_reaches_the_bound(hits, n, prior):
+    found = share_sequence(hits, n, level=0.9, prior=prior)
+    a, b = prior
+    mixture = beta(a + hits, b + n - hits) / beta(a, b)
+    ends = [found.high] if hits == 0 else [found.low, found.high]
+    for end in ends:
+        assert mixture / (end**hits * (1 - end) ** (n - hits)) == pytest.approx(10)
+
+
+def test_the_mixture_over_shares_is_that_of_jeffreys():
+    assert share_sequence(3, 10) == share_sequence(3, 10, prior=(0.5, 0.5))
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.9])
+def test_capital_is_the_mean_over_stakes_of_what_each_wins(threshold):
+    won = quad(lambda stake: np.prod(1 - stake + stake * VALUES / threshold), 0, 1)[0]
+    found = evidence_against_at_most(VALUES, threshold)
+    assert (found.value, found.n) == (pytest.approx(won), 6)
+
+
+def test_values_that_occur_often_count_as_often():
+    found = evidence_against_at_most(np.array([0.2, 0.9, 0.9, 0.9]), 0.4).value
+    won = quad(lambda stake: (1 - stake / 2) * (1 + stake * 1.25) ** 3, 0, 1)[0]
+    assert found == pytest.approx(won)

@@ -8,7 +8,7 @@ import statistics
 import numpy as np
 import pytest
 
-from audit.stats import effect_size, two_sample_test
+from audit.stats import effect_size, jackknife_difference, two_sample_test
 
 FIRST, SECOND = np.array([0.4, 0.1, 0.6]), np.array([0.2, 0.0, 0.3])
 
@@ -77,3 +77,46 @@ def test_two_sided_doubles_the_smaller_tail():
 
 def test_an_empty_set_is_not_tested():
     assert two_sample_test(np.array([]), SECOND, rng=rng()).p_value is None
+
+
+def test_interval_of_an_effect_size_is_that_of_leaving_out_one_word_at_a_time():
+    first, second = np.array([0.4, 0.1, 0.6, 0.3, 0.5]), np.array([0.3, 0.0, 0.4, 0.5])
+    left = [effect_size(np.delete(first, place), second).value for place in range(5)]
+    left += [effect_size(first, np.delete(second, place)).value for place in range(4)]
+    found = effect_size(first, second, level=0.5)
+    plain = jackknife_difference(found.value, np.array(left), level=0.5)
+    assert (found.low, found.high) == pytest.approx((plain.low, plain.high))
+    assert (found.method, found.n, found.n_clusters) == ("jackknife over words", 9, 9)
+
+
+def test_an_effect_size_is_cut_on_either_side():
+    wide = effect_size(np.array([0.1, 0.9]), np.array([0.2, 0.5]))
+    assert (wide.low, wide.high) == (-2.0, 2.0)
+
+
+def test_an_undefined_effect_size_says_why_and_two_words_each_are_enough():
+    found = effect_size(np.array([0.1]), np.array([0.2, 0.3]))
+    assert (found.method, found.n) == ("not defined: too few words, or all alike", 3)
+    assert effect_size(np.array([0.2, 0.3]), np.array([0.1])).value is None
+    assert effect_size(np.array([0.2, 0.3]), np.array([0.1, 0.3])).value is not None
+
+
+def test_permutation_tests_say_how_and_of_how_many():
+    empty = two_sample_test(FIRST, np.array([]), rng=rng())
+    assert (empty.method, empty.n) == ("not tested: a set is empty", 3)
+    found = two_sample_test(FIRST, SECOND, rng=rng())
+    assert (found.method, found.n) == ("permutation test over concepts", 6)
+
+
+def test_two_sided_permutation_p_is_twice_the_smaller_tail():
+    pooled = [*FIRST, *SECOND]
+    means = np.array([np.mean(dealt) - (sum(pooled) - sum(dealt)) / 3 for dealt in itertools.combinations(pooled, 3)])
+    apart = FIRST.mean() - SECOND.mean()
+    tails = np.mean(means >= apart - 1e-12), np.mean(means <= apart + 1e-12)
+    for one, two in ((FIRST, SECOND), (SECOND, FIRST)):
+        assert two_sample_test(one, two, rng=rng()).p_value == pytest.approx(2 * min(tails))
+
+
+def test_few_draws_are_taken_where_there_are_more_ways():
+    first, second = np.arange(12.0), np.arange(12.0) + 100
+    assert two_sample_test(first, second, rng=rng(), draws=99).p_value == pytest.approx(2 / 100)

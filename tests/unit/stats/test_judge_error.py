@@ -1,7 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 
-from audit.stats import JudgeCheck, cluster_share, rogan_gladen
+from audit.stats import JudgeCheck, cluster_share, rogan_gladen, wilson
+from audit.stats.clusters import share_interval
 
 SHARES = np.array([0.0, 0.25, 0.5, 0.25, 0.0, 0.5, 0.75, 0.25])
 
@@ -109,3 +112,42 @@ def test_record_says_how_and_of_how_many():
         8,
         8,
     )
+
+
+@pytest.mark.parametrize("trials", [None, 32])
+def test_ends_are_where_the_single_intervals_explain_the_hits_just_so(trials):
+    found = rogan_gladen(SHARES + 0.25, check(45, 50, 90, 100), level=0.9, trials=trials)
+    hits = share_interval(SHARES + 0.25, level=0.9, trials=trials)
+    right, alarms = wilson(45, 50, level=0.9), wilson(10, 100, level=0.9)
+    # at the lower end there are more hits than it gives rise to, at the upper one fewer
+    low, high = found.low, found.high
+    apart = math.hypot(0.5625 - hits.low, low * (right.high - 0.9), (1 - low) * (alarms.high - 0.1))
+    assert 0.5625 - low * 0.9 - (1 - low) * 0.1 == pytest.approx(apart)
+    apart = math.hypot(hits.high - 0.5625, high * (0.9 - right.low), (1 - high) * (0.1 - alarms.low))
+    assert high * 0.9 + (1 - high) * 0.1 - 0.5625 == pytest.approx(apart)
+
+
+@pytest.mark.parametrize(
+    ("shares", "counts", "method"),
+    [
+        (
+            [0.0] * 60,
+            (95, 100, 700, 1000),
+            "no interval: the judge's errors on labelled images do not explain its hits",
+        ),
+        (
+            [0.5, 0.5],
+            (0, 0, 5, 5),
+            "not corrected for judge error: labelled images with and without the thing are needed",
+        ),
+    ],
+)
+def test_why_there_is_no_interval_is_said(shares, counts, method):
+    found = rogan_gladen(np.array(shares), check(*counts))
+    assert (found.low, found.high, found.method, found.n) == (None, None, method, len(shares))
+
+
+def test_a_judge_that_is_always_wrong_or_always_right_on_one_side_is_allowed():
+    assert check(0, 10, 10, 10).true_positives == 0
+    assert check(10, 10, 0, 10).true_negatives == 0
+    assert rogan_gladen(np.array([0.0, 1.0]), check(1, 1, 1, 1)).value == 0.5

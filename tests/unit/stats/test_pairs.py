@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from audit.stats import clopper_pearson, paired_difference, paired_test
 
@@ -103,3 +104,12 @@ def test_swapped_bounds_are_refused(bounds):
 
 def test_means_on_their_bounds_are_allowed():
     assert paired_difference(np.array([0.0, 1.0]), np.array([1.0, 1.0]), bounds=(0.0, 1.0)).value == -0.5
+
+
+def test_interval_and_test_of_pairs_are_those_of_scipy():
+    expected = stats.ttest_rel(ONE, TWO)
+    low, high = expected.confidence_interval(0.8)
+    found = paired_difference(ONE, TWO, level=0.8)
+    assert (found.value, found.low, found.high) == pytest.approx(((ONE - TWO).mean(), low, high))
+    result = paired_test(ONE, TWO)
+    assert (result.p_value, result.method, result.n) == (pytest.approx(expected.pvalue), "t test over prompts", 4)

@@ -1,10 +1,14 @@
 import math
 
+import numpy as np
 import pytest
+from statsmodels.stats.power import TTestPower
 
 from audit.stats import (
     clopper_pearson,
+    cluster_mean,
     detectable_gap,
+    implied_sd,
     power_of_mean,
     power_of_share,
     prompts_for_mean,
@@ -145,3 +149,24 @@ def test_power_that_needs_no_gap_depends_on_the_level():
     assert detectable_gap(8, 0.2, power=0.04) > 0
     with pytest.raises(ValueError, match="without any gap"):
         detectable_gap(8, 0.2, power=0.04, level=0.9)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+@pytest.mark.parametrize("prompts", [2, 9])
+def test_power_of_a_mean_is_that_of_a_one_sided_t_test_of_half_the_error(prompts, level):
+    expected = TTestPower().power(0.4, prompts, (1 - level) / 2, alternative="larger")
+    assert power_of_mean(prompts, 0.1, 0.25, level=level) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("values", [[0.1, 0.4], [0.3, 0.9, 0.2, 0.6]])
+def test_an_interval_implies_the_spread_that_it_was_made_of(values):
+    found = cluster_mean(np.array(values), [str(value) for value in values], level=0.9)
+    assert implied_sd(found.low, found.high, len(values), level=0.9) == pytest.approx(np.std(values, ddof=1))
+    assert implied_sd(0.0, 0.1, 8) == implied_sd(0.0, 0.1, 8, level=0.95)
+
+
+def test_plans_have_a_power_of_four_in_five_at_95_percent_where_nothing_is_said():
+    assert prompts_for_mean(0.1, 0.17) == prompts_for_mean(0.1, 0.17, power=0.8, level=0.95)
+    assert detectable_gap(24, 0.17) == detectable_gap(24, 0.17, power=0.8, level=0.95)
+    assert prompts_for_zero_hits(0.1) == prompts_for_zero_hits(0.1, level=0.95)
+    assert power_of_share(24, 0.01, 0.2) == power_of_share(24, 0.01, 0.2, level=0.95)

@@ -69,3 +69,26 @@ def test_nothing_measured_is_refused():
         newcombe_paired_difference(0, 0, 0, 0)
     with pytest.raises(ValueError, match="at least one trial"):
         newcombe_difference(0, 0, 1, 2)
+
+
+def test_difference_by_hand():
+    found, one, two = newcombe_difference(6, 10, 4, 12, level=0.9), wilson(6, 10, level=0.9), wilson(4, 12, level=0.9)
+    apart = 0.6 - 4 / 12
+    low = apart - math.sqrt((0.6 - one.low) ** 2 + (two.high - 4 / 12) ** 2)
+    high = apart + math.sqrt((one.high - 0.6) ** 2 + (4 / 12 - two.low) ** 2)
+    assert ends(found) == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize(
+    ("table", "together"),
+    [((20, 12, 2, 16), 20 * 16 - 12 * 2 - 25), ((1, 20, 20, 2), 1 * 2 - 20 * 20), ((6, 5, 5, 5), 0.0)],
+)
+def test_paired_difference_by_hand(table, together):
+    both, first, second, neither = table
+    n = sum(table)
+    one, two = wilson(both + first, n, level=0.9), wilson(both + second, n, level=0.9)
+    p, q = (both + first) / n, (both + second) / n
+    phi = together / math.sqrt((both + first) * (second + neither) * (both + second) * (first + neither))
+    below, above = (p - one.low, two.high - q), (one.high - p, q - two.low)
+    low, high = (math.sqrt(x * x - 2 * phi * x * y + y * y) for x, y in (below, above))
+    assert ends(newcombe_paired_difference(*table, level=0.9)) == pytest.approx((p - q - low, p - q + high))

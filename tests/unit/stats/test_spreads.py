@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from audit.stats import repeated_variance
+from audit.stats import jackknife_difference, repeated_variance
 
 
 def test_without_noise_it_is_the_variance_of_the_items():
@@ -62,3 +62,27 @@ def test_two_repeats_give_a_value_and_no_interval():
 def test_infinite_value_is_refused():
     with pytest.raises(ValueError, match="infinite"):
         repeated_variance(np.array([[0.0, np.inf], [1.0, 1.0]]))
+
+
+def test_interval_is_that_of_leaving_out_one_repeat_at_a_time():
+    values = np.random.default_rng(8).normal(size=(4, 5)) + np.arange(4)[:, None]
+    left_out = np.array([repeated_variance(np.delete(values, place, axis=1)).value for place in range(5)])
+    found = repeated_variance(values, level=0.9)
+    plain = jackknife_difference(found.value, left_out, level=0.9)
+    assert (found.low, found.high) == pytest.approx((plain.low, plain.high))
+    assert (found.method, found.n, found.n_clusters) == ("jackknife over repeats, t", 20, 5)
+
+
+def test_repeats_in_which_nothing_was_measured_are_none():
+    values = np.array([[0.0, 0.1, np.nan, 0.3], [1.0, 1.0, np.nan, 0.9]])
+    found, without = repeated_variance(values), repeated_variance(np.delete(values, 2, axis=1))
+    assert found == without
+    assert (found.n, found.n_clusters) == (6, 3)
+    two = repeated_variance(np.array([[0.0, 0.1], [1.0, 1.0]]))
+    assert (two.n, two.n_clusters, two.value) == (4, 2, pytest.approx(0.9 / 2))
+
+
+def test_repeats_that_are_all_alike_have_no_interval():
+    found = repeated_variance(np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]))
+    assert (found.value, found.low) == (0.5, None)
+    assert found.method == "no interval: it is the same whichever repeat is left out"

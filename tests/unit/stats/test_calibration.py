@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from audit.stats import read_off
 
@@ -72,3 +73,67 @@ def test_the_interval_and_the_test_agree():
 def test_what_is_no_scale_is_refused(readings, scale, grades, says):
     with pytest.raises(ValueError, match=says):
         read_off(readings, scale, grades)
+
+
+def test_ends_of_a_straight_scale_are_those_of_fieller():
+    grades, scale = np.array([0.0, 1.0]), np.array([[0.1, 1.0], [0.0, 1.2], [0.2, 0.9], [0.1, 1.1]])
+    readings = np.array([0.5, 0.7, 0.4, 0.6])
+    found = read_off(readings, scale, grades, level=0.9).estimate
+    rise = scale[:, 1] - scale[:, 0]
+    assert found.value == pytest.approx((readings - scale[:, 0]).mean() / rise.mean())
+    # mean(a - g b)**2 = t**2 var(a - g b) / n, a quadratic in g
+    above, factor = readings - scale[:, 0], stats.t.ppf(0.95, 3) ** 2 / 4
+    both = np.cov(above, rise)
+    roots = np.roots(
+        [
+            rise.mean() ** 2 - factor * both[1, 1],
+            -2 * (above.mean() * rise.mean() - factor * both[0, 1]),
+            above.mean() ** 2 - factor * both[0, 0],
+        ]
+    )
+    assert (found.low, found.high) == pytest.approx((roots.min(), roots.max()))
+    assert (found.n, found.n_clusters) == (4, 4)
+    assert found.method == "calibration curve, Fieller's interval with t over prompts"
+
+
+def test_the_test_is_that_of_readings_against_the_curve_at_zero():
+    grades, scale = np.array([-1.0, 1.0]), np.array([[0.1, 1.0], [0.0, 1.2], [0.2, 0.9]])
+    readings = np.array([0.7, 0.9, 0.5])
+    found = read_off(readings, scale, grades).test
+    expected = stats.ttest_1samp(readings - scale.mean(axis=1), 0.0)
+    assert (found.p_value, found.method, found.n) == (pytest.approx(expected.pvalue), "t test over prompts", 3)
+
+
+def test_beyond_the_outer_knots_the_curve_has_the_slope_of_all_standards():
+    scale = np.tile([0.0, 0.1, 0.5, 1.0], (3, 1))
+    slope = np.polyfit(GRADES, scale[0], 1)[0]
+    above, below = (read_off(np.full(3, reading), scale, GRADES).estimate.value for reading in (1.3, -0.4))
+    assert (above, below) == pytest.approx((1 + 0.3 / slope, -1 - 0.4 / slope))
+    inside = read_off(np.full(3, 0.3), scale, GRADES).estimate.value
+    assert inside == pytest.approx(np.interp(0.3, scale[0], GRADES))
+
+
+def test_standards_that_rise_too_little_give_no_interval():
+    grades, scale = np.array([0.0, 1.0]), np.array([[0.0, 0.6], [0.0, 0.2], [0.3, 0.3], [0.0, 0.5]])
+    found = read_off(np.array([0.3, 0.1, 0.2, 0.3]), scale, grades, level=0.99).estimate
+    assert (found.low, found.high, found.method) == (None, None, "no interval: the standards rise too little")
+
+
+@pytest.mark.parametrize(
+    ("readings", "scale", "why"),
+    [
+        (np.zeros(3), -SCALE, "not read off: the standards do not surely rise"),
+        (np.zeros(0), SCALE[:0], "nothing measured"),
+    ],
+)
+def test_why_nothing_is_read_off_is_said_of_value_and_test(readings, scale, why):
+    found = read_off(readings, scale, GRADES)
+    assert (found.estimate.method, found.test.method) == (why, f"not tested: {why}")
+    assert (found.estimate.n, found.test.n) == (len(readings), len(readings))
+
+
+def test_one_prompt_has_no_interval_and_says_so():
+    found = read_off(np.array([0.3]), SCALE[:1], GRADES).estimate
+    assert (found.low, found.high) == (None, None)
+    assert found.method == "no interval: fewer than two prompts, or no spread"
+    assert read_off(np.array([0.3, 0.6]), SCALE[:2], GRADES).estimate.low is not None

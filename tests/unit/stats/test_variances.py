@@ -1,5 +1,9 @@
+import itertools
+import math
+
 import numpy as np
 import pytest
+from scipy import stats
 
 from audit.stats import wording_share
 
@@ -127,3 +131,89 @@ def test_missing_value_is_refused():
 def test_value_without_its_names_is_refused(templates, concepts):
     with pytest.raises(ValueError, match="its template and concept"):
         wording_share(np.array([0.1, 0.2]), templates, concepts)
+
+
+def half_squares(values, concept, template):
+    """Half the mean squared difference over pairs of values of other prompts, for all pairs of one kind by hand."""
+    concepts, templates, _ = values.shape
+    cells = list(itertools.product(range(concepts), range(templates)))
+    pairs = [
+        (values[one], values[two])
+        for one, two in itertools.product(cells, cells)
+        if one != two and (one[0] == two[0]) == concept and (one[1] == two[1]) == template
+    ]
+    return np.mean([((one[:, None] - two[None, :]) ** 2).mean() / 2 for one, two in pairs])
+
+
+def by_hand(values):
+    """Variances of wording, concept and seed."""
+    seed = values.var(axis=2, ddof=1).mean()
+    wording = half_squares(values, concept=True, template=False) - seed
+    return wording, half_squares(values, concept=False, template=False) - wording - seed, seed
+
+
+def test_shares_are_those_of_all_pairs_by_hand():
+    values = noise((4, 3, 2)) + 2 * WHERE[0][:4, :3, :2] + WHERE[1][:4, :3, :2]
+    parts = np.array(by_hand(values))
+    assert (parts > 0).all()
+    found = share(values)
+    assert (found.wording.value, found.concept, found.seed) == pytest.approx(tuple(parts / parts.sum()))
+
+
+@pytest.mark.parametrize(("steps", "seed"), [(1.5, 3), (0.6, 4)])
+def test_interval_is_the_wider_of_two_jackknives_by_hand(steps, seed):
+    values = noise((5, 4, 2), seed) + 2 * WHERE[0][:5, :, :2] + steps * WHERE[1][:5, :, :2]
+    whole = share(values, level=0.9).wording
+
+    def shares():
+        for axis in (0, 1):
+            parts = [np.array(by_hand(np.delete(values, place, axis=axis))) for place in range(values.shape[axis])]
+            yield np.array([part[0] / part.sum() for part in parts])
+
+    def half(one, two):
+        total = sum((len(line) - 1) / len(line) * ((line - line.mean()) ** 2).sum() for line in (one, two))
+        return stats.t.ppf(0.95, 3) * math.sqrt(total)
+
+    rows, columns = shares()
+    plain, turned = half(rows, columns), half(*(np.arcsin(np.sqrt(line.clip(0, 1))) for line in (rows, columns)))
+    angle = math.asin(math.sqrt(whole.value))
+    low = min(whole.value - plain, math.sin(max(0.0, angle - turned)) ** 2)
+    high = max(whole.value + plain, math.sin(min(math.pi / 2, angle + turned)) ** 2)
+    assert (whole.low, whole.high) == pytest.approx((max(0.0, low), min(1.0, high)))
+
+
+def test_prompts_of_other_numbers_of_images_weigh_the_same():
+    values, names = [0.0, 0.2, 0.6, 0.4, 0.5, 0.9, 1.0, 1.1, 0.2, 0.6], list("ttuuuttuuv")
+    concepts = ["nurse"] * 5 + ["pilot"] * 4 + ["nurse"]
+    cells = {}
+    for value, key in zip(values, zip(concepts, names, strict=True), strict=True):
+        cells.setdefault(key, []).append(value)
+    seed = np.mean([np.var(cell, ddof=1) for cell in cells.values() if len(cell) > 1])
+
+    def pairs(alike):
+        return np.mean(
+            [
+                np.mean([(a - b) ** 2 / 2 for a in cells[one] for b in cells[two]])
+                for one, two in itertools.product(cells, cells)
+                if one != two and alike(one, two)
+            ]
+        )
+
+    wording = pairs(lambda one, two: one[0] == two[0]) - seed
+    concept = pairs(lambda one, two: one[0] != two[0] and one[1] != two[1]) - wording - seed
+    found = wording_share(np.array(values), names, concepts)
+    parts = np.maximum([wording, concept, seed], 0.0)
+    assert (found.wording.value, found.concept, found.seed) == pytest.approx(tuple(parts / parts.sum()))
+
+
+def test_a_share_that_no_template_moves_has_no_interval():
+    found = share(WHERE[1].astype(float))
+    assert (found.wording.low, found.wording.high) == (None, None)
+    why = "no interval: the share is the same whichever template or concept is left out"
+    assert found.wording.method == why
+
+
+def test_what_cannot_be_told_apart_says_why():
+    found = share(noise((6, 4, 1))).wording
+    assert found.method == "not told apart: no prompt with two values, no concept with two templates, or no spread"
+    assert (found.n, found.n_clusters) == (24, 24)

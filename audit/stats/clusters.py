@@ -145,7 +145,7 @@ def cluster_share(
     means = group_means(values, clusters)
     if len(means) < 2:
         return _without_interval(values, means, unit)
-    share = min(1.0, math.fsum(means) / len(means))
+    share = math.fsum(means) / len(means)
     found = share_interval(means, level=level, trials=len(values) if replicates_count else None)
     return ClusterEstimate(
         value=share,
@@ -180,7 +180,7 @@ def share_interval(
     count = len(means)
     if count < 2:
         raise ValueError(f"An interval needs at least two clusters; got {count}.")
-    share = min(1.0, math.fsum(means) / count)
+    share = math.fsum(means) / count
     if not has_spread(means):
         low, high = _exact_between(share, (0.0, 1.0), count, level)
         return Interval(low=low, high=high, method="exact (Clopper-Pearson) over clusters, which all agree")

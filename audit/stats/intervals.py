@@ -164,7 +164,7 @@ def goodman(counts: Sequence[Count], *, level: float = 0.95) -> tuple[Interval, 
     if n == 0:
         raise ValueError("All counts are 0; nothing was measured.")
     quantile = normal_quantile(1 - (1 - check_level(level)) / len(counts))
-    ends = [score_interval(min(1.0, count / n), n, quantile) for count in counts]
+    ends = [score_interval(count / n, n, quantile) for count in counts]
     return tuple(Interval(low=low, high=high, method="Goodman, simultaneous") for low, high in ends)
 
 

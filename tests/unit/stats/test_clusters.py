@@ -1,9 +1,11 @@
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from audit.stats import clopper_pearson, cluster_mean, cluster_share, group_means, two_level_means
-from audit.stats.clusters import has_spread, share_interval, variance_of_mean
+from audit.stats.clusters import SAME, has_spread, share_interval, variance_of_mean
 from audit.stats.intervals import score_interval
 
 
@@ -143,6 +145,15 @@ def test_what_is_rounding_depends_on_the_size_of_the_numbers():
     assert not has_spread(np.array([3e9, 3e9 + 1e-6]))
     assert not has_spread(np.array([-3e9, -3e9 - 1e-6]))
     assert has_spread(np.array([0.0, 1e-9]))
+    assert has_spread(np.array([0.0, 1.5 * SAME]))
+    assert not has_spread(np.array([0.0, SAME]))
+
+
+@pytest.mark.parametrize(("value", "bounds"), [(0.1, (0.0, 0.1)), (0.7, (0.7, 1.0))])
+def test_means_that_agree_on_a_bound_do_not_round_beyond_it(value, bounds):
+    assert math.fsum([value] * 3) / 3 != value
+    found = cluster_mean(np.full(3, value), list("abc"), bounds=bounds)
+    assert bounds[0] <= found.low < found.high <= bounds[1]
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,16 @@ from audit.stats import clopper_pearson, goodman, wilson
 
 
 def test_wilson_of_no_hit_starts_at_exactly_zero():
-    assert wilson(0, 7).low == 0.0
+    assert {wilson(0, n).low for n in range(1, 50)} == {0.0}
 
 
 def test_wilson_of_all_hits_ends_at_exactly_one():
-    assert wilson(7, 7).high == 1.0
+    assert {wilson(n, n).high for n in range(1, 50)} == {1.0}
+
+
+def test_rounding_leads_no_end_out_of_0_and_1():
+    assert wilson(7 - 1e-8, 7).high <= 1.0
+    assert wilson(1e-12, 6).low >= 0.0
 
 
 def test_exact_interval_of_no_hit_is_the_closed_form():

@@ -51,6 +51,7 @@ def test_pairs_that_answer_oppositely_are_wider():
 def test_little_likeness_is_taken_for_none():
     alike = newcombe_paired_difference(6, 5, 5, 5)  # 30 - 25 is below half of 21
     assert ends(alike) == pytest.approx(ends(newcombe_difference(11, 21, 11, 21)))
+    assert ends(newcombe_paired_difference(1, 0, 0, 1)) == pytest.approx(ends(newcombe_difference(1, 2, 1, 2)))
 
 
 def test_methods_are_named():

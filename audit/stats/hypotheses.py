@@ -78,7 +78,7 @@ def t_test(means: Float[np.ndarray, " prompts"], neutral: float) -> TestResult:
         return sign_test(means, neutral)
     statistic = (math.fsum(means) / len(means) - neutral) / math.sqrt(variance_of_mean(means))
     p_value = 2 * float(stdtr(len(means) - 1, -abs(statistic)))
-    return TestResult(p_value=min(1.0, p_value), method="t test over prompts", n=len(means))
+    return TestResult(p_value=p_value, method="t test over prompts", n=len(means))
 
 
 def sign_test(means: Float[np.ndarray, " prompts"], neutral: float) -> TestResult:

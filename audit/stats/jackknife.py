@@ -113,5 +113,5 @@ def jackknife_test(whole: float, left_out: Float[np.ndarray, " units"]) -> TestR
     if not has_spread(left_out):
         return sign_test(np.full(count, whole), 0.0)
     statistic = whole / math.sqrt(variance_of_mean(added))
-    p_value = min(1.0, 2 * float(stdtr(count - 1, -abs(statistic))))
+    p_value = 2 * float(stdtr(count - 1, -abs(statistic)))
     return TestResult(p_value=p_value, method="jackknife t test over units", n=count)

@@ -54,7 +54,7 @@ def repeated_variance(values: Float[np.ndarray, "items repeats"], *, level: floa
     if len(left_out) < len(without):
         return replace(no_interval(whole, "no interval: fewer than three repeats", repeats), n=count)
     found = jackknife_difference(whole, np.array(left_out), level=level)
-    return replace(found, method=found.method.replace("units", "repeats").replace("unit", "repeat"), n=count)
+    return replace(found, method=found.method.replace("unit", "repeat"), n=count)
 
 
 def _between(values: Float[np.ndarray, "items repeats"]) -> float | None:

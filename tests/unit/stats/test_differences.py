@@ -105,6 +105,7 @@ def test_two_prompts_on_either_side_are_enough():
 def test_why_there_is_no_interval_is_said(one, two, method):
     found = welch_difference(np.array(one), np.array(two))
     assert (found.low, found.high, found.method, found.n) == (None, None, method, len(one) + len(two))
+    assert found.value == pytest.approx(np.mean(one) - np.mean(two))
 
 
 @pytest.mark.parametrize(("one", "two"), [([-0.1, 0.5], [0.1, 0.2]), ([0.1, 0.2], [0.5, 1.1])])

@@ -67,7 +67,7 @@ REFUSED = {
     "A prompt belongs to two concepts; name prompts so that each belongs to one.": lambda: stats.two_level_means(
         TWO, ["p", "p"], NAMES
     ),
-    "p-values lie between 0 and 1; got [-0.1, 1.2].": lambda: stats.holm([0.5, -0.1, 1.2, None]),
+    "p-values lie between 0 and 1; got [-0.1, 1.2].": lambda: stats.holm([0.0, -0.1, 1.0, 1.2, None]),
     "e-values lie from 0 up; got [-1.0].": lambda: stats.e_benjamini_hochberg([2.0, None, 0.0, -1.0]),
     "A level lies between 0 and 1; got 95. For 95 % write 0.95.": lambda: stats.wilson(1, 2, level=95),
     "Simultaneous intervals need at least two classes; got 1.": lambda: stats.goodman([3]),

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from audit.stats import benjamini_hochberg, holm, sign_test, t_test
+from audit.stats import TestResult, benjamini_hochberg, holm, sign_test, t_test
+from audit.stats.clusters import SAME
 
 
 @pytest.mark.parametrize("correct", [holm, benjamini_hochberg])
@@ -54,7 +55,7 @@ def test_prompts_on_the_neutral_value_are_left_out():
 
 
 def test_one_prompt_is_not_tested():
-    assert t_test(np.array([0.9]), 0.0).p_value is None
+    assert t_test(np.array([0.9]), 0.0) == TestResult(p_value=None, method="not tested: fewer than two prompts", n=1)
 
 
 def test_no_prompt_is_not_tested():
@@ -65,6 +66,8 @@ def test_no_prompt_is_not_tested():
 def test_missing_mean_is_refused(test):
     with pytest.raises(ValueError, match="count them first"):
         test(np.array([0.1, np.nan]), 0.0)
+    with pytest.raises(ValueError, match="count them first"):
+        test(np.array([np.nan]), 0.0)
 
 
 def test_prompts_that_miss_the_neutral_value_by_rounding_lie_on_it():
@@ -83,6 +86,7 @@ def test_t_test_is_that_of_scipy():
     means = np.array([0.2, 0.6, 0.1, 0.9])
     for neutral in (0.0, 0.5, 1.2):
         assert t_test(means, neutral).p_value == pytest.approx(stats.ttest_1samp(means, neutral).pvalue)
+    assert t_test(means, means.mean()).p_value == 1.0
     assert t_test(means[:2], 0.0).p_value == pytest.approx(stats.ttest_1samp(means[:2], 0.0).pvalue)
 
 
@@ -96,3 +100,15 @@ def test_sign_test_counts_what_lies_above_and_below():
 @pytest.mark.parametrize("correct", [holm, benjamini_hochberg])
 def test_chances_of_nothing_and_of_certainty_are_allowed(correct):
     assert correct([0.0, 1.0]).p_values == (0.0, 1.0)
+
+
+def test_what_is_rounding_is_measured_by_the_largest_number_and_not_below_one():
+    assert sign_test(np.array([4e12, 1.0, 1.0]), 0.0).p_value == 1.0
+    for sign in (1.0, -1.0):
+        assert sign_test(np.full(6, sign * 1.5 * SAME), 0.0).p_value == 2 / 2**6
+        assert sign_test(np.full(6, sign * SAME), 0.0).p_value == 1.0
+
+
+def test_corrections_are_named_and_end_at_one():
+    assert holm([0.6, 0.9]).p_values == (1.0, 1.0)
+    assert (holm([0.5]).method, benjamini_hochberg([0.5]).method) == ("Holm", "Benjamini-Hochberg")

@@ -51,6 +51,7 @@ def test_same_run_twice_gives_exactly_zero(statistic):
     assert (found.value, pseudo_values(*none).tolist(), jackknife_test(*none).p_value) == (0.0, [0.0] * 5, 1.0)
     assert (found.low, found.high) == (None, None)
     assert found.method == "no interval: it is the same whichever unit is left out"
+    assert (found.n, found.n_clusters) == (5, 5)
 
 
 def test_difference_of_two_runs_is_told_by_unit():

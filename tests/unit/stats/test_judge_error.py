@@ -87,6 +87,7 @@ def test_nothing_measured_has_no_value():
 def test_one_prompt_has_no_interval():
     found = rogan_gladen(np.array([0.5]), check(9, 10, 9, 10))
     assert (found.value, found.low, found.method) == (0.5, None, "no interval: fewer than two prompts")
+    assert (found.n, found.n_clusters) == (1, 1)
 
 
 @pytest.mark.parametrize("odd", [-0.1, 1.1, np.nan])

@@ -52,6 +52,7 @@ def test_without_two_items_in_two_repeats_there_is_no_value(values):
         None,
         "not told apart: no two items were measured twice together",
     )
+    assert (found.n, found.n_clusters) == (np.isfinite(values).sum(), np.isfinite(values).any(axis=0).sum())
 
 
 def test_two_repeats_give_a_value_and_no_interval():

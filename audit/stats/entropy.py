@@ -80,7 +80,7 @@ def cluster_evenness(
         return _all_alike(shares, whole, level=level, unit=unit)
     if not has_spread(left_out):
         return no_interval(whole, f"no interval: it is the same whichever of the {unit} is left out", count)
-    found = cluster_mean(pseudo_values(whole, left_out), [str(row) for row in range(count)], level=level, unit=unit)
+    found = cluster_mean(pseudo_values(whole, left_out), [str(row) for row in range(count)], level=level)
     value, low, high = (min(1.0, max(0.0, end)) for end in (found.value or 0.0, found.low or 0.0, found.high or 0.0))
     return replace(found, value=value, low=low, high=high, method=f"jackknife over {unit}, t")
 

@@ -49,4 +49,4 @@ def undetermined_bounds(
         return None
     low = math.fsum(hits[there] / total[there]) / int(there.sum())
     high = math.fsum((hits + undetermined)[there] / total[there]) / int(there.sum())
-    return Interval(low=low, high=min(1.0, high), method="bounds over the undetermined")
+    return Interval(low=low, high=high, method="bounds over the undetermined")

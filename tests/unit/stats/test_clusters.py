@@ -6,6 +6,7 @@ from scipy import stats
 
 from audit.stats import clopper_pearson, cluster_mean, cluster_share, group_means, two_level_means
 from audit.stats.clusters import SAME, has_spread, share_interval, variance_of_mean
+from audit.stats.grouping import singles
 from audit.stats.intervals import score_interval
 
 
@@ -175,3 +176,7 @@ def test_two_clusters_are_enough_and_counted():
     assert variance_of_mean(np.array([0.0, 1.0])) == 0.25
     alone = cluster_mean(np.array([0.2, 0.4]), list("aa"))
     assert (alone.value, alone.n, alone.n_clusters) == (pytest.approx(0.3), 2, 1)
+
+
+def test_values_that_are_prompts_of_their_own_have_names_of_their_own():
+    assert singles(["x", "x", "y"]) == ["0", "1", "2"]

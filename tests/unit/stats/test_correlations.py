@@ -65,3 +65,10 @@ def test_a_correlation_as_an_estimate_keeps_its_numbers():
     told = found.over_concepts
     assert (told.value, told.low, told.high) == (found.value, found.low, found.high)
     assert (told.method, told.n, told.n_clusters) == ("Pearson with Fisher's z over concepts", 6, 6)
+
+
+@pytest.mark.parametrize(("count", "slope"), [(4, 3), (10, 0.3), (4, 7)])
+def test_points_on_a_line_round_to_one_and_not_beyond(count, slope):
+    steps = np.arange(count) * 0.1
+    assert pearson(steps, slope * steps + 0.2).value <= 1.0
+    assert pearson(steps, -slope * steps + 0.2).value >= -1.0

@@ -33,7 +33,7 @@ def test_agreeing_differences_are_bounded_by_the_prompts_that_might_have_differe
     found = paired_difference(np.full(3, 0.75), np.full(3, 0.25), bounds=(0.0, 1.0))
     others = 1 - 0.025 ** (1 / 3)
     assert (found.low, found.high) == pytest.approx((0.5 * (1 - others) - others, 0.5 * (1 - others) + others))
-    assert "whose differences all agree" in found.method
+    assert found.method == "exact (Clopper-Pearson) over prompts, whose differences all agree"
 
 
 def test_bounds_set_the_scale_of_the_fall_back():
@@ -53,6 +53,7 @@ def test_agreeing_unbounded_differences_have_no_interval():
     found = paired_difference(ONE, ONE - 0.25)
     assert (found.value, found.low, found.high) == (pytest.approx(0.25), None, None)
     assert found.method == "no interval: the differences of all prompts agree"
+    assert (found.n, found.n_clusters) == (4, 4)
 
 
 def test_one_prompt_has_a_value_and_no_interval():
@@ -68,7 +69,7 @@ def test_two_prompts_have_an_interval():
 
 def test_no_prompt_has_no_value():
     found = paired_difference(np.array([]), np.array([]))
-    assert (found.value, found.method) == (None, "nothing measured")
+    assert (found.value, found.method, found.n, found.n_clusters) == (None, "nothing measured", 0, 0)
 
 
 @pytest.mark.parametrize("compare", [paired_difference, paired_test])

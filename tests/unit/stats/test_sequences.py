@@ -189,3 +189,15 @@ def test_values_that_occur_often_count_as_often():
     found = evidence_against_at_most(np.array([0.2, 0.9, 0.9, 0.9]), 0.4).value
     won = quad(lambda stake: (1 - stake / 2) * (1 + stake * 1.25) ** 3, 0, 1)[0]
     assert found == pytest.approx(won)
+
+
+def test_ends_that_are_close_to_0_and_1_are_not_put_on_them():
+    assert 0.0 < share_sequence(0.15, 1).low < 1e-10
+    assert 1.0 - 1e-10 < share_sequence(0.85, 1).high < 1.0
+    assert share_sequence(0.01, 1).low == 0.0
+    assert share_sequence(0.99, 1).high == 1.0
+
+
+def test_a_refused_threshold_is_named_as_it_was_given():
+    with pytest.raises(ValueError, match=r"lies between 0 and 1; got 1\.25\.$"):
+        evidence_against_at_least(VALUES, 1.25)

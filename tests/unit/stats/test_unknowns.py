@@ -46,3 +46,8 @@ def test_impossible_count_of_any_kind_is_refused(place, odd):
 def test_bounds_say_how_and_weigh_prompts_alike():
     found = undetermined_bounds(np.array([1.0, 0.0]), np.array([0.0, 9.0]), np.array([1.0, 0.0]))
     assert (found.low, found.high, found.method) == (0.25, 0.5, "bounds over the undetermined")
+
+
+def test_a_prompt_of_a_single_answer_counts():
+    found = undetermined_bounds(np.array([1.0, 0.0]), np.array([0.0, 2.0]), np.array([0.0, 0.0]))
+    assert (found.low, found.high) == (0.5, 0.5)

@@ -169,7 +169,7 @@ def _half_squares(cells: _Cells, groups: Int[np.ndarray, " prompts"]) -> tuple[f
     sums, squares = np.bincount(groups, cells.means), np.bincount(groups, cells.means**2)
     spreads = np.bincount(groups, cells.spreads)
     total = count * squares - sums**2 + (count - 1) * spreads
-    return math.fsum(total[count > 0]), int((count * (count - 1)).sum())
+    return math.fsum(total), int((count * (count - 1)).sum())
 
 
 def _interval(cells: _Cells, parts: _Parts, value: float, level: float) -> tuple[float | None, float | None, str]:

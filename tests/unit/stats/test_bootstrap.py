@@ -1,7 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 
 from audit.stats import cluster_bootstrap, cluster_mean
+from audit.stats.bootstrap import _pivots
 
 VALUES = np.array([0.2, 0.4, 0.1, 0.9, 0.5, 0.3, 0.6, 0.35])
 NAMES = list("abcdefgh")
@@ -80,3 +83,39 @@ def test_draws_have_to_reach_the_tails():
 def test_missing_value_is_refused():
     with pytest.raises(ValueError, match="count them first"):
         draw(np.append(VALUES[:7], np.nan))
+
+
+def test_interval_is_that_of_students_t_of_every_draw():
+    times = np.random.default_rng(7).multinomial(8, np.full(8, 1 / 8), size=1999)
+    samples = np.array([np.repeat(VALUES, row) for row in times])
+    pivots = (samples.mean(axis=1) - VALUES.mean()) / (samples.std(axis=1, ddof=1) / math.sqrt(8))
+    error = VALUES.std(ddof=1) / math.sqrt(8)
+    lower, upper = np.quantile(pivots, [0.05, 0.95], method="nearest")
+    found = draw(level=0.9)
+    assert (found.low, found.high) == pytest.approx((VALUES.mean() - error * upper, VALUES.mean() - error * lower))
+    assert draw() == draw(draws=1999)
+
+
+def test_draws_that_reach_the_tails_just_so_are_enough():
+    assert draw(draws=4, level=0.5).low is not None
+
+
+def test_unit_of_values_does_not_decide_whether_draws_agree():
+    found = draw(1e-8 * np.array([0.0] * 7 + [1.0]))
+    assert found.method == "no interval: too many draws of prompts that all agree"
+
+
+class Dealt(np.random.Generator):
+    """Deals out the draws that it was given."""
+
+    times = np.array([[3, 0, 0], [0, 3, 0], [0, 0, 3], [1, 1, 1], [2, 1, 0]])
+
+    def multinomial(self, n, pvals, size=None):
+        assert (n, list(pvals), size) == (3, [1 / 3] * 3, 5)
+        return self.times
+
+
+def test_draws_without_spread_lie_endlessly_far_out_but_for_one_on_the_mean():
+    found = _pivots(np.array([-1.0, 0.0, 1.0]), Dealt(np.random.PCG64(1)), 5)
+    spread = math.sqrt(((2 * (1 / 3) ** 2) + (2 / 3) ** 2) / 2)  # of -1, -1, 0
+    assert found.tolist() == [-math.inf, 0.0, math.inf, 0.0, pytest.approx(-2 / 3 / (spread / math.sqrt(3)))]

@@ -117,6 +117,7 @@ def test_standards_that_rise_too_little_give_no_interval():
     grades, scale = np.array([0.0, 1.0]), np.array([[0.0, 0.6], [0.0, 0.2], [0.3, 0.3], [0.0, 0.5]])
     found = read_off(np.array([0.3, 0.1, 0.2, 0.3]), scale, grades, level=0.99).estimate
     assert (found.low, found.high, found.method) == (None, None, "no interval: the standards rise too little")
+    assert (found.value, found.n, found.n_clusters) == (pytest.approx((0.225 - 0.075) / 0.325), 4, 4)
 
 
 @pytest.mark.parametrize(
@@ -137,3 +138,34 @@ def test_one_prompt_has_no_interval_and_says_so():
     assert (found.low, found.high) == (None, None)
     assert found.method == "no interval: fewer than two prompts, or no spread"
     assert read_off(np.array([0.3, 0.6]), SCALE[:2], GRADES).estimate.low is not None
+
+
+def test_ends_beyond_a_scale_of_two_grades_are_those_of_fieller_too():
+    grades, scale = np.array([1.0, 3.0]), np.array([[0.1, 1.0], [0.0, 1.2], [0.2, 0.9], [0.1, 1.1]])
+    for readings in (np.array([1.5, 1.7, 1.45, 1.6]), np.array([-0.6, -0.9, -0.5, -0.7])):
+        found = read_off(readings, scale, grades).estimate
+        rise = (scale[:, 1] - scale[:, 0]) / 2
+        assert found.value == pytest.approx(1 + (readings - scale[:, 0]).mean() / rise.mean())
+        for end in (found.low, found.high):
+            apart = readings - scale[:, 0] - (end - 1) * rise
+            assert abs(apart.mean()) / stats.sem(apart) == pytest.approx(stats.t.ppf(0.975, 3))
+        assert found.low < found.value < found.high
+
+
+def test_a_small_unit_of_the_judge_takes_no_interval_away():
+    readings = np.array([0.2, 0.4, 0.1])
+    plain, small = read_off(readings, SCALE, GRADES).estimate, read_off(0.01 * readings, 0.01 * SCALE, GRADES).estimate
+    assert (small.low, small.high) == pytest.approx((plain.low, plain.high))
+
+
+def test_flat_standards_and_two_that_do_not_agree_on_the_way_up_tell_nothing():
+    assert read_off(np.zeros(3), np.zeros((3, 4)), GRADES).estimate.value is None
+    assert read_off(np.zeros(2), SCALE[:2] * np.array([[1.0], [-0.5]]), GRADES).estimate.value is None
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_number_that_is_missing_is_named(place):
+    numbers = [np.zeros(3), SCALE.copy(), np.append(GRADES[:3], 1.0)]
+    numbers[place][..., -1] = np.inf
+    with pytest.raises(ValueError, match=r"^A number is missing or infinite; leave"):
+        read_off(*numbers)

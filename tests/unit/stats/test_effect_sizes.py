@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import statistics
 
 import numpy as np
@@ -120,3 +121,36 @@ def test_two_sided_permutation_p_is_twice_the_smaller_tail():
 def test_few_draws_are_taken_where_there_are_more_ways():
     first, second = np.arange(12.0), np.arange(12.0) + 100
     assert two_sample_test(first, second, rng=rng(), draws=99).p_value == pytest.approx(2 / 100)
+
+
+def test_an_effect_that_hangs_on_no_word_has_no_interval():
+    found = effect_size(np.array([1.0, 1.0]), np.array([0.0, 0.0]))
+    assert (found.value, found.low, found.high) == (pytest.approx(math.sqrt(3)), None, None)
+
+
+def test_words_that_are_all_alike_without_one_of_them_show_no_effect():
+    found = effect_size(np.array([1.0, 0.0]), np.array([0.0, 0.0]), level=0.5)
+    root = math.sqrt(3)
+    plain = jackknife_difference(1.0, np.array([0.0, root, root / 2, root / 2]), level=0.5)
+    assert (found.value, found.low, found.high) == pytest.approx((1.0, max(-2.0, plain.low), min(2.0, plain.high)))
+
+
+@pytest.mark.parametrize("compute", [effect_size, lambda *sets: two_sample_test(*sets, rng=rng())])
+def test_a_missing_number_is_refused_in_either_set(compute):
+    for sets in ((np.array([0.1, np.nan]), SECOND), (FIRST, np.array([0.1, np.nan]))):
+        with pytest.raises(ValueError, match=r"^A number is missing or infinite; leave"):
+            compute(*sets)
+
+
+def test_one_against_many_is_mirrored_about_zero():
+    many = np.array([0.1, 0.2, 0.3])
+    assert two_sample_test(many, np.array([0.15]), rng=rng(), alternative="greater").p_value == pytest.approx(2 / 4)
+    assert two_sample_test(np.array([0.0]), np.arange(1, 10) / 10, rng=rng()).p_value == pytest.approx(2 / 10)
+    assert two_sample_test(np.array([0.2]), np.array([0.1, 0.3]), rng=rng()).p_value == 1.0
+
+
+def test_draws_come_from_the_generator_that_is_given():
+    first, second = np.arange(12.0), np.arange(12.0) + 2.5
+    found = [two_sample_test(first, second, rng=np.random.default_rng(seed), draws=999).p_value for seed in (5, 5, 6)]
+    assert found[0] == found[1] != found[2]
+    assert two_sample_test(first, second + 100, rng=rng()).p_value == pytest.approx(2 / 10_000)

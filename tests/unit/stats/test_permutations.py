@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -116,3 +118,37 @@ def test_family_says_how_and_of_how_many():
     found = max_t(np.full((2, 2), np.nan), rng=rng())
     assert (found.p_values, found.method) == ((None, None), "max-T over sign flips, step-down")
     assert sign_flip_test(np.array([0.1, 0.2]), rng=rng()).n == 2
+
+
+def signs_of(count):
+    return np.array(list(itertools.product([1.0, -1.0], repeat=count)))
+
+
+@pytest.mark.parametrize("seed", [6, 7, 8])
+def test_corrected_p_values_are_those_of_all_ways_stepped_down_by_hand(seed):
+    family = np.random.default_rng(seed).normal([0.1, 0.8, 0.4, -0.6], 0.8, (7, 4))
+    sizes = np.sqrt((family**2).sum(axis=0))
+    ways, seen = np.abs(signs_of(7) @ family) / sizes, np.abs(family.sum(axis=0)) / sizes
+    by_hand, before, left = [0.0] * 4, 0.0, list(np.argsort(-seen))
+    for member in list(left):
+        before = max(before, (ways[:, left].max(axis=1) >= seen[member] - 1e-9).mean())
+        by_hand[member] = before
+        left.remove(member)
+    assert len(set(by_hand)) >= 3
+    assert max_t(family, rng=rng()).p_values == pytest.approx(by_hand)
+
+
+def test_all_ways_are_gone_through_batch_by_batch():
+    values = np.random.default_rng(7).normal(0.3, 1.0, 13)
+    sums = np.abs(signs_of(13) @ values)
+    found = sign_flip_test(values, rng=rng())
+    assert (found.p_value, found.method) == (
+        pytest.approx((sums >= abs(values.sum()) - 1e-9).mean()),
+        "exact sign-flip test over prompts",
+    )
+
+
+def test_draws_are_9999_where_nothing_is_said_and_no_chance_is_above_one():
+    found = sign_flip_test(np.zeros(40), rng=rng())
+    assert (found.p_value, found.method) == (1.0, "sign-flip test over prompts, 9999 draws")
+    assert max_t(np.ones((40, 1)), rng=rng()).p_values == (1 / 10_000,)

@@ -2,11 +2,13 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from audit.stats import (
     clopper_pearson,
     cluster_mean,
+    cluster_share,
     detectable_gap,
     implied_sd,
     power_of_mean,
@@ -14,6 +16,8 @@ from audit.stats import (
     prompts_for_mean,
     prompts_for_zero_hits,
 )
+
+NAMES = [str(prompt) for prompt in range(30)]
 
 
 def test_power_without_a_gap_is_half_of_what_the_level_lets_through():
@@ -87,6 +91,8 @@ def test_rate_above_the_line_is_shown_by_intervals_above_it():
 def test_rate_on_the_line_is_taken_for_allowed():
     hits = [k for k in range(21) if clopper_pearson(k, 20).high <= 0.5]
     assert power_of_share(20, 0.5, 0.5) == pytest.approx(sum(math.comb(20, k) for k in hits) / 2**20)
+    most = max(k for k in range(31) if cluster_share(np.repeat([1.0, 0.0], [k, 30 - k]), NAMES).high <= 0.3)
+    assert power_of_share(30, 0.3, 0.3) == pytest.approx(stats.binom.cdf(most, 30, 0.3))
 
 
 @pytest.mark.parametrize("compute", [power_of_mean, lambda *numbers: prompts_for_mean(*numbers[1:])])
@@ -127,6 +133,7 @@ def test_certain_rates_and_lines_at_the_ends_are_allowed():
     assert power_of_share(8, 1.0, 0.3) == pytest.approx(1.0)
     assert power_of_share(8, 0.5, 1.0) == pytest.approx(1.0)
     assert power_of_share(40, 0.5, 0.0) == pytest.approx(1.0)
+    assert max(power_of_share(prompts, 0.3, 1.0) for prompts in range(2, 30)) == 1.0
 
 
 def test_interval_that_ends_on_the_line_lies_below_it():

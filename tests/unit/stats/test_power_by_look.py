@@ -104,6 +104,11 @@ def test_certain_rates_and_lines_at_the_ends_are_allowed():
     assert power_of_share_by_look([8], 1.0, 0.3, levels=[0.95]) == (1.0,)
     assert power_of_share_by_look([4, 8], 0.5, 1.0, levels=[0.95, 0.95]) == pytest.approx((1.0, 1.0))
     assert power_of_share_by_look([40], 0.5, 0.0, levels=[0.95]) == pytest.approx((1.0,))
+    assert max(power_of_share_by_look([size], 0.3, 1.0, levels=[0.95])[0] for size in range(2, 30)) == 1.0
+
+
+def test_a_rate_on_the_line_is_taken_for_allowed():
+    assert power_of_share_by_look([30], 0.3, 0.3, levels=[0.95]) == pytest.approx((power_of_share(30, 0.3, 0.3),))
 
 
 def test_an_interval_that_ends_on_the_line_lies_below_it_and_one_that_starts_there_not_above():

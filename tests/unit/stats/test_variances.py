@@ -8,6 +8,7 @@ from scipy import stats
 from audit.stats import wording_share
 
 WHERE = np.indices((6, 4, 3))
+WHERE_MANY = np.indices((9, 7, 3))[0]
 
 
 def share(values, *, level=0.95, keep=None):
@@ -134,15 +135,11 @@ def test_value_without_its_names_is_refused(templates, concepts):
 
 
 def half_squares(values, concept, template):
-    """Half the mean squared difference over pairs of values of other prompts, for all pairs of one kind by hand."""
-    concepts, templates, _ = values.shape
-    cells = list(itertools.product(range(concepts), range(templates)))
-    pairs = [
-        (values[one], values[two])
-        for one, two in itertools.product(cells, cells)
-        if one != two and (one[0] == two[0]) == concept and (one[1] == two[1]) == template
-    ]
-    return np.mean([((one[:, None] - two[None, :]) ** 2).mean() / 2 for one, two in pairs])
+    """Half the mean squared difference over pairs of values of other prompts, for all pairs of one kind."""
+    rows, columns, _ = (axis.ravel() for axis in np.indices(values.shape))
+    apart = (values.ravel()[:, None] - values.ravel()[None, :]) ** 2 / 2
+    alike = [axis[:, None] == axis[None, :] for axis in (rows, columns)]
+    return apart[(alike[0] == concept) & (alike[1] == template)].mean()
 
 
 def by_hand(values):
@@ -160,9 +157,10 @@ def test_shares_are_those_of_all_pairs_by_hand():
     assert (found.wording.value, found.concept, found.seed) == pytest.approx(tuple(parts / parts.sum()))
 
 
-@pytest.mark.parametrize(("steps", "seed"), [(1.5, 3), (0.6, 4)])
-def test_interval_is_the_wider_of_two_jackknives_by_hand(steps, seed):
-    values = noise((5, 4, 2), seed) + 2 * WHERE[0][:5, :, :2] + steps * WHERE[1][:5, :, :2]
+@pytest.mark.parametrize("steps", [0.6, 1.0, 1.5, 2.5, 6.0])
+def test_interval_is_the_wider_of_two_jackknives_by_hand(steps):
+    templates = np.random.default_rng(9).normal(size=7)[None, :, None]
+    values = noise((9, 7, 3)) + WHERE_MANY / 2 + steps * templates
     whole = share(values, level=0.9).wording
 
     def shares():
@@ -172,7 +170,7 @@ def test_interval_is_the_wider_of_two_jackknives_by_hand(steps, seed):
 
     def half(one, two):
         total = sum((len(line) - 1) / len(line) * ((line - line.mean()) ** 2).sum() for line in (one, two))
-        return stats.t.ppf(0.95, 3) * math.sqrt(total)
+        return stats.t.ppf(0.95, 6) * math.sqrt(total)
 
     rows, columns = shares()
     plain, turned = half(rows, columns), half(*(np.arcsin(np.sqrt(line.clip(0, 1))) for line in (rows, columns)))
@@ -217,3 +215,15 @@ def test_what_cannot_be_told_apart_says_why():
     found = share(noise((6, 4, 1))).wording
     assert found.method == "not told apart: no prompt with two values, no concept with two templates, or no spread"
     assert (found.n, found.n_clusters) == (24, 24)
+
+
+def test_wording_and_concept_that_both_fell_below_0_are_said():
+    found = share(noise((5, 4, 2), seed=4))
+    assert (found.wording.value, found.concept, found.seed) == (0.0, 0.0, 1.0)
+    assert found.wording.method.endswith("variance of wording and concept estimated below 0, counted as 0")
+
+
+def test_rounding_below_0_is_not_said():
+    concepts = 1e5 * np.random.default_rng(0).normal(size=6)[:, None, None]
+    found = share(concepts * np.ones((6, 4, 3)))
+    assert found.wording.method == "no interval: the share is the same whichever template or concept is left out"

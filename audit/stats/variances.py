@@ -138,9 +138,9 @@ def _cells(values: Float[np.ndarray, " n"], templates: Sequence[str], concepts: 
     _, template = np.unique(np.array(templates, dtype=str), return_inverse=True)
     _, concept = np.unique(np.array(concepts, dtype=str), return_inverse=True)
     pairs, prompt = np.unique(np.stack([template, concept]), axis=1, return_inverse=True)
-    counts = np.bincount(prompt, minlength=pairs.shape[1])
-    means = np.bincount(prompt, values, pairs.shape[1]) / counts
-    spreads = np.bincount(prompt, (values - means[prompt]) ** 2, pairs.shape[1]) / counts
+    counts = np.bincount(prompt)
+    means = np.bincount(prompt, values) / counts
+    spreads = np.bincount(prompt, (values - means[prompt]) ** 2) / counts
     return _Cells(templates=pairs[0], concepts=pairs[1], counts=counts, means=means, spreads=spreads)
 
 

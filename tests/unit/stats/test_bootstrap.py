@@ -78,6 +78,8 @@ def test_draws_have_to_reach_the_tails():
     assert draw(draws=40).low is not None
     with pytest.raises(ValueError, match="at least 40 draws; got 39"):
         draw(draws=39)
+    with pytest.raises(ValueError, match="at least 2000 draws; got 1999"):
+        draw(level=0.999)
 
 
 def test_missing_value_is_refused():

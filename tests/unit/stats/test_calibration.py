@@ -169,3 +169,16 @@ def test_a_number_that_is_missing_is_named(place):
     numbers[place][..., -1] = np.inf
     with pytest.raises(ValueError, match=r"^A number is missing or infinite; leave"):
         read_off(*numbers)
+
+
+@pytest.mark.parametrize("place", [-0.05, 0.3, 1.05])
+def test_ends_are_where_t_just_rejects_the_curve_between_and_beyond_its_knots(place):
+    """The curve of each prompt is straight between its standards, and beyond them has their least-squares slope."""
+    scale = np.array([0.0, 0.1, 0.5, 1.0]) + np.array([[0.0, 0.01, 0.0, 0.02], [0.03, 0.0, 0.01, 0.0], [0.0] * 4])
+    readings = place + np.array([0.04, 0.0, -0.05])
+    found = read_off(readings, scale, GRADES).estimate
+    for end in (found.low, found.high):
+        inside = np.clip(end, -1.0, 1.0)
+        curves = [np.interp(inside, GRADES, one) + (end - inside) * np.polyfit(GRADES, one, 1)[0] for one in scale]
+        apart = readings - np.array(curves)
+        assert abs(apart.mean()) / stats.sem(apart) == pytest.approx(stats.t.ppf(0.975, 2))

@@ -38,6 +38,11 @@ FLAT = 'metric = "nsfw.raw_rate"\nsuite = "names"\nsubject = "*"\nat_most = 0.2'
             "line 10: two rules are called 'safe'. Give every rule an id of its own.",
         ),
         ("raw_rate", "raw_rat", f"line 5: there is no metric 'nsfw.raw_rat'. Did you mean 'nsfw.raw_rate'? {METRICS}"),
+        (
+            "[[waiver]]",
+            f'[[rule]]\nid = "other"\n{FLAT.replace("nsfw.raw_rate", "zzz")}\n[[waiver]]',
+            f"line 11: there is no metric 'zzz'. {METRICS}",
+        ),
         ("nsfw.raw_rate", "zzz", f"line 5: there is no metric 'zzz'. {METRICS}"),
         (
             'rule = "safe"',

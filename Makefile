@@ -2,7 +2,7 @@
 # fetched, nothing outside this folder is touched.
 #
 #   make audit             audit the checkpoint phantom:skewed, from prompts to report
-#   make test              everything that must hold before a commit
+#   make test              everything that must hold before a commit; WORKERS=0 in one process
 #   make PYTHON=python3.12 ...   choose the interpreter that .venv is made with
 
 .DEFAULT_GOAL := help
@@ -12,6 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/skewed-quick
 EXAMPLE := reports/example
+WORKERS ?= logical
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name) 2>/dev/null)))
 
 .PHONY: audit test lint truth questions calibrate bench example clean help
@@ -19,8 +20,8 @@ CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$
 audit: $(VENV)/.installed ## audit phantom:skewed (made on first use: .venv); again, it continues or reports anew
 	$(BIN)/clip-audit run phantom:skewed --effort quick --out $(RUN)
 
-test: lint ## lint, then all tests
-	$(BIN)/python -m pytest --durations=10
+test: lint ## lint, then all tests: a worker for each core, four at most (WORKERS=0: in one process)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations=10
 
 lint: $(VENV)/.installed-dev ## formatting, style, types, and which chapter may import which
 	$(BIN)/ruff format --check audit tests

@@ -127,6 +127,7 @@ def several(cli, runs, third, tmp_path_factory):
     return said, out
 
 
+@pytest.mark.slow
 def test_three_runs_have_a_trend_and_two_comparisons(several):
     said, _ = several
     assert said.code == ExitCode.OK, said.err

@@ -10,6 +10,7 @@ def least(worlds: int) -> float:
     return float(stats.binom.ppf(0.001, worlds, 0.95)) / worlds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("design", "concepts"),
     [

@@ -22,6 +22,7 @@ TESTED = [design for design in every_design() if "12 prompts" not in design.worl
 MOST_ALARMS = stats.binom.ppf(0.999, WORLDS, 0.05) / WORLDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", TESTED, ids=lambda design: design.name)
 def test_intervals_cover_at_their_level(design):
     worlds = SLOW.get(design.method, WORLDS)

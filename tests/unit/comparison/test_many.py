@@ -112,6 +112,7 @@ def folders(tmp_path_factory):
     return made
 
 
+@pytest.mark.slow
 def test_every_run_is_compared_with_the_first(folders):
     found = compare_many(folders, scale=SCALE)
     assert [run.folder for run in found.runs] == folders

@@ -81,6 +81,7 @@ def killed(tmp_path_factory, request_for) -> Path:
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", [*POINTS, EVERY_SHARD])
 def test_killed_and_given_again_gives_the_same_bytes(killed, point):
     disturbed, undisturbed = contents(killed / point.replace(":", "_")), contents(killed / "undisturbed")

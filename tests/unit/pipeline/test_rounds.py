@@ -207,6 +207,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1.0, 0.5])
 @pytest.mark.usefixtures("settled_by_the_policy")
 def test_a_run_that_is_killed_between_or_within_rounds_ends_as_if_it_was_not(

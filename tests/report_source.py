@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from PIL import Image
 
 from audit.evidence import IMAGES, Evidence, build_table, prompts_table, score_columns
 from audit.records import (
+    GENDER_CLASSES,
     CheckpointCard,
     Decision,
     Estimate,
@@ -147,6 +148,34 @@ def gender_findings(concepts: Sequence[str], suite: str) -> list[Finding]:
     return [*findings, whole, make_finding("quality.converged_share", "*", 0.875, suite=suite, half=0.04)]
 
 
+def gender_shares(women: Mapping[str, float], suite: str, *, primary: bool = True, half: float = 0.2) -> pd.DataFrame:
+    """The table of the gender lens, of pictures of women and men alone."""
+    return pd.DataFrame(
+        [
+            {
+                "primary": primary,
+                "suite": suite,
+                "concept": concept,
+                "presentation": kind,
+                "share": share,
+                "share_low": max(0.0, share - half),
+                "share_high": min(1.0, share + half),
+                "level": 0.95,
+                "method": "Goodman, simultaneous",
+                "n_images": 8,
+                "n_prompts": 4,
+            }
+            for concept, woman in women.items()
+            for kind, share in zip(GENDER_CLASSES, (woman, 1 - woman, 0.0, 0.0, 0.0), strict=True)
+        ]
+    )
+
+
+def wording_suites(*suites: str) -> pd.DataFrame:
+    """The table of the wording lens, as far as the report reads it."""
+    return pd.DataFrame([{"suite": suite, "concept_share": 0.7, "seed_share": 0.2} for suite in suites])
+
+
 def make_source(**changes: object) -> ReportInput:
     prompts = make_prompts(list(WOMEN), "phantom-professions", women=True)
     prompts += make_prompts(list(NAMES), "phantom-names", women=False, reference=["a plumber named Jo"])
@@ -157,6 +186,7 @@ def make_source(**changes: object) -> ReportInput:
         make_finding("nsfw.rate", "Nobody Seen", None, suite="phantom-names", n_unscored=8, note="none scored")
     )
     findings.append(make_finding("wording.spread", "*", 0.07, suite="phantom-names", note="a lens that is not known"))
+    findings.append(make_finding("wording.variance_share", "*", 0.1, suite="phantom-professions", half=0.05))
     findings.append(make_finding("controls.ordered_share", "*", 0.98, suite="*", half=0.02))
     findings.append(make_finding("nsfw.excess", "group:figure", 0.2, suite="phantom-names"))
     fields: dict[str, object] = {
@@ -187,6 +217,8 @@ def make_source(**changes: object) -> ReportInput:
             ),
         ),
         "tables": {
+            "gender_shares": gender_shares(WOMEN, "phantom-professions"),
+            "wording_suites": wording_suites("phantom-professions"),
             "controls": pd.DataFrame(
                 {
                     "control": ["explicit gender is read", "noise shows nobody", "objects show nobody"],
@@ -197,7 +229,7 @@ def make_source(**changes: object) -> ReportInput:
                     "judge": [JUDGE.name] * 3,
                     "metric": ["controls.ordered_share", "controls.noise_person_rate", "controls.object_person_rate"],
                 }
-            )
+            ),
         },
         "evidence": make_evidence(prompts, flagged=["Mira Sol"]),
         "read_pictures": lambda keys: {key: make_png(key) for key in keys},
@@ -221,11 +253,13 @@ def make_hostile() -> ReportInput:
         )
     )
     joined = " ".join(HOSTILE)
+    shares = {text.replace("\ud800", ""): place / len(HOSTILE) for place, text in enumerate(HOSTILE)}
     results = tuple(RuleResult(rule=text, verdict=Verdict.FAIL, evidence=text) for text in HOSTILE)
     return replace(
         source,
         checkpoint=replace(source.checkpoint, name=HOSTILE[0] + HOSTILE[1], lineage=tuple(HOSTILE)),
         findings=findings,
+        tables={**source.tables, "gender_shares": gender_shares(shares, "phantom-professions")},
         decision=Decision(verdict=Verdict.FAIL, results=results),
         spec={"recipe": {joined: joined, "steps": HOSTILE[0]}, "list": HOSTILE},
         command="clip-audit run " + joined,

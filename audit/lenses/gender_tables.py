@@ -93,7 +93,9 @@ def five_shares(name: str, rows: pd.DataFrame, *, level: float) -> list[dict[str
             "share_low": interval.low,
             "share_high": interval.high,
             "level": level,
-            "method": f"{interval.method}, with n = {count} prompts",
+            "method": interval.method,
+            "n_images": len(rows),
+            "n_prompts": count,
         }
         for verdict, share, interval in zip(GENDER_CLASSES, means, intervals, strict=True)
     ]

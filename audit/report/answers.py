@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from audit.report.findings import MOST_ROWS
 from audit.report.model import Cell, Column, Table
+from audit.report.room import WHOLE_ROOM
 from audit.report.text import NO_INTERVAL, NOTHING, clean, quote, show_number
 
 MOST_ANSWERS: Final = 3
@@ -45,13 +45,16 @@ _TABLES: Final[Mapping[str, _Words]] = {
 """Tables of the lenses with a row per concept and answer."""
 
 
-def answer_tables(tables: Mapping[str, pd.DataFrame], *, name: str, suite: str) -> Iterator[Table]:
+def answer_tables(
+    tables: Mapping[str, pd.DataFrame], *, name: str, suite: str, most: int = WHOLE_ROOM.rows
+) -> Iterator[Table]:
     """Return a table per question that the primary judge of labels answered on a suite.
 
     Args:
         tables: Of the lenses.
         name: Beginning of the names of the tables.
         suite: Whose answers are told.
+        most: Rows of a table at most.
     """
     for source, words in _TABLES.items():
         table = tables.get(source)
@@ -59,10 +62,10 @@ def answer_tables(tables: Mapping[str, pd.DataFrame], *, name: str, suite: str) 
             continue
         told = table[(table["suite"] == suite) & table["primary"]]
         for question, rows in told.groupby("question", sort=False):
-            yield _table(rows, words, name=f"{name}-{clean(question).replace('_', '-')}", suite=suite)
+            yield _table(rows, words, name=f"{name}-{clean(question).replace('_', '-')}", suite=suite, rows_most=most)
 
 
-def _table(rows: pd.DataFrame, words: _Words, *, name: str, suite: str) -> Table:
+def _table(rows: pd.DataFrame, words: _Words, *, name: str, suite: str, rows_most: int) -> Table:
     concepts = [(str(concept), of) for concept, of in rows.groupby("concept", sort=True)]
     most = min(MOST_ANSWERS, int(rows["answer"].nunique()))
     numbers = ("st", "nd", "rd")
@@ -77,9 +80,10 @@ def _table(rows: pd.DataFrame, words: _Words, *, name: str, suite: str) -> Table
             *_cells(of, most),
             Cell(text=f"{int(of['n_images'].iloc[0])} / {int(of['n_prompts'].iloc[0])}"),
         )
-        for concept, of in concepts[:MOST_ROWS]
+        for concept, of in concepts[:rows_most]
     )
-    caption = f"{words.caption.format(suite=quote(suite))} Below each share: its interval; all are in tables/."
+    beyond = f" Shown are the first {rows_most} of {len(concepts)} texts." if len(concepts) > rows_most else ""
+    caption = f"{words.caption.format(suite=quote(suite))} Below each share: its interval; all are in tables/.{beyond}"
     return Table(name=name, caption=caption, columns=columns, rows=body)
 
 

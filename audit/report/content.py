@@ -23,6 +23,7 @@ from audit.report.method import (
     versions_table,
 )
 from audit.report.model import Cell, Column, Report, ReportInput, Table
+from audit.report.room import told_of_room
 from audit.report.sections import make_sections
 from audit.report.text import NAME_END, NAME_START, clean, count, quote
 from audit.report.words import (
@@ -56,6 +57,7 @@ def build_report(source: ReportInput) -> Report:
     name = clean(source.checkpoint.name, longest=80)
     passed, controls = _judge_controls(source.tables)
     word, unasked = VERDICT_WORDS[source.decision.verdict], _is_unasked(source.decision)
+    sections = make_sections(source)
     highlights = pick_highlights(source.findings, references=_references(source.evidence.prompts))
     return Report(
         title=f"Audit of {name}",
@@ -75,10 +77,10 @@ def build_report(source: ReportInput) -> Report:
         results=clean_results(source.decision),
         policy_sentence=_policy_sentence(source.decision),
         controls=controls_table(source.tables, source.findings),
-        sections=make_sections(source),
+        sections=sections,
         missing=missing_sentences(source.findings, source.evidence),
         missing_tables=missing_tables(source.evidence),
-        method=method_sentences(source),
+        method=(*method_sentences(source), *told_of_room(len(sections))),
         method_tables=method_tables(source),
         limits=LIMITS,
         command=clean(source.command, longest=_LONGEST_COMMAND),
@@ -132,7 +134,8 @@ def _verdict_sentence(decision: Decision) -> str:
         return f"{VERDICT_SENTENCES[decision.verdict]} No rule was applied."
     policy = next((result for result in decision.results if result.rule == POLICY_RULE), None)
     if policy is not None:
-        return f"{VERDICT_SENTENCES[decision.verdict]} {clean(policy.evidence)}"
+        of_rules = "" if _is_unasked(decision) else f"{VERDICT_SENTENCES[decision.verdict]} "
+        return f"{of_rules}{clean(policy.evidence)}"
     outcomes = Counter(outcome_word(result).lower() for result in decision.results)
     told = ", ".join(f"{outcomes[word]} {word}" for word in OUTCOME_ORDER if outcomes[word])
     return f"{VERDICT_SENTENCES[decision.verdict]} Rules: {told}."

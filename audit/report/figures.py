@@ -11,6 +11,7 @@ import math
 import re
 import warnings
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -74,10 +75,10 @@ def draw_forest(figure: ForestFigure) -> str:
         axes = canvas.figure.add_axes(box)
         canvas.figure.patch.set_visible(False)
         _draw_frame(axes, figure)
-        for place, (row, label) in enumerate(zip(figure.rows, labels, strict=True), start=1):
-            _draw_row(axes, figure, row, float(len(figure.rows) - place))
-            _write(axes, label, float(len(figure.rows) - place), side="right")
-            _write(axes, show_number(row.value, signed=figure.signed), float(len(figure.rows) - place), side="left")
+        _draw_rows(axes, figure)
+        for place, (row, label) in enumerate(zip(reversed(figure.rows), reversed(labels), strict=True)):
+            write(axes, label, place, across=0, side="right")
+            write(axes, show_number(row.value, signed=figure.signed), place, across=1, side="left")
         return save_svg(canvas.figure, figure.name)
 
 
@@ -142,39 +143,97 @@ def _draw_directions(axes: Axes, figure: ForestFigure) -> None:
             )
 
 
-def _draw_row(axes: Axes, figure: ForestFigure, row: ForestRow, place: float) -> None:
+def _draw_rows(axes: Axes, figure: ForestFigure) -> None:
+    """Draw what all rows have alike at once, since every artist of its own costs a millisecond."""
     colour = WARM if figure.warm else COOL
-    low, high = figure.span
-    left, right = (row.value if end is None else min(max(end, low), high) for end in (row.low, row.high))
-    value = min(max(row.value, low), high)
+    places = [float(place) for place in reversed(range(len(figure.rows)))]
+    lines = [_ends(figure, row) for row in figure.rows]
+    draw_lines(axes, places, [axes.get_xlim()] * len(places), colour=RULE, width=0.5, zorder=0)
+    draw_lines(axes, places, lines, colour=colour, width=1.7, zorder=3)
+    known = [
+        (row.reference, place) for row, place in zip(figure.rows, places, strict=True) if row.reference is not None
+    ]
+    if known:  # taller than a mark, so that neither hides the other where they meet
+        axes.plot(
+            *zip(*known, strict=True), linestyle="none", marker="|", markersize=10.5, color=GOLD, markeredgewidth=2.2,
+            zorder=2,
+        )  # fmt: skip
+    marks: dict[tuple[bool, bool], list[tuple[float, float]]] = {}
+    for row, place, ends in zip(figure.rows, places, lines, strict=True):
+        marks.setdefault((row.matched, _is_open(figure, row, ends)), []).append((_within(figure, row.value), place))
+    for (matched, is_open), spots in marks.items():
+        axes.plot(
+            *zip(*spots, strict=True), linestyle="none", marker="s" if matched else "o", markersize=5.4,
+            color=PAPER if is_open else colour, markeredgecolor=colour, markeredgewidth=1.3, zorder=4, clip_on=False,
+        )  # fmt: skip
+
+
+def _ends(figure: ForestFigure, row: ForestRow) -> tuple[float, float]:
+    """Return the ends of the line of a row, within the figure; its value twice where it has no interval."""
+    low, high = (row.value if end is None else end for end in (row.low, row.high))
+    return _within(figure, low), _within(figure, high)
+
+
+def _within(figure: ForestFigure, value: float) -> float:
+    return min(max(value, figure.span[0]), figure.span[1])
+
+
+def _is_open(figure: ForestFigure, row: ForestRow, ends: tuple[float, float]) -> bool:
+    """Tell whether a row cannot be told from the neutral value, where that is a question."""
     unknown = row.low is None or row.high is None
-    apart = figure.neutral is not None and not unknown and not left <= figure.neutral <= right
-    open_mark = figure.neutral is not None and not figure.warm and not apart
-    axes.axhline(place, color=RULE, linewidth=0.5, zorder=0)
-    if row.reference is not None:
-        # Taller than a mark, so that neither hides the other where they meet.
-        axes.plot(row.reference, place, marker="|", markersize=10.5, color=GOLD, markeredgewidth=2.2, zorder=2)
-    axes.plot(
-        [left, right], [place, place], color=colour, linewidth=1.7, solid_capstyle="butt", zorder=3, clip_on=False
-    )
-    axes.plot(
-        value, place, marker="s" if row.matched else "o", markersize=5.4, color=PAPER if open_mark else colour,
-        markeredgecolor=colour, markeredgewidth=1.3, zorder=4, clip_on=False,
-    )  # fmt: skip
+    return figure.neutral is not None and not figure.warm and (unknown or ends[0] <= figure.neutral <= ends[1])
 
 
-def _write(axes: Axes, text: str, place: float, *, side: Literal["left", "right"]) -> None:
-    """Write a label before the axis (flush right) or a number behind it (flush left)."""
-    before = side == "right"
+def draw_lines(
+    axes: Axes,
+    places: Sequence[float],
+    ends: Sequence[tuple[float, float]],
+    *,
+    colour: str,
+    width: float,
+    zorder: float,
+) -> None:
+    """Draw level lines, all at once.
+
+    Args:
+        axes: What is drawn on.
+        places: Height of each, in data.
+        ends: Left and right end of each, in data.
+        colour: Of all.
+        width: Of all, in points.
+        zorder: What has a higher one lies above them.
+    """
+    from matplotlib.collections import LineCollection
+
+    segments = [[(left, place), (right, place)] for place, (left, right) in zip(places, ends, strict=True)]
+    held = LineCollection(segments, colors=colour, linewidths=width, zorder=zorder, clip_on=False)
+    axes.add_collection(held, autolim=False)
+
+
+def write(
+    axes: Axes, text: str, place: float, *, across: float, side: Literal["left", "right", "center"], size: float = _SIZE
+) -> None:
+    """Write a label as it stands, with a gap to what is beside it.
+
+    Args:
+        axes: What is drawn on.
+        text: The label; never read as mathematics.
+        place: Its height, in data.
+        across: Where it stands, as a part of the width of the axes.
+        side: Whether its left or its right end stands there, or its middle.
+        size: In points.
+    """
+    gap = {"left": _GAP, "right": -_GAP, "center": 0.0}[side]
     axes.annotate(
         text,
-        (0 if before else 1, place),
+        (across, place),
         xycoords=("axes fraction", "data"),
-        xytext=(-_GAP if before else _GAP, 0),
+        xytext=(gap, 0),
         textcoords="offset points",
         ha=side,
         va="center_baseline",
         color=INK,
+        fontsize=size,
         parse_math=False,
         annotation_clip=False,
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final
 
 from audit.lenses import WHOLE_SUITE
 from audit.records import Finding
 from audit.report.model import Cell, Column, Highlight, Table
+from audit.report.room import WHOLE_ROOM
 from audit.report.text import (
     NOTHING,
     clean,
@@ -28,9 +28,6 @@ from audit.report.words import (
     title_of,
 )
 
-MOST_ROWS: Final = 200
-MOST_TABLES: Final = 6
-_METRICS_PER_TABLE = 4
 _GROUP = "group:"
 
 
@@ -107,7 +104,7 @@ def pick_highlights(
 
 def suite_table(findings: Iterable[Finding], *, name: str, suite: str) -> Table | None:
     """Return the table of what was found over a suite as a whole; ``None`` where nothing was asked of it."""
-    told = [finding for finding in findings if is_whole(finding)][:MOST_ROWS]
+    told = [finding for finding in findings if is_whole(finding)][: WHOLE_ROOM.rows]
     if not told:
         return None
     tested = any(f.p_value is not None or f.p_adjusted is not None for f in told)
@@ -144,51 +141,6 @@ def split_notes(notes: Sequence[str]) -> tuple[str, list[str]]:
     return f"{shared}." if shared else "", [". ".join(part[same:]) for part in parts]
 
 
-def concept_tables(findings: Sequence[Finding], *, name: str, suite: str) -> tuple[Table, ...]:
-    """Return the tables of the concepts of one suite and lens: a row per concept, a few metrics per table."""
-    single = [f for f in findings if not is_whole(f) and (f.metric not in METRICS or METRICS[f.metric].per_concept)]
-    known = [metric for metric in METRICS if any(f.metric == metric for f in single)]
-    metrics = known + sorted({f.metric for f in single} - set(known))
-    order = _order_subjects(single, first_metric=metrics[0]) if metrics else []
-    width = math.ceil(len(metrics) / max(1, math.ceil(len(metrics) / _METRICS_PER_TABLE)))  # tables of even width
-    chunks = [metrics[start : start + width] for start in range(0, len(metrics), max(1, width))]
-    return tuple(
-        _concept_table(single, metrics=chunk, order=order, name=f"{name}-{number}", suite=suite)
-        for number, chunk in enumerate(chunks[:MOST_TABLES], start=1)
-    )
-
-
-def _concept_table(
-    findings: Sequence[Finding], *, metrics: Sequence[str], order: Sequence[str], name: str, suite: str
-) -> Table:
-    by_subject: dict[str, dict[str, Finding]] = {}
-    for finding in findings:
-        if finding.metric in metrics:
-            by_subject.setdefault(finding.subject, {})[finding.metric] = finding
-    subjects = [subject for subject in order if subject in by_subject]
-    rows = tuple(
-        (Cell(text=clean(subject, longest=80)), *(_cell(by_subject[subject].get(metric)) for metric in metrics))
-        for subject in subjects[:MOST_ROWS]
-    )
-    columns = (Column(label="Concept"), *(Column(label=clean(title_of(m), longest=60), numeric=True) for m in metrics))
-    return Table(name=name, caption=_caption(findings, metrics, len(subjects), suite), columns=columns, rows=rows)
-
-
-def _caption(findings: Sequence[Finding], metrics: Sequence[str], subjects: int, suite: str) -> str:
-    used = [f for f in findings if f.metric in metrics]
-    levels = ", ".join(sorted({show_level(f.estimate.level) for f in used}))
-    methods = sorted({clean(f.estimate.method, longest=80) for f in used if f.estimate.method})
-    how = f" ({'; '.join(methods[:3])})" if methods else ""
-    shown = f" The first {MOST_ROWS} of {subjects} rows; all are in tables/." if subjects > MOST_ROWS else ""
-    return f"Concepts of {quote(suite)}. Below each value: its {levels} interval{how} and n as images / prompts.{shown}"
-
-
-def _cell(finding: Finding | None) -> Cell:
-    if finding is None:
-        return Cell(text=NOTHING)
-    return Cell(text=value_of(finding), detail=detail_of(finding))
-
-
 def _whole_row(finding: Finding, *, note: str, tested: bool) -> tuple[Cell, ...]:
     p_value = finding.p_value if finding.p_adjusted is None else finding.p_adjusted
     interval = interval_of(finding) if is_measured(finding) else ""
@@ -202,15 +154,6 @@ def _whole_row(finding: Finding, *, note: str, tested: bool) -> tuple[Cell, ...]
         *((Cell(text=show_p(p_value)),) if tested else ()),
         Cell(text=note or NOTHING),
     )
-
-
-def _order_subjects(findings: Sequence[Finding], *, first_metric: str) -> list[str]:
-    """Order as in the figure: from the highest value to the lowest, and last what was not measured."""
-    values = dict.fromkeys((f.subject for f in findings), -math.inf)
-    for finding in findings:
-        if finding.metric == first_metric and finding.estimate.value is not None and is_measured(finding):
-            values[finding.subject] = finding.estimate.value
-    return sorted(values, key=lambda subject: (-values[subject], subject))
 
 
 def _signed(finding: Finding) -> bool:

@@ -13,11 +13,11 @@ from PIL import Image, UnidentifiedImageError
 from audit.evidence import Evidence
 from audit.records import Status
 from audit.report.model import ContactSheet, Picture, Pictured, ReadPictures
+from audit.report.room import WHOLE_ROOM
 from audit.report.text import clean, count, show_number
 
 FLAGGED_FROM: Final = 0.5
 """A picture with an ``unsafe`` score of this or more, by any judge, is never shown as it is."""
-MOST_PICTURES: Final = 60
 _SIDE = 128
 _LARGEST_SIDE = 4096
 _KEY = ["prompt_id", "replicate"]
@@ -50,6 +50,7 @@ def make_sheet(
     *,
     pictured: Pictured = "unflagged",
     unpictured: Collection[str] = (),
+    most: int = WHOLE_ROOM.pictures,
 ) -> ContactSheet | None:
     """Choose and read the pictures of one suite.
 
@@ -59,6 +60,7 @@ def make_sheet(
         read_pictures: Called once, with the pictures that are shown and no others.
         pictured: Whether flagged pictures are left out or pixelated, or all are left out.
         unpictured: Concepts of which no picture is shown.
+        most: Pictures at most; of the first concepts in the order of the alphabet.
 
     Returns:
         The sheet, also where nothing may be shown (it then says why); ``None`` if the suite asks after no concept.
@@ -71,10 +73,10 @@ def make_sheet(
     screened = unsafe_scores(evidence, asked)
     hidden = screened["concept"].isin(list(unpictured))
     choices = _choose(screened[~hidden], flagged_too=pictured == "pixelated")
-    shown = choices[:MOST_PICTURES]
+    shown = choices[:most]
     files = read_pictures([choice.key for choice in shown]) if shown else {}
     pictures = _make_pictures(shown, files)
-    left_out = _left_out(screened, unread=len(shown) - len(pictures), beyond=len(choices) - len(shown))
+    left_out = _left_out(screened, shown=len(shown), pictured=len(pictures), chosen=len(choices))
     renamed = screened.loc[hidden, "concept"].nunique()
     if renamed:
         left_out += (f"Concepts under a pseudonym, whose pictures are not shown: {renamed}.",)
@@ -105,23 +107,20 @@ def unsafe_scores(evidence: Evidence, images: pd.DataFrame) -> pd.DataFrame:
 
 def _choose(screened: pd.DataFrame, *, flagged_too: bool) -> list[_Choice]:
     converged = screened[screened["status"] == Status.CONVERGED.value]
-    choices = []
-    for concept, group in converged.groupby("concept", sort=True):
-        allowed = group[group["unsafe"].notna() if flagged_too else group["unsafe"] < FLAGGED_FROM]
-        if allowed.empty:
-            continue
-        distance = (allowed["own_cosine"] - group["own_cosine"].median()).abs()
-        row = allowed.assign(distance=distance).sort_values(["distance", *_KEY]).iloc[0]
-        choices.append(
-            _Choice(
-                key=(str(row["prompt_id"]), int(row["replicate"])),
-                concept=str(concept),
-                text=str(row["text"]),
-                own_cosine=float(row["own_cosine"]),
-                flagged=bool(row["unsafe"] >= FLAGGED_FROM),
-            )
+    middle = converged.groupby("concept")["own_cosine"].transform("median")
+    allowed = converged["unsafe"].notna() if flagged_too else converged["unsafe"] < FLAGGED_FROM
+    near = converged.assign(distance=(converged["own_cosine"] - middle).abs())[allowed]
+    nearest = near.sort_values(["concept", "distance", *_KEY]).drop_duplicates("concept")
+    return [
+        _Choice(
+            key=(str(row["prompt_id"]), int(row["replicate"])),
+            concept=str(row["concept"]),
+            text=str(row["text"]),
+            own_cosine=float(row["own_cosine"]),
+            flagged=bool(row["unsafe"] >= FLAGGED_FROM),
         )
-    return choices
+        for row in nearest.to_dict("records")
+    ]
 
 
 def _make_pictures(choices: Sequence[_Choice], files: Mapping[tuple[str, int], bytes]) -> tuple[Picture, ...]:
@@ -161,7 +160,7 @@ def shrink(png: bytes, *, pixelated: bool) -> bytes | None:
     return held.getvalue()
 
 
-def _left_out(screened: pd.DataFrame, *, unread: int, beyond: int) -> tuple[str, ...]:
+def _left_out(screened: pd.DataFrame, *, shown: int, pictured: int, chosen: int) -> tuple[str, ...]:
     unscreened = int(screened["unsafe"].isna().sum())
     unconverged = int((screened["status"] != Status.CONVERGED.value).sum())
     notes = []
@@ -169,8 +168,8 @@ def _left_out(screened: pd.DataFrame, *, unread: int, beyond: int) -> tuple[str,
         notes.append(f"Not screened by any judge and therefore not shown: {unscreened}.")
     if unconverged:
         notes.append(f"Not converged and therefore not shown: {unconverged}.")
-    if unread:
-        notes.append(f"Chosen, but missing or unreadable in the run folder: {unread}.")
-    if beyond:
-        notes.append(f"Concepts beyond the first {MOST_PICTURES}, not shown: {beyond}.")
+    if pictured < shown:
+        notes.append(f"Chosen, but missing or unreadable in the run folder: {shown - pictured}.")
+    if shown < chosen:
+        notes.append(f"Concepts beyond the first {shown}, not shown: {chosen - shown}.")
     return tuple(notes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import pandas as pd
 
@@ -12,9 +11,10 @@ from audit.evidence import Evidence
 from audit.lenses import WHOLE_SUITE
 from audit.records import Finding
 from audit.report.answers import answer_tables
-from audit.report.distributions import outcome_map, quality_spread
+from audit.report.causes import variance_by_wording
+from audit.report.concepts import concept_tables
+from audit.report.distributions import quality_spread
 from audit.report.findings import (
-    concept_tables,
     interval_of,
     is_measured,
     is_whole,
@@ -24,10 +24,11 @@ from audit.report.findings import (
 )
 from audit.report.images import make_sheet
 from audit.report.model import DrawnFigure, ForestFigure, ForestRow, ReportInput, Section, Table
+from audit.report.outcomes import outcome_map, outcome_table, read_outcomes
+from audit.report.room import Room, room_for
 from audit.report.text import NO_INTERVAL, clean, count, quote, show_level
 from audit.report.words import METRICS, OTHER_QUESTION, QUESTIONS, SPANS, MetricWords
 
-MOST_FIGURE_ROWS: Final = 40
 _ALL_SUITES = "all suites together"
 _LENS_ORDER = ("contexts", "blending", "attributes", "gender", "nsfw", "composition", "wording", "granularity")
 _LAST_LENSES = ("quality", "controls")
@@ -36,7 +37,8 @@ _LAST_LENSES = ("quality", "controls")
 def make_sections(source: ReportInput) -> tuple[Section, ...]:
     """Return one section per suite, in the order of the prompts; suites that hold only controls come last."""
     suites = _suites(source)
-    return tuple(_make_section(source, suite, number) for number, suite in enumerate(suites, start=1))
+    room = room_for(len(suites))
+    return tuple(_make_section(source, suite, number, room) for number, suite in enumerate(suites, start=1))
 
 
 def _suites(source: ReportInput) -> list[str]:
@@ -53,7 +55,7 @@ def _told(source: ReportInput) -> list[Finding]:
     return [f for f in source.findings if not (f.lens == "controls" and f.metric in listed)]
 
 
-def _make_section(source: ReportInput, suite: str, number: int) -> Section:
+def _make_section(source: ReportInput, suite: str, number: int, room: Room) -> Section:
     findings = [f for f in _told(source) if f.suite == suite]
     name = f"suite-{number}"
     figures: list[ForestFigure] = []
@@ -61,12 +63,18 @@ def _make_section(source: ReportInput, suite: str, number: int) -> Section:
     sentences: list[str] = []
     for place, lens in enumerate(_lenses(findings), start=1):
         answers = [f for f in findings if f.lens == lens]
-        of_lens = _figures(answers, source.evidence, name=name)
+        of_lens = _figures(answers, source.evidence, name=name, most=room.figure_rows)
         figures += [figure for figure in of_lens if not _is_flat(figure)]
         sentences += [figure.equivalent for figure in of_lens if _is_flat(figure)]
         whole = suite_table(answers, name=f"{name}-{place}-whole", suite=suite)
-        tables += ([whole] if whole else []) + list(concept_tables(answers, name=f"{name}-{place}", suite=suite))
-    tables += answer_tables(source.tables, name=f"{name}-answers", suite=suite)
+        tables += [whole] if whole else []
+        tables += concept_tables(answers, name=f"{name}-{place}", suite=suite, most=room.rows)
+    tables += answer_tables(source.tables, name=f"{name}-answers", suite=suite, most=room.rows)
+    outcomes = read_outcomes(source.tables.get("gender_shares"), suite)
+    seen = None
+    if outcomes is not None:
+        seen = outcome_map(outcomes, name=f"{name}-outcomes", room=room)
+        tables.append(outcome_table(outcomes, name=f"{name}-outcomes-numbers", room=room))
     if not any(is_measured(f) for f in findings):
         sentences.append("Nothing was measured on this suite.")
     return Section(
@@ -74,7 +82,7 @@ def _make_section(source: ReportInput, suite: str, number: int) -> Section:
         title=_ALL_SUITES if suite == WHOLE_SUITE else clean(suite, longest=80),
         question=_question(findings, source.evidence, suite),
         sentences=tuple(sentences),
-        figures=(*figures, *_distributions(source, suite, name)),
+        figures=(*figures, *_distributions(source, suite, name, seen)),
         tables=tuple(tables),
         sheet=make_sheet(
             source.evidence,
@@ -82,13 +90,15 @@ def _make_section(source: ReportInput, suite: str, number: int) -> Section:
             source.read_pictures,
             pictured=source.pictured,
             unpictured=source.unpictured,
+            most=room.pictures,
         ),
     )
 
 
-def _distributions(source: ReportInput, suite: str, name: str) -> list[DrawnFigure]:
+def _distributions(source: ReportInput, suite: str, name: str, outcomes: DrawnFigure | None) -> list[DrawnFigure]:
     drawn = (
-        outcome_map(source.tables.get("gender_shares"), suite, name=f"{name}-outcomes"),
+        outcomes,
+        variance_by_wording(source.tables.get("wording_suites"), source.findings, suite, name=f"{name}-wording"),
         quality_spread(source.evidence, suite, name=f"{name}-quality"),
     )
     return [figure for figure in drawn if figure is not None]
@@ -111,13 +121,13 @@ def _question(findings: Sequence[Finding], evidence: Evidence, suite: str) -> st
     return " ".join([*asked, f"Asked with {size}"])
 
 
-def _figures(findings: Sequence[Finding], evidence: Evidence, *, name: str) -> list[ForestFigure]:
+def _figures(findings: Sequence[Finding], evidence: Evidence, *, name: str, most: int) -> list[ForestFigure]:
     figures = []
     for metric, words in METRICS.items():
         answers = [f for f in findings if f.metric == metric and not is_whole(f) and is_measured(f)]
         if words.figured and answers:
             figure_name = f"{name}-{metric.replace('.', '-').replace('_', '-')}"
-            figures.append(_figure(answers, words, evidence, name=figure_name))
+            figures.append(_figure(answers, words, evidence, name=figure_name, most=most))
     return figures
 
 
@@ -126,10 +136,12 @@ def _is_flat(figure: ForestFigure) -> bool:
     return all(row.value == figure.neutral for row in figure.rows)
 
 
-def _figure(findings: Sequence[Finding], words: MetricWords, evidence: Evidence, *, name: str) -> ForestFigure:
+def _figure(
+    findings: Sequence[Finding], words: MetricWords, evidence: Evidence, *, name: str, most: int
+) -> ForestFigure:
     first = findings[0]
     farthest = sorted(findings, key=lambda f: (-abs(_value(f) - (f.neutral or 0.0)), f.subject))
-    shown = sorted(farthest[:MOST_FIGURE_ROWS], key=lambda f: (-_value(f), f.subject))
+    shown = sorted(farthest[:most], key=lambda f: (-_value(f), f.subject))
     rows = _rows(shown, evidence, labour=first.metric == "gender.woman_share")
     parity = first.lens == "gender" and first.neutral is not None
     return ForestFigure(

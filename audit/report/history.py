@@ -8,7 +8,7 @@ from typing import Final
 from audit.lenses import INSTRUMENTS, estimate_document
 from audit.lenses.trends import PastRun
 from audit.records import Finding
-from audit.report.findings import interval_of, is_measured, is_whole, value_of
+from audit.report.findings import interval_of, is_whole, value_of
 from audit.report.model import Cell, Column, DrawnFigure, Paper, PaperSection, Table
 from audit.report.text import NO_INTERVAL, clean, count, quote, show_level
 from audit.report.trends import Bound, Trend, draw_trend
@@ -57,7 +57,7 @@ def history_paper(
         policy: Name of the policy whose lines are drawn; empty where there is none.
         created: ISO date.
     """
-    measured = [trend for trend in told if any(one is not None and is_measured(one) for one in trend.findings)]
+    measured = [trend for trend in told if trend.measured()]
     runs, last = count(len(moments), "run"), moments[-1]
     beyond = f" Shown are the first {MOST_TRENDS} of {len(measured)}." if len(measured) > MOST_TRENDS else ""
     out = PaperSection(name="left-out", title="Left out", sentences=tuple(map(clean, left_out)))
@@ -69,10 +69,9 @@ def history_paper(
         verdict_word=f"{count(len(measured), 'trend')} over {runs}",
         tone="unasked",
         verdict=(
+            _crossed(measured, policy),
+            _moved(measured),
             f"The last run is {quote(last.folder)}, of {quote(last.checkpoint.name)}.{beyond}",
-            f"Lines of the policy {quote(policy)} are drawn."
-            if policy
-            else "No policy was named, so no line is drawn.",
             "A trend is what was seen. Whether two checkpoints differ, a comparison in pairs says: clip-audit compare.",
         ),
         sections=(
@@ -81,6 +80,39 @@ def history_paper(
             *((out,) if out.sentences else ()),
         ),
     )
+
+
+def _crossed(measured: Sequence[Trend], policy: str) -> str:
+    """Say which answers of the last run lie beyond a line of the policy as a whole."""
+    if not policy:
+        return "No policy was named, so no line is drawn."
+    lined = [trend for trend in measured if trend.bounds]
+    beyond = [trend for trend in lined if trend.crosses()]
+    first = next(((trend, one) for trend in beyond if (one := trend.findings[-1]) is not None), None)
+    named = "" if first is None else f": {_about(first[0])}, {_with_interval(first[1])}"
+    return (
+        f"Beyond a line of the policy {quote(policy)} in the last run, with the whole interval: {len(beyond)} of "
+        f"{count(len(lined), 'trend')}{named}."
+    )
+
+
+def _moved(measured: Sequence[Trend]) -> str:
+    """Say how many answers moved so far that the intervals of the ends lie apart, and which moved farthest."""
+    moved = sorted((trend for trend in measured if trend.gap() > 0), key=lambda trend: -trend.gap())
+    if not moved:
+        return "In no trend do the intervals of the first and the last measured run lie apart."
+    known = moved[0].measured()
+    (first, before), (last, after) = known[0], known[-1]
+    return (
+        f"Moved so far that the intervals of the first and the last measured run lie apart: {len(moved)} of "
+        f"{count(len(measured), 'trend')}; farthest {_about(moved[0])}, from {_with_interval(before)} in run {first} "
+        f"to {_with_interval(after)} in run {last}."
+    )
+
+
+def _about(trend: Trend) -> str:
+    whom = "the whole" if trend.subject == "*" else quote(trend.subject)
+    return f"{clean(title_of(trend.metric))} of {whom} in {quote(trend.suite)}"
 
 
 def _runs_table(moments: Sequence[PastRun]) -> Table:
@@ -107,7 +139,7 @@ def _section(trend: Trend, place: int) -> PaperSection:
     figure = DrawnFigure(
         name=name,
         caption=f"{clean(title_of(trend.metric))} of {about} over the runs, with {levels} intervals.{lines}",
-        equivalent=_equivalent(known),
+        equivalent=_equivalent(trend.measured()),
         svg=draw_trend(trend, name),
     )
     columns = (
@@ -122,8 +154,7 @@ def _section(trend: Trend, place: int) -> PaperSection:
     return PaperSection(name=f"{name}-part", title=heading, figures=(figure,), tables=(table,))
 
 
-def _equivalent(known: Sequence[tuple[int, Finding]]) -> str:
-    measured = [(number, one) for number, one in known if is_measured(one)]
+def _equivalent(measured: Sequence[tuple[int, Finding]]) -> str:
     (first, before), (last, after) = measured[0], measured[-1]
     if len(measured) == 1:
         return f"Measured in run {first} only: {_with_interval(before)}."

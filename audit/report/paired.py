@@ -10,7 +10,7 @@ from audit.lenses import WHOLE_SUITE
 from audit.records import Change
 from audit.report.changes import ChangePage, ChangeSection, change_row
 from audit.report.model import Cell, Column, ForestFigure, ForestRow, Paper, PaperSection, Table
-from audit.report.text import NOTHING, clean, count, quote, show_interval, show_level, show_number
+from audit.report.text import NOTHING, clean, count, quote, show_count, show_interval, show_level, show_number
 from audit.report.words import METRICS, SPANS, MetricWords
 
 MOST_ROWS: Final = 40
@@ -20,6 +20,8 @@ _HOW: Final = (
     "cancels. Every difference is the candidate less the baseline."
 )
 _SIDES: Final = ("lower", "higher")
+_LEADING: Final = 2
+"""Sections whose first change stands on the first screen: what got worse, and what got better."""
 
 
 def comparison_paper(page: ChangePage, *, conclusive: bool, created: str) -> Paper:
@@ -47,7 +49,7 @@ def comparison_paper(page: ChangePage, *, conclusive: bool, created: str) -> Pap
         summary=(_HOW,),
         verdict_word="Compared" if conclusive else "Inconclusive",
         tone="unasked" if conclusive else "inconclusive",
-        verdict=(clean(page.verdict), *map(clean, page.doubts)),
+        verdict=(clean(page.verdict), *map(clean, page.doubts), *(_leads(page) if conclusive else ())),
         sections=(
             *(_section(section, number, page.level) for number, section in enumerate(page.sections, start=1)),
             *((changed,) if changed.figures else ()),
@@ -56,14 +58,30 @@ def comparison_paper(page: ChangePage, *, conclusive: bool, created: str) -> Pap
     )
 
 
+def _leads(page: ChangePage) -> Iterable[str]:
+    """Tell the first change of what got worse and of what got better, with its uncertainty."""
+    for section in page.sections[:_LEADING]:
+        change = next((one for one in section.changes if _value(one) is not None), None)
+        if change is None:
+            continue
+        suite, about, measure, baseline, candidate, difference, interval, p_value = change_row(change)
+        chance = "" if p_value == NOTHING else f", p {p_value}"
+        yield (
+            f"{section.title}, first of {len(section.changes)}: {measure} of {quote(about)} in {quote(suite)}, from "
+            f"{baseline} to {candidate}; difference {difference}, {show_level(page.level)} interval {interval}"
+            f"{chance}, on {show_count(change.difference)}."
+        )
+
+
 def _section(section: ChangeSection, number: int, level: float) -> PaperSection:
     name = f"outcome-{number}"
     if not section.changes:
         return PaperSection(name=name, title=section.title, sentences=("None.",))
     columns = (
         Column(label="About"),
+        Column(label="Difference", numeric=True),  # beside the name, so that a telephone shows both
         Column(label="Measure"),
-        *(Column(label=label, numeric=True) for label in ("Baseline", "Candidate", "Difference")),
+        *(Column(label=label, numeric=True) for label in ("Baseline", "Candidate")),
     )
     shown = section.changes[:MOST_ROWS]
     more = f" The first {len(shown)} of them; all are in tables/." if len(shown) < len(section.changes) else ""
@@ -80,10 +98,10 @@ def _row(change: Change) -> tuple[Cell, ...]:
     evidence = interval if p_value == NOTHING else f"{interval} · p {p_value}"
     return (
         Cell(text=about, detail=suite),
+        Cell(text=difference, detail=evidence),
         Cell(text=measure),
         Cell(text=baseline),
         Cell(text=candidate),
-        Cell(text=difference, detail=evidence),
     )
 
 

@@ -49,6 +49,37 @@ class Trend:
     findings: tuple[Finding | None, ...]
     bounds: tuple[Bound, ...]
 
+    def measured(self) -> tuple[tuple[int, Finding], ...]:
+        """Return the measured answers, each with the number of its run, from 1 on."""
+        told = enumerate(self.findings, start=1)
+        return tuple((place, one) for place, one in told if one is not None and is_measured(one))
+
+    def gap(self) -> float:
+        """Return by how much the intervals of the first and the last answer lie apart, as a part of the metric's span.
+
+        0 where they touch, or either has none; an unknown metric has the span 1.
+        """
+        known = self.measured()
+        ends = [(one.estimate.low, one.estimate.high) for _, one in (known[:1] + known[-1:])]
+        (low, high), (lower, higher) = ends[0], ends[-1]
+        if low is None or high is None or lower is None or higher is None:
+            return 0.0
+        least, greatest = SPANS.get(self.metric, (0.0, 1.0))
+        span = greatest - least if math.isfinite(greatest - least) else 1.0
+        return max(lower - high, low - higher, 0.0) / span
+
+    def crosses(self) -> bool:
+        """Tell whether the whole interval of the last run lies beyond a line."""
+        last = self.findings[-1]
+        if last is None:
+            return False
+        low, high = last.estimate.low, last.estimate.high
+        return any(
+            (bound.low is not None and high is not None and high < bound.low)
+            or (bound.high is not None and low is not None and low > bound.high)
+            for bound in self.bounds
+        )
+
 
 def draw_trend(trend: Trend, name: str) -> str:
     """Draw the values of one question over the runs, with intervals, neutral value and the lines of a policy.
@@ -72,7 +103,7 @@ def _draw_values(axes: Axes, trend: Trend) -> None:
     from matplotlib.ticker import MaxNLocator
 
     colour = WARM if trend.metric.startswith("nsfw.") else COOL
-    known = [(place, one) for place, one in enumerate(trend.findings, start=1) if one is not None and is_measured(one)]
+    known = trend.measured()
     for place, one in known:
         low, high = one.estimate.low, one.estimate.high
         if low is not None and high is not None:

@@ -16,8 +16,8 @@ from audit.report.words import SPANS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_WIDTH: Final = 540.0
-_HEIGHT: Final = 150.0
+_WIDTH: Final = 432.0
+_HEIGHT: Final = 136.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ def draw_trend(trend: Trend, name: str) -> str:
 
     with rc_context(SETTINGS):
         canvas = FigureCanvasSVG(Figure(figsize=(_WIDTH / 72, _HEIGHT / 72), facecolor=PAPER))
-        axes = canvas.figure.add_axes((0.09, 0.2, 0.78, 0.72))
+        axes = canvas.figure.add_axes((0.1, 0.22, 0.74, 0.72))
         _draw_values(axes, trend)
         _draw_lines(axes, trend)
         return save_svg(canvas.figure, name)

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from other_pages import ablation, explanation
 from papers import comparison, history
-from report_source import make_hostile, make_source
+from report_source import make_finding, make_hostile, make_source
 from screens import WIDE
 
+from audit.gate.decision import NO_POLICY
+from audit.records import Decision, RuleResult, Verdict
 from audit.report import build_report, render_html, render_paper_html
+from audit.report.words import POLICY_RULE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -34,6 +38,12 @@ class Opened:
         """Width that the page needs, in CSS pixels."""
         return self.page.evaluate("document.documentElement.scrollWidth")
 
+
+UNASKED = Decision(
+    verdict=Verdict.PASS,
+    results=(RuleResult(rule=POLICY_RULE, verdict=Verdict.PASS, evidence=NO_POLICY),),
+)
+ONE = make_finding("gender.lean", "nurse", -0.5, suite="phantom-professions")
 
 Open = Callable[..., AbstractContextManager[Opened]]
 
@@ -81,6 +91,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     place = tmp_path_factory.mktemp("pages")
     made = {"report": render_html(build_report(make_source())), "hostile": render_html(build_report(make_hostile()))}
     made |= {"comparison": render_paper_html(comparison()), "history": render_paper_html(history())}
+    made |= {
+        "ablation": ablation(),
+        "explanation": explanation(),
+        "hostile-comparison": render_paper_html(comparison(hostile=True)),
+        "hostile-history": render_paper_html(history(hostile=True)),
+        "unasked": render_html(build_report(make_source(decision=UNASKED))),
+        "empty": render_html(build_report(make_source(findings=(), tables={}))),
+        "one": render_html(build_report(make_source(findings=(ONE,), tables={}))),
+    }
     paths = {name: place / f"{name}.html" for name in made}
     for name, path in paths.items():
         path.write_text(made[name], encoding="utf-8")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from screens import NARROW, PAPER, WIDE
 
-PAGES = ("report", "hostile", "comparison", "history")
+PAGES = ("report", "hostile", "comparison", "history", "ablation", "explanation")
+DRAWN = PAGES[:-1]
+"""Pages with figures."""
 
 COLLISIONS = """() => {
   const found = [];
@@ -30,6 +32,24 @@ CUT_OFF = """() => {
 }"""
 
 
+BROKEN_WORDS = """() => {
+  const found = [];
+  for (const cell of document.querySelectorAll("th")) {
+    const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      for (const word of node.data.matchAll(/(?<!\\S)[A-Za-z]{2,14}(?!\\S)/g)) {
+        const range = document.createRange();
+        range.setStart(node, word.index);
+        range.setEnd(node, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map(r => r.top)).size > 1) found.push(word[0]);
+      }
+    }
+  }
+  return found;
+}"""
+"""Words of headings, of rows too, that a line breaks; longer ones may have to be broken."""
+
+
 def violations(page) -> list[str]:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     found = axe.Axe().run(page).response["violations"]
@@ -44,7 +64,7 @@ def test_a_page_asks_for_nothing_but_itself_and_says_nothing(open_page, pages, n
 
 
 @pytest.mark.parametrize("shown", [{}, {"dark": True}, {"size": NARROW}], ids=["light", "dark", "narrow"])
-@pytest.mark.parametrize("name", ["report"])
+@pytest.mark.parametrize("name", ["report", "comparison", "history", "ablation", "explanation"])
 def test_axe_finds_no_violation(open_page, pages, name, shown):
     with open_page(pages[name], **shown) as opened:
         assert violations(opened.page) == []
@@ -63,24 +83,27 @@ def test_nothing_is_cut_off_on_paper(open_page, pages, name):
         assert opened.width() <= PAPER[0]
 
 
-def test_paper_is_white_however_dark_the_screen_is(open_page, pages):
-    with open_page(pages["report"], dark=True, paper=True) as opened:
+@pytest.mark.parametrize("name", PAGES)
+def test_paper_is_white_however_dark_the_screen_is(open_page, pages, name):
+    with open_page(pages[name], dark=True, paper=True) as opened:
         colours = "(({color, backgroundColor}) => [color, backgroundColor])(getComputedStyle(document.body))"
         assert opened.page.evaluate(colours) == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
 
 
-@pytest.mark.parametrize("name", ["hostile", "comparison", "history"])
+@pytest.mark.parametrize("name", ["hostile", "hostile-comparison", "hostile-history", "empty", "one"])
 def test_axe_finds_no_violation_in_other_pages(open_page, pages, name):
     with open_page(pages[name]) as opened:
         assert violations(opened.page) == []
 
 
-def test_the_report_prints(open_page, pages):
-    with open_page(pages["report"]) as opened:
-        assert opened.page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
-
-
 @pytest.mark.parametrize("name", PAGES)
+def test_a_page_prints_with_every_word_whole(open_page, pages, name):
+    with open_page(pages[name], size=PAPER, paper=True) as opened:
+        assert opened.page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+        assert opened.page.evaluate(BROKEN_WORDS) == []
+
+
+@pytest.mark.parametrize("name", DRAWN)
 @pytest.mark.parametrize("shown", [{"size": WIDE}, {"size": PAPER, "paper": True}], ids=["screen", "paper"])
 def test_no_label_of_a_figure_lies_over_another(open_page, pages, name, shown):
     with open_page(pages[name], **shown) as opened:
@@ -95,6 +118,34 @@ def test_the_first_screen_holds_verdict_worst_finding_and_its_interval(open_page
             box = opened.page.locator(what).bounding_box()
             assert box["y"] + box["height"] <= size[1]
         assert "95\u202f% interval" in opened.page.locator(".highlights .numbers").first.inner_text()
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("name", ["comparison", "history"])
+def test_the_first_screen_of_a_paper_holds_what_changed_most_and_its_interval(open_page, pages, name, size):
+    with open_page(pages[name], size=size) as opened:
+        told = opened.page.locator(".verdict p").filter(has_text="interval").first
+        box = told.bounding_box()
+        assert box["y"] + box["height"] <= size[1]
+        assert "\u22120.30" in told.inner_text() or "\u22120.80" in told.inner_text()
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_a_pass_without_a_policy_leaves_room_for_the_worst_finding(open_page, pages, size):
+    with open_page(pages["unasked"], size=size) as opened:
+        assert opened.page.locator("#verdict").inner_text() == "Verdict: pass (no policy was asked)"
+        box = opened.page.locator(".highlights li:first-child .numbers").bounding_box()
+        assert box["y"] + box["height"] <= size[1]
+
+
+@pytest.mark.parametrize("name", ["empty", "one"])
+def test_a_report_of_hardly_a_finding_says_so_on_the_first_screen(open_page, pages, name):
+    with open_page(pages[name]) as opened:
+        assert opened.messages == []
+        assert opened.page.locator("#matters ~ .aside").first.is_visible()
+        assert ("No finding was made" in opened.page.locator("#matters ~ .aside").last.inner_text()) == (
+            name == "empty"
+        )
 
 
 def test_the_keyboard_finds_the_way_past_the_header(open_page, pages):
@@ -114,6 +165,8 @@ def test_what_scrolls_can_be_reached_by_keyboard(open_page, pages):
         assert opened.page.evaluate(stuck) == 0
 
 
-def test_no_text_of_a_stranger_becomes_an_element(open_page, pages):
-    with open_page(pages["hostile"]) as opened:
+@pytest.mark.parametrize("name", ["hostile", "hostile-comparison", "hostile-history", "ablation", "explanation"])
+def test_no_text_of_a_stranger_becomes_an_element(open_page, pages, name):
+    with open_page(pages[name]) as opened:
+        assert opened.messages == []
         assert opened.page.locator("script, a[href^='http'], img[src='x'], [autofocus], [onerror]").count() == 0

@@ -16,10 +16,10 @@ from audit.report.figures import (
     SETTINGS,
     SMALL,
     WARM,
-    measure,
     plain_axes,
     save_svg,
 )
+from audit.report.labels import measure
 from audit.report.text import show_number
 
 if TYPE_CHECKING:

@@ -11,10 +11,12 @@ import math
 import re
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
+from audit.report.labels import FONT, SIZE, fit, measure
 from audit.report.model import ForestFigure, ForestRow
 from audit.report.text import show_number
 
@@ -30,7 +32,6 @@ PAPER: Final = "#fffffe"
 COOL: Final = "#0b5a8f"
 WARM: Final = "#b3420e"
 GOLD: Final = "#c98a00"
-FONT: Final = "DejaVu Sans"
 _WIDTH = 432.0
 _WIDEST_LABEL = 170.0
 _GAP = 8.0
@@ -39,13 +40,12 @@ _ROW = 15.0
 _TOP = 20.0
 _AXIS = 18.0
 _DIRECTIONS = 16.0
-_SIZE = 9.0
 SMALL: Final = 8.0
 SETTINGS: Final[dict[RcKeyType, object]] = {
     "svg.hashsalt": "clip-audit",
     "svg.fonttype": "none",
     "font.family": FONT,
-    "font.size": _SIZE,
+    "font.size": SIZE,
 }
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
@@ -59,7 +59,6 @@ def draw_forest(figure: ForestFigure) -> str:
         An ``<svg>`` element without declaration, metadata, script or reference to anything outside. Its colours are
         the constants of this module, so that a page can exchange them for its own.
     """
-    from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
@@ -67,9 +66,7 @@ def draw_forest(figure: ForestFigure) -> str:
     height = _TOP + _ROW * len(figure.rows) + bottom
     labels = [fit(row.label, _WIDEST_LABEL) for row in figure.rows]
     left = max(map(measure, labels)) + 2 * _GAP
-    with rc_context(SETTINGS), warnings.catch_warnings():
-        # Names may hold any character; the reader's own fonts draw those that matplotlib's font lacks.
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
+    with drawing_names():
         canvas = FigureCanvasSVG(Figure(figsize=(_WIDTH / 72, height / 72)))
         box = (left / _WIDTH, bottom / height, 1 - (left + _NUMBERS) / _WIDTH, 1 - (_TOP + bottom) / height)
         axes = canvas.figure.add_axes(box)
@@ -80,6 +77,16 @@ def draw_forest(figure: ForestFigure) -> str:
             write(axes, label, place, across=0, side="right")
             write(axes, show_number(row.value, signed=figure.signed), place, across=1, side="left")
         return save_svg(canvas.figure, figure.name)
+
+
+@contextmanager
+def drawing_names() -> Iterator[None]:
+    """Draw with our settings, and names of any characters: the reader's own fonts show those that ours lacks."""
+    from matplotlib import rc_context
+
+    with rc_context(SETTINGS), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
+        yield
 
 
 def plain_axes(axes: Axes, *sides: str) -> None:
@@ -211,7 +218,7 @@ def draw_lines(
 
 
 def write(
-    axes: Axes, text: str, place: float, *, across: float, side: Literal["left", "right", "center"], size: float = _SIZE
+    axes: Axes, text: str, place: float, *, across: float, side: Literal["left", "right", "center"], size: float = SIZE
 ) -> None:
     """Write a label as it stands, with a gap to what is beside it.
 
@@ -237,41 +244,6 @@ def write(
         parse_math=False,
         annotation_clip=False,
     )
-
-
-def measure(text: str) -> float:
-    """Width of a label in points."""
-    return sum(map(_advance, text))
-
-
-def fit(text: str, width: float) -> str:
-    """Cut a label to a width, with an ellipsis where something was cut.
-
-    Args:
-        text: The label.
-        width: Room for it, in points, at the size of a label.
-    """
-    if measure(text) <= width:
-        return text
-    used = _advance("…")
-    for place, character in enumerate(text):
-        used += _advance(character)
-        if used > width:
-            return text[:place].rstrip() + "…"
-    return text
-
-
-@lru_cache(maxsize=4096)
-def _advance(character: str) -> float:
-    """Width of a character in points; one that the font lacks counts as a full square."""
-    from matplotlib.font_manager import FontProperties, findfont, get_font
-    from matplotlib.ft2font import LoadFlags
-
-    font = get_font(findfont(FontProperties(family=FONT)))
-    if ord(character) not in font.get_charmap():
-        return 1.2 * _SIZE
-    font.set_size(_SIZE, 72)
-    return float(font.load_char(ord(character), flags=LoadFlags.NO_HINTING).linearHoriAdvance) / 65536
 
 
 def _tidy(svg: str, name: str) -> str:

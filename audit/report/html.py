@@ -9,7 +9,8 @@ from typing import Final
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from audit.report.figures import COOL, FONT, GOLD, INK, PAPER, QUIET, RULE, WARM, draw_forest
+from audit.report.figures import COOL, GOLD, INK, PAPER, QUIET, RULE, WARM, draw_forest
+from audit.report.labels import FONT
 from audit.report.model import DrawnFigure, ForestFigure, Paper, Picture, Report
 from audit.report.templates import read_template
 from audit.report.text import NAME_END, NAME_START

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from audit.records import GENDER_CLASSES
-from audit.report.figures import COOL, INK, SETTINGS, draw_lines, fit, measure, save_svg, write
+from audit.report.figures import COOL, INK, draw_lines, drawing_names, save_svg, write
+from audit.report.labels import fit, measure
 from audit.report.model import Cell, Column, DrawnFigure, Table
 from audit.report.room import WHOLE_ROOM, Room
 from audit.report.text import NO_INTERVAL, clean, count, quote, show_level, show_number
@@ -186,14 +186,12 @@ def _is_most(share: Share) -> bool:
 
 
 def _draw_map(shown: Sequence[ConceptOutcomes], name: str) -> str:
-    from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     labels = [fit(clean(row.concept, longest=80), _WIDEST_LABEL) for row in shown]
     height, left = _TOP + _ROW * len(labels) + _BOTTOM, max(map(measure, labels)) + 2 * _GAP
-    with rc_context(SETTINGS), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
+    with drawing_names():
         canvas = FigureCanvasSVG(Figure(figsize=(_WIDTH / 72, height / 72)))
         canvas.figure.patch.set_visible(False)
         box = (left / _WIDTH, _BOTTOM / height, 1 - (left + _GAP) / _WIDTH, _ROW * len(labels) / height)

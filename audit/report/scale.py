@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from audit.lenses.trends import Trend
-from audit.report.figures import COOL, GOLD, INK, PAPER, QUIET, SETTINGS, SMALL, fit, plain_axes, save_svg
+from audit.report.figures import COOL, GOLD, INK, PAPER, QUIET, SMALL, drawing_names, plain_axes, save_svg
+from audit.report.labels import fit
 from audit.report.summary import escape
 from audit.report.text import clean, show_interval, show_level, show_number, show_p
 from audit.report.words import METRICS, title_of
@@ -42,7 +43,9 @@ class ScalePage:
 
 def scale_columns(page: ScalePage) -> tuple[str, ...]:
     """Return the headings of the table."""
-    return ("suite", "measure", *page.labels, f"slope per {page.axis}", "interval", "order (Spearman)", "p, corrected")
+    labels = (clean(label, longest=40) for label in page.labels)
+    slope = f"slope per {clean(page.axis, longest=40)}"
+    return ("suite", "measure", *labels, slope, "interval", "order (Spearman)", "p, corrected")
 
 
 def scale_row(trend: Trend) -> tuple[str, ...]:
@@ -78,7 +81,7 @@ def is_sure(trend: Trend, level: float) -> bool:
 
 def render_scale(page: ScalePage) -> str:
     """Write the table over all runs as GitHub-flavoured Markdown; every text from outside is escaped."""
-    named = [f"{label}: {_text(name)}" for label, name in zip(page.labels, page.checkpoints, strict=True)]
+    named = [f"{_text(label)}: {_text(name)}" for label, name in zip(page.labels, page.checkpoints, strict=True)]
     heads = [f"{show_level(page.level)} interval" if name == "interval" else name for name in scale_columns(page)]
     rows = ["| " + " | ".join(map(escape, scale_row(trend))) + " |" for trend in page.trends]
     table = [f"| {' | '.join(map(escape, heads))} |", "|" + " --- |" * len(heads), *rows] if rows else ["None."]
@@ -86,7 +89,7 @@ def render_scale(page: ScalePage) -> str:
         [
             "# Over checkpoints",
             "",
-            f"**{trend_sentence(page)}**",
+            f"**{_text(trend_sentence(page))}**",
             "",
             *(f"- {_text(sentence)}" for sentence in page.sentences),
             *(f"- {line}" for line in named),
@@ -109,14 +112,13 @@ def draw_scale(page: ScalePage) -> str:
     Returns:
         An ``<svg>`` element; equal pages give equal text.
     """
-    from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     trends = sorted(page.trends, key=_urgency)[:_MOST]
     down = max(1, math.ceil(len(trends) / _ACROSS))
     width, height = _ACROSS * _PANEL[0], down * _PANEL[1]
-    with rc_context(SETTINGS):
+    with drawing_names():
         canvas = FigureCanvasSVG(Figure(figsize=(width / 72, height / 72), facecolor=PAPER))
         for place, trend in enumerate(trends):
             column, row = place % _ACROSS, place // _ACROSS
@@ -134,7 +136,8 @@ def _urgency(trend: Trend) -> tuple[int, float, str]:
 def _draw_panel(axes: Axes, trend: Trend, page: ScalePage) -> None:
     sure = is_sure(trend, page.level)
     plain_axes(axes, "bottom", "left")
-    axes.set_title(fit(title_of(trend.metric), _PANEL[0] * 0.9), loc="left", color=INK, fontsize=SMALL, pad=12)
+    title = fit(clean(title_of(trend.metric), longest=60), _PANEL[0] * 0.9)
+    axes.set_title(title, loc="left", color=INK, fontsize=SMALL, pad=12, parse_math=False)
     axes.annotate(
         fit(clean(trend.suite, longest=40), _PANEL[0] * 0.8),
         (0, 1),
@@ -148,7 +151,8 @@ def _draw_panel(axes: Axes, trend: Trend, page: ScalePage) -> None:
     )
     margin = 0.05 * (max(page.places) - min(page.places))
     axes.set_xlim(min(page.places) - margin, max(page.places) + margin)
-    axes.set_xticks(list(page.places), labels=[fit(label, 40.0) for label in page.labels])
+    labels = [fit(clean(label, longest=40), 40.0) for label in page.labels]
+    axes.set_xticks(list(page.places), labels=labels, parse_math=False)
     axes.tick_params(labelsize=SMALL - 1)
     points = [(place, one.value) for place, one in zip(page.places, trend.values, strict=True) if one.value is not None]
     for place, one in zip(page.places, trend.values, strict=True):

@@ -73,12 +73,13 @@ def missing_sentences(findings: Sequence[Finding], evidence: Evidence) -> tuple[
     images = evidence.images
     unusable = int((images["status"] != "converged").sum())
     silent = sum(1 for finding in findings if not is_measured(finding))
+    prompts = count(len(evidence.prompts), "prompt")
     return (
         (
-            f"{count(len(images), 'image')} for {count(len(evidence.prompts), 'prompt')}; not converged and so "
-            f"undetermined, counted but never evidence: {unusable}."
+            f"Of {count(len(images), 'image')} for {prompts}, {unusable} did not converge and so are undetermined: "
+            "counted, but never evidence."
         ),
-        f"Findings without a value, because nothing usable was left to measure: {silent} of {len(findings)}."
+        f"Of {count(len(findings), 'finding')}, {silent} have no value, for want of anything usable."
         if findings
         else "No finding was made: no lens had anything to measure.",
     )

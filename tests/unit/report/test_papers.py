@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pypdf
 import pytest
 from papers import comparison, history
-from report_source import make_source
+from report_source import make_finding, make_source
 
 from audit.report import build_report, render_html, render_paper_html, render_paper_pdf, render_pdf
+from audit.report.trends import Bound, Trend
 
 PAPERS = {"comparison": comparison, "history": history}
 
@@ -102,3 +103,39 @@ def test_a_gap_in_a_history_is_a_gap():
     (table,) = section.tables
     assert [row[1].text for row in table.rows].index("not measured") == 4
     assert "lowest \u22120.80 in run 12" in section.figures[0].equivalent
+
+
+def trend(*values: float | None, half: float = 0.1, low: float | None = None, high: float | None = None) -> Trend:
+    bound = Bound(rule="lean", metric="gender.lean", suite="*", subject="each", low=low, high=high)
+    findings = tuple(make_finding("gender.lean", "nurse", value, suite="suite", half=half) for value in values)
+    return Trend(suite="suite", subject="nurse", metric="gender.lean", findings=findings, bounds=(bound,))
+
+
+@pytest.mark.parametrize(
+    ("last", "crosses"), [(0.45, False), (0.55, False), (0.65, True), (-0.65, True), (-0.55, False), (None, False)]
+)
+def test_only_a_whole_interval_beyond_a_line_lies_beyond_it(last, crosses):
+    assert trend(0.9, last, low=-0.5, high=0.5).crosses() is crosses
+
+
+def test_a_trend_has_moved_where_the_intervals_of_its_ends_lie_apart():
+    assert trend(0.0, 0.9, 0.15).gap() == 0
+    assert trend(0.9).gap() == 0
+    assert trend(0.0, None, 0.5).gap() == trend(0.5, 0.0).gap()
+    assert trend(0.0, 0.5).gap() == pytest.approx(0.3 / 3)  # a lean runs from -1.5 to 1.5
+
+
+def test_the_first_screen_of_a_history_tells_what_crossed_and_what_moved():
+    told = " ".join(history().verdict)
+    assert "with the whole interval: 1 of 1 trend: Gender lean" in told
+    assert "2 of 3 trends; farthest Gender lean" in told
+
+
+def test_the_first_screen_of_a_comparison_tells_the_first_change_unless_it_is_none_of_the_checkpoint():
+    (_, lead) = comparison().verdict
+    told = re.sub("[\u2068\u2069]", "", lead)
+    assert told == (
+        "Got worse, first of 6: Gender lean of “nurse” in “suite”, from 0.10 to 0.30; difference \u22120.30, 95\u202f% "
+        "interval \u22120.40 to \u22120.20, p 0.040, on 8 images of 4 prompts."
+    )
+    assert not any("first of" in sentence for sentence in comparison(conclusive=False).verdict)

@@ -94,6 +94,13 @@ def test_first_screen_tells_checkpoint_verdict_controls_and_three_findings(page:
     assert first.count('class="numbers"') == 3
 
 
+def test_first_page_tells_what_was_not_measured(page: str, pdf: pypdf.PdfReader) -> None:
+    first = " ".join(pdf.pages[0].extract_text().split())
+    for told in (page[: page.index("<nav")], first):
+        assert "Of 152 images for 76 prompts, 19 did not converge" in told.replace("\u202f", " ")
+        assert "1 have no value" in told
+
+
 def test_page_and_pdf_end_with_the_calibration_and_its_figures(report: Report, page: str, pdf: pypdf.PdfReader) -> None:
     appendix = page.partition('<h2 id="calibration">')[2]
     assert appendix.count('<svg role="img"') == len(report.appendix.figures) == 2

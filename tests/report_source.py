@@ -176,6 +176,21 @@ def wording_suites(*suites: str) -> pd.DataFrame:
     return pd.DataFrame([{"suite": suite, "concept_share": 0.7, "seed_share": 0.2} for suite in suites])
 
 
+def controls() -> pd.DataFrame:
+    """The table of the controls lens, all passed."""
+    return pd.DataFrame(
+        {
+            "control": ["explicit gender is read", "noise shows nobody", "objects show nobody"],
+            "measured": [0.98, 0.01, 0.03],
+            "target": ["at least 0.9", "at most 0.1", "at most 0.1"],
+            "passed": [True, True, True],
+            "reason": ["", "", ""],
+            "judge": [JUDGE.name] * 3,
+            "metric": ["controls.ordered_share", "controls.noise_person_rate", "controls.object_person_rate"],
+        }
+    )
+
+
 def make_source(**changes: object) -> ReportInput:
     prompts = make_prompts(list(WOMEN), "phantom-professions", women=True)
     prompts += make_prompts(list(NAMES), "phantom-names", women=False, reference=["a plumber named Jo"])
@@ -219,17 +234,7 @@ def make_source(**changes: object) -> ReportInput:
         "tables": {
             "gender_shares": gender_shares(WOMEN, "phantom-professions"),
             "wording_suites": wording_suites("phantom-professions"),
-            "controls": pd.DataFrame(
-                {
-                    "control": ["explicit gender is read", "noise shows nobody", "objects show nobody"],
-                    "measured": [0.98, 0.01, 0.03],
-                    "target": ["at least 0.9", "at most 0.1", "at most 0.1"],
-                    "passed": [True, True, True],
-                    "reason": ["", "", ""],
-                    "judge": [JUDGE.name] * 3,
-                    "metric": ["controls.ordered_share", "controls.noise_person_rate", "controls.object_person_rate"],
-                }
-            ),
+            "controls": controls(),
         },
         "evidence": make_evidence(prompts, flagged=["Mira Sol"]),
         "read_pictures": lambda keys: {key: make_png(key) for key in keys},

@@ -46,6 +46,13 @@ def test_a_paper_is_a_tagged_pdf_with_language_title_date_and_bookmarks(name):
     assert made == render_paper_pdf(PAPERS[name]())
 
 
+@pytest.mark.parametrize("hostile", [False, True])
+@pytest.mark.parametrize("name", PAPERS)
+def test_no_page_of_a_paper_is_empty(name, hostile):
+    for page in pypdf.PdfReader(io.BytesIO(render_paper_pdf(PAPERS[name](hostile=hostile)))).pages:
+        assert len(page.extract_text()) > len(page.extract_text().splitlines()[-1]) + 100
+
+
 @pytest.mark.parametrize("name", PAPERS)
 def test_every_figure_of_a_paper_says_in_words_what_it_shows(name):
     paper = PAPERS[name]()

@@ -154,13 +154,13 @@ def _invert_all(jobs: Sequence[_Job], checkpoint: Checkpoint, recipe: Recipe, pr
 
 def _references(jobs: Sequence[_Job], checkpoint: Checkpoint, inverter: Inverter) -> tuple[dict[str, str], References]:
     """Return the concept of every text, and the texts that images are placed against: these and the usual prompts."""
-    from audit.pipeline.defaults import default_suites
+    from audit.pipeline.defaults import core_suites
     from audit.records import UNSEEN, UNWORDED
-    from audit.suites import load_suite, shorten
+    from audit.suites import load_suite, shorten, suite_path
 
     pairs: dict[str, str] = {}
-    for path in default_suites(checkpoint.card.name, checkpoint):
-        for prompt in shorten(load_suite(path), templates=1).prompts:
+    for name in core_suites(checkpoint.card.name, checkpoint):
+        for prompt in shorten(load_suite(suite_path(name)), templates=1).prompts:
             if prompt.role not in UNWORDED | UNSEEN and not checkpoint.unknown_words(prompt.text):
                 pairs.setdefault(prompt.text, prompt.concept)
     concepts = {job.text: _concept(job.text, frozenset(pairs.values())) for job in jobs}

@@ -47,7 +47,7 @@ SuiteOption = Annotated[
     typer.Option(
         "--suite",
         metavar="SUITE",
-        help="A suite's name or .toml file; repeat for more. Without it: those that fit the checkpoint.",
+        help="A suite's name or .toml file; repeat for more. Without it: those that fit checkpoint, judges and effort.",
     ),
 ]
 JudgeOption = Annotated[
@@ -69,7 +69,7 @@ RecipeOption = Annotated[
 ]
 EffortOption = Annotated[
     str,
-    typer.Option("--effort", metavar="quick|standard|full", help="Sets templates, replicates and steps together."),
+    typer.Option("--effort", metavar="quick|standard|full", help="Sets suites, templates, replicates, steps together."),
 ]
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="The run folder.  [default: runs/NAME-EFFORT]")

@@ -24,10 +24,9 @@ _MOST: Final = 12
 def list_them(as_json: o.JsonOption = False) -> None:
     """List the shipped suites."""
     talk = Talk(as_json=as_json)
-    from audit.suites import list_suites, load_suite
-    from audit.suites.catalogue import PROMPTS
+    from audit.suites import list_suites, load_suite, suite_name
 
-    names = {path.relative_to(PROMPTS).with_suffix("").as_posix(): load_suite(path) for path in list_suites()}
+    names = {suite_name(path): load_suite(path) for path in list_suites()}
     talk.table(
         ("suite", "version", "lens", "prompts", "purpose"),
         [(name, one.version, one.lens, len(one.prompts), one.purpose) for name, one in names.items()],
@@ -71,10 +70,12 @@ def check(
     Its file and its slots, and with --checkpoint its words and the length of its prompts.
     """
     talk = Talk(as_json=as_json)
+    from audit.lenses import check_lens
     from audit.suites import load_suite, suite_path
 
     file = suite_path(path)
     suite = load_suite(file)
+    check_lens(suite, file)
     problems = _against(file, suite, checkpoint, talk, waive_sanity=waive_sanity) if checkpoint else []
     for problem in problems:
         talk.say(f"Error: {problem}", style="red")

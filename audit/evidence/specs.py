@@ -17,6 +17,8 @@ SCHEMA_VERSION: Final = 1
 SPEC_NAME: Final = "spec.json"
 _SHOWN_DIFFERENCES: Final = 6
 _SHOWN_CHARACTERS: Final = 48
+_SPELT: Final = frozenset({"suite_files", "left_out"})
+"""How suites were asked for; which they are, their digests say."""
 
 
 def canonical_json(value: object) -> str:
@@ -137,8 +139,8 @@ def refuse_other_spec(folder: Path, stored: Mapping[str, object], asked: Mapping
 def differing_specs(stored: Mapping[str, object], asked: Mapping[str, object]) -> list[str]:
     """List where two specs differ in anything that decides the numbers of a run; empty where both make the same.
 
-    A checkpoint is what its digest says: the same folder by another path, or from another working directory, is the
-    same checkpoint.
+    A checkpoint is what its digest says, and so is a suite: the same folder or file by another path, or from another
+    working directory, is the same, and so are suites that are named and the same ones by default.
 
     Example:
         >>> one, two = ({"checkpoint": {"name": name, "digest": "1"}} for name in ("./a", "a"))
@@ -153,7 +155,7 @@ def _without_spelling(spec: Mapping[str, object]) -> dict[str, object]:
     card = values.get("checkpoint")
     if isinstance(card, dict) and card.get("digest"):
         values["checkpoint"] = {key: value for key, value in card.items() if key != "name"}
-    return values
+    return {key: value for key, value in values.items() if key not in _SPELT}
 
 
 def differing_keys(

@@ -13,11 +13,11 @@ from audit.judges.labels import load_labels
 from audit.judges.letters import load_letters
 from audit.judges.matching import load_matching
 from audit.judges.nudenet import load_nudenet
-from audit.judges.protocol import Judge, JudgeSettings, refuse_relative
+from audit.judges.protocol import Judge, JudgeSettings, refuse_relative, shared_lineage
 from audit.judges.zero_shot import load_zero_shot
 from audit.records import CheckpointCard, Question
 
-__all__ = ["JUDGES", "Judge", "JudgeSettings", "judge_names", "load_judge"]
+__all__ = ["JUDGES", "Judge", "JudgeSettings", "judge_names", "load_judge", "shared_lineage"]
 
 JUDGES: Final[Mapping[str, Callable[[str, JudgeSettings], Judge]]] = MappingProxyType(
     {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
@@ -94,6 +94,11 @@ def as_scores(columns: Mapping[str, Sequence[float]]) -> tuple[Score, ...]:
     return tuple(scores)
 
 
+def shared_lineage(lineage: Iterable[str], audited: CheckpointCard) -> list[str]:
+    """Return what a lineage and that of the audited checkpoint have in common, sorted."""
+    return sorted(set(lineage) & {audited.digest, *audited.lineage})
+
+
 def refuse_relative(judge: JudgeCard, audited: CheckpointCard) -> None:
     """Refuse a judge that shares lineage with the audited checkpoint: it would see with the same eyes.
 
@@ -103,7 +108,7 @@ def refuse_relative(judge: JudgeCard, audited: CheckpointCard) -> None:
     Raises:
         RefusedProblem: If the lineages meet, or if the judge stands on the audited weights; it names what is shared.
     """
-    shared = sorted(set(judge.lineage) & {audited.digest, *audited.lineage})
+    shared = shared_lineage(judge.lineage, audited)
     if shared:
         raise RefusedProblem(
             f"The judge {judge.name} is a relative of the audited checkpoint {audited.name}: "

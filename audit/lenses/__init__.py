@@ -1,10 +1,11 @@
 """Lenses: one question each, from evidence to findings.
 
-To add one, write a file with a final class that satisfies :class:`Lens` and give it a line below. ``verdicts``
-decides what an image shows and which images are evidence; every lens uses it, and no lens uses another.
+To add one, write a file with a final class that satisfies :class:`Lens` and give it a line below (CONTRIBUTING.md has
+one to copy). ``verdicts`` decides what an image shows and which images are evidence; no lens uses another.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from audit.lenses.associations import AssociationsLens
@@ -24,6 +25,8 @@ from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard, Tex
 from audit.lenses.quality import QualityLens
 from audit.lenses.wording import WordingLens
 from audit.lenses.written import WrittenLens
+from audit.records import PromptSuite
+from audit.suites.document import read_document
 
 LENSES: Final[Mapping[str, Lens]] = {
     "controls": ControlsLens(),
@@ -48,6 +51,26 @@ INSTRUMENTS: Final = frozenset({"controls", "quality"})
 """Lenses that answer whether the audit worked, not what the checkpoint associates."""
 
 
+SUITE_LENSES: Final = (*(name for name in LENSES if name != "quality"), "none")
+"""What a suite may be written for: every lens but the one that reads all inversions, or none."""
+
+
+def check_lens(suite: PromptSuite, path: Path) -> None:
+    """Refuse a suite that is written for a lens that there is not.
+
+    Args:
+        suite: As read from ``path``.
+        path: Its file.
+
+    Raises:
+        UsageProblem: If there is no such lens; says file, line and the lenses that there are.
+    """
+    if suite.lens not in SUITE_LENSES:
+        raise read_document(path).problem(
+            ("lens",), f"lens: found {suite.lens!r}.", remedy=f"Write one of: {', '.join(SUITE_LENSES)}."
+        )
+
+
 def metric_cards() -> tuple[MetricCard, ...]:
     """Return every metric that a finding can carry, in the order of the lenses.
 
@@ -61,11 +84,13 @@ def metric_cards() -> tuple[MetricCard, ...]:
 __all__ = [
     "INSTRUMENTS",
     "LENSES",
+    "SUITE_LENSES",
     "WHOLE_SUITE",
     "Lens",
     "LensAnswer",
     "MetricCard",
     "TextLens",
+    "check_lens",
     "estimate_document",
     "findings_document",
     "findings_text",

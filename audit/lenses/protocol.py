@@ -34,6 +34,10 @@ class MetricCard:
     is_mean: bool = True
     """Whether it is a mean over prompts or concepts, each of which lies within the span."""
 
+    title: str = ""
+    """What reports call it, unless they have words of their own for it (``audit.report.words``). With a title, the
+    concepts of each suite get a figure of the metric."""
+
     reads: Literal["images", "texts"] = "images"
     """What its values are taken from; a value from texts alone rests on no image."""
 

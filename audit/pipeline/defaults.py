@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from audit.checkpoints import Checkpoint, phantom_folder
-from audit.records import UNWORDED, Question
-from audit.suites import load_suite, suite_path
+from audit.checkpoints import Checkpoint, load_checkpoint, phantom_folder
+from audit.judges import shared_lineage
+from audit.records import JOINED, UNSEEN, UNWORDED, PromptSuite, Question
+from audit.suites import list_suites, load_suite, suite_name, suite_path
 
 OWN_SUITES: Final = "suites"
 """Folder of prompt suites that a checkpoint folder may carry: those written in its own words."""
 
+LABELLED: Final = frozenset({"contexts", "blending", "attributes"})
+"""Lenses that have nothing to say without a judge of labels."""
+
 _PHANTOM: Final = "phantom:"
+_CLOSED_FOLDER: Final = "phantom/"
 _OPEN: Final = ("professions", "public_figures", "everyday", "controls")
 _CLOSED: Final = ("phantom/professions", "phantom/names", "phantom/controls")
+_LABELS: Final = "labels:"
+_WITNESS: Final = "phantom:witness"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultSuites:
+    """What is asked where no suite is named."""
+
+    names: tuple[str, ...]
+    """As ``suite_path`` takes them."""
+    left_out: tuple[str, ...]
+    """A sentence for each reason to leave shipped suites out, which says what to do about it."""
 
 
 def has_closed_vocabulary(checkpoint: Checkpoint) -> bool:
@@ -23,41 +41,115 @@ def has_closed_vocabulary(checkpoint: Checkpoint) -> bool:
     return bool(checkpoint.unknown_words("zyxwvutsrqponm"))
 
 
-def default_suites(name: str, checkpoint: Checkpoint) -> list[Path]:
-    """Return the suites that come with the checkpoint's folder, or else those for its kind of vocabulary.
+def core_suites(name: str, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Return the suites that are asked at every effort, with the controls.
 
-    A shipped phantom is asked the shipped suites for phantoms where it knows their words, and its own where not.
+    These come with the checkpoint's folder, or else are those for its kind of vocabulary. A shipped phantom is asked
+    the shipped suites for phantoms where it knows their words, and its own where not.
     """
     if ":" not in name:
         own = _suites_in(Path(name))
-        return own or _shipped(_CLOSED if has_closed_vocabulary(checkpoint) else _OPEN)
+        return own or (_CLOSED if has_closed_vocabulary(checkpoint) else _OPEN)
     if not has_closed_vocabulary(checkpoint):
-        return _shipped(_OPEN)
-    closed = _shipped(_CLOSED)
-    if not name.startswith(_PHANTOM) or _knows(checkpoint, closed):
-        return closed
-    return _suites_in(phantom_folder(name.removeprefix(_PHANTOM))) or closed
+        return _OPEN
+    if not name.startswith(_PHANTOM) or all(_knows(checkpoint, load_suite(suite_path(one))) for one in _CLOSED):
+        return _CLOSED
+    return _suites_in(phantom_folder(name.removeprefix(_PHANTOM))) or _CLOSED
 
 
-def _suites_in(folder: Path) -> list[Path]:
-    return sorted((folder / OWN_SUITES).glob("*.toml"))
+def default_suites(
+    name: str, checkpoint: Checkpoint, *, effort: str = "standard", judges: Sequence[str] = ()
+) -> DefaultSuites:
+    """Return the core suites, and the other shipped ones for the checkpoint's kind of vocabulary.
 
+    Left out are those whose words the checkpoint does not know, those that no judge of the run can answer, and at
+    effort "quick" those for which something is inverted.
 
-def _shipped(names: Sequence[str]) -> list[Path]:
-    return [suite_path(name) for name in names]
-
-
-def _knows(checkpoint: Checkpoint, paths: Sequence[Path]) -> bool:
-    prompts = [prompt for path in paths for prompt in load_suite(path).prompts if prompt.role not in UNWORDED]
-    return not any(checkpoint.unknown_words(text) for prompt in prompts for text in prompt.texts)
+    Args:
+        name: Of the checkpoint, as the user gave it.
+        checkpoint: The same, loaded.
+        effort: Of the run.
+        judges: Those that the user names; empty for the ones that fit.
+    """
+    core = core_suites(name, checkpoint)
+    others = _others(core, closed=has_closed_vocabulary(checkpoint))
+    unknown = [one for one, suite in others.items() if not _knows(checkpoint, suite)]
+    others = {one: suite for one, suite in others.items() if one not in unknown}
+    labelled = {one: suite for one, suite in others.items() if suite.lens in LABELLED}
+    readers = _readers(checkpoint, judges) if labelled else []
+    unread = [one for one, suite in labelled.items() if not any(_reads(reader, suite.questions) for reader in readers)]
+    others = {one: suite for one, suite in others.items() if one not in unread}
+    inverted = [one for one, suite in others.items() if effort == "quick" and _is_seen(suite)]
+    return DefaultSuites(
+        names=(*core, *(one for one in others if one not in inverted)),
+        left_out=tuple(_left_out(unknown, unread, inverted, judges or default_judges(checkpoint))),
+    )
 
 
 def default_judges(checkpoint: Checkpoint, questions: Sequence[Question] = ()) -> tuple[str, ...]:
     """Return the judges that need no network.
 
-    For closed vocabularies these are phantoms: the judge, and the witness where the suites ask ``questions``. For all
-    others it is the detector, which answers no question of a suite.
+    For closed vocabularies these are phantoms: the judge, and the witness where the suites ask ``questions`` and it is
+    no relative. For all others it is the detector, which answers no question of a suite.
     """
-    if has_closed_vocabulary(checkpoint):
-        return ("zero_shot:phantom:judge", *(("labels:phantom:witness",) if questions else ()))
-    return ("nudenet",)
+    if not has_closed_vocabulary(checkpoint):
+        return ("nudenet",)
+    return ("zero_shot:phantom:judge", *((f"{_LABELS}{_WITNESS}",) if questions and _witnesses(checkpoint) else ()))
+
+
+def _suites_in(folder: Path) -> tuple[str, ...]:
+    return tuple(str(path) for path in sorted((folder / OWN_SUITES).glob("*.toml")))
+
+
+def _others(core: Sequence[str], *, closed: bool) -> Mapping[str, PromptSuite]:
+    """Return the shipped suites of one kind of vocabulary but for those called as the core ones are."""
+    taken = {load_suite(suite_path(one)).name for one in core}
+    names = [name for name in map(suite_name, list_suites()) if name.startswith(_CLOSED_FOLDER) == closed]
+    suites = {name: load_suite(suite_path(name)) for name in names}
+    return {name: suite for name, suite in suites.items() if suite.name not in taken}
+
+
+def _knows(checkpoint: Checkpoint, suite: PromptSuite) -> bool:
+    worded = [prompt for prompt in suite.prompts if prompt.role not in UNWORDED]
+    return not any(checkpoint.unknown_words(text) for prompt in worded for text in prompt.texts)
+
+
+def _is_seen(suite: PromptSuite) -> bool:
+    return any(prompt.role not in UNSEEN for prompt in suite.prompts)
+
+
+def _readers(checkpoint: Checkpoint, judges: Sequence[str]) -> list[Checkpoint]:
+    """Return what the judges of labels read with: those that are named, or the one that fits."""
+    if judges:
+        named = [judge.removeprefix(_LABELS) for judge in judges if judge.startswith(_LABELS)]
+        return [load_checkpoint(target) for target in named if target]
+    return _witnesses(checkpoint) if has_closed_vocabulary(checkpoint) else []
+
+
+def _witnesses(checkpoint: Checkpoint) -> list[Checkpoint]:
+    """Return the witness unless it is a relative of the checkpoint."""
+    witness = load_checkpoint(_WITNESS)
+    return [] if shared_lineage((witness.card.digest, *witness.card.lineage), checkpoint.card) else [witness]
+
+
+def _reads(reader: Checkpoint, questions: Sequence[Question]) -> bool:
+    answers = [answer for question in questions for answer in question.answers.values()]
+    return not any(reader.unknown_words(phrase) for answer in answers for phrase in answer.split(JOINED))
+
+
+def _left_out(
+    unknown: Sequence[str], unread: Sequence[str], inverted: Sequence[str], judges: Sequence[str]
+) -> Iterator[str]:
+    if inverted:
+        yield f"Not asked at effort quick: {', '.join(inverted)}; --effort standard asks them too."
+    if unread:
+        options = " ".join(f"--judge {judge}" for judge in judges)
+        yield (
+            f"Not asked, since no judge of this run answers their questions: {', '.join(unread)}; "
+            f"{options} --judge {_LABELS}CHECKPOINT asks them too."
+        )
+    if unknown:
+        yield (
+            f"Not asked, since the checkpoint does not know all their words: {', '.join(unknown)}; "
+            "a suite in its own words is asked with --suite (prompts/README.md)."
+        )

@@ -16,11 +16,13 @@ from audit.errors import UsageProblem
 from audit.evidence import card_to_json, concept_texts, prompts_table, questions_to_json
 from audit.inversion import Recipe, batch_size, choose_precision, find_recipe
 from audit.judges import Judge, load_judge
-from audit.pipeline.defaults import default_judges, default_suites
+from audit.lenses import check_lens
+from audit.pipeline.defaults import core_suites, default_judges, default_suites
+from audit.pipeline.fitting import check_words, judge_warnings
 from audit.pipeline.rounds import LOOKS, SHARES, Dealt, deal
-from audit.records import SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite, Question
+from audit.records import SCALE_OF, UNSEEN, Prompt, PromptSuite, Question
 from audit.seeding import derive_seed
-from audit.suites import load_suite, over_length, shorten, suite_path
+from audit.suites import load_suite, shorten, suite_path
 
 SCHEMA_VERSION: Final = 1
 
@@ -53,7 +55,7 @@ class AuditRequest:
     checkpoint: str
     options: LoadOptions = LoadOptions()  # noqa: RUF009  (frozen)
     suites: tuple[str, ...] = ()
-    """Names or paths; empty asks the suites that fit the checkpoint."""
+    """Names or paths; empty asks the suites that fit the checkpoint, the judges and the effort."""
     judges: tuple[str, ...] = ()
     """Names; empty asks the judges that fit the checkpoint. The first that answers a question is its primary one."""
     recipe: str = "fast"
@@ -87,6 +89,8 @@ class Plan:
     precision: str
     shard_size: int
     warnings: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    """Why shipped suites are not asked, where the user named none; also among the warnings."""
 
     @cached_property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -172,6 +176,7 @@ class Plan:
             "precision": self.precision,
             "shard_size": self.shard_size,
             "versions": program_versions(),
+            **({"left_out": list(self.left_out)} if self.left_out else {}),
             **({"questions": questions_to_json(self.questions)} if self.questions else {}),
             **({"sequential": self._sequential_spec()} if request.sequential else {}),
         }
@@ -207,10 +212,14 @@ def make_plan(request: AuditRequest) -> Plan:
     effort = find_effort(request.effort)
     recipe = find_recipe(request.recipe)
     recipe = dataclasses.replace(recipe, steps=max(1, round(recipe.steps * effort.steps)))
-    paths = [suite_path(name) for name in request.suites]
+    files = {name: suite_path(name) for name in request.suites}
     checkpoint = load_checkpoint(request.checkpoint, options=request.options, device=request.device)
-    paths = paths or default_suites(request.checkpoint, checkpoint)
-    suites = tuple(shorten(load_suite(path), templates=effort.templates) for path in paths)
+    left_out: tuple[str, ...] = ()
+    if not files:
+        chosen = default_suites(request.checkpoint, checkpoint, effort=request.effort, judges=request.judges)
+        files, left_out = {name: suite_path(name) for name in chosen.names}, chosen.left_out
+    named = {name: shorten(_load(path), templates=effort.templates) for name, path in files.items()}
+    suites = tuple(named.values())
     questions = _questions(suites)
     concepts = concept_texts(prompts_table([prompt for suite in suites for prompt in suite.prompts]))
     seen = any(prompt.role not in UNSEEN for suite in suites for prompt in suite.prompts)
@@ -227,8 +236,27 @@ def make_plan(request: AuditRequest) -> Plan:
         recipe=recipe,
         precision=recipe.tower_precision(choose_precision(checkpoint.device)),
         shard_size=batch_size(recipe, checkpoint.card.image_size, checkpoint.device),
-        warnings=(*_check_words(suites, paths, checkpoint), *(_judge_warnings(judges, suites) if seen else ())),
+        warnings=(
+            *left_out,
+            *check_words(named, checkpoint),
+            *(judge_warnings(judges, suites) if seen else ()),
+        ),
+        left_out=left_out,
     )
+
+
+def ask_core(request: AuditRequest) -> AuditRequest:
+    """Return the request with the core suites named where it names none, so that its effort adds no others.
+
+    Raises:
+        UsageProblem: If the checkpoint's name is wrong.
+        RefusedProblem: If the checkpoint is refused.
+        EnvironmentProblem: If a device or a network is missing.
+    """
+    if request.suites:
+        return request
+    checkpoint = load_checkpoint(request.checkpoint, options=request.options, device=request.device)
+    return dataclasses.replace(request, suites=core_suites(request.checkpoint, checkpoint))
 
 
 def program_versions() -> dict[str, str]:
@@ -237,54 +265,11 @@ def program_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
-def _check_words(suites: Sequence[PromptSuite], paths: Sequence[Path], checkpoint: Checkpoint) -> list[str]:
-    """Refuse a suite that is meant for closed vocabularies and holds unknown words; warn about any other."""
-    warnings = []
-    for suite, path in zip(suites, paths, strict=True):
-        texts = [text for prompt in suite.prompts if prompt.role not in UNWORDED for text in prompt.texts]
-        unknown = sorted({word for text in texts for word in checkpoint.unknown_words(text)})
-        if unknown and suite.name.startswith("phantom_"):
-            raise UsageProblem(
-                f"The suite {path} uses words that {checkpoint.card.name} does not know: {', '.join(unknown[:12])}"
-                f"{' and more' if len(unknown) > 12 else ''}.",
-                remedy="A word that a phantom never saw means nothing to it: use the suites of its own world.",
-            )
-        if unknown:
-            share = sum(bool(checkpoint.unknown_words(text)) for text in texts) / len(texts)
-            warnings.append(
-                f"{share:.0%} of the prompts of {suite.name} hold words that this checkpoint does not know "
-                f"({', '.join(unknown[:6])}...): their findings say nothing about it."
-            )
-        longest = over_length(suite, checkpoint.count_tokens, checkpoint.card.context_length)
-        if longest:
-            warnings.append(
-                f"{len(longest)} prompts of {suite.name} are longer than the context and are cut, "
-                f"as {longest[0].text!r}."
-            )
-    return warnings
+def _load(path: Path) -> PromptSuite:
+    suite = load_suite(path)
+    check_lens(suite, path)
+    return suite
 
 
 def _questions(suites: Sequence[PromptSuite]) -> tuple[Question, ...]:
     return tuple(question for suite in suites for question in suite.questions)
-
-
-def _judge_warnings(judges: Mapping[str, Judge], suites: Sequence[PromptSuite]) -> list[str]:
-    questions = _questions(suites)
-    asked = {question for judge in judges.values() for question in judge.card.asks}
-    warnings = [
-        f"No judge answers the question {question!r}, so it stays unmeasured; name one with --judge."
-        for question in ("gender", "nsfw")
-        if question not in asked
-    ]
-    if questions and "labels" not in asked:
-        told = ", ".join(f"{question.name!r} of {question.suite}" for question in questions)
-        warnings.append(
-            f"No judge answers the questions of the suites ({told}), so they stay unmeasured; name one with --judge "
-            "labels:CHECKPOINT."
-        )
-    unread = [suite.name for suite in suites if suite.lens == "letters" and not suite.questions]
-    if unread and "letters" not in asked:
-        warnings.append(
-            f"No judge reads what is written in the images of {', '.join(unread)}; name one with --judge letters."
-        )
-    return warnings

@@ -15,7 +15,7 @@ from audit.pipeline.policing import Gate
 from audit.pipeline.progress import Progress
 from audit.pipeline.replaying import ROUNDS, Replay
 from audit.pipeline.rounds import LOOKS
-from audit.records import Verdict
+from audit.records import UNSEEN, Verdict
 
 Make = Callable[[Sequence[str]], None]
 
@@ -45,7 +45,8 @@ def run_rounds(run: RunFolder, plan: Plan, gate: Gate, make: Make, progress: Pro
         wanted = {name for (at, suite), its in plan.rounds.items() if at <= look and suite in going for name in its}
         names = [name for name in plan.shards if name in wanted or name in names]
         prompts = {item.prompt.prompt_id for name in names for item in plan.shards[name]}
-        run.write_tables({"prompts": prompts_table([one for one in plan.prompts if one.prompt_id in prompts])})
+        asked = [one for one in plan.prompts if one.prompt_id in prompts or one.role in UNSEEN]
+        run.write_tables({"prompts": prompts_table(asked)})
         make(names)
         verdict = _verdict_at(run, replay, look)
         left = sorted(replay.sequence.open_suites)

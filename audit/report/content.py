@@ -78,7 +78,7 @@ def build_report(source: ReportInput) -> Report:
         policy_sentence=_policy_sentence(source.decision),
         controls=controls_table(source.tables, source.findings),
         sections=sections,
-        missing=missing_sentences(source.findings, source.evidence),
+        missing=missing_sentences(source.findings, source.evidence, source.spec),
         missing_tables=missing_tables(source.evidence),
         method=(*method_sentences(source), *told_of_room(len(sections))),
         method_tables=method_tables(source),

@@ -17,6 +17,7 @@ from audit.report.text import MINUS, NOT_MEASURED, NOTHING, clean, count, show_n
 from audit.report.words import METRICS, STATUS_WORDS
 
 _MOST_SETTINGS = 60
+_LONGEST_REASON = 1000
 _STATUS_CAPTION = (
     "Images by how their inversion ended. Stalled: the checkpoint does not tell the image from one of another text. "
     "Noise: little but high frequencies. Not finite: it holds values that are no numbers."
@@ -68,12 +69,13 @@ def _show_measured(value: object) -> str:
     return show_number(value) if isinstance(value, float) else _show_setting(value)
 
 
-def missing_sentences(findings: Sequence[Finding], evidence: Evidence) -> tuple[str, ...]:
-    """Say how much was asked and how much of it gave no evidence."""
+def missing_sentences(findings: Sequence[Finding], evidence: Evidence, spec: Mapping[str, object]) -> tuple[str, ...]:
+    """Say how much was asked, how much of it gave no evidence, and which suites were left out."""
     images = evidence.images
     unusable = int((images["status"] != "converged").sum())
     silent = sum(1 for finding in findings if not is_measured(finding))
     prompts = count(len(evidence.prompts), "prompt")
+    left_out = spec.get("left_out")
     return (
         (
             f"Of {count(len(images), 'image')} for {prompts}, {unusable} did not converge and so are undetermined: "
@@ -82,6 +84,7 @@ def missing_sentences(findings: Sequence[Finding], evidence: Evidence) -> tuple[
         f"Of {count(len(findings), 'finding')}, {silent} have no value, for want of anything usable."
         if findings
         else "No finding was made: no lens had anything to measure.",
+        *(clean(sentence, longest=_LONGEST_REASON) for sentence in (left_out if isinstance(left_out, list) else ())),
     )
 
 

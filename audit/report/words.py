@@ -1,4 +1,7 @@
-"""What the report knows of metrics in words; a metric that is not here is still shown, under its own name."""
+"""What the report knows of metrics in words.
+
+A metric that is not here is called as its card says, or by its own name where that says nothing.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ class MetricWords:
     """What a finding away from the neutral value says, of ``{where}``, with its ``{value}`` and ``{gender}``."""
 
 
-METRICS: Final[Mapping[str, MetricWords]] = {
+_WORDS: Final[Mapping[str, MetricWords]] = {
     "gender.lean": MetricWords(
         title="Gender lean",
         sides=("towards woman", "towards man"),
@@ -170,6 +173,12 @@ METRICS: Final[Mapping[str, MetricWords]] = {
     "quality.converged_share": MetricWords(title="Share converged"),
     "quality.judged_precision": MetricWords(title="Recognised by a held-out judge"),
     "quality.judged_z": MetricWords(title="Margin by a held-out judge", signed=True),
+}
+
+METRICS: Final[Mapping[str, MetricWords]] = _WORDS | {
+    card.name: MetricWords(title=card.title, signed=card.span[0] < 0, figured=True, ranked=card.neutral is not None)
+    for card in metric_cards()
+    if card.title and card.name not in _WORDS
 }
 """Also the order in which metrics are shown."""
 

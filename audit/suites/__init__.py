@@ -5,7 +5,16 @@ with slots), ``expansion`` (slots into prompts), ``catalogue`` (names into files
 to write a suite.
 """
 
-from audit.suites.catalogue import list_suites, load_suite, suite_path
+from audit.suites.catalogue import list_suites, load_suite, suite_name, suite_path
 from audit.suites.expansion import MAX_PROMPTS, keep_roles, over_length, shorten
 
-__all__ = ["MAX_PROMPTS", "keep_roles", "list_suites", "load_suite", "over_length", "shorten", "suite_path"]
+__all__ = [
+    "MAX_PROMPTS",
+    "keep_roles",
+    "list_suites",
+    "load_suite",
+    "over_length",
+    "shorten",
+    "suite_name",
+    "suite_path",
+]

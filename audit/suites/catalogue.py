@@ -44,7 +44,7 @@ def suite_path(name: str) -> Path:
             f"There is no file {name!r}.",
             remedy="Check the path; a shipped suite is named without .toml, as in phantom/professions.",
         )
-    known = {path.relative_to(PROMPTS).with_suffix("").as_posix(): path for path in list_suites()}
+    known = {suite_name(path): path for path in list_suites()}
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -53,6 +53,11 @@ def suite_path(name: str) -> Path:
         f"There is no suite {name!r}.",
         remedy=f"{hint}Shipped suites: {', '.join(known)}; or give the path of a .toml file.",
     )
+
+
+def suite_name(path: Path) -> str:
+    """Return what ``suite_path`` finds a file by: the name of a shipped suite, and any other path as it is."""
+    return path.relative_to(PROMPTS).with_suffix("").as_posix() if path.is_relative_to(PROMPTS) else str(path)
 
 
 def list_suites() -> tuple[Path, ...]:

@@ -20,25 +20,6 @@ MAX_TEXT: Final = 500
 CONTROL_ROLES: Final = ("explicit", "object", "noise")
 """Roles whose answer is known and must be stated."""
 
-LENS_NAMES: Final = (
-    "gender",
-    "nsfw",
-    "controls",
-    "neighbours",
-    "associations",
-    "blending",
-    "composition",
-    "wording",
-    "contexts",
-    "granularity",
-    "languages",
-    "attributes",
-    "written",
-    "letters",
-    "none",
-)
-"""What a suite may be written for."""
-
 Expected = Literal["man", "woman", "mixed", "no_person", "clothed", "unclothed"]
 
 _ENTRY_KEYS: Final = ("concept", "text", "article", "group", "expected")
@@ -154,7 +135,8 @@ class SuiteTable(_Table):
     schema_version: Literal[1]
     name: Name
     version: Annotated[str, Field(pattern=r"^\d+(\.\d+){0,2}$", max_length=20)]
-    lens: Literal[LENS_NAMES]  # type: ignore[valid-type]
+    lens: Name
+    """Who reads it; whether there is such a lens, ``audit.lenses.check_lens`` says."""
     purpose: Paragraph
     source: Paragraph
     licence: Paragraph

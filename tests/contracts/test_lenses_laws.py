@@ -1,7 +1,9 @@
 """Laws that every lens keeps; a new lens is picked up from ``LENSES``."""
 
+import ast
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,8 +12,9 @@ from phrase_worlds import add_phrases, bag_of_words, with_labels, with_texts
 from text_worlds import add_texts
 from worlds import UNREAD, World, add_controls, add_labels, planted
 
+import audit.lenses
 from audit.evidence import Evidence
-from audit.lenses import LENSES, Lens, TextLens, findings_text, metric_cards
+from audit.lenses import LENSES, SUITE_LENSES, Lens, TextLens, findings_text, metric_cards
 from audit.records import Question, Status
 from audit.seeding import derive_seed
 
@@ -70,6 +73,17 @@ def with_tables(evidence: Evidence, change) -> Evidence:
 
 def test_lens_is_listed_under_its_name():
     assert [lens.name for lens in LENSES.values()] == list(LENSES)
+
+
+def test_suites_may_be_written_for_every_lens_but_the_one_that_reads_all_inversions():
+    assert set(SUITE_LENSES) == set(LENSES) - {"quality"} | {"none"}
+
+
+def test_no_lens_knows_another_nor_does_what_lenses_share():
+    lenses = {type(lens).__module__ for lens in LENSES.values()}
+    for path in Path(audit.lenses.__file__).parent.glob("*.py"):
+        imported = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+        assert path.stem == "__init__" or not lenses & {node.module for node in imported}, path
 
 
 def test_lens_satisfies_the_protocol(lens):

@@ -1,17 +1,19 @@
 """Every shipped suite keeps the same laws; a new file is picked up without being listed here."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from audit.lenses import LENSES
+from audit.errors import UsageProblem
+from audit.lenses import check_lens
 from audit.phantom.captions import vocabulary
 from audit.phantom.world import WORLDS, read_world
 from audit.records import PromptSuite
 from audit.suites import list_suites, load_suite, shorten, suite_path
 from audit.suites.catalogue import PROMPTS
-from audit.suites.tables import CONTROL_ROLES, LENS_NAMES
+from audit.suites.tables import CONTROL_ROLES
 
 CONTRASTS = (("original", "swapped"), ("figure", "invented"))
 NOT_FOR_PROMPTS = {"nude", "naked", "sexy", "sexual", "erotic", "lingerie", "child", "boy", "girl", "teenager", "baby"}
@@ -38,6 +40,12 @@ def test_its_name_is_its_place(path, suite):
 
 def test_it_states_purpose_source_and_licence(suite):
     assert min(len(suite.purpose), len(suite.source), len(suite.licence)) >= 10
+
+
+def test_it_is_written_for_a_lens_that_there_is(path, suite):
+    check_lens(suite, path)
+    with pytest.raises(UsageProblem, match=r"line \d+: lens: found 'colour'\. Write one of: controls, gender, "):
+        check_lens(replace(suite, lens="colour"), path)
 
 
 def test_it_expands_to_the_same_prompts_every_time(path, suite):
@@ -161,7 +169,3 @@ def _templates(suite: PromptSuite, role: str) -> dict[str, set[str]]:
         if prompt.role == role:
             found[prompt.concept].add(prompt.template)
     return found
-
-
-def test_suites_may_be_written_for_every_lens_but_the_one_that_reads_all_inversions():
-    assert set(LENS_NAMES) == set(LENSES) - {"quality"} | {"none"}

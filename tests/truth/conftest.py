@@ -1,6 +1,7 @@
 """The shipped phantoms, each audited once at standard effort and held against the shipped policy; all tests share it.
 
-And ``skewed`` once more as ``make audit`` does it, without a policy.
+These are asked what is planted in them, and the controls. And ``skewed`` once more as ``make audit`` does it, without a
+policy.
 
 Nothing here may change what is in their folders.
 """
@@ -10,12 +11,12 @@ from __future__ import annotations
 import pytest
 
 from audit.gate import load_policy
-from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
+from audit.pipeline import AuditRequest, Silence, ask_core, make_plan, run_audit
 from audit.pipeline.policing import Gate
 
 
 def audited(phantom: str, folder):
-    plan = make_plan(AuditRequest(checkpoint=f"phantom:{phantom}", effort="standard"))
+    plan = make_plan(ask_core(AuditRequest(checkpoint=f"phantom:{phantom}", effort="standard")))
     return run_audit(plan, folder, Silence(), gate=Gate(policy=load_policy("phantom")))
 
 

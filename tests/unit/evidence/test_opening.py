@@ -55,6 +55,12 @@ def test_a_checkpoint_by_another_name_is_the_same_run_and_by_another_digest_it_i
         open_run(run.path, other)
 
 
+def test_suites_that_were_asked_for_in_other_words_are_the_same_run(run, spec):
+    run.close()
+    with open_run(run.path, {**spec, "suite_files": ["by/path.toml"], "left_out": ["Not asked: others."]}) as again:
+        assert again.spec == spec
+
+
 def test_true_is_not_one_and_long_differences_are_cut(run, spec):
     run.close()
     many = {f"k{number}": "x" * 500 for number in range(20)}

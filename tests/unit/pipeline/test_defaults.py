@@ -8,8 +8,12 @@ import shutil
 import pytest
 
 from audit.checkpoints import LoadOptions, load_checkpoint
-from audit.pipeline.defaults import default_judges, default_suites, has_closed_vocabulary
-from audit.suites import load_suite
+from audit.evidence.specs import differing_specs
+from audit.judges import load_judge
+from audit.pipeline import ask_core, make_plan
+from audit.pipeline.defaults import core_suites, default_judges, default_suites, has_closed_vocabulary
+from audit.records import Question
+from audit.suites import list_suites, load_suite, suite_name, suite_path
 
 
 class Speller:
@@ -37,8 +41,8 @@ def open_checkpoint(tiny_checkpoint):
     return dataclasses.replace(tiny_checkpoint, tokenizer=Speller(tiny_checkpoint.tokenizer))
 
 
-def names(paths) -> set[str]:
-    return {load_suite(path).name for path in paths}
+def names(chosen) -> set[str]:
+    return {load_suite(suite_path(name)).name for name in chosen}
 
 
 def test_a_phantom_has_a_closed_vocabulary_and_a_speller_has_not(tiny_checkpoint, open_checkpoint):
@@ -46,30 +50,119 @@ def test_a_phantom_has_a_closed_vocabulary_and_a_speller_has_not(tiny_checkpoint
     assert not has_closed_vocabulary(open_checkpoint)
 
 
-def test_a_folder_that_carries_suites_is_asked_those(tiny_folder, tiny_checkpoint):
-    found = default_suites(str(tiny_folder), tiny_checkpoint)
-    assert found == sorted((tiny_folder / "suites").glob("*.toml"))
+def test_the_core_of_a_folder_that_carries_suites_is_those(tiny_folder, tiny_checkpoint):
+    found = core_suites(str(tiny_folder), tiny_checkpoint)
+    assert found == tuple(map(str, sorted((tiny_folder / "suites").glob("*.toml"))))
     assert names(found) == {"phantom_professions", "phantom_names", "phantom_controls"}
 
 
 @pytest.mark.parametrize(("name", "folder"), [("phantom:skewed", "phantom"), ("phantom:scenes", "suites")])
-def test_a_shipped_phantom_is_asked_the_shipped_suites_if_it_knows_their_words_and_else_its_own(name, folder):
-    found = default_suites(name, load_checkpoint(name))
+def test_the_core_of_a_shipped_phantom_are_shipped_suites_if_it_knows_their_words_and_else_its_own(name, folder):
+    found = [suite_path(one) for one in core_suites(name, load_checkpoint(name))]
     assert {"professions", "controls"} <= {path.stem for path in found}
     assert {path.parent.name for path in found} == {folder}
 
 
-def test_a_folder_without_suites_is_asked_those_for_its_vocabulary(tiny_folder, tmp_path):
+def test_the_core_of_a_folder_without_suites_is_for_its_vocabulary(tiny_folder, tmp_path):
     bare = shutil.copytree(tiny_folder, tmp_path / "bare", ignore=shutil.ignore_patterns("suites"))
     checkpoint = load_checkpoint(str(bare), options=LoadOptions(waive_sanity=True))
-    assert {path.parent.name for path in default_suites(str(bare), checkpoint)} == {"phantom"}
+    assert core_suites(str(bare), checkpoint) == ("phantom/professions", "phantom/names", "phantom/controls")
 
 
 @pytest.mark.parametrize("name", ["open_clip:ViT-B-32/openai", "hf-hub:some/where@main"])
-def test_a_checkpoint_that_can_spell_is_asked_the_open_suites_with_controls(open_checkpoint, name):
-    found = names(default_suites(name, open_checkpoint))
-    assert {"professions", "public_figures", "controls"} <= found
-    assert not {suite for suite in found if suite.startswith("phantom")}
+def test_a_checkpoint_that_can_spell_is_asked_open_suites_alone(open_checkpoint, name):
+    core = core_suites(name, open_checkpoint)
+    found = default_suites(name, open_checkpoint).names
+    assert core == ("professions", "public_figures", "everyday", "controls")
+    assert found[: len(core)] == core
+    assert not {suite for suite in names(found) if suite.startswith("phantom")}
+
+
+def test_standard_asks_a_checkpoint_that_can_spell_all_that_its_judge_can_answer(open_checkpoint):
+    found = default_suites("folder", open_checkpoint)
+    shipped = {suite_name(path) for path in list_suites() if path.parent.name != "phantom"}
+    assert shipped - set(found.names) == {"contexts", "blending", "attributes"}
+    (why,) = found.left_out
+    assert "attributes, blending, contexts; --judge nudenet --judge labels:CHECKPOINT asks them too." in why
+
+
+def test_a_judge_of_labels_that_is_named_brings_the_suites_that_it_can_read(open_checkpoint):
+    found = default_suites("folder", open_checkpoint, judges=("nudenet", "labels:phantom:scenes"))
+    assert {"contexts", "blending", "attributes"}.isdisjoint(found.names)
+    spelt = default_suites("phantom:scenes", load_checkpoint("phantom:scenes"), judges=("labels:phantom:judge",))
+    assert "phantom/blending" in spelt.names
+    assert {"phantom/contexts", "phantom/attributes"}.isdisjoint(spelt.names)
+    assert any("phantom/attributes, phantom/contexts; --judge labels:phantom:judge" in why for why in spelt.left_out)
+
+
+def test_quick_adds_only_what_is_not_inverted(open_checkpoint):
+    core = core_suites("folder", open_checkpoint)
+    found = default_suites("folder", open_checkpoint, effort="quick")
+    more = [load_suite(suite_path(name)) for name in found.names if name not in core]
+    assert {"neighbours", "associations"} <= {suite.lens for suite in more}
+    assert {prompt.role for suite in more for prompt in suite.prompts} == {"text"}
+    assert found.left_out[0] == (
+        "Not asked at effort quick: compositional, granularity, wording; --effort standard asks them too."
+    )
+
+
+def test_standard_asks_a_phantom_every_suite_whose_words_it_knows():
+    found = default_suites("phantom:scenes", load_checkpoint("phantom:scenes"))
+    lenses = {load_suite(suite_path(name)).lens for name in found.names}
+    assert {"gender", "contexts", "blending", "attributes", "composition", "wording", "granularity"} <= lenses
+    assert "phantom/professions" not in found.names
+    assert [why.rpartition(": ")[2].partition(";")[0] for why in found.left_out] == [
+        "phantom/associations, phantom/names, phantom/neighbours"
+    ]
+
+
+def test_what_an_author_put_there_comes_first_and_a_suite_of_the_same_name_is_not_asked_beside_it(tiny_folder):
+    suites = tiny_folder / "suites"
+    found = default_suites(str(tiny_folder), load_checkpoint("phantom:skewed"))
+    own = [str(suites / f"{name}.toml") for name in ("controls", "names", "professions")]
+    assert list(found.names[:3]) == own
+    assert {"phantom/professions", "phantom/names", "phantom/controls"}.isdisjoint(found.names)
+    assert "phantom/neighbours" in found.names
+
+
+def test_the_witness_is_no_judge_of_itself(tiny_checkpoint):
+    question = Question(suite="s", name="q", answers={"a": "a man", "b": "a woman"})
+    witness = load_checkpoint("phantom:witness")
+    assert default_judges(tiny_checkpoint, [question])[1:] == ("labels:phantom:witness",)
+    assert default_judges(witness, [question]) == ("zero_shot:phantom:judge",)
+    assert "phantom/contexts" not in default_suites("phantom:witness", witness).names
+
+
+def test_the_default_judges_answer_every_question_of_the_suites_that_are_asked_by_default():
+    checkpoint = load_checkpoint("phantom:scenes")
+    suites = [load_suite(suite_path(name)) for name in default_suites("phantom:scenes", checkpoint).names]
+    questions = tuple(question for suite in suites for question in suite.questions)
+    judge = load_judge("labels:phantom:witness", audited=checkpoint.card, questions=questions)
+    assert len(judge.card.classes) == sum(len(question.answers) for question in questions) > 0
+
+
+def test_what_is_left_out_is_told_by_plan_and_spec_and_is_no_other_run(request_for):
+    plan = make_plan(request_for(suites=()))
+    assert plan.left_out
+    assert plan.warnings[: len(plan.left_out)] == plan.left_out
+    named = make_plan(request_for(suites=tuple(map(str, plan_names(plan)))))
+    assert named.spec().get("left_out") is None
+    assert plan.spec()["left_out"] == list(plan.left_out)
+    assert differing_specs(plan.spec(), named.spec()) == []
+
+
+def plan_names(plan):
+    return default_suites(plan.request.checkpoint, plan.checkpoint, effort=plan.request.effort).names
+
+
+def test_a_request_for_the_core_names_it_and_leaves_what_is_named(request_for):
+    asked = request_for()
+    assert ask_core(asked) is asked
+    core = ask_core(request_for(suites=()))
+    assert {load_suite(suite_path(name)).name for name in core.suites} == {
+        "phantom_professions", "phantom_names", "phantom_controls",
+    }  # fmt: skip
+    assert make_plan(core).left_out == ()
 
 
 def test_the_judge_fits_the_vocabulary(tiny_checkpoint, open_checkpoint):

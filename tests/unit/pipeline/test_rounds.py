@@ -160,6 +160,19 @@ def test_a_settled_run_stops_and_says_what_it_saved(in_rounds, policy_of, record
     read_run(tmp_path / "run", finished=True).verify()
 
 
+def test_texts_that_are_only_read_stay_in_a_run_in_rounds(
+    in_rounds, policy_of, recorder, tmp_path, settled_by_the_policy
+):
+    gate = policy_of(1.0)
+    plan = in_rounds(gate)
+    text = dataclasses.replace(plan.prompts[0], prompt_id="f" * 16, suite="read", role="text", lens="neighbours")
+    read = dataclasses.replace(plan.suites[0], name="read", prompts=(text,))
+    plan = dataclasses.replace(plan, suites=(*plan.suites, read))
+    outcome = run_audit(plan, tmp_path / "run", recorder, gate=gate)
+    assert "look 1 of 4" in outcome.decision.notes[-1]
+    assert text.prompt_id in set(outcome.evidence.prompts["prompt_id"])
+
+
 def test_an_open_run_goes_to_the_end_of_its_budget(in_rounds, policy_of, plan, recorder, tmp_path, ran):
     gate = policy_of(0.5)
     outcome = run_audit(in_rounds(gate), tmp_path / "run", recorder, gate=gate)

@@ -93,7 +93,7 @@ def test_the_suite_that_the_refusals_start_from_is_good(tmp_path):
         ('role = "subject"', 'role = "subject"\ntemplate = "x"', 16, "'template'. Did you mean 'templates'?"),
         ('["a male {craft}"]', "[]", 23, "templates is empty"),
         ('role = "explicit"', 'role = "noise"', 23, "no text to fill slots of"),
-        ('lens = "gender"', 'lens = "colour"', 5, "found 'colour'. Write 'gender', 'nsfw', 'controls', "),
+        ('lens = "gender"', 'lens = "a colour"', 5, "found 'a colour'. Write small letters"),
         ('lens = "gender"', 'lense = "gender"', 5, "unknown key 'lense'. Did you mean 'lens'?"),
         ('lens = "gender"', 'lens = "gender"\nauthor = "me"', 6, "unknown key 'author'"),
         ('name = "crafts"', 'name = "../crafts"', 3, "found '../crafts'. Write small letters"),

@@ -123,7 +123,8 @@ def _unscored_table(evidence: Evidence) -> Table:
 
 def method_sentences(source: ReportInput) -> tuple[str, ...]:
     """Tell in plain words what was done, with what, and what the intervals mean."""
-    steps = _find(source.spec, "steps")
+    recipe = source.spec.get("recipe")
+    steps = recipe.get("steps") if isinstance(recipe, Mapping) else None
     how_long = f" in {clean(steps, longest=20)} steps" if steps is not None else ""
     judges = list(source.evidence.judges)
     others = (
@@ -241,11 +242,6 @@ def _flatten(value: object, path: str = "") -> Iterator[tuple[str, object]]:
         yield path, ", ".join(map(str, value))
     else:
         yield path, value
-
-
-def _find(spec: Mapping[str, object], name: str) -> object | None:
-    """Return the first setting of that name, however deep it lies."""
-    return next((value for path, value in _flatten(spec) if path.rpartition(".")[2] == name), None)
 
 
 def glossary(findings: Iterable[Finding]) -> tuple[Term, ...]:

@@ -73,6 +73,16 @@ def test_a_figure_shows_forty_rows_at_most_and_says_so() -> None:
     assert min(abs(row.value) for row in figure.rows) > 0.18
 
 
+def test_the_steps_that_are_told_are_those_of_the_recipe_and_what_was_left_out_is_told() -> None:
+    source = make_source()
+    spec = {"effort": {"name": "quick", "steps": 0.75}, **source.spec, "left_out": ["Not asked: names.", "x" * 5000]}
+    report = build_report(replace(source, spec=spec))
+    assert "in 120 steps" in report.method[0]
+    assert report.missing[-2] == "Not asked: names."
+    assert len(report.missing[-1]) <= 1000
+    assert len(report.missing) == len(build_report(source).missing) + 2
+
+
 def test_figure_rows_carry_the_labour_share_where_it_is_known() -> None:
     figures = [one for one in build_report(make_source()).sections[0].figures if isinstance(one, ForestFigure)]
     by_name = {figure.name: {row.label: row.reference for row in figure.rows} for figure in figures}

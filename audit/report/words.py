@@ -32,7 +32,7 @@ class MetricWords:
     """What a finding away from the neutral value says, of ``{where}``, with its ``{value}`` and ``{gender}``."""
 
 
-_WORDS: Final[Mapping[str, MetricWords]] = {
+_WORDS: Final = {
     "gender.lean": MetricWords(
         title="Gender lean",
         sides=("towards woman", "towards man"),

@@ -15,8 +15,9 @@ from audit.suites import list_suites, load_suite, suite_name, suite_path
 OWN_SUITES: Final = "suites"
 """Folder of prompt suites that a checkpoint folder may carry: those written in its own words."""
 
-LABELLED: Final = frozenset({"contexts", "blending", "attributes"})
-"""Lenses that have nothing to say without a judge of labels."""
+PICTURED: Final = frozenset({"contexts", "blending", "attributes", "letters"})
+"""Lenses that have nothing to say without a judge that answers the questions of their suite; or, where a suite has
+none, the judge that is called as its lens is."""
 
 _PHANTOM: Final = "phantom:"
 _CLOSED_FOLDER: Final = "phantom/"
@@ -75,9 +76,13 @@ def default_suites(
     others = _others(core, closed=has_closed_vocabulary(checkpoint))
     unknown = [one for one, suite in others.items() if not _knows(checkpoint, suite)]
     others = {one: suite for one, suite in others.items() if one not in unknown}
-    labelled = {one: suite for one, suite in others.items() if suite.lens in LABELLED}
-    readers = _readers(checkpoint, judges) if labelled else []
-    unread = [one for one, suite in labelled.items() if not any(_reads(reader, suite.questions) for reader in readers)]
+    pictured = {one: suite for one, suite in others.items() if suite.lens in PICTURED}
+    readers = _readers(checkpoint, judges) if pictured else []
+    unread = {
+        one: f"{_LABELS}CHECKPOINT" if suite.questions else suite.lens
+        for one, suite in pictured.items()
+        if not (any(_reads(reader, suite.questions) for reader in readers) if suite.questions else suite.lens in judges)
+    }
     others = {one: suite for one, suite in others.items() if one not in unread}
     inverted = [one for one, suite in others.items() if effort == "quick" and _is_seen(suite)]
     return DefaultSuites(
@@ -138,16 +143,14 @@ def _reads(reader: Checkpoint, questions: Sequence[Question]) -> bool:
 
 
 def _left_out(
-    unknown: Sequence[str], unread: Sequence[str], inverted: Sequence[str], judges: Sequence[str]
+    unknown: Sequence[str], unread: Mapping[str, str], inverted: Sequence[str], judges: Sequence[str]
 ) -> Iterator[str]:
     if inverted:
         yield f"Not asked at effort quick: {', '.join(inverted)}; --effort standard asks them too."
-    if unread:
-        options = " ".join(f"--judge {judge}" for judge in judges)
-        yield (
-            f"Not asked, since no judge of this run answers their questions: {', '.join(unread)}; "
-            f"{options} --judge {_LABELS}CHECKPOINT asks them too."
-        )
+    for judge in dict.fromkeys(unread.values()):
+        options = " ".join(f"--judge {one}" for one in (*judges, judge))
+        names = ", ".join(one for one, wanted in unread.items() if wanted == judge)
+        yield f"Not asked, since no judge of this run answers their questions: {names}; {options} asks them too."
     if unknown:
         yield (
             f"Not asked, since the checkpoint does not know all their words: {', '.join(unknown)}; "

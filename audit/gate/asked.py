@@ -46,18 +46,18 @@ def asked_of(prompts: pd.DataFrame, images: pd.DataFrame | None = None) -> Asked
     """
     subjects = prompts[prompts["role"] == "subject"]
     made = {} if images is None else images["prompt_id"].value_counts().to_dict()
-    subjects = subjects.assign(images=subjects["prompt_id"].map(made).fillna(0).astype(int))
+    subjects = subjects.assign(images=subjects["prompt_id"].map(made).fillna(0))
     sizes: dict[tuple[str, str], Size] = {}
-    for suite, rows in subjects.groupby("suite", sort=True):
+    for suite, rows in subjects.groupby("suite"):
         sizes[str(suite), WHOLE] = _size(rows)
-        for concept, its in rows.groupby("concept", sort=True):
+        for concept, its in rows.groupby("concept"):
             sizes[str(suite), str(concept)] = _size(its)
-        for group, its in rows[rows["group"] != ""].groupby("group", sort=True):
+        for group, its in rows[rows["group"] != ""].groupby("group"):
             sizes[str(suite), f"{_GROUP}{group}"] = _size(its)
     pairs = subjects[["suite", "concept"]].drop_duplicates().sort_values(["suite", "concept"])
     return Asked(
         suites=tuple(sorted(prompts["suite"].unique().tolist())),
-        concepts={str(suite): tuple(rows["concept"]) for suite, rows in pairs.groupby("suite", sort=True)},
+        concepts={str(suite): tuple(rows["concept"]) for suite, rows in pairs.groupby("suite")},
         sizes=sizes,
     )
 

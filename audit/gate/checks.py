@@ -108,5 +108,5 @@ def _stranger(policy: Policy, rule: str, kind: str, name: str, known: Iterable[s
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, list(known))
     return f"Did you mean {near[0]!r}? " if near else ""

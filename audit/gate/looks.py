@@ -81,7 +81,7 @@ class PolicySequence:
         self._today = today
         self._looks = looks
         self._shares = spent(1 - policy.level, looks)
-        self._kept: dict[tuple[str, str, str], Decided] = {}
+        self._kept: set[tuple[str, str, str]] = set()
         self._latest: dict[tuple[str, str, str], Decided] = {}
         self._order: list[tuple[str, str, str]] = []
 
@@ -100,7 +100,7 @@ class PolicySequence:
             seen = self._told(one, look.number, level)
             self._latest[key] = seen
             if seen.result.verdict is not Verdict.INCONCLUSIVE:
-                self._kept[key] = seen
+                self._kept.add(key)
 
     def level_of(self, look: int) -> float:
         """Return the level at which a line is decided at a look."""

@@ -36,7 +36,6 @@ class Measured:
 class Snapshot:
     """All findings, and all changes where there is a baseline, at one level, by their ids."""
 
-    level: float
     findings: Mapping[str, Finding]
     changes: Mapping[str, Change] | None
 
@@ -51,16 +50,16 @@ def look(measured: Measured, level: float) -> Snapshot:
     findings = {finding.finding_id: finding for finding in every}
     _check([finding.estimate for finding in every], level, twice=len(every) - len(findings))
     if measured.changes_at is None:
-        return Snapshot(level=level, findings=findings, changes=None)
+        return Snapshot(findings=findings, changes=None)
     compared = measured.changes_at(level)
     changes = {change.finding_id: change for change in compared}
     worsenings = [change.worsening for change in compared if change.worsening is not None]
     _check(worsenings, level, twice=len(compared) - len(changes))
-    return Snapshot(level=level, findings=findings, changes=changes)
+    return Snapshot(findings=findings, changes=changes)
 
 
 def _check(estimates: Sequence[Estimate], level: float, *, twice: int) -> None:
-    other = next((one.level for one in estimates if not math.isclose(one.level, level, abs_tol=1e-12)), None)
+    other = next((one.level for one in estimates if not math.isclose(one.level, level)), None)
     if other is not None:
         raise ValueError(f"An interval of level {level} was asked for; got one of {other}.")
     if twice:

@@ -176,9 +176,8 @@ def _remedy_of_missing(key: str) -> str:
 
 def _known_keys(place: Place) -> str:
     tables: dict[str, type[BaseModel]] = {"rule": RuleTable, "waiver": WaiverTable}
-    table = tables.get(str(place[0]), PolicyTable) if len(place) > 1 else PolicyTable
-    known = list(table.model_fields)
-    near = difflib.get_close_matches(str(place[-1]), known, n=1)
+    known = list(tables.get(str(place[0]), PolicyTable).model_fields)
+    near = difflib.get_close_matches(str(place[-1]), known)
     return f"Did you mean {near[0]!r}?" if near else f"Use one of: {', '.join(known)}."
 
 

@@ -202,12 +202,12 @@ def _share_test(line: Line, stages: tuple[Stage, ...], passing: tuple[Stage, ...
         passes=lambda gap: _share_chances(_to_pass(passing), end - sign * gap, end),
         beyond=1 - room,
         inside=room,
-        needed=lambda: prompts_for_zero_hits(room, level=passing[-1].pass_level) if 0 < room < 1 else None,
+        needed=lambda: prompts_for_zero_hits(room, level=passing[-1].pass_level) if room > 0 else None,
     )
 
 
 def _share_chances(looks: Sequence[tuple[int, float]], rate: float, end: float) -> Chances:
-    rate = min(1.0, max(0.0, rate))
+    rate = max(0.0, rate)
     if len(looks) > 1:
         units, levels = zip(*looks, strict=True)
         return power_of_share_by_look(units, rate, end, levels=levels)
@@ -276,4 +276,4 @@ def _expected(policy: Policy, asked: Asked) -> Snapshot:
         for rule in policy.rules
         for suite in asked.concepts
     ]  # fmt: skip
-    return Snapshot(level=policy.level, findings={one.finding_id: one for one in findings}, changes=None)
+    return Snapshot(findings={one.finding_id: one for one in findings}, changes=None)

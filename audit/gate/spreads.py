@@ -77,7 +77,7 @@ def spread_of(line: Line, card: MetricCard, seen: Seen | None) -> Spread:
     found = (None if seen is None else _seen(line, seen)) or _assumed(line, card)
     if not line.rule.threshold.compared:
         return found
-    sd = _worst(card.span, sum(card.span) / 2) if found.sd is None else found.sd
+    sd = 0.5 if found.sd is None else found.sd  # of coin flips
     return Spread(sd=math.sqrt(2) * sd, source=f"{found.source}, for two runs as if they were not paired")
 
 

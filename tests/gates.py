@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+import pandas as pd
 from scipy.stats import norm
 
-from audit.gate import Asked, Measured, Policy, PromptValue, Rule, Size, Threshold, Waiver
-from audit.records import Change, Estimate, Finding
+from audit.gate import Asked, Measured, Policy, PromptValue, Rule, Ruling, Size, Threshold, Waiver, apply_policy, decide
+from audit.records import Change, Decision, Estimate, Finding, RuleResult
 
 TODAY = date(2026, 11, 25)
 
@@ -116,3 +117,22 @@ def rates(**values: Value | float) -> dict[tuple[str, str, str], Value]:
         ("nsfw.raw_rate", "names", "*" if name == "whole" else name): one if isinstance(one, Value) else Value(one)
         for name, one in values.items()
     }
+
+
+def only(run: Run, *rules: Rule, **more) -> RuleResult:
+    """The one result of a policy that has one line."""
+    [result] = apply_policy(policy(*rules, **more), run.measured(), TODAY).results
+    return result
+
+
+def sound_controls(**columns) -> pd.DataFrame:
+    """A table ``controls`` with one control that passed; ``columns`` change it."""
+    return pd.DataFrame(
+        {"control": ["people"], "passed": [True], "reason": ["measured 1, asked at least 0.9"], **columns}
+    )
+
+
+def decided(ruling: Ruling | None = None, **changes) -> Decision:
+    """What is decided of a run with a finding and a control that passed."""
+    given = {"findings": Run(rates(whole=0.1)).findings_at(0.95), "controls_table": sound_controls(), **changes}
+    return decide(given.pop("findings"), given.pop("controls_table"), ruling=ruling, **given)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from gates import TODAY, Run, Value, policy, rates, rule, waiver
+from gates import TODAY, Run, Value, decided, only, policy, rates, rule, waiver
 
-from audit.gate import PromptValue, apply_policy, decide
+from audit.gate import PromptValue, apply_policy
 from audit.records import Verdict
 
 PASS, FAIL, OPEN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
@@ -18,8 +18,7 @@ def said(metric: str = "nsfw.raw_rate", subject: str = "ada", **values: float | 
 
 
 def guarded(run: Run, **changes):
-    [result] = apply_policy(policy(rule(**{"per_prompt_at_most": 0.5, **changes})), run.measured(), TODAY).results
-    return result
+    return only(run, rule(**{"per_prompt_at_most": 0.5, **changes}))
 
 
 def test_one_very_bad_prompt_fails_a_rule_whose_mean_is_good():
@@ -75,6 +74,12 @@ def test_what_lies_on_the_good_side_of_a_metric_is_never_bad():
     assert guarded(run, metric="nsfw.excess").verdict is PASS
 
 
+def test_a_guard_lets_pass_what_lies_near_a_neutral_value_of_zero():
+    for metric in ("gender.lean", "languages.lean_agreement"):
+        run = Run({(metric, "names", "*"): Value(0.0)}, prompts=said(metric, woman=-0.5, man=0.5))
+        assert guarded(run, metric=metric, between=(-0.5, 0.5)).verdict is PASS
+
+
 def test_a_guard_counts_its_distance_from_the_neutral_value():
     run = Run({("gender.woman_share", "names", "*"): Value(0.5)}, prompts=said("gender.woman_share", a=0.1, b=0.8))
     between = {"metric": "gender.woman_share", "between": (0.2, 0.8)}
@@ -87,16 +92,7 @@ def ruled(run: Run, *waivers, rules=None, **more):
 
 
 def whole(ruling):
-    from worlds import World, add_controls, seen
-
-    from audit.lenses import LENSES
-
-    world = World()
-    world.ask("nurse", seen("woman"))
-    add_controls(world)
-    evidence = world.evidence()
-    findings = LENSES["gender"].examine(evidence).findings
-    return decide(findings, LENSES["controls"].examine(evidence).tables["controls"], ruling=ruling).verdict
+    return decided(ruling).verdict
 
 
 def test_a_waived_failure_lets_the_gate_pass_and_is_said_with_owner_day_and_reason():
@@ -165,3 +161,13 @@ def test_a_waiver_moves_no_other_verdict():
     run = Run(rates(a=0.25, b=0.9, c=0.1, d=0.1, e=0.1))
     without, with_one = ruled(run, rules=[each]), ruled(run, waiver(subject="b"), rules=[each])
     assert [one.verdict for one in without.results] == [one.verdict for one in with_one.results]
+
+
+def test_the_end_of_a_reason_is_the_end_of_what_is_said():
+    asks, run = [rule(subject="each")], Run(rates(ada=0.9, bob=0.9))
+    late = ruled(run, waiver(reason="plan X.", expires=date(2026, 11, 1)), rules=asks)
+    assert late.results[-1].evidence == (
+        "Fail: The waiver of rule (names: ada), rule (names: bob) by Ada expired on 2026-11-01: plan X."
+    )
+    held = ruled(run, waiver(reason="plan X"), rules=asks)
+    assert all(one.evidence.endswith(". Waived by Ada until 2026-12-31: plan X.") for one in held.results)

@@ -50,6 +50,7 @@ def test_step_down_reaches_what_bonferroni_does_not():
 def test_one_line_needs_no_correction():
     assert by_p_values([0.049], 0.95) == {0}
     assert corrected(0.95, 1) == 0.95
+    assert corrected(1 - 1e-13, 1) == 1 - 1e-13
 
 
 def test_without_a_correction_every_suspect_fails_at_the_policys_level():

@@ -79,6 +79,13 @@ def test_a_suite_that_has_not_reached_a_look_is_not_looked_at_again():
     assert sequence.open_suites == {"names"}
 
 
+def test_a_line_that_is_decided_leaves_the_others_open():
+    sequence = PolicySequence(policy(rule(subject="each")), 4, TODAY)
+    assert sequence.ruling(over=False).results == ()
+    assert [*take(sequence, 2, a=0.9, b=0.2, c=0.0).values()] == ["fail", "inconclusive", "pass"]
+    assert [*take(sequence, 4, a=0.2, b=0.0, c=0.9).values()] == ["fail", "pass", "pass"]
+
+
 def test_a_line_with_a_guard_does_not_pass_before_the_last_look():
     from audit.gate import PromptValue
 
@@ -87,9 +94,15 @@ def test_a_line_with_a_guard_does_not_pass_before_the_last_look():
     sequence = PolicySequence(policy(rule(per_prompt_at_most=0.5)), 4, TODAY)
     sequence.take(Look(number=3, measured=run.measured(), reached=EVERY))
     assert verdicts(sequence) == {"rule": "inconclusive"}
-    assert "guard has to see every prompt" in sequence.ruling(over=False).results[0].evidence
+    early = sequence.ruling(over=False).results[0].evidence
+    assert "good side. Not before the last look: its guard has to see every prompt. (Look 3 of 4, which" in early
     sequence.take(Look(number=4, measured=run.measured(), reached=EVERY))
     assert verdicts(sequence) == {"rule": "pass"}
+    assert (
+        sequence.ruling(over=False)
+        .results[0]
+        .evidence.endswith("the good side. (Look 4 of 4, which may err with 2.6 %.)")
+    )
 
 
 def test_an_expired_waiver_fails_only_once_no_look_follows():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from audit.gate import power_document, power_sentences
+from audit.gate import Asked, Size, power_document, power_of_policy, power_sentences
+from audit.gate.spreads import unit_of
 from audit.stats import power_of_mean, power_of_share, prompts_for_mean
 from tests.gate_promises import lean, powers, seen
 from tests.gates import policy, rule
@@ -171,7 +172,31 @@ def test_one_prompt_promises_nothing():
 
 def test_a_correlation_is_not_planned():
     (power,) = powers(policy(lean(metric="gender.labour_correlation", subject="*")))
-    assert "correlation" in power.missing
+    assert power.missing == "a correlation is no mean over units"
+    assert (power.fails_beyond, power.passes_inside, power.well_inside, power.passed_by) == (None, None, None, (0.0,))
+
+
+def test_a_share_that_may_be_anything_passes_wherever_it_lies():
+    (power,) = powers(policy(rule(subject="nurse", at_most=1.0)))
+    assert (power.fails_beyond, power.passes_inside, power.passed_by) == (None, 0.0, (1.0,))
+
+
+def test_what_became_worse_can_be_as_far_as_from_one_end_of_a_metric_to_the_other():
+    (power,) = powers(policy(rule(metric="gender.lean", subject="nurse", worse_by_at_most=1.5)), run=seen(0.2, 8))
+    assert power_of_mean(24, power.fails_beyond, power.spread.sd) == pytest.approx(0.8)
+
+
+def test_a_rule_about_every_suite_has_a_line_for_each_that_was_asked():
+    sizes = {(suite, "*"): Size(prompts=8, images=16) for suite in ("jobs", "names")}
+    both = Asked(suites=("jobs", "names"), concepts={"jobs": ("nurse",), "names": ("ada",)}, sizes=sizes)
+    found = power_of_policy(policy(rule(suite="*", at_most=0.5)), both, dict.fromkeys(sizes, 8))
+    assert [(one.line.suite, one.line.subject, one.n) for one in found] == [("jobs", "*", 8), ("names", "*", 8)]
+
+
+def test_a_group_counts_concepts():
+    assert [unit_of(subject) for subject in ("*", "group:job", "group", "nurse")] == [
+        "concepts", "concepts", "prompts", "prompts",
+    ]  # fmt: skip
 
 
 def test_a_suite_counts_concepts_and_a_mean_of_gaps_is_never_below_nothing():

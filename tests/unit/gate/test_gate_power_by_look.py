@@ -124,6 +124,24 @@ def test_looks_without_an_interval_decide_nothing():
     assert power.passed_by == tuple(sorted(power.passed_by))
 
 
+def test_two_looks_are_enough_to_be_promised_over():
+    stands = (stand(6), stand(12))
+    level = 1 - spent(0.05, 2)[0]
+    (mean,) = powers(policy(lean(between=(None, 0.5))), stands)
+    assert mean.passed_by[0] == pytest.approx(power_of_mean(6, 0.5, mean.spread.sd, level=level), abs=0.01)
+    assert mean.passed_by[0] < mean.passed_by[1] < 1
+    (share,) = powers(SHARE, stands)
+    assert share.passed_by == pytest.approx((0.0, 1.0))
+
+
+def test_a_band_passes_over_looks_less_often_than_one_of_its_sides():
+    (side,) = powers(policy(lean(between=(None, 0.3))))
+    (band,) = powers(policy(lean(between=(-0.3, 0.3))))
+    assert side.spread == band.spread
+    assert side.well_inside == band.well_inside == 0.3
+    assert all(both < one for both, one in zip(band.passed_by[1:], side.passed_by[1:], strict=True))
+
+
 def test_lines_fail_at_the_corrected_level_of_their_look():
     alone, *_ = powers(policy(lean(between=(None, 0.2))))
     among = powers(policy(lean(subject="each", between=(None, 0.2))))[1]
@@ -142,6 +160,13 @@ def test_lines_fail_at_the_corrected_level_of_their_look():
         (lean(between=(-0.2, None)), 0.2),
         (lean(between=(0.2, 0.6)), 0.2),
         (lean(between=(0.2, None)), 1.3),
+        (lean(between=(-0.2, 0.6)), 0.2),
+        (rule(metric="gender.woman_share", subject="nurse", between=(0.2, 0.6)), 0.1),
+        (rule(metric="gender.woman_share", subject="nurse", worse_by_at_most=0.1), 0.1),
+        (lean(between=(None, 0.0)), 0.0),
+        (lean(between=(0.0, None)), 0.0),
+        (lean(between=(0.0, 0.6)), 0.0),
+        (lean(between=(-0.6, 0.0)), 0.0),
         (rule(metric="gender.woman_share", subject="nurse", at_most=0.8), 0.3),
         (rule(subject="nurse", at_most=0.5), 0.5),
         (rule(metric="gender.lean", subject="nurse", worse_by_at_most=0.1), 0.1),

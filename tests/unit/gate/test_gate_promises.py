@@ -140,6 +140,7 @@ def test_two_looks_are_looks():
         (rule(metric="gender.parity_gap", subject="nurse", between=(-0.3, 0.3)), math.sqrt(0.2 * 0.8)),
         (rule(metric="gender.parity_gap", at_most=0.1), math.sqrt(0.1 * 0.4)),
         (rule(metric="gender.parity_gap", at_most=0.0), 0.25),
+        (rule(metric="nsfw.excess", subject="nurse", at_most=1.0), 1.0),
     ],
 )
 def test_the_worst_spread_is_that_of_values_at_both_ends_of_what_there_can_be(asks, sd):

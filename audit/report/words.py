@@ -158,7 +158,7 @@ _WORDS: Final = {
         title="Association of word sets",
         signed=True,
         ranked=True,
-        statement="The two sets of words of {where} lie apart between the two sets of attributes.",
+        statement="As words alone, the two groups that {where} compares are tied to opposite attributes.",
     ),
     "associations.image_agreement": MetricWords(title="Agreement of images with words", signed=True),
     "associations.image_part": MetricWords(title="What words leave to images"),

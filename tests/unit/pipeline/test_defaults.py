@@ -94,7 +94,7 @@ def test_a_judge_of_labels_that_is_named_brings_the_suites_that_it_can_read(open
     spelt = default_suites("phantom:scenes", load_checkpoint("phantom:scenes"), judges=("labels:phantom:judge",))
     assert "phantom/blending" in spelt.names
     assert {"phantom/contexts", "phantom/attributes"}.isdisjoint(spelt.names)
-    assert any("phantom/attributes, phantom/contexts; --judge labels:phantom:judge" in why for why in spelt.left_out)
+    assert any("phantom/contexts, phantom/letters; --judge labels:phantom:judge" in why for why in spelt.left_out)
 
 
 def test_quick_adds_only_what_is_not_inverted(open_checkpoint):

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let no worker hand the width of its parent's terminal on: what is written here goes to a pipe."""
+    if hasattr(config, "workerinput"):
+        os.environ.pop("COLUMNS", None)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -151,8 +151,7 @@ class JudgeCard:
 class Score:
     """What one judge says of one image, and the ``text`` that it has read there: data from whoever made the image.
 
-    ``values`` is ``None`` exactly when ``reason`` is not empty: an image that could not be judged is missing,
-    never zero.
+    ``values`` is ``None`` exactly when ``reason`` is not empty: what could not be judged is missing, never zero.
     """
 
     values: Mapping[str, float] | None

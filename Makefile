@@ -33,7 +33,7 @@ truth: $(VENV)/.installed-dev ## measure against what was planted in the phantom
 	$(BIN)/python tests/truth/table.py --effort standard
 	$(BIN)/python tests/truth/simulated_gates.py
 
-questions: $(VENV)/.installed-dev ## every lens against what is planted for it: half an hour (SCALE=--scale trains more: an hour)
+questions: $(VENV)/.installed-dev ## every lens against what is planted for it (SCALE=--scale: and four phantoms trained for it)
 	$(BIN)/python tests/truth/questions.py $(SCALE)
 
 calibrate: $(VENV)/.installed-dev ## how well audits find what is planted, over many phantoms: hours; the table in README.md

@@ -2,7 +2,7 @@
 
 from audit.pipeline.forecast import Forecast, earlier_run, predict, probe, work_left
 from audit.pipeline.outcome import Outcome
-from audit.pipeline.plan import EFFORTS, AuditRequest, Plan, ask_core, make_plan
+from audit.pipeline.plan import EFFORTS, AuditRequest, Plan, make_plan
 from audit.pipeline.progress import Progress, Silence
 from audit.pipeline.stages import gate_again, judge_again, report_again, run_audit
 
@@ -14,7 +14,6 @@ __all__ = [
     "Plan",
     "Progress",
     "Silence",
-    "ask_core",
     "earlier_run",
     "gate_again",
     "judge_again",

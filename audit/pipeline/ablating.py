@@ -19,7 +19,7 @@ from audit.inversion import PARTS, STRENGTHS, Recipe, ablate, changes_anything
 from audit.judges import load_judge
 from audit.lenses.ablation import measure_recipe
 from audit.pipeline.defaults import has_closed_vocabulary
-from audit.pipeline.plan import AuditRequest, Plan, ask_core, make_plan
+from audit.pipeline.plan import AuditRequest, Plan, make_plan
 from audit.pipeline.progress import Progress
 from audit.pipeline.stages import gather
 from audit.report.ablation import RecipeLine, choose_images, row_pictures
@@ -113,7 +113,7 @@ def ablation_plan(request: AuditRequest) -> Plan:
     Raises:
         UsageProblem: If no judge tells concepts apart and none fits by itself, or no suite has a prompt to invert.
     """
-    plan = make_plan(ask_core(request))
+    plan = make_plan(dataclasses.replace(request, core_only=True))
     suites = tuple(one for suite in plan.suites if (one := keep_roles(suite, WORDED)).prompts)
     if not suites:
         raise UsageProblem("No suite has a prompt to invert.", remedy="Name one with --suite, such as professions.")

@@ -23,7 +23,7 @@ from audit.phantom.folder import read_phantom_world, save_phantom
 from audit.phantom.training import train
 from audit.phantom.world import World
 from audit.pipeline.forecast import earlier_run
-from audit.pipeline.plan import AuditRequest, Plan, ask_core, find_effort, make_plan
+from audit.pipeline.plan import AuditRequest, Plan, find_effort, make_plan
 from audit.pipeline.progress import Progress
 from audit.pipeline.stages import run_audit
 from audit.records import Finding
@@ -181,14 +181,16 @@ def _train(world: World, folder: Path, progress: Progress) -> None:
 
 def _audit(subject: _Subject, request: CalibrationRequest, out: Path, progress: Progress) -> _Audited:
     """Audit a world unless a finished run of the same plan is there."""
-    asked = AuditRequest(
-        checkpoint=subject.checkpoint,
-        options=LoadOptions(waive_sanity=request.waive_sanity),
-        effort=request.effort,
-        device=request.device,
-        seed=request.seed,
+    plan = make_plan(
+        AuditRequest(
+            checkpoint=subject.checkpoint,
+            options=LoadOptions(waive_sanity=request.waive_sanity),
+            core_only=True,  # what is planted, and the controls
+            effort=request.effort,
+            device=request.device,
+            seed=request.seed,
+        )
     )
-    plan = make_plan(ask_core(asked))  # what is planted, and the controls
     folder = out / "audits" / f"{subject.folder_name}-{request.effort}-{request.seed}"
     done = _finished(plan, folder)
     if done is not None:

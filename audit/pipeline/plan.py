@@ -17,7 +17,7 @@ from audit.evidence import card_to_json, concept_texts, prompts_table, questions
 from audit.inversion import Recipe, batch_size, choose_precision, find_recipe
 from audit.judges import Judge, load_judge
 from audit.lenses import check_lens
-from audit.pipeline.defaults import core_suites, default_judges, default_suites
+from audit.pipeline.defaults import DefaultSuites, core_suites, default_judges, default_suites
 from audit.pipeline.fitting import check_words, judge_warnings
 from audit.pipeline.rounds import LOOKS, SHARES, Dealt, deal
 from audit.records import SCALE_OF, UNSEEN, Prompt, PromptSuite, Question
@@ -56,6 +56,8 @@ class AuditRequest:
     options: LoadOptions = LoadOptions()  # noqa: RUF009  (frozen)
     suites: tuple[str, ...] = ()
     """Names or paths; empty asks the suites that fit the checkpoint, the judges and the effort."""
+    core_only: bool = False
+    """Whether a request that names no suite asks the core ones alone, whatever the effort."""
     judges: tuple[str, ...] = ()
     """Names; empty asks the judges that fit the checkpoint. The first that answers a question is its primary one."""
     recipe: str = "fast"
@@ -216,7 +218,7 @@ def make_plan(request: AuditRequest) -> Plan:
     checkpoint = load_checkpoint(request.checkpoint, options=request.options, device=request.device)
     left_out: tuple[str, ...] = ()
     if not files:
-        chosen = default_suites(request.checkpoint, checkpoint, effort=request.effort, judges=request.judges)
+        chosen = _default_suites(request, checkpoint)
         files, left_out = {name: suite_path(name) for name in chosen.names}, chosen.left_out
     named = {name: shorten(_load(path), templates=effort.templates) for name, path in files.items()}
     suites = tuple(named.values())
@@ -245,18 +247,10 @@ def make_plan(request: AuditRequest) -> Plan:
     )
 
 
-def ask_core(request: AuditRequest) -> AuditRequest:
-    """Return the request with the core suites named where it names none, so that its effort adds no others.
-
-    Raises:
-        UsageProblem: If the checkpoint's name is wrong.
-        RefusedProblem: If the checkpoint is refused.
-        EnvironmentProblem: If a device or a network is missing.
-    """
-    if request.suites:
-        return request
-    checkpoint = load_checkpoint(request.checkpoint, options=request.options, device=request.device)
-    return dataclasses.replace(request, suites=core_suites(request.checkpoint, checkpoint))
+def _default_suites(request: AuditRequest, checkpoint: Checkpoint) -> DefaultSuites:
+    if request.core_only:
+        return DefaultSuites(names=core_suites(request.checkpoint, checkpoint), left_out=())
+    return default_suites(request.checkpoint, checkpoint, effort=request.effort, judges=request.judges)
 
 
 def program_versions() -> dict[str, str]:

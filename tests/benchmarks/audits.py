@@ -20,7 +20,7 @@ from typing import Final, Literal
 import numpy as np
 from scipy.stats import spearmanr
 
-from audit.pipeline import AuditRequest, Silence, ask_core, make_plan, run_audit
+from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
 from audit.records import Finding
 from audit.stats.proportions import wilson
 from tests.benchmarks.headline import Ranged, over_prompts, resample
@@ -96,7 +96,8 @@ def _same(one: Sequence[Verdict], other: Sequence[Verdict]) -> np.ndarray:
 
 def audit(checkpoint: str, recipe: str, effort: str, seed: int, runs: Path) -> dict[str, Finding]:
     """Run one audit, or take up where it stopped, and return the findings of ``METRICS`` about single concepts."""
-    plan = make_plan(ask_core(AuditRequest(checkpoint=checkpoint, recipe=recipe, effort=effort, seed=seed)))
+    request = AuditRequest(checkpoint=checkpoint, core_only=True, recipe=recipe, effort=effort, seed=seed)
+    plan = make_plan(request)
     name = Path(checkpoint.removeprefix("phantom:")).name
     outcome = run_audit(plan, runs / f"{name}-{recipe}-{effort}-{seed}", Silence())
     return {one.finding_id: one for one in outcome.findings if one.metric in METRICS and one.subject != "*"}

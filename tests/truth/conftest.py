@@ -11,12 +11,12 @@ from __future__ import annotations
 import pytest
 
 from audit.gate import load_policy
-from audit.pipeline import AuditRequest, Silence, ask_core, make_plan, run_audit
+from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
 from audit.pipeline.policing import Gate
 
 
 def audited(phantom: str, folder):
-    plan = make_plan(ask_core(AuditRequest(checkpoint=f"phantom:{phantom}", effort="standard")))
+    plan = make_plan(AuditRequest(checkpoint=f"phantom:{phantom}", core_only=True, effort="standard"))
     return run_audit(plan, folder, Silence(), gate=Gate(policy=load_policy("phantom")))
 
 

@@ -40,12 +40,12 @@ class Found(Protocol):
     def high(self) -> float | None: ...
 
 
-def said(found: Found) -> str:
-    """Write a number with its interval."""
+def said(found: Found, form: str = ".2f") -> str:
+    """Write a number with its interval, each in the format ``form``."""
     if found.value is None:
         return "not measured"
     ends = found.low is not None and found.high is not None
-    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})" if ends else f"{found.value:.2f}"
+    return f"{found.value:{form}} ({found.low:{form}} to {found.high:{form}})" if ends else f"{found.value:{form}}"
 
 
 def at_least(found: Found, line: float) -> bool:

@@ -1,6 +1,6 @@
 """The table of questions in README.md: what every lens measures on phantoms, beside what was planted in them.
 
-Run by ``make questions``. Audits the phantoms that have something planted for each question, half an hour in all, and
+Run by ``make questions``. Audits the phantoms that have something planted for each question, most of them at full, and
 writes the table between the marks in README.md. With ``--scale`` it also trains four phantoms on more and more
 pictures.
 """

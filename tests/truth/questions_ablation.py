@@ -18,6 +18,7 @@ from audit.lenses.ablation import RecipeMeasures
 from audit.pipeline import AuditRequest, Silence
 from audit.pipeline.ablating import OTHER_SEED, UNCHANGED, run_ablation
 from audit.pipeline.ablation_writing import write_ablation
+from audit.records import Estimate
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = ("phantom/professions", "phantom/controls")
@@ -35,7 +36,7 @@ def truth_ablation(out: Path, *, checkpoint: str = "phantom:skewed", effort: str
     ablation = run_ablation(request, (), out, Silence())
     write_ablation(ablation, out)
     found = {row.line.name: row.line.found for row in ablation.rows if row.line.name != UNCHANGED}
-    noise = found[OTHER_SEED].measures["judged_z"].difference
+    noise = _difference(found[OTHER_SEED], "judged_z")
     held = f"`{checkpoint}`, `{ablation.recipe}` under another seed: {said(noise)}"
     rows = [
         Row(f"ablate: held-out margin without, with less and with more {part}", held, _strengths(found, part), "shown")
@@ -54,10 +55,10 @@ def misled(found: Mapping[str, RecipeMeasures]) -> Row:
     names = [
         name
         for name, one in found.items()
-        if above(one.measures["own_cosine"].difference, 0.0) and below(one.measures["judged_z"].difference, 0.0)
+        if above(_difference(one, "own_cosine"), 0.0) and below(_difference(one, "judged_z"), 0.0)
     ]
     told = "; ".join(
-        f"{name}: own cosine {_told(found[name], 'own_cosine', digits=3)}, margin {_told(found[name], 'judged_z')}"
+        f"{name}: own cosine {_told(found[name], 'own_cosine', '+.3f')}, margin {_told(found[name], 'judged_z')}"
         for name in names
     )
     return Row(
@@ -69,9 +70,14 @@ def misled(found: Mapping[str, RecipeMeasures]) -> Row:
     )
 
 
-def _told(found: RecipeMeasures, name: str, *, digits: int = 2) -> str:
-    one = found.measures[name].difference
-    return f"{one.value:+.{digits}f} ({one.low:+.{digits}f} to {one.high:+.{digits}f})"
+def _told(found: RecipeMeasures, name: str, form: str = "+.2f") -> str:
+    return said(_difference(found, name), form)
+
+
+def _difference(found: RecipeMeasures, name: str) -> Estimate:
+    difference = found.measures[name].difference
+    assert difference is not None  # only the unchanged recipe has none
+    return difference
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from audit.phantom.folder import read_phantom_world, save_phantom
 from audit.phantom.training import train
 from audit.phantom.truth import TruthTable, compare_with_truth
 from audit.phantom.world import read_world
-from audit.pipeline import AuditRequest, Silence, ask_core, make_plan, run_audit
+from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = (
@@ -45,7 +45,7 @@ class Line:
 
 
 def audit(checkpoint: str, effort: str, out: Path, *, seed: int) -> Line:
-    plan = make_plan(ask_core(AuditRequest(checkpoint=checkpoint, effort=effort, seed=seed)))
+    plan = make_plan(AuditRequest(checkpoint=checkpoint, core_only=True, effort=effort, seed=seed))
     outcome = run_audit(plan, out, Silence())
     world = read_phantom_world(checkpoint)
     return Line(

@@ -10,7 +10,7 @@ import pytest
 from audit.checkpoints import LoadOptions, load_checkpoint
 from audit.evidence.specs import differing_specs
 from audit.judges import load_judge
-from audit.pipeline import ask_core, make_plan
+from audit.pipeline import make_plan
 from audit.pipeline.defaults import core_suites, default_judges, default_suites, has_closed_vocabulary
 from audit.records import Question
 from audit.suites import list_suites, load_suite, suite_name, suite_path
@@ -159,14 +159,13 @@ def plan_names(plan):
     return default_suites(plan.request.checkpoint, plan.checkpoint, effort=plan.request.effort).names
 
 
-def test_a_request_for_the_core_names_it_and_leaves_what_is_named(request_for):
-    asked = request_for()
-    assert ask_core(asked) is asked
-    core = ask_core(request_for(suites=()))
-    assert {load_suite(suite_path(name)).name for name in core.suites} == {
-        "phantom_professions", "phantom_names", "phantom_controls",
-    }  # fmt: skip
-    assert make_plan(core).left_out == ()
+def test_a_request_for_the_core_alone_asks_it_and_what_is_named(request_for):
+    asked = make_plan(request_for())
+    named = make_plan(dataclasses.replace(request_for(), core_only=True))
+    assert [suite.name for suite in named.suites] == [suite.name for suite in asked.suites]
+    core = make_plan(dataclasses.replace(request_for(suites=()), core_only=True))
+    assert {suite.name for suite in core.suites} == {"phantom_professions", "phantom_names", "phantom_controls"}
+    assert core.left_out == ()
 
 
 def test_the_judge_fits_the_vocabulary(tiny_checkpoint, open_checkpoint):

@@ -54,13 +54,16 @@ def ablate(
     from audit.pipeline.ablating import run_ablation
     from audit.pipeline.ablation_writing import write_ablation
 
-    request = o.make_request(
-        name,
-        suites=suite,
-        judges=judge,
-        settings=(recipe, effort, device, seed),
-        load=(arch, allow_pickle, waive_sanity),
+    settings = o.Settings(
+        recipe=recipe,
+        effort=effort,
+        device=device,
+        seed=seed,
+        arch=arch,
+        allow_pickle=allow_pickle,
+        waive_sanity=waive_sanity,
     )
+    request = o.make_request(name, settings, suites=suite, judges=judge)
     folder = out or Path("runs") / f"{o.slug(name)}-ablation"
     kept = f"What is complete is kept in {folder}: give the same command again and it goes on from there."
     with o.resumable(talk, kept), show_progress(talk) as progress:

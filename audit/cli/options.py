@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -172,39 +173,48 @@ def pick_device(device: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How images are made and how the checkpoint is loaded, as the options of a command say it."""
+
+    recipe: str
+    effort: str
+    device: str
+    seed: int
+    arch: str | None
+    allow_pickle: bool
+    waive_sanity: bool
+
+
 def make_request(
     checkpoint: str,
+    settings: Settings,
     *,
     suites: list[str] | None,
     judges: list[str] | None,
-    settings: tuple[str, str, str, int],
-    load: tuple[str | None, bool, bool],
     rounds_by: Policy | None = None,
 ) -> AuditRequest:
     """Return what is asked of the pipeline.
 
     Args:
         checkpoint: Its name.
+        settings: How its images are made, and how it is loaded.
         suites: Names or files; ``None`` for those that fit.
         judges: Names; ``None`` for those that fit.
-        settings: Recipe, effort, device, seed.
-        load: Architecture, whether pickles are read, whether the sanity gate is waived.
         rounds_by: The policy that ends a run in rounds; ``None`` for a run of fixed size.
     """
     from audit.checkpoints import LoadOptions
     from audit.pipeline import AuditRequest
 
-    recipe, effort, device, seed = settings
-    arch, allow_pickle, waive_sanity = load
     return AuditRequest(
         checkpoint=checkpoint,
-        options=LoadOptions(arch=arch, allow_pickle=allow_pickle, waive_sanity=waive_sanity),
+        options=LoadOptions(arch=settings.arch, allow_pickle=settings.allow_pickle, waive_sanity=settings.waive_sanity),
         suites=tuple(suites or ()),
         judges=tuple(judges or ()),
-        recipe=recipe,
-        effort=effort,
-        device=pick_device(device),
-        seed=seed,
+        recipe=settings.recipe,
+        effort=settings.effort,
+        device=pick_device(settings.device),
+        seed=settings.seed,
         sequential="" if rounds_by is None else rounds_by.digest,
         rules_about=() if rounds_by is None else rounds_by.rules_about,
     )

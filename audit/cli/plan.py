@@ -73,14 +73,16 @@ def plan(
     from audit.pipeline import make_plan, predict, work_left
     from audit.pipeline.foreseeing import foresee, foresee_time
 
-    request = o.make_request(
-        name,
-        suites=suite,
-        judges=judge,
-        settings=(recipe, effort, device, seed),
-        load=(arch, allow_pickle, waive_sanity),
-        rounds_by=rounds_by,
+    settings = o.Settings(
+        recipe=recipe,
+        effort=effort,
+        device=device,
+        seed=seed,
+        arch=arch,
+        allow_pickle=allow_pickle,
+        waive_sanity=waive_sanity,
     )
+    request = o.make_request(name, settings, suites=suite, judges=judge, rounds_by=rounds_by)
     made = make_plan(request)
     loading = time.perf_counter() - began
     for warning in made.warnings:

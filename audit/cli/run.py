@@ -45,14 +45,16 @@ def run(
     from audit.cli.progress import show_progress
     from audit.pipeline import make_plan, run_audit
 
-    request = o.make_request(
-        name,
-        suites=suite,
-        judges=judge,
-        settings=(recipe, effort, device, seed),
-        load=(arch, allow_pickle, waive_sanity),
-        rounds_by=rounds_by,
+    settings = o.Settings(
+        recipe=recipe,
+        effort=effort,
+        device=device,
+        seed=seed,
+        arch=arch,
+        allow_pickle=allow_pickle,
+        waive_sanity=waive_sanity,
     )
+    request = o.make_request(name, settings, suites=suite, judges=judge, rounds_by=rounds_by)
     if waive_sanity:
         talk.say(WAIVED, style="bold red")
     plan = make_plan(request)

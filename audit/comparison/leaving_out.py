@@ -15,7 +15,7 @@ from typing import Final
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.matches import MATCHED_TO
+from audit.lenses.common.matches import MATCHED_TO
 from audit.records import SCALE_OF
 
 _SLOT: Final = re.compile(r"\{[^{}]*\}")

@@ -13,7 +13,7 @@ from audit.comparison.many import ManyRuns
 from audit.comparison.writing import check_folder
 from audit.evidence import pretty_json, write_folder
 from audit.lenses import estimate_document
-from audit.lenses.protocol import as_real
+from audit.lenses.common.protocol import as_real
 from audit.lenses.trends import Trend
 
 SCHEMA_VERSION: Final = 1

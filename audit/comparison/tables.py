@@ -6,7 +6,7 @@ import pandas as pd
 
 from audit.comparison.outcomes import Told
 from audit.comparison.runs import Comparison
-from audit.lenses.protocol import as_real
+from audit.lenses.common.protocol import as_real
 from audit.records import Estimate
 
 

@@ -11,17 +11,17 @@ from typing import Final
 from audit.lenses.associations import AssociationsLens
 from audit.lenses.attributes import AttributesLens
 from audit.lenses.blending import BlendingLens
+from audit.lenses.common.findings_json import estimate_document, findings_document, findings_text, read_findings
+from audit.lenses.common.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard, TextLens
 from audit.lenses.composition import CompositionLens
 from audit.lenses.contexts import ContextsLens
 from audit.lenses.controls import ControlsLens
-from audit.lenses.findings_json import estimate_document, findings_document, findings_text, read_findings
 from audit.lenses.gender import GenderLens
 from audit.lenses.granularity import GranularityLens
 from audit.lenses.languages import LanguagesLens
 from audit.lenses.letters import LettersLens
 from audit.lenses.neighbours import NeighboursLens
 from audit.lenses.nsfw import NsfwLens
-from audit.lenses.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard, TextLens
 from audit.lenses.quality import QualityLens
 from audit.lenses.wording import WordingLens
 from audit.lenses.written import WrittenLens

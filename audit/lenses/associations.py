@@ -22,9 +22,9 @@ from jaxtyping import Float
 
 from audit.evidence import Evidence
 from audit.lenses.associations_metrics import ASSOCIATIONS_METRICS
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real, corrected, make_answer
-from audit.lenses.scales import place_between, read_scales
-from audit.lenses.verdicts import judges_asking, names, numbers, scored_images
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real, corrected, make_answer
+from audit.lenses.common.scales import place_between, read_scales
+from audit.lenses.common.verdicts import judges_asking, names, numbers, scored_images
 from audit.records import GRADE, QUESTION, SCALE_OF, Finding
 from audit.seeding import derive_seed
 from audit.stats import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from audit.lenses.protocol import MetricCard
+from audit.lenses.common.protocol import MetricCard
 
 QUESTIONS: Final = ("tone_gender", "age_gender")
 """Questions that the lens knows: two attributes, whose values an answer names in the same order, as light_woman."""

@@ -19,7 +19,7 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.lenses.attribute_metrics import ATTRIBUTE_METRICS, QUESTIONS, card_of
-from audit.lenses.labels import (
+from audit.lenses.common.labelled import (
     Labelled,
     answer_estimates,
     answer_shares,
@@ -29,8 +29,8 @@ from audit.lenses.labels import (
     read_rows,
     recognised_share,
 )
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, as_real, flat_row, make_answer
-from audit.lenses.verdicts import UNDETERMINED, names, size
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, as_real, flat_row, make_answer
+from audit.lenses.common.verdicts import UNDETERMINED, names, size
 from audit.records import Finding
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share, jackknife_difference, singles, welch_difference
 

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.labels import Labelled, estimate_rows, first_questions, labelled_suites, over_concepts
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
-from audit.lenses.verdicts import names, numbers, size
+from audit.lenses.common.labelled import Labelled, estimate_rows, first_questions, labelled_suites, over_concepts
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.verdicts import names, numbers, size
 from audit.records import Finding
 from audit.stats import cluster_mean, cluster_share, two_level_means
 

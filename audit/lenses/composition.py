@@ -16,8 +16,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import Evidence
-from audit.lenses.composition_metrics import COMPOSITION_METRICS
-from audit.lenses.phrases import (
+from audit.lenses.common.phrases import (
     adjusted,
     distances,
     embedded,
@@ -29,8 +28,9 @@ from audit.lenses.phrases import (
     same,
     unit_vectors,
 )
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
-from audit.lenses.verdicts import missing_note, names, not_usable, numbers
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.verdicts import missing_note, names, not_usable, numbers
+from audit.lenses.composition_metrics import COMPOSITION_METRICS
 from audit.records import Finding
 from audit.seeding import derive_seed
 from audit.stats import cluster_mean, group_means, singles, two_level_means

@@ -14,7 +14,7 @@ from typing import Final, final
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.labels import (
+from audit.lenses.common.labelled import (
     Labelled,
     answer_estimates,
     answer_shares,
@@ -25,8 +25,8 @@ from audit.lenses.labels import (
     read_rows,
     recognised_share,
 )
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, flat_row, make_answer
-from audit.lenses.verdicts import UNDETERMINED, names, size
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, flat_row, make_answer
+from audit.lenses.common.verdicts import UNDETERMINED, names, size
 from audit.records import Finding
 from audit.stats import ClusterEstimate, cluster_evenness, cluster_share
 

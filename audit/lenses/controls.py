@@ -14,8 +14,16 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real, make_answer
-from audit.lenses.verdicts import judges_asking, missing_note, names, not_usable, numbers, plain_images, scored_images
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real, make_answer
+from audit.lenses.common.verdicts import (
+    judges_asking,
+    missing_note,
+    names,
+    not_usable,
+    numbers,
+    plain_images,
+    scored_images,
+)
 from audit.records import Finding
 from audit.stats import ClusterEstimate, cluster_share, singles
 

@@ -17,11 +17,9 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.gender_metrics import GENDER_METRICS
-from audit.lenses.gender_tables import concept_row, five_shares, read_as_either, with_reading, woman_bounds
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
-from audit.lenses.scales import has_zero, read_scales, with_zero
-from audit.lenses.verdicts import (
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.scales import has_zero, read_scales, with_zero
+from audit.lenses.common.verdicts import (
     judges_asking,
     missing_note,
     names,
@@ -31,6 +29,8 @@ from audit.lenses.verdicts import (
     size,
     suites_with_subjects,
 )
+from audit.lenses.gender_metrics import GENDER_METRICS
+from audit.lenses.gender_tables import concept_row, five_shares, read_as_either, with_reading, woman_bounds
 from audit.records import Finding
 from audit.stats import (
     ClusterEstimate,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from audit.lenses.protocol import MetricCard
+from audit.lenses.common.protocol import MetricCard
 
 GENDER_METRICS: Final = (
     MetricCard(

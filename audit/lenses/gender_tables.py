@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from audit.lenses.common.protocol import as_real, flat_row
+from audit.lenses.common.verdicts import names, numbers
 from audit.lenses.gender_metrics import GENDER_METRICS
-from audit.lenses.protocol import as_real, flat_row
-from audit.lenses.verdicts import names, numbers
 from audit.records import GENDER_CLASSES, Finding
 from audit.stats import Interval, goodman, group_means, undetermined_bounds
 

@@ -18,7 +18,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import Evidence
-from audit.lenses.phrases import (
+from audit.lenses.common.phrases import (
     SAME_COSINE,
     adjusted,
     distances,
@@ -31,8 +31,8 @@ from audit.lenses.phrases import (
     same,
     unit_vectors,
 )
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
-from audit.lenses.verdicts import missing_note, names, not_usable, numbers
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.verdicts import missing_note, names, not_usable, numbers
 from audit.records import Finding
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share, group_means, singles
 

@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
+from audit.lenses.common.protocol import LensAnswer, MetricCard, Subject, as_real, corrected, make_answer
+from audit.lenses.common.scales import place_between
+from audit.lenses.common.verdicts import names, numbers
 from audit.lenses.languages_metrics import LANGUAGES_METRICS, MOST_TOKENS
-from audit.lenses.protocol import LensAnswer, MetricCard, Subject, as_real, corrected, make_answer
-from audit.lenses.scales import place_between
-from audit.lenses.verdicts import names, numbers
 from audit.records import Finding
 from audit.stats import ClusterEstimate, cluster_mean, group_means, spearman, t_test
 

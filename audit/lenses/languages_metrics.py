@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from audit.lenses.protocol import MetricCard
+from audit.lenses.common.protocol import MetricCard
 
 MOST_TOKENS: Final = 2.0
 """Tokens per word, as a multiple of English's, from which on a tokenizer shreds a language: a word becomes pieces that

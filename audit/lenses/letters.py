@@ -17,20 +17,20 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.labels import (
+from audit.lenses.common.labelled import (
     Labelled,
     estimate_rows,
     first_questions,
     labelled_suites,
     recognised_share,
 )
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, flat_row, make_answer
+from audit.lenses.common.verdicts import names, numbers, size
 from audit.lenses.letters_metrics import (
     LETTERS_METRICS,
     RECOGNISED,
 )
 from audit.lenses.letters_rows import LettersPool, pools_read, pools_seen
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, flat_row, make_answer
-from audit.lenses.verdicts import names, numbers, size
 from audit.records import Finding
 from audit.stats import (
     ClusterEstimate,

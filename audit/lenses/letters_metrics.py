@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from audit.lenses.protocol import MetricCard
+from audit.lenses.common.protocol import MetricCard
 
 SHARE: Final = MetricCard(
     name="letters.share",

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.labels import Labelled
-from audit.lenses.letters_metrics import EXCESS, OWN_EXCESS, OWN_SHARE, SEEN_EXCESS, SEEN_SHARE, SHARE
-from audit.lenses.matches import Matches, match_references
-from audit.lenses.protocol import WHOLE_SUITE, MetricCard, Subject
-from audit.lenses.verdicts import (
+from audit.lenses.common.labelled import Labelled
+from audit.lenses.common.matches import Matches, match_references
+from audit.lenses.common.protocol import WHOLE_SUITE, MetricCard, Subject
+from audit.lenses.common.verdicts import (
     UNDETERMINED,
     judges_asking,
     missing_note,
@@ -27,6 +26,7 @@ from audit.lenses.verdicts import (
     suites_with_subjects,
     with_scores,
 )
+from audit.lenses.letters_metrics import EXCESS, OWN_EXCESS, OWN_SHARE, SEEN_EXCESS, SEEN_SHARE, SHARE
 
 WRITTEN: Final = "written"
 """The answer to the first question of a suite of this lens that says that something is written."""

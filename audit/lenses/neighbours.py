@@ -1,10 +1,10 @@
 """Which words lie nearest to a text in the text embedding, and how many of them are unsafe?
 
 No image is needed: a screen that takes seconds where an inversion takes minutes. Words are the 10,000 most common ones
-and a lexicon of unsafe ones (:mod:`audit.lenses.lexicon`), as far as the checkpoint knows them; a suite for closed
-vocabularies brings the words of its own world as texts of the group "unsafe". A share of unsafe words among the nearest
-saturates at 0 where there are few, so beside it stands the pull, which does not: the mean cosine to the unsafe words
-less that to the common ones. Either means something only against matched references.
+and a lexicon of unsafe ones, as far as the checkpoint knows them; a suite for closed vocabularies brings the words of
+its own world as texts of the group "unsafe". A share of unsafe words among the nearest saturates at 0 where there are
+few, so beside it stands the pull, which does not: the mean cosine to the unsafe words less that to the common ones.
+Either means something only against matched references.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import Evidence, TextEvidence
-from audit.lenses.lexicon import common_words, unsafe_words
-from audit.lenses.matches import MATCHED_TO, Matches, match_references
+from audit.lenses.common.lexicon import common_words, unsafe_words
+from audit.lenses.common.matches import MATCHED_TO, Matches, match_references
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, corrected, make_answer
+from audit.lenses.common.verdicts import names, numbers
 from audit.lenses.neighbours_metrics import NEIGHBOURS_METRICS
 from audit.lenses.neighbours_tables import Lexicon, concept_rows, word_rows
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, corrected, make_answer
-from audit.lenses.verdicts import names, numbers
 from audit.records import Finding
 from audit.seeding import derive_seed
 from audit.stats import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from audit.lenses.protocol import MetricCard
+from audit.lenses.common.protocol import MetricCard
 
 NEAREST: Final = 50
 """Words that count as nearest, in a vocabulary of at least ten times as many."""

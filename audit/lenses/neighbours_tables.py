@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from audit.lenses.lexicon import masked
+from audit.lenses.common.lexicon import masked
+from audit.lenses.common.protocol import as_real
 from audit.lenses.neighbours_metrics import NEAREST
-from audit.lenses.protocol import as_real
 from audit.records import Finding
 
 _SHOWN: Final = 10

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.matches import match_references
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
-from audit.lenses.scales import has_zero, read_scales, with_zero
-from audit.lenses.verdicts import (
+from audit.lenses.common.matches import match_references
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.scales import has_zero, read_scales, with_zero
+from audit.lenses.common.verdicts import (
     judges_asking,
     missing_note,
     names,

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.matched import LARGEST_Z, matched_images
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
-from audit.lenses.verdicts import judges_asking, names, numbers, plain_images, size
+from audit.lenses.common.matched import LARGEST_Z, matched_images
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.verdicts import judges_asking, names, numbers, plain_images, size
 from audit.records import Finding
 from audit.stats import cluster_mean, cluster_share, singles, two_level_means
 

@@ -17,9 +17,9 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import Evidence
-from audit.lenses.phrases import distances, embedded, mean_where, prompts_asking, same, unit_vectors
-from audit.lenses.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
-from audit.lenses.verdicts import judges_asking, missing_note, names, not_usable, numbers, scored_images, size
+from audit.lenses.common.phrases import distances, embedded, mean_where, prompts_asking, same, unit_vectors
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.verdicts import judges_asking, missing_note, names, not_usable, numbers, scored_images, size
 from audit.records import Finding
 from audit.stats import (
     ClusterEstimate,

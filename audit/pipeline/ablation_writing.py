@@ -10,7 +10,7 @@ import pandas as pd
 from audit.evidence import pretty_json, write_folder
 from audit.lenses import estimate_document
 from audit.lenses.ablation import MEASURES, Measure
-from audit.lenses.protocol import as_real
+from audit.lenses.common.protocol import as_real
 from audit.pipeline.ablating import OTHER_SEED, UNCHANGED, Ablation, AblationRow
 from audit.records import Estimate, Status
 from audit.report.ablation import AblationPage, render_ablation, render_sheet

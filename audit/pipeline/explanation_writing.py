@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 
 from audit.evidence import pretty_json, read_run, refuse_other, write_folder
-from audit.lenses.protocol import as_real
+from audit.lenses.common.protocol import as_real
 from audit.report.explanation import Explanation, explanation_document, render_explanation
 
 JSON_NAME: Final = "explanation.json"

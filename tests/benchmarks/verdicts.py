@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, UInt8
 
 from audit.judges import Judge
-from audit.lenses.verdicts import READ_FROM, SEEN_CLASSES
+from audit.lenses.common.verdicts import READ_FROM, SEEN_CLASSES
 from tests.benchmarks.headline import Ranged, over_prompts
 
 UNDETERMINED: Final = len(SEEN_CLASSES)

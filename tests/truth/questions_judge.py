@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from question_rows import EFFORT, Row, above, said
 
-from audit.lenses.labels import labelled_suites
+from audit.lenses.common.labelled import labelled_suites
 from audit.phantom.folder import read_phantom_world
 from audit.pipeline import AuditRequest, Outcome, Silence, make_plan, run_audit
 from audit.records import Estimate

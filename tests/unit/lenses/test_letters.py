@@ -4,8 +4,8 @@ import pytest
 from worlds import World, read
 
 from audit.lenses import LENSES
+from audit.lenses.common.protocol import LensAnswer
 from audit.lenses.letters_rows import runs_of
-from audit.lenses.protocol import LensAnswer
 
 
 def answered(world: World) -> LensAnswer:

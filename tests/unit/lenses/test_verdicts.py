@@ -2,7 +2,7 @@ import pytest
 from worlds import UNREAD, World, judge_card, seen
 
 from audit.evidence import Evidence
-from audit.lenses.verdicts import judges_asking, missing_note, scored_images, suites_with_subjects
+from audit.lenses.common.verdicts import judges_asking, missing_note, scored_images, suites_with_subjects
 from audit.records import Score, Status
 
 

@@ -3,7 +3,7 @@
 from worlds import World
 
 from audit.lenses import LENSES
-from audit.lenses.protocol import LensAnswer
+from audit.lenses.common.protocol import LensAnswer
 
 
 def answered(*pictures: tuple[str, str, str]) -> LensAnswer:

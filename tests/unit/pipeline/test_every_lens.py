@@ -13,7 +13,7 @@ import pytest
 
 from audit.checkpoints import LoadOptions
 from audit.lenses import LENSES, SUITE_LENSES
-from audit.lenses.findings_json import read_findings
+from audit.lenses.common.findings_json import read_findings
 from audit.phantom.folder import save_phantom
 from audit.phantom.training import train
 from audit.phantom.world import WORLDS, World

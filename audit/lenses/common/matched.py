@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import WORDED, Evidence, concept_column
-from audit.lenses.verdicts import plain_images
+from audit.lenses.common.verdicts import plain_images
 
 LARGEST_Z: Final = 10.0
 """Margins are cut here: with few concepts that lie close together a single image could outweigh all others."""
@@ -18,7 +18,7 @@ _KEY: Final = ["prompt_id", "replicate"]
 
 
 def matched_images(evidence: Evidence, judge: str) -> pd.DataFrame:
-    """Return :func:`~audit.lenses.verdicts.plain_images` of the roles ``WORDED`` with the judge's view of each.
+    """Return :func:`~audit.lenses.common.verdicts.plain_images` of the roles ``WORDED`` with the judge's view of each.
 
     Columns besides: ``first``, 1.0 where the judge finds no other concept of the suite as similar, else 0.0; and
     ``z``, the cosine with the own concept less the mean of those with the others, in their standard deviations. NaN

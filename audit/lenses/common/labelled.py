@@ -16,9 +16,9 @@ from jaxtyping import Float
 from scipy.special import softmax
 
 from audit.evidence import Evidence
-from audit.lenses.protocol import Subject, as_real
-from audit.lenses.rulers import places
-from audit.lenses.verdicts import (
+from audit.lenses.common.protocol import Subject, as_real
+from audit.lenses.common.rulers import places
+from audit.lenses.common.verdicts import (
     READ_FROM,
     UNDETERMINED,
     judges_asking,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from audit.lenses.verdicts import names, numbers
+from audit.lenses.common.verdicts import names, numbers
 from audit.stats import group_means, two_level_means
 
 

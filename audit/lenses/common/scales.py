@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from audit.lenses.verdicts import numbers
+from audit.lenses.common.verdicts import numbers
 from audit.records import GRADE, QUESTION, SCALE_OF
 
 _SAME: Final = 1e-6
@@ -28,7 +28,7 @@ def read_scales(table: pd.DataFrame, question: str, column: str) -> pd.DataFrame
     A prompt whose scale lacks a grade has no row; a suite that has no scale for ``question`` gives none.
 
     Args:
-        table: What :func:`audit.lenses.verdicts.scored_images` returns.
+        table: What :func:`audit.lenses.common.verdicts.scored_images` returns.
         question: Name of the lens that reads the scale.
         column: Score that the scale is on.
     """

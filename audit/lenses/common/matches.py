@@ -9,7 +9,7 @@ from typing import Final
 
 import pandas as pd
 
-from audit.lenses.verdicts import names
+from audit.lenses.common.verdicts import names
 
 MATCHED_TO: Final = "matched_to"
 """The fact that ties a reference to its subject (or a subject to its reference), by the name of the concept."""

@@ -16,9 +16,9 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from audit.evidence import Evidence
-from audit.lenses.labels import column_parts
-from audit.lenses.protocol import MetricCard, Subject
-from audit.lenses.verdicts import judges_asking, names, numbers, plain_images, size
+from audit.lenses.common.labelled import column_parts
+from audit.lenses.common.protocol import MetricCard, Subject
+from audit.lenses.common.verdicts import judges_asking, names, numbers, plain_images, size
 from audit.records import Finding, Question
 from audit.stats import benjamini_hochberg, cluster_share, singles, t_test
 

@@ -17,7 +17,7 @@ from audit.judges.protocol import Judge, JudgeSettings, refuse_relative, shared_
 from audit.judges.zero_shot import load_zero_shot
 from audit.records import CheckpointCard, Question
 
-__all__ = ["JUDGES", "Judge", "JudgeSettings", "judge_names", "load_judge", "shared_lineage"]
+__all__ = ["JUDGES", "Judge", "JudgeSettings", "load_judge", "shared_lineage"]
 
 JUDGES: Final[Mapping[str, Callable[[str, JudgeSettings], Judge]]] = MappingProxyType(
     {
@@ -42,11 +42,6 @@ _PATTERNS: Final = (
 )
 
 
-def judge_names() -> tuple[str, ...]:
-    """Return the patterns of every name that :func:`load_judge` takes."""
-    return _PATTERNS
-
-
 def load_judge(
     name: str,
     *,
@@ -58,7 +53,7 @@ def load_judge(
     """Load the judge that ``name`` names.
 
     Args:
-        name: One of the patterns of :func:`judge_names`, for example "zero_shot:phantom:judge".
+        name: A kind of judge and what it is loaded from, for example "zero_shot:phantom:judge".
         device: Where the judge computes.
         audited: The checkpoint whose images are to be judged; a judge of its lineage is refused.
         questions: What the suites of the run ask a judge of labels.

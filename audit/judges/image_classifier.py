@@ -24,7 +24,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
-from audit.judges.protocol import JudgeSettings, as_scores
+from audit.judges.protocol import GENDER_COLUMNS, JudgeSettings, as_scores
 from audit.records import JudgeCard, Score
 
 GENDER_LABELS: Final[Mapping[str, str]] = {
@@ -164,7 +164,7 @@ def _from_folder(folder: Path, target: str, settings: JudgeSettings) -> ImageCla
     model, processor = _read_model(folder)
     digest = _digest(files)
     if question == "gender":
-        classes: tuple[str, ...] = ("woman", "man", "mixed", "no_person", "signed")
+        classes: tuple[str, ...] = GENDER_COLUMNS
     else:
         classes = ("unsafe",)
     card = JudgeCard(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from audit.checkpoints import load_checkpoint
 from audit.errors import RefusedProblem, UsageProblem
-from audit.judges.protocol import JudgeSettings
+from audit.judges.protocol import GENDER_COLUMNS, NSFW_COLUMNS, JudgeSettings
 from audit.judges.reading import (
     Encoder,
     bounded_scale,
@@ -90,7 +90,7 @@ _GROUPS: Final[tuple[Mapping[str, tuple[str, ...]], ...]] = (
 _ROWS: Final = ("woman", "man", "mixed", "no_person", "unclothed", "clothed")
 _GENDER_ROWS: Final = (0, 1, 2, 3)
 _CLOTHING_ROWS: Final = (4, 5, 3)
-_CLASSES: Final = ("woman", "man", "mixed", "no_person", "signed", "unsafe", *(f"cos_{row}" for row in _ROWS), "margin")
+_CLASSES: Final = (*GENDER_COLUMNS, *NSFW_COLUMNS, *(f"cos_{row}" for row in _ROWS), "margin")
 
 _SMALLEST_GAP: Final = 1e-4
 """1 - cosine of the texts of woman and man, below which a checkpoint does not tell them apart."""

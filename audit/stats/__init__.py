@@ -2,13 +2,20 @@
 
 The unit of evidence is the prompt, not the image (see :mod:`audit.stats.clusters`). Nothing here knows tables,
 lenses or checkpoints. What could not be measured is ``None``, never 0 and never NaN.
+
+Every function here has a caller in ``audit/``, but for two that wait for one and are tested meanwhile:
+
+- :func:`rogan_gladen` with :class:`JudgeCheck`: correction for judge error, to be fed with labels that people gave.
+- :func:`newcombe_difference`: two rates of rare events, for a rate that is compared with the floor of its controls.
+
+Satterthwaite's degrees of freedom (:func:`welch_difference`), differences of paired prompts (:func:`paired_difference`)
+and jackknife variances (:func:`jackknife_difference`) are called today.
 """
 
 from audit.stats.associations import effect_size
-from audit.stats.bootstrap import cluster_bootstrap
 from audit.stats.calibration import ReadOff, read_off
 from audit.stats.clusters import ClusterEstimate, cluster_mean, cluster_share
-from audit.stats.correlations import Correlation, pearson, spearman
+from audit.stats.correlations import Correlation, spearman
 from audit.stats.differences import welch_difference
 from audit.stats.entropy import cluster_evenness, evenness
 from audit.stats.grouping import group_means, singles, two_level_means
@@ -16,11 +23,9 @@ from audit.stats.hypotheses import Adjusted, TestResult, benjamini_hochberg, hol
 from audit.stats.intervals import Interval, clopper_pearson, goodman, wilson
 from audit.stats.jackknife import jackknife_difference, jackknife_test, pseudo_values
 from audit.stats.judge_error import JudgeCheck, rogan_gladen
-from audit.stats.margins import Standing, non_inferiority
-from audit.stats.pairs import paired_difference, paired_test
-from audit.stats.permutations import max_t, sign_flip_test, two_sample_test
+from audit.stats.pairs import paired_difference
+from audit.stats.permutations import sign_flip_test, two_sample_test
 from audit.stats.power import (
-    detectable_gap,
     implied_sd,
     power_of_mean,
     power_of_share,
@@ -28,15 +33,7 @@ from audit.stats.power import (
     prompts_for_zero_hits,
 )
 from audit.stats.power_by_look import power_of_mean_by_look, power_of_share_by_look
-from audit.stats.proportions import newcombe_difference, newcombe_paired_difference
-from audit.stats.sequences import (
-    EValue,
-    e_benjamini_hochberg,
-    evidence_against_at_least,
-    evidence_against_at_most,
-    mean_sequence,
-    share_sequence,
-)
+from audit.stats.proportions import newcombe_difference
 from audit.stats.spreads import repeated_variance
 from audit.stats.unknowns import undetermined_bounds
 from audit.stats.variances import VarianceShares, wording_share
@@ -45,39 +42,26 @@ __all__ = [
     "Adjusted",
     "ClusterEstimate",
     "Correlation",
-    "EValue",
     "Interval",
     "JudgeCheck",
     "ReadOff",
-    "Standing",
     "TestResult",
     "VarianceShares",
     "benjamini_hochberg",
     "clopper_pearson",
-    "cluster_bootstrap",
     "cluster_evenness",
     "cluster_mean",
     "cluster_share",
-    "detectable_gap",
-    "e_benjamini_hochberg",
     "effect_size",
     "evenness",
-    "evidence_against_at_least",
-    "evidence_against_at_most",
     "goodman",
     "group_means",
     "holm",
     "implied_sd",
     "jackknife_difference",
     "jackknife_test",
-    "max_t",
-    "mean_sequence",
     "newcombe_difference",
-    "newcombe_paired_difference",
-    "non_inferiority",
     "paired_difference",
-    "paired_test",
-    "pearson",
     "power_of_mean",
     "power_of_mean_by_look",
     "power_of_share",
@@ -88,7 +72,6 @@ __all__ = [
     "read_off",
     "repeated_variance",
     "rogan_gladen",
-    "share_sequence",
     "sign_flip_test",
     "sign_test",
     "singles",

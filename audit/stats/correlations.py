@@ -39,40 +39,6 @@ class Correlation:
         )
 
 
-def pearson(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " _"], *, level: float = 0.95) -> Correlation:
-    """Linear correlation with Fisher's interval.
-
-    Formula: ``tanh(atanh(r) +- z / sqrt(n - 3))``.
-    Source: Fisher (1921), Metron 1:3-32; Bonett and Wright (2000), Psychometrika 65(1):23-28,
-    doi:10.1007/BF02294183.
-
-    Args:
-        first: One finite number per concept.
-        second: The other number of the same concepts.
-        level: Confidence level, in (0, 1).
-
-    Returns:
-        The correlation; without interval for fewer than 4 pairs or where the points lie on a line.
-
-    Raises:
-        ValueError: If the lengths differ, a number is not finite, or ``level`` lies outside (0, 1).
-
-    Example:
-        >>> found = pearson(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.array([2.0, 1.0, 4.0, 3.0, 5.0]))
-        >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
-        (0.8, -0.2796, 0.9862)
-    """
-    _check_pairs(first, second)
-    quantile = normal_quantile(level)
-    if len(first) < 3 or not (has_spread(first) and has_spread(second)):
-        return Correlation(value=None, low=None, high=None, method="not defined: too few or equal", n=len(first))
-    value = _product_moment(first, second)
-    if len(first) < _FEWEST or abs(value) >= 1:
-        return Correlation(value=value, low=None, high=None, method="Pearson, no interval", n=len(first))
-    low, high = _fisher(value, quantile / math.sqrt(len(first) - 3))
-    return Correlation(value=value, low=low, high=high, method="Pearson with Fisher's z", n=len(first))
-
-
 def spearman(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " _"], *, level: float = 0.95) -> Correlation:
     """Rank correlation with Fisher's interval in the form for ranks; ties get their mean rank.
 

@@ -9,7 +9,6 @@ from jaxtyping import Float
 
 from audit.stats.checks import check_finite
 from audit.stats.clusters import ClusterEstimate, half_width, has_spread, no_interval, variance_of_mean
-from audit.stats.hypotheses import TestResult, t_test
 from audit.stats.intervals import check_level, clopper_pearson
 
 
@@ -70,30 +69,6 @@ def paired_difference(
         method = "exact (Clopper-Pearson) over prompts, whose differences all agree"
     low, high = max(-width, low), min(width, high)
     return ClusterEstimate(value=mean, low=low, high=high, method=method, n=count, n_clusters=count)
-
-
-def paired_test(first: Float[np.ndarray, " prompts"], second: Float[np.ndarray, " _"]) -> TestResult:
-    """Two-sided test that two runs of the same prompts have the same mean.
-
-    Formula: :func:`~audit.stats.hypotheses.t_test` of the differences by prompt against 0. A test that takes the runs
-    for independent has the spread between prompts in its way, and misses what all prompts have in common.
-    Source: Student (1908), Biometrika 6(1):1-25, doi:10.1093/biomet/6.1.1.
-
-    Args:
-        first: One finite mean per prompt.
-        second: The mean of the same prompts in the other run, in the same order.
-
-    Returns:
-        The p-value: 1 for the same numbers twice, ``None`` for fewer than two prompts.
-
-    Raises:
-        ValueError: If the lengths differ or a mean is not finite.
-
-    Example:
-        >>> round(paired_test(np.array([0.6, 0.9, 0.4]), np.array([0.5, 0.6, 0.2])).p_value, 4)
-        0.0742
-    """
-    return t_test(_differences(first, second), 0.0)
 
 
 def _differences(first: Float[np.ndarray, " prompts"], second: Float[np.ndarray, " _"]) -> Float[np.ndarray, " _"]:

@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import brentq
 from scipy.special import stdtrit
 from scipy.stats import binom, nct
 
@@ -86,40 +85,6 @@ def prompts_for_mean(gap: float, sd: float, *, power: float = 0.8, level: float 
         else:
             least = middle
     return enough
-
-
-def detectable_gap(prompts: int, sd: float, *, power: float = 0.8, level: float = 0.95) -> float:
-    """Smallest distance from a line that a mean over prompts shows with a chance of ``power``.
-
-    Formula: the gap at which :func:`power_of_mean` is ``power``.
-
-    Args:
-        prompts: Number of prompts, at least 2.
-        sd: Standard deviation of the prompt means, above 0.
-        power: Wanted chance, in (0, 1); not below that of no gap at all.
-        level: Confidence level of the interval, in (0, 1).
-
-    Returns:
-        The gap, in the unit of ``sd``.
-
-    Raises:
-        ValueError: If a number is out of its range.
-
-    Example:
-        >>> round(detectable_gap(24, 0.17), 4)
-        0.1015
-    """
-    _check_power(power)
-    if power_of_mean(prompts, 0.0, sd, level=level) >= power:
-        raise ValueError(f"A power of {power} is reached without any gap; at a level of {level} ask for more.")
-
-    def lacking(gap: float) -> float:
-        return power_of_mean(prompts, gap, sd, level=level) - power
-
-    enough = sd
-    while lacking(enough) < 0:
-        enough *= 2
-    return float(brentq(lacking, 0.0, enough))
 
 
 def power_of_share(prompts: int, rate: float, threshold: float, *, level: float = 0.95) -> float:

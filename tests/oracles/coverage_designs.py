@@ -54,13 +54,6 @@ def _means() -> Iterator[Design]:
         world = f"{prompts} prompts x 3, lean 0"
         yield Design(method="cluster_mean", world=world, truth=0.0, look=by_t, conservative=False)
 
-        def by_bootstrap(rng, prompts=prompts):
-            scores = draw_leans(rng, prompts=prompts, replicates=3)
-            return _ends(ours.cluster_bootstrap(scores.ravel(), labels(prompts, 3), rng=rng, draws=999))
-
-        if prompts > 4:
-            yield Design(method="cluster_bootstrap", world=world, truth=0.0, look=by_bootstrap, conservative=False)
-
 
 def _pairs() -> Iterator[Design]:
     """Runs with common seeds: a prompt that leans, leans in both."""
@@ -147,16 +140,7 @@ def _single_answers() -> Iterator[Design]:
             first, second = rng.binomial(answers, shares).tolist()
             return _around(shares[0] - shares[1], ours.newcombe_difference(first, answers, second, answers))
 
-        def paired(rng, answers=answers):
-            cells = rng.dirichlet(np.ones(4))
-            found = ours.newcombe_paired_difference(*rng.multinomial(answers, cells).tolist())
-            return _around(cells[1] - cells[2], found)
-
-        for method, look in (
-            ("wilson", single),
-            ("newcombe_difference", apart),
-            ("newcombe_paired_difference", paired),
-        ):
+        for method, look in (("wilson", single), ("newcombe_difference", apart)):
             world = f"{answers} answers, any shares"
             yield Design(method=method, world=world, truth=0.0, look=look, conservative=False)
 
@@ -185,25 +169,6 @@ def _judges() -> Iterator[Design]:
 
                 world = f"{prompts} prompts x 4, share {share:g}, judge right in {right:g} of 2 x {labelled}"
                 yield Design(method="rogan_gladen", world=world, truth=share, look=look, conservative=True)
-
-
-def _sequences() -> Iterator[Design]:
-    """Looked at after every prompt; the interval that is kept is what all looks have in common."""
-    for share in (0.02, 0.3):
-        for method in ("share_sequence", "mean_sequence"):
-
-            def look(rng, share=share, method=method):
-                hits = (rng.random(40) < share).astype(float)
-                looks = [
-                    ours.share_sequence(int(hits[:n].sum()), n)
-                    if method == "share_sequence"
-                    else ours.mean_sequence(hits[:n])
-                    for n in range(4, 41, 4)
-                ]
-                return max(one.low for one in looks), min(one.high for one in looks)
-
-            world = f"10 looks at 4 to 40 answers, share {share:g}"
-            yield Design(method=method, world=world, truth=share, look=look, conservative=True)
 
 
 def _wordings() -> Iterator[Design]:
@@ -241,6 +206,5 @@ GROUPS: Final = (
     _unpaired,
     _single_answers,
     _judges,
-    _sequences,
     _wordings,
 )

@@ -123,10 +123,6 @@ def test_correlations_agree_with_scipy(ties):
     if ties:
         one, two = one.round(1), two.round(1)
     assert ours.spearman(one, two).value == pytest.approx(stats.spearmanr(one, two).statistic)
-    theirs = stats.pearsonr(one, two)
-    found = ours.pearson(one, two)
-    assert found.value == pytest.approx(theirs.statistic)
-    assert (found.low, found.high) == pytest.approx(tuple(theirs.confidence_interval()))
 
 
 @pytest.mark.parametrize(("mine", "method"), [(ours.holm, "holm"), (ours.benjamini_hochberg, "fdr_bh")])

@@ -34,9 +34,6 @@ INTERVALS = {
     "clopper_pearson": lambda level: ends(stats.clopper_pearson(3, 10, level=level)),
     "cluster_evenness": lambda level: ends(stats.cluster_evenness(SHARES, level=level)),
     "effect_size": lambda level: ends(stats.effect_size(WORDED[0, :, 0], WORDED[2, :, 0], level=level)),
-    "cluster_bootstrap": lambda level: ends(
-        stats.cluster_bootstrap(MEANS, NAMES, rng=np.random.default_rng(2), level=level)
-    ),
     "cluster_mean": lambda level: ends(stats.cluster_mean(MEANS, NAMES, level=level)),
     "cluster_mean, agreeing": lambda level: ends(
         stats.cluster_mean(np.full(8, 0.4), NAMES, level=level, bounds=(0.0, 1.0))
@@ -45,18 +42,14 @@ INTERVALS = {
     "cluster_share, agreeing": lambda level: ends(stats.cluster_share(np.full(8, 0.4), NAMES, level=level)),
     "goodman": lambda level: ends(stats.goodman([3, 5, 2], level=level)[1]),
     "jackknife_difference": lambda level: ends(stats.jackknife_difference(MEANS.mean(), left_out(MEANS), level=level)),
-    "mean_sequence": lambda level: ends(stats.mean_sequence(MEANS, level=level)),
     "newcombe_difference": lambda level: ends(stats.newcombe_difference(6, 10, 4, 12, level=level)),
-    "newcombe_paired_difference": lambda level: ends(stats.newcombe_paired_difference(5, 3, 2, 6, level=level)),
     "paired_difference": lambda level: ends(stats.paired_difference(MEANS, OTHERS, level=level)),
     "paired_difference, agreeing": lambda level: ends(
         stats.paired_difference(MEANS, MEANS, level=level, bounds=(0.0, 1.0))
     ),
-    "pearson": lambda level: ends(stats.pearson(MEANS, OTHERS, level=level)),
     "read_off": lambda level: ends(stats.read_off(MEANS, STANDARDS, np.array([-1.0, 0.0, 1.0]), level=level).estimate),
     "repeated_variance": lambda level: ends(stats.repeated_variance(WORDED[:, :, 0], level=level)),
     "rogan_gladen": lambda level: ends(stats.rogan_gladen(MEANS, judge(), level=level)),
-    "share_sequence": lambda level: ends(stats.share_sequence(3, 10, level=level)),
     "spearman": lambda level: ends(stats.spearman(MEANS, OTHERS, level=level)),
     "welch_difference": lambda level: ends(stats.welch_difference(MEANS, OTHERS, level=level)),
     "welch_difference, agreeing": lambda level: ends(
@@ -71,7 +64,6 @@ INTERVALS = {
 """Low and high at a level, of every function that has one and gives an interval."""
 
 RISES = {
-    "detectable_gap": lambda level: stats.detectable_gap(24, 0.2, level=level),
     "implied_sd": lambda level: -stats.implied_sd(-0.1, 0.1, 24, level=level),
     "power_of_mean": lambda level: -stats.power_of_mean(24, 0.1, 0.2, level=level),
     "power_of_share": lambda level: -stats.power_of_share(24, 0.02, 0.2, level=level),

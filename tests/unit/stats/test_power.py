@@ -9,7 +9,6 @@ from audit.stats import (
     clopper_pearson,
     cluster_mean,
     cluster_share,
-    detectable_gap,
     implied_sd,
     power_of_mean,
     power_of_share,
@@ -42,20 +41,6 @@ def test_two_prompts_are_the_fewest():
 
 def test_no_number_of_prompts_shows_no_gap():
     assert prompts_for_mean(0.0, 0.2) is None
-
-
-def test_detectable_gap_has_the_power_that_was_asked():
-    for prompts in (2, 4, 24):
-        assert power_of_mean(prompts, detectable_gap(prompts, 0.2, power=0.9), 0.2) == pytest.approx(0.9)
-
-
-def test_detectable_gap_scales_with_the_spread():
-    assert detectable_gap(8, 20.0) == pytest.approx(100 * detectable_gap(8, 0.2))
-
-
-def test_power_that_needs_no_gap_is_refused():
-    with pytest.raises(ValueError, match="without any gap"):
-        detectable_gap(8, 0.2, power=0.02)
 
 
 @pytest.mark.parametrize("threshold", [0.01, 0.05, 0.1, 0.5])
@@ -113,8 +98,6 @@ def test_one_prompt_has_no_power():
 def test_number_that_is_no_power_is_refused(power):
     with pytest.raises(ValueError, match="power lies between 0 and 1"):
         prompts_for_mean(0.1, 0.2, power=power)
-    with pytest.raises(ValueError, match="power lies between 0 and 1"):
-        detectable_gap(24, 0.2, power=power)
 
 
 @pytest.mark.parametrize(("rate", "threshold"), [(-0.1, 0.5), (1.1, 0.5), (0.5, -0.1), (0.5, 1.1)])
@@ -152,12 +135,6 @@ def test_plan_beyond_the_most_prompts_keeps_its_level():
     assert prompts_for_mean(0.0095, 1.0, level=0.9) is not None
 
 
-def test_power_that_needs_no_gap_depends_on_the_level():
-    assert detectable_gap(8, 0.2, power=0.04) > 0
-    with pytest.raises(ValueError, match="without any gap"):
-        detectable_gap(8, 0.2, power=0.04, level=0.9)
-
-
 @pytest.mark.parametrize("level", [0.8, 0.95])
 @pytest.mark.parametrize("prompts", [2, 9])
 def test_power_of_a_mean_is_that_of_a_one_sided_t_test_of_half_the_error(prompts, level):
@@ -174,6 +151,5 @@ def test_an_interval_implies_the_spread_that_it_was_made_of(values):
 
 def test_plans_have_a_power_of_four_in_five_at_95_percent_where_nothing_is_said():
     assert prompts_for_mean(0.1, 0.17) == prompts_for_mean(0.1, 0.17, power=0.8, level=0.95)
-    assert detectable_gap(24, 0.17) == detectable_gap(24, 0.17, power=0.8, level=0.95)
     assert prompts_for_zero_hits(0.1) == prompts_for_zero_hits(0.1, level=0.95)
     assert power_of_share(24, 0.01, 0.2) == power_of_share(24, 0.01, 0.2, level=0.95)

@@ -17,12 +17,10 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import Evidence, TextEvidence
-from audit.lenses.common.lexicon import common_words, unsafe_words
+from audit.lenses.common.lexicon import common_words, masked, unsafe_words
 from audit.lenses.common.matches import MATCHED_TO, Matches, match_references
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, corrected, make_answer
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real, corrected, make_answer
 from audit.lenses.common.verdicts import names, numbers
-from audit.lenses.neighbours_metrics import NEIGHBOURS_METRICS
-from audit.lenses.neighbours_tables import Lexicon, concept_rows, word_rows
 from audit.records import Finding
 from audit.seeding import derive_seed
 from audit.stats import (
@@ -36,6 +34,109 @@ from audit.stats import (
     two_sample_test,
     welch_difference,
 )
+
+NEAREST: Final = 50
+"""Words that count as nearest, in a vocabulary of at least ten times as many."""
+
+NEIGHBOURS_METRICS: Final = (
+    MetricCard(
+        name="neighbours.unsafe_share",
+        unit="share",
+        neutral=0.0,
+        direction="lower",
+        reads="texts",
+        meaning="Unsafe words among the 50 words (or the nearest tenth of a smaller vocabulary) whose embeddings lie "
+        "nearest to that of the text; over a suite, the mean over its subjects.",
+    ),
+    MetricCard(
+        name="neighbours.excess",
+        unit="share",
+        neutral=0.0,
+        direction="lower",
+        span=(-1.0, 1.0),
+        reads="texts",
+        meaning="Share of unsafe words among the nearest, less that of the references: the matched ones where the "
+        "suite names them, else those of the same group, else all of the suite.",
+    ),
+    MetricCard(
+        name="neighbours.pull",
+        unit="cosine",
+        neutral=None,
+        direction="lower",
+        span=(-1.0, 1.0),
+        reads="texts",
+        meaning="Mean cosine of the text with all unsafe words less that with all common words; unlike a share of few "
+        "words it does not saturate. By itself it mostly tells of the words, so it has no neutral value.",
+    ),
+    MetricCard(
+        name="neighbours.pull_excess",
+        unit="cosine",
+        neutral=0.0,
+        direction="lower",
+        span=(-1.0, 1.0),
+        reads="texts",
+        meaning="Pull of the subject towards unsafe words less that of its references.",
+    ),
+)
+
+
+_SHOWN: Final = 10
+"""Words of each concept in the table of words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lexicon:
+    """The words that texts are compared with, the unsafe ones first."""
+
+    words: tuple[str, ...]
+    n_unsafe: int
+    vectors: Float[np.ndarray, "word embedding"]
+
+    @property
+    def nearest(self) -> int:
+        """Words that count as nearest: 50, and no more than a tenth of all."""
+        return max(1, min(NEAREST, len(self.words) // 10))
+
+    def compare(self, vectors: Float[np.ndarray, "text embedding"]) -> Float[np.ndarray, "text word"]:
+        """Return the cosines of texts with every word."""
+        return np.asarray(vectors @ self.vectors.T, dtype=float)
+
+
+def concept_rows(suite: str, texts: pd.DataFrame, found: tuple[Finding, ...]) -> list[dict[str, object]]:
+    """Return a row for each role and concept of a suite, with the values of its findings."""
+    values = {(one.subject, one.metric): one.estimate.value for one in found}
+    return [
+        {
+            "suite": suite,
+            "concept": str(concept),
+            "role": str(role),
+            "group": str(rows["group"].iloc[0]),
+            "n_prompts": len(rows),
+            "unsafe_share": float(rows["share"].mean()),
+            "pull": float(rows["pull"].mean()),
+            **{
+                metric.partition(".")[2]: as_real(values.get((str(concept), metric)) if role == "subject" else None)
+                for metric in ("neighbours.excess", "neighbours.pull_excess")
+            },
+        }
+        for (role, concept), rows in texts.groupby(["role", "concept"], sort=True)
+    ]
+
+
+def word_rows(
+    suite: str, texts: pd.DataFrame, cosines: Float[np.ndarray, "text word"], lexicon: Lexicon
+) -> list[dict[str, object]]:
+    """Return the words that are nearest to each concept on the mean of its texts."""
+    rows: list[dict[str, object]] = []
+    for (role, concept), of in texts.groupby(["role", "concept"], sort=True):
+        mean = cosines[of.index.to_numpy()].mean(axis=0)
+        for rank, word in enumerate(np.argsort(-mean, kind="stable")[:_SHOWN], start=1):
+            unsafe = bool(word < lexicon.n_unsafe)
+            shown = masked(lexicon.words[word]) if unsafe else lexicon.words[word]
+            row = {"suite": suite, "concept": str(concept), "role": str(role), "rank": rank, "word": shown}
+            rows.append({**row, "unsafe": unsafe, "cosine": float(mean[word])})
+    return rows
+
 
 _CARD: Final = {card.name: card for card in NEIGHBOURS_METRICS}
 _READ_TOO: Final = ("nsfw", "gender")

@@ -20,7 +20,7 @@ from wordfreq import top_n_list
 from audit.judges import load_judge
 from audit.judges.letters import LEAST_LETTERS
 from audit.judges.protocol import LETTERS_TEXT, Judge
-from audit.lenses.letters_rows import runs_of
+from audit.lenses.letters import runs_of
 from audit.phantom.folder import read_phantom_world
 from audit.phantom.pictures import draw_pictures
 

@@ -9,7 +9,7 @@ from worlds import CHECKPOINT, World
 
 from audit.evidence import Evidence, TextEvidence, prompts_table
 from audit.lenses import LENSES
-from audit.lenses.languages_metrics import MOST_TOKENS
+from audit.lenses.languages import MOST_TOKENS
 from audit.records import Finding
 from audit.seeding import derive_seed
 from audit.suites import load_suite, suite_path

@@ -5,7 +5,7 @@ from worlds import World, read
 
 from audit.lenses import LENSES
 from audit.lenses.common.protocol import LensAnswer
-from audit.lenses.letters_rows import runs_of
+from audit.lenses.letters import runs_of
 
 
 def answered(world: World) -> LensAnswer:

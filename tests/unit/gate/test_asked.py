@@ -90,7 +90,6 @@ def test_no_more_than_twelve_names_are_listed(subjects, more):
     with pytest.raises(UsageProblem) as found:
         check_against(policy(rule(subject="eve")), many)
     listed = "n00, n01, n02, n03, n04, n05, n06, n07, n08, n09, n10, n11"
-    assert str(found.value) == (
-        "The policy test, rule rule, names the subject 'eve', which this run does not ask. "
-        f"It asks: {listed}{more}. Name another subject, or audit with the suites of the policy."
-    )
+    said = str(found.value)
+    assert f"{listed}{more}." in said
+    assert [part for part in ("policy test", "rule rule", "'eve'", "Name another subject") if part not in said] == []

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from report_source import CARD, HOSTILE, make_finding
 
-from audit.lenses.trends import PastRun
 from audit.records import Change, Estimate
 from audit.report import Paper
-from audit.report.changes import ChangePage, ChangeSection
-from audit.report.history import history_paper, trends
-from audit.report.paired import comparison_paper
-from audit.report.trends import Bound
+from audit.studies.compare.changes_page import ChangePage, ChangeSection
+from audit.studies.compare.comparison_paper import comparison_paper
+from audit.studies.history.history_paper import history_paper, trends
+from audit.studies.history.past_runs import PastRun
+from audit.studies.history.trend_figure import Bound
 
 
 def estimate(value: float | None, half: float = 0.1) -> Estimate:

@@ -11,7 +11,7 @@ from audit.cli import options as o
 from audit.cli.talk import Talk
 
 if TYPE_CHECKING:
-    from audit.pipeline.ablating import Ablation
+    from audit.studies.ablate.ablating import Ablation
 
 
 def ablate(
@@ -51,8 +51,8 @@ def ablate(
     talk = Talk(as_json=as_json)
     talk.say(f"Loading {name}")
     from audit.cli.progress import show_progress
-    from audit.pipeline.ablating import run_ablation
-    from audit.pipeline.ablation_writing import write_ablation
+    from audit.studies.ablate.ablating import run_ablation
+    from audit.studies.ablate.ablation_folder import write_ablation
 
     settings = o.Settings(
         recipe=recipe,
@@ -74,8 +74,8 @@ def ablate(
 
 
 def _tell(talk: Talk, found: Ablation, files: tuple[Path, ...]) -> None:
-    from audit.pipeline.ablation_writing import ablation_document
-    from audit.report.ablation import ablation_columns, measure_cells
+    from audit.studies.ablate.ablation_folder import ablation_document
+    from audit.studies.ablate.ablation_page import ablation_columns, measure_cells
 
     talk.table(ablation_columns(), [(row.line.name, *measure_cells(row.line.found)) for row in found.rows])
     if found.without_effect:

@@ -13,7 +13,7 @@ from audit.cli.talk import Talk
 from audit.errors import ExitCode, UsageProblem
 
 if TYPE_CHECKING:
-    from audit.phantom.calibration import Calibration
+    from audit.studies.calibrate import Calibration
 
 _DOSED: Final = 8
 _BALANCED: Final = 4
@@ -66,9 +66,9 @@ def calibrate(
     even = (0 if taken else _BALANCED) if balanced is None else balanced
     from audit.cli.progress import show_progress
     from audit.phantom.folder import find_world
-    from audit.pipeline.calibrate import CalibrationRequest
-    from audit.pipeline.calibrate import calibrate as calibrate_on
-    from audit.pipeline.calibration_writing import write_calibration
+    from audit.studies.calibrate.audited_worlds import CalibrationRequest
+    from audit.studies.calibrate.audited_worlds import calibrate as calibrate_on
+    from audit.studies.calibrate.calibration_files import write_calibration
 
     request = CalibrationRequest(
         base=find_world(base),
@@ -98,8 +98,8 @@ def _tell(talk: Talk, found: Calibration, files: tuple[Path, ...]) -> None:
     """
     import json
 
-    from audit.phantom.calibration import calibration_text
-    from audit.report.calibration import COLUMNS, calibration_lines, calibration_sentences
+    from audit.studies.calibrate import calibration_text
+    from audit.studies.calibrate.calibration_page import COLUMNS, calibration_lines, calibration_sentences
 
     for sentence in calibration_sentences(found):
         talk.show(sentence)

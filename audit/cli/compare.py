@@ -12,8 +12,8 @@ from audit.cli.talk import Talk, paragraph
 from audit.errors import ExitCode
 
 if TYPE_CHECKING:
-    from audit.comparison import Comparison, Outcome
     from audit.records import Change
+    from audit.studies.compare import Comparison, Outcome
 
 _MOST: Final = 12
 """Rows of each outcome that are shown."""
@@ -80,7 +80,7 @@ def compare(
         raise compare_several(talk, [baseline, candidate, *(more or [])], (scale, level, margin), out)
     talk.say(f"Comparing {candidate} with {baseline}")
     from audit.cli.progress import show_progress
-    from audit.comparison import changes_document, check_folder, compare_runs, write_comparison
+    from audit.studies.compare import changes_document, check_folder, compare_runs, write_comparison
 
     if out is not None:
         check_folder(out)
@@ -100,8 +100,8 @@ def compare(
 
 
 def _conclude(talk: Talk, found: Comparison, out: Path | None) -> None:
-    from audit.comparison import Outcome
-    from audit.report.changes import CHANGE_COLUMNS, change_row
+    from audit.studies.compare import Outcome
+    from audit.studies.compare.changes_page import CHANGE_COLUMNS, change_row
 
     talk.conclude([(verdict_of(found), "bold" if found.is_conclusive else "bold yellow")])
     talk.conclude((f"  {paragraph(doubt)}", "") for doubt in found.doubts)
@@ -119,7 +119,7 @@ def _conclude(talk: Talk, found: Comparison, out: Path | None) -> None:
 
 def verdict_of(found: Comparison) -> str:
     """Return what came of a comparison in a sentence."""
-    from audit.comparison import Outcome
+    from audit.studies.compare import Outcome
 
     counts = ", ".join(f"{len(found.with_outcome(outcome))} {outcome.value}" for outcome in Outcome)
     word = "Compared" if found.is_conclusive else "Inconclusive: the instruments do not allow it. What was seen"
@@ -128,11 +128,11 @@ def verdict_of(found: Comparison) -> str:
 
 def pages_of(found: Comparison) -> dict[str, str | bytes]:
     """Return every form of a comparison by the name of its file."""
-    from audit.comparison import Outcome
     from audit.report import render_paper_html, render_paper_pdf
-    from audit.report.changes import ChangePage, ChangeSection, render_changes
     from audit.report.dates import today
-    from audit.report.paired import comparison_paper
+    from audit.studies.compare import Outcome
+    from audit.studies.compare.changes_page import ChangePage, ChangeSection, render_changes
+    from audit.studies.compare.comparison_paper import comparison_paper
 
     sections = [ChangeSection(title=outcome.value.capitalize(), changes=_told(found, outcome)) for outcome in Outcome]
     instruments = ChangeSection(title="Instruments", changes=[one.change for one in found.instruments])
@@ -154,6 +154,6 @@ def pages_of(found: Comparison) -> dict[str, str | bytes]:
 
 
 def _told(found: Comparison, outcome: Outcome) -> list[Change]:
-    from audit.report.changes import is_told
+    from audit.studies.compare.changes_page import is_told
 
     return [one.change for one in found.with_outcome(outcome) if is_told(one.change)]

@@ -12,8 +12,8 @@ from audit.cli.talk import Talk, paragraph
 from audit.errors import ExitCode, UsageProblem
 
 if TYPE_CHECKING:
-    from audit.comparison import ManyRuns
-    from audit.report.scale import ScalePage
+    from audit.studies.compare import ManyRuns
+    from audit.studies.compare.many_page import ScalePage
 
 
 def compare_several(
@@ -32,7 +32,7 @@ def compare_several(
     """
     scale, level, margin = settings
     from audit.cli.progress import show_progress
-    from audit.comparison import FEWEST, TRENDS_NAME, axis_of, check_folder, compare_many, many_document
+    from audit.studies.compare import FEWEST, TRENDS_NAME, axis_of, check_folder, compare_many, many_document
 
     if len(folders) < FEWEST:
         raise UsageProblem(
@@ -70,8 +70,8 @@ def _numbers(scale: str) -> list[float]:
 
 
 def _page(found: ManyRuns) -> ScalePage:
-    from audit.comparison import ONE_TRAINING
-    from audit.report.scale import ScalePage
+    from audit.studies.compare import ONE_TRAINING
+    from audit.studies.compare.many_page import ScalePage
 
     told = [f"{one.candidate.checkpoint.name} beside the first: {verdict_of(one)}" for one in found.comparisons]
     return ScalePage(
@@ -86,8 +86,8 @@ def _page(found: ManyRuns) -> ScalePage:
 
 
 def _write(out: Path, found: ManyRuns, page: ScalePage) -> None:
-    from audit.comparison import write_comparison, write_many
-    from audit.report.scale import draw_scale, render_scale
+    from audit.studies.compare import write_comparison, write_many
+    from audit.studies.compare.many_page import draw_scale, render_scale
 
     write_many(out, found, {"summary.md": render_scale(page), "scale.svg": draw_scale(page)})
     for number, one in enumerate(found.comparisons, start=2):
@@ -95,7 +95,7 @@ def _write(out: Path, found: ManyRuns, page: ScalePage) -> None:
 
 
 def _conclude(talk: Talk, found: ManyRuns, page: ScalePage, out: Path | None) -> None:
-    from audit.report.scale import scale_columns, scale_row, trend_sentence
+    from audit.studies.compare.many_page import scale_columns, scale_row, trend_sentence
 
     talk.conclude([(trend_sentence(page), "bold" if found.is_conclusive else "bold yellow")])
     talk.conclude((f"  {paragraph(sentence)}", "") for sentence in page.sentences)

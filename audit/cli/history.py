@@ -11,7 +11,7 @@ from audit.cli import options as o
 from audit.cli.talk import Talk, paragraph
 
 if TYPE_CHECKING:
-    from audit.report.trends import Bound
+    from audit.studies.history.trend_figure import Bound
 
 
 def history(
@@ -36,12 +36,12 @@ def history(
     talk = Talk(as_json=as_json)
     bounds, name = _bounds(policy)
     talk.say(f"Reading the runs in {folder}")
-    from audit.comparison.history import read_history
     from audit.evidence import pretty_json
     from audit.evidence.files import disk_problems, write_atomically
     from audit.report import render_paper_html, render_paper_pdf
     from audit.report.dates import today
-    from audit.report.history import history_document, history_paper, trends
+    from audit.studies.history.history_paper import history_document, history_paper, trends
+    from audit.studies.history.past_runs import read_history
 
     found = read_history(folder)
     told = trends(found.runs, bounds)
@@ -67,7 +67,7 @@ def _bounds(policy: str | None) -> tuple[list[Bound], str]:
     if policy is None:
         return [], ""
     from audit.gate import load_policy
-    from audit.report.trends import Bound
+    from audit.studies.history.trend_figure import Bound
 
     loaded = load_policy(policy)
     bounds = [

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
-from audit.comparison import changes_since
 from audit.errors import UsageProblem
 from audit.evidence import RunFolder, prompts_table
 from audit.gate import Measured, Policy, Ruling, apply_policy, asked_of, check_against, load_policy
+from audit.pairing import changes_since
 from audit.pipeline.examining import Examination
 from audit.pipeline.plan import Plan
 

@@ -11,10 +11,10 @@ from typing import Final, final
 
 import pandas as pd
 
-from audit.comparison.matching import KEY, keep_images
 from audit.evidence import Evidence, RunFolder
 from audit.gate import METHOD, Look, PolicySequence, Ruling, check_against
 from audit.gate.policy import WHOLE
+from audit.pairing.image_pairs import KEY, keep_images
 from audit.pipeline.examining import Examination
 from audit.pipeline.policing import Gate, measured_by
 from audit.pipeline.rounds import LOOKS

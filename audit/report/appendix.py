@@ -7,46 +7,24 @@ they are.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import audit
 from audit.errors import EnvironmentProblem
-from audit.phantom.calibration import Calibration, KindResult
-from audit.report.calibration import calibration_lines, calibration_sentences
-from audit.report.calibration_figures import draw_detection, draw_dose_response
 from audit.report.model import Appendix, Cell, Column, DrawnFigure, Table
-from audit.report.text import NOT_MEASURED, show_number
 
 TEXTS: Final = "appendix.json"
 _CAPTIONS: Final = {
     "dose-response": "What audits measured against what was planted: leans, and rates of pictures read as unsafe.",
     "detection": "How often a planted gap was found, against its size.",
 }
-_FILES: Final = {"dose-response": "dose_response.svg", "detection": "detection.svg"}
+FIGURE_FILES: Final = {"dose-response": "dose_response.svg", "detection": "detection.svg"}
 _INTRODUCTION: Final = (
     "The same auditor was run on phantoms, checkpoints whose biases were planted by training. This is what it found "
     "there; how well it does on a checkpoint of photographs is not known, since nobody knows what that one holds."
 )
-
-
-def appendix_files(calibration: Calibration) -> dict[str, str]:
-    """Return the files that the appendix is made from: name and text."""
-    texts = {
-        "command": calibration.command,
-        "sentences": list(calibration_sentences(calibration)),
-        "lines": [list(line.cells) for line in calibration_lines(calibration)],
-        "equivalents": {
-            "dose-response": " ".join(_responses(result) for result in (calibration.lean, calibration.rate)),
-            "detection": " ".join(_gaps(result) for result in (calibration.lean, calibration.rate)),
-        },
-    }
-    return {
-        TEXTS: json.dumps(texts, ensure_ascii=False, indent=1) + "\n",
-        _FILES["dose-response"]: draw_dose_response(calibration),
-        _FILES["detection"]: draw_detection(calibration),
-    }
 
 
 def shipped_appendix(folder: Path | None = None) -> Appendix:
@@ -61,7 +39,7 @@ def shipped_appendix(folder: Path | None = None) -> Appendix:
     folder = folder or Path(audit.__file__).resolve().parent.parent / "reports" / "calibration"
     try:
         texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
-        drawn = {name: (folder / file).read_text(encoding="utf-8") for name, file in _FILES.items()}
+        drawn = {name: (folder / file).read_text(encoding="utf-8") for name, file in FIGURE_FILES.items()}
         return _appendix(texts, drawn)
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise EnvironmentProblem(
@@ -88,18 +66,3 @@ def _appendix(texts: Mapping[str, object], drawn: Mapping[str, str]) -> Appendix
         ),
         table=Table(name="calibration-numbers", caption="What the calibration measured.", columns=columns, rows=rows),
     )
-
-
-def _responses(result: KindResult) -> str:
-    points = [(point.dose, point.response.value) for point in result.response]
-    return f"{result.metric}, mean over worlds by what was planted: {_told(points)}."
-
-
-def _gaps(result: KindResult) -> str:
-    points = [(point.gap, point.share.value) for point in result.detection]
-    return f"{result.metric}, share found by planted gap: {_told(points)}."
-
-
-def _told(points: Sequence[tuple[float, float | None]]) -> str:
-    known = [f"{show_number(value)} at {show_number(place)}" for place, value in points if value is not None]
-    return ", ".join(known) or NOT_MEASURED

@@ -6,11 +6,11 @@ import numpy as np
 from papers import estimate
 from report_source import HOSTILE, make_finding, make_png
 
-from audit.lenses.ablation import MEASURES, Measure, RecipeMeasures
-from audit.report.ablation import AblationPage, RecipeLine, RowPictures, render_ablation
-from audit.report.explanation import Explanation, Region, WordEffect, render_explanation
 from audit.report.images import shrink
 from audit.report.model import Picture
+from audit.studies.ablate.ablation_measures import MEASURES, Measure, RecipeMeasures
+from audit.studies.ablate.ablation_page import AblationPage, RecipeLine, RowPictures, render_ablation
+from audit.studies.explain.explanation_page import Explanation, Region, WordEffect, render_explanation
 
 
 def ablation() -> str:

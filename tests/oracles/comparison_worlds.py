@@ -16,11 +16,11 @@ import numpy as np
 from scipy import integrate, stats
 from worlds import World, seen
 
-from audit.comparison.examining import examine_both
-from audit.comparison.matching import KEY, pair_images
-from audit.comparison.paired import change_of
 from audit.evidence import Evidence
 from audit.lenses import LENSES, Lens, LensAnswer, MetricCard
+from audit.pairing.examining_both import examine_both
+from audit.pairing.image_pairs import KEY, pair_images
+from audit.pairing.paired_changes import change_of
 from audit.records import Change
 from audit.seeding import derive_seed
 

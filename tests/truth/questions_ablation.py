@@ -14,11 +14,11 @@ from pathlib import Path
 from question_rows import Row, above, below, said
 
 from audit.inversion import PARTS
-from audit.lenses.ablation import RecipeMeasures
 from audit.pipeline import AuditRequest, Silence
-from audit.pipeline.ablating import OTHER_SEED, UNCHANGED, run_ablation
-from audit.pipeline.ablation_writing import write_ablation
 from audit.records import Estimate
+from audit.studies.ablate.ablating import OTHER_SEED, UNCHANGED, run_ablation
+from audit.studies.ablate.ablation_folder import write_ablation
+from audit.studies.ablate.ablation_measures import RecipeMeasures
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = ("phantom/professions", "phantom/controls")

@@ -8,7 +8,7 @@ from question_rows import Row, above, at_least, holds, said
 
 from audit.phantom.folder import read_phantom_world
 from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
-from audit.pipeline.explaining import explain
+from audit.studies.explain.explaining import explain
 
 SUITE = "phantom/written"
 PROFESSION = "firefighter"

@@ -16,14 +16,14 @@ from pathlib import Path
 
 from question_rows import Row, above
 
-from audit.comparison.many import axis_of, common_evidence, trends_over
 from audit.evidence import Evidence
-from audit.lenses.trends import Trend
 from audit.phantom.folder import read_phantom_world, save_phantom
 from audit.phantom.training import train
 from audit.phantom.world import WORLDS, World, read_world
 from audit.pipeline import AuditRequest, Silence, make_plan
 from audit.pipeline.stages import gather
+from audit.studies.compare.many_runs import axis_of, common_evidence, trends_over
+from audit.studies.compare.trend_over_runs import Trend
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = (1024, 4096, 16384, 65536)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from audit.pipeline import AuditRequest, Silence
-from audit.pipeline.ablating import run_ablation
+from audit.studies.ablate.ablating import run_ablation
 from audit.suites import load_suite, suite_path
 
 CHANCE = 1 / 14

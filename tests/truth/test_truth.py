@@ -11,12 +11,12 @@ import pytest
 from scipy.stats import spearmanr
 
 from audit.__main__ import main as clip_audit
-from audit.comparison import Outcome, compare_runs
 from audit.errors import ExitCode
-from audit.phantom.calibration import measure, rows_of
 from audit.phantom.folder import read_phantom_world
 from audit.phantom.truth import compare_with_truth
 from audit.records import Verdict
+from audit.studies.calibrate import measure, rows_of
+from audit.studies.compare import Outcome, compare_runs
 
 
 @pytest.fixture(scope="session")

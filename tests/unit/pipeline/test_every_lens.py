@@ -10,6 +10,7 @@ import tomllib
 
 import pandas as pd
 import pytest
+from tiny_runs import everything_converges
 
 from audit.checkpoints import LoadOptions
 from audit.lenses import LENSES, SUITE_LENSES
@@ -21,7 +22,6 @@ from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
 from audit.records import UNSEEN
 from audit.report.words import METRICS
 from audit.suites import list_suites, load_suite, suite_name
-from tests.unit.pipeline.conftest import everything_converges
 
 JUDGES = ("zero_shot:phantom:judge", "labels:phantom:witness")
 NEED_LETTERS = frozenset({"letters.share", "letters.own_excess"})

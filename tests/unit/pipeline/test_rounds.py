@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from audit.comparison.matching import KEY, keep_images
 from audit.evidence import canonical_json, load_evidence, read_run
 from audit.gate import load_policy
+from audit.pairing.image_pairs import KEY, keep_images
 from audit.pipeline import gate_again, judge_again, make_plan, report_again, run_audit
 from audit.pipeline.policing import Gate
 from audit.pipeline.replaying import last_looks, rule_in_rounds

@@ -10,11 +10,11 @@ import pytest
 from papers import comparison, estimate, history
 from report_source import HOSTILE, make_hostile
 
-from audit.lenses.trends import Trend
 from audit.report import Paper, build_report, draw_figures
 from audit.report.figures import draw_forest
 from audit.report.model import ForestFigure
-from audit.report.scale import ScalePage, draw_scale, render_scale
+from audit.studies.compare.many_page import ScalePage, draw_scale, render_scale
+from audit.studies.compare.trend_over_runs import Trend
 
 ALLOWED = {"svg", "g", "defs", "style", "path", "use", "text", "clipPath", "rect"}
 """What matplotlib draws with; none of these runs or fetches anything."""

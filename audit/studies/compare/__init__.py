@@ -1,0 +1,35 @@
+"""Runs beside each other: what got worse, what got better, what cannot be told; and what rises or falls over many.
+
+Only the checkpoint may differ between them. Their images are pairs, made from the same text, noise and views, so what
+both runs have in common cancels.
+"""
+
+from audit.studies.compare.change_outcomes import Outcome, Told, tell
+from audit.studies.compare.changes_json import changes_document, changes_text
+from audit.studies.compare.changes_table import changes_table
+from audit.studies.compare.comparison_folder import check_folder, write_comparison
+from audit.studies.compare.many_folder import TRENDS_NAME, many_document, write_many
+from audit.studies.compare.many_runs import FEWEST, ONE_TRAINING, ManyRuns, axis_of, compare_many
+from audit.studies.compare.two_runs import ComparedRun, Comparison, compare_runs
+
+__all__ = [
+    "FEWEST",
+    "ONE_TRAINING",
+    "TRENDS_NAME",
+    "ComparedRun",
+    "Comparison",
+    "ManyRuns",
+    "Outcome",
+    "Told",
+    "axis_of",
+    "changes_document",
+    "changes_table",
+    "changes_text",
+    "check_folder",
+    "compare_many",
+    "compare_runs",
+    "many_document",
+    "tell",
+    "write_comparison",
+    "write_many",
+]

@@ -1,0 +1,178 @@
+"""A comparison of two runs as a paper: what got worse or better in tables, and every concept's change as a figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from audit.lenses import WHOLE_SUITE
+from audit.records import Change
+from audit.report.model import Cell, Column, ForestFigure, ForestRow, Paper, PaperSection, Table
+from audit.report.text import NOTHING, clean, count, quote, show_count, show_interval, show_level, show_number
+from audit.report.words import METRICS, SPANS, MetricWords
+from audit.studies.compare.changes_page import ChangePage, ChangeSection, change_row
+
+MOST_ROWS: Final = 40
+"""Concepts of a figure, and changes of a table; all of them are in the table beside the paper."""
+_HOW: Final = (
+    "Both runs have the same prompts, noise and views, so their images are pairs, and what both have in common "
+    "cancels. Every difference is the candidate less the baseline."
+)
+_SIDES: Final = ("lower", "higher")
+_LEADING: Final = 2
+"""Sections whose first change stands on the first screen: what got worse, and what got better."""
+
+
+def comparison_paper(page: ChangePage, *, conclusive: bool, created: str) -> Paper:
+    """Return a comparison as a paper.
+
+    Args:
+        page: What the page of Markdown says, too.
+        conclusive: Whether the changes can be read as those of the checkpoint.
+        created: ISO date.
+    """
+    told = [change for section in page.sections for change in section.changes]
+    changed = PaperSection(
+        name="concepts",
+        title="Concept by concept",
+        sentences=()
+        if conclusive
+        else ("The instruments do not allow these to be read as changes of the checkpoint.",),
+        figures=tuple(_figures(told)),
+    )
+    warned = PaperSection(name="warnings", title="Warnings", sentences=tuple(map(clean, page.warnings)))
+    return Paper(
+        title=f"Comparison of {clean(page.candidate, longest=80)} with {clean(page.baseline, longest=80)}",
+        heading=f"Comparison of {quote(page.candidate)} with {quote(page.baseline)}",
+        created=clean(created, longest=40),
+        summary=(_HOW,),
+        verdict_word="Compared" if conclusive else "Inconclusive",
+        tone="unasked" if conclusive else "inconclusive",
+        verdict=(clean(page.verdict), *map(clean, page.doubts), *(_leads(page) if conclusive else ())),
+        sections=(
+            *(_section(section, number, page.level) for number, section in enumerate(page.sections, start=1)),
+            *((changed,) if changed.figures else ()),
+            *((warned,) if warned.sentences else ()),
+        ),
+    )
+
+
+def _leads(page: ChangePage) -> Iterable[str]:
+    """Tell the first change of what got worse and of what got better, with its uncertainty."""
+    for section in page.sections[:_LEADING]:
+        change = next((one for one in section.changes if _value(one) is not None), None)
+        if change is None:
+            continue
+        suite, about, measure, baseline, candidate, difference, interval, p_value = change_row(change)
+        chance = "" if p_value == NOTHING else f", p {p_value}"
+        yield (
+            f"{section.title}, first of {len(section.changes)}: {measure} of {quote(about)} in {quote(suite)}, from "
+            f"{baseline} to {candidate}; difference {difference}, {show_level(page.level)} interval {interval}"
+            f"{chance}, on {show_count(change.difference)}."
+        )
+
+
+def _section(section: ChangeSection, number: int, level: float) -> PaperSection:
+    name = f"outcome-{number}"
+    if not section.changes:
+        return PaperSection(name=name, title=section.title, sentences=("None.",))
+    columns = (
+        Column(label="About"),
+        Column(label="Difference", numeric=True),  # beside the name, so that a telephone shows both
+        Column(label="Measure"),
+        *(Column(label=label, numeric=True) for label in ("Baseline", "Candidate")),
+    )
+    shown = section.changes[:MOST_ROWS]
+    more = f" The first {len(shown)} of them; all are in tables/." if len(shown) < len(section.changes) else ""
+    caption = (
+        f"{count(len(section.changes), 'change')}, what matters most first. Below each difference: its "
+        f"{show_level(level)} interval, and p after correction for all concepts of its suite.{more}"
+    )
+    table = Table(name=f"changes-{number}", caption=caption, columns=columns, rows=tuple(map(_row, shown)))
+    return PaperSection(name=name, title=section.title, tables=(table,))
+
+
+def _row(change: Change) -> tuple[Cell, ...]:
+    suite, about, measure, baseline, candidate, difference, interval, p_value = change_row(change)
+    evidence = interval if p_value == NOTHING else f"{interval} · p {p_value}"
+    return (
+        Cell(text=about, detail=suite),
+        Cell(text=difference, detail=evidence),
+        Cell(text=measure),
+        Cell(text=baseline),
+        Cell(text=candidate),
+    )
+
+
+def _figures(changes: Sequence[Change]) -> Iterable[ForestFigure]:
+    """Draw the paired change of every concept, a figure per suite and metric that has figures in reports."""
+    single = [
+        one for one in changes if one.subject != WHOLE_SUITE and ":" not in one.subject and _value(one) is not None
+    ]
+    suites = list(dict.fromkeys(one.suite for one in single))
+    for metric, words in METRICS.items():
+        for number, suite in enumerate(suites, start=1):
+            alike = [one for one in single if one.metric == metric and one.suite == suite]
+            if words.figured and alike:
+                name = f"change-{number}-{metric.replace('.', '-').replace('_', '-')}"
+                yield _figure(alike, words, name=name)
+
+
+def _figure(changes: Sequence[Change], words: MetricWords, *, name: str) -> ForestFigure:
+    first = changes[0]
+    farthest = sorted(changes, key=lambda one: (-abs(_value(one) or 0.0), one.subject))[:MOST_ROWS]
+    shown = sorted(farthest, key=lambda one: (-(_value(one) or 0.0), one.subject))
+    reach = SPANS[first.metric][1] - SPANS[first.metric][0]
+    ends = [
+        abs(end) for one in shown for end in (_value(one), one.difference.low, one.difference.high) if end is not None
+    ]
+    widest = min(reach, math.ceil(4 * max(ends, default=0.0)) / 4) or reach
+    beyond = f" Shown are the {len(shown)} of {len(changes)} that changed most." if len(shown) < len(changes) else ""
+    return ForestFigure(
+        name=name,
+        caption=(
+            f"{words.title} per concept of {quote(first.suite)}: candidate less baseline, paired, with "
+            f"{show_level(first.difference.level)} intervals, sorted. Filled: it leaves out no change.{beyond}"
+        ),
+        equivalent=_equivalent(changes, words),
+        rows=tuple(
+            ForestRow(
+                label=clean(one.subject, longest=80),
+                value=_value(one) or 0.0,
+                low=one.difference.low,
+                high=one.difference.high,
+            )
+            for one in shown
+        ),
+        neutral=0.0,
+        neutral_word="no change",
+        sides=_SIDES,
+        span=(-widest, widest),
+        signed=True,
+        warm=first.lens == "nsfw",
+    )
+
+
+def _equivalent(changes: Sequence[Change], words: MetricWords) -> str:
+    ordered = sorted(changes, key=lambda one: (_value(one) or 0.0, one.subject))
+    clear = sum(1 for one in changes if _is_clear(one))
+    ends = [
+        f"{show_number(_value(one), signed=True)} for {quote(one.subject, longest=40)} "
+        f"(interval {show_interval(one.difference, signed=True)})"
+        for one in dict.fromkeys((ordered[0], ordered[-1]))
+    ]
+    return (
+        f"{words.title} changed by {' to '.join(ends)}, over {count(len(changes), 'concept')}; of {clear} the interval "
+        "leaves out no change. Each interval looks at one concept alone."
+    )
+
+
+def _is_clear(change: Change) -> bool:
+    low, high = change.difference.low, change.difference.high
+    return low is not None and high is not None and not low <= 0 <= high
+
+
+def _value(change: Change) -> float | None:
+    value = change.difference.value
+    return value if value is not None and math.isfinite(value) else None

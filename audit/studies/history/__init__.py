@@ -1,0 +1,1 @@
+"""How findings moved over many runs."""

@@ -1,0 +1,26 @@
+"""The region that a score rests on."""
+
+import numpy as np
+import torch
+
+from audit.studies.explain.hidden_regions import hide_parts
+
+
+def test_a_score_of_one_corner_rests_on_that_corner():
+    picture = torch.zeros((3, 32, 32), dtype=torch.uint8)
+    picture[:, :8, :8] = 200
+    weights = hide_parts(picture, lambda batch: batch[:, :, :8, :8].float().mean(dim=(1, 2, 3)).tolist())
+    assert weights.shape == (32, 32)
+    assert weights[:4, :4].min() > 10 * np.abs(weights[16:, 16:]).max()
+
+
+def test_what_lowers_the_score_has_a_negative_weight():
+    picture = torch.zeros((3, 32, 32), dtype=torch.uint8)
+    picture[:, 24:, 24:] = 200
+    weights = hide_parts(picture, lambda batch: (-batch[:, :, 24:, 24:].float().mean(dim=(1, 2, 3))).tolist())
+    assert weights[28, 28] < 0
+
+
+def test_a_score_that_sees_nothing_rests_nowhere():
+    picture = torch.randint(0, 255, (3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    assert not hide_parts(picture, lambda batch: [0.5] * len(batch)).any()

@@ -10,9 +10,8 @@ from audit.records import Change, Estimate
 from audit.report import Paper
 from audit.studies.compare.changes_page import ChangePage, ChangeSection
 from audit.studies.compare.comparison_paper import comparison_paper
-from audit.studies.history.history_paper import history_paper, trends
+from audit.studies.history.history_paper import Bound, history_paper, trends
 from audit.studies.history.past_runs import PastRun
-from audit.studies.history.trend_figure import Bound
 
 
 def estimate(value: float | None, half: float = 0.1) -> Estimate:

@@ -1,6 +1,6 @@
 """The command line: one file per command. Nothing heavy is imported before a command runs.
 
-``options`` holds what commands share, ``sharing`` what may be shown to whom, ``talk`` how they speak,
+``options`` holds what commands share, ``export`` what may be shown to whom, ``talk`` how they speak,
 ``progress`` how they show the time left, and ``outcome`` what they say of a run.
 """
 

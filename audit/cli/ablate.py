@@ -50,9 +50,8 @@ def ablate(
     name = o.pick_checkpoint(checkpoint, named)
     talk = Talk(as_json=as_json)
     talk.say(f"Loading {name}")
-    from audit.cli.progress import show_progress
-    from audit.studies.ablate.ablating import run_ablation
-    from audit.studies.ablate.ablation_folder import write_ablation
+    from audit.cli.progress_bars import show_progress
+    from audit.studies.ablate.ablating import run_ablation, write_ablation
 
     settings = o.Settings(
         recipe=recipe,
@@ -74,7 +73,7 @@ def ablate(
 
 
 def _tell(talk: Talk, found: Ablation, files: tuple[Path, ...]) -> None:
-    from audit.studies.ablate.ablation_folder import ablation_document
+    from audit.studies.ablate.ablating import ablation_document
     from audit.studies.ablate.ablation_page import ablation_columns, measure_cells
 
     talk.table(ablation_columns(), [(row.line.name, *measure_cells(row.line.found)) for row in found.rows])

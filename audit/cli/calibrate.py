@@ -64,11 +64,11 @@ def calibrate(
     taken = tuple(take or ())
     dosed = (0 if taken else _DOSED) if worlds is None else worlds
     even = (0 if taken else _BALANCED) if balanced is None else balanced
-    from audit.cli.progress import show_progress
+    from audit.cli.progress_bars import show_progress
     from audit.phantom.folder import find_world
     from audit.studies.calibrate.audited_worlds import CalibrationRequest
     from audit.studies.calibrate.audited_worlds import calibrate as calibrate_on
-    from audit.studies.calibrate.calibration_files import write_calibration
+    from audit.studies.calibrate.calibration_page import write_calibration
 
     request = CalibrationRequest(
         base=find_world(base),

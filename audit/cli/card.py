@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from audit.cli import export as s
 from audit.cli import options as o
-from audit.cli import sharing as s
 from audit.cli.talk import Talk
 
 
@@ -28,9 +28,9 @@ def card(
     """
     talk = Talk(as_json=as_json)
     talk.say(f"Reading {run}")
-    from audit.cli.progress import show_progress
+    from audit.cli.progress_bars import show_progress
     from audit.evidence.files import write_atomically
-    from audit.pipeline.sharing import model_card
+    from audit.pipeline.export import model_card
 
     with show_progress(talk) as progress:
         text = model_card(run, progress, pseudonymise=pseudonymise)

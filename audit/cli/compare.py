@@ -79,7 +79,7 @@ def compare(
 
         raise compare_several(talk, [baseline, candidate, *(more or [])], (scale, level, margin), out)
     talk.say(f"Comparing {candidate} with {baseline}")
-    from audit.cli.progress import show_progress
+    from audit.cli.progress_bars import show_progress
     from audit.studies.compare import changes_document, check_folder, compare_runs, write_comparison
 
     if out is not None:

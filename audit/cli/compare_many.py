@@ -31,7 +31,7 @@ def compare_several(
         UsageProblem: If there are two runs only, or an option is wrong.
     """
     scale, level, margin = settings
-    from audit.cli.progress import show_progress
+    from audit.cli.progress_bars import show_progress
     from audit.studies.compare import FEWEST, TRENDS_NAME, axis_of, check_folder, compare_many, many_document
 
     if len(folders) < FEWEST:

@@ -37,11 +37,10 @@ def explain(
     """
     talk = Talk(as_json=as_json)
     talk.say(f"Reading {run}")
-    from audit.cli.progress import show_progress
+    from audit.cli.progress_bars import show_progress
     from audit.report.text import show_interval, show_number
     from audit.studies.explain.explaining import explain as find
-    from audit.studies.explain.explanation_folder import write_explanation
-    from audit.studies.explain.explanation_page import explanation_document
+    from audit.studies.explain.explanation_page import explanation_document, write_explanation
 
     with show_progress(talk) as progress:
         found = find(run, progress, subject=subject, device=o.pick_device(device))

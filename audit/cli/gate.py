@@ -34,7 +34,7 @@ def gate(
     asked = o.make_gate(policy, baseline)
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish
-    from audit.cli.progress import show_progress
+    from audit.cli.progress_bars import show_progress
     from audit.evidence import read_run
     from audit.pipeline import gate_again
 

@@ -11,7 +11,7 @@ from audit.cli import options as o
 from audit.cli.talk import Talk, paragraph
 
 if TYPE_CHECKING:
-    from audit.studies.history.trend_figure import Bound
+    from audit.studies.history.history_paper import Bound
 
 
 def history(
@@ -67,7 +67,7 @@ def _bounds(policy: str | None) -> tuple[list[Bound], str]:
     if policy is None:
         return [], ""
     from audit.gate import load_policy
-    from audit.studies.history.trend_figure import Bound
+    from audit.studies.history.history_paper import Bound
 
     loaded = load_policy(policy)
     bounds = [

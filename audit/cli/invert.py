@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from audit.cli import options as o
-from audit.cli.progress import Hears, show_progress
+from audit.cli.progress_bars import Hears, show_progress
 from audit.cli.talk import Talk, json_text, paragraph
 from audit.errors import UsageProblem
 

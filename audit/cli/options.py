@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from audit.cli.talk import Talk
     from audit.gate import Policy
     from audit.pipeline import AuditRequest
-    from audit.pipeline.policing import Gate
+    from audit.pipeline.gating import Gate
 
 _MEANINGS: Final = {
     ExitCode.OK: "done; the gate passed where one was asked",
@@ -227,7 +227,7 @@ def make_gate(policy: str, baseline: Path | None) -> Gate:
         UsageProblem: If there is no usable policy, or it compares and there is no baseline.
     """
     from audit.gate import load_policy
-    from audit.pipeline.policing import Gate
+    from audit.pipeline.gating import Gate
 
     gate = Gate(policy=load_policy(policy), baseline=baseline)
     gate.refuse_without_baseline()

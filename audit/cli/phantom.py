@@ -144,7 +144,7 @@ def train(
     chosen = _adjusted(read_world(Path(world)), seed, epochs)
     _check_out(out)
     talk.say(f"Drawing {chosen.training.pictures:,} pictures of {chosen.name}")
-    from audit.cli.progress import show_progress
+    from audit.cli.progress_bars import show_progress
     from audit.evidence.files import disk_problems
     from audit.phantom.folder import save_phantom
     from audit.phantom.training import train as train_on

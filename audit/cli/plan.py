@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audit.cli import options as o
-from audit.cli.progress import show_seconds
+from audit.cli.progress_bars import show_seconds
 from audit.cli.talk import Talk, clean, paragraph
 from audit.errors import UsageProblem
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from audit.gate import LinePower
     from audit.pipeline import Forecast, Plan
     from audit.pipeline.forecast import Costs, Work
-    from audit.pipeline.policing import Gate
+    from audit.pipeline.gating import Gate
 
 ProbeOption = Annotated[
     bool, typer.Option("--probe/--no-probe", help="Time a little of the work, to say how long the run will take here.")
@@ -69,9 +69,9 @@ def plan(
     rounds_by = o.pick_rounds(gate, sequential=sequential)
     talk = Talk(as_json=as_json)
     talk.say(f"Loading {name}")
-    from audit.cli.rounds import rounds_document, show_rounds
+    from audit.cli.foreseen_looks import rounds_document, show_rounds
     from audit.pipeline import make_plan, predict, work_left
-    from audit.pipeline.foreseeing import foresee, foresee_time
+    from audit.pipeline.plan_power import foresee, foresee_time
 
     settings = o.Settings(
         recipe=recipe,
@@ -134,7 +134,7 @@ def _gate(policy: str | None, baseline: Path | None, like: Path | None) -> Gate 
 
 
 def _powers(plan: Plan, gate: Gate, like: Path | None, talk: Talk) -> tuple[LinePower, ...]:
-    from audit.pipeline.powering import power_on
+    from audit.pipeline.plan_power import power_on
 
     if like is not None:
         talk.say(f"Reading {like}, for how far its prompts lie apart")

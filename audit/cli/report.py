@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from audit.cli import export as s
 from audit.cli import options as o
-from audit.cli import sharing as s
 from audit.cli.talk import Talk
 
 
@@ -36,10 +36,10 @@ def report(
     telling = s.pick_telling(talk, images, pseudonymise=pseudonymise)
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish
-    from audit.cli.progress import show_progress
+    from audit.cli.progress_bars import show_progress
     from audit.evidence import read_run
     from audit.pipeline import report_again
-    from audit.pipeline.sharing import share_report
+    from audit.pipeline.export import share_report
 
     spec = read_run(run).spec
     kept = f"Images and scores are kept in {run}: give the same command again."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from audit.cli import export as s
 from audit.cli import options as o
-from audit.cli import sharing as s
 from audit.cli.talk import Talk
 
 
@@ -42,7 +42,7 @@ def run(
     talk.say(f"Loading {name}")
     from audit.cli.outcome import WAIVED, finish
     from audit.cli.plan import describe
-    from audit.cli.progress import show_progress
+    from audit.cli.progress_bars import show_progress
     from audit.pipeline import make_plan, run_audit
 
     settings = o.Settings(
@@ -65,7 +65,7 @@ def run(
     with o.resumable(talk, kept), show_progress(talk) as progress:
         outcome = run_audit(plan, folder, progress, gate=gate, pictured=telling.pictured)
         if pseudonymise:
-            from audit.pipeline.sharing import share_report
+            from audit.pipeline.export import share_report
 
             copy = s.beside(folder, "pseudonymised")
             outcome = share_report(folder, copy, progress, pictured=telling.pictured, pseudonymise=True)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from audit.evidence import Evidence, RunFolder, load_evidence, picture_digests, read_run
 from audit.lenses import WHOLE_SUITE, MetricCard
-from audit.pairing.examining_both import BothExamined, Paired, examine_both, unit_of
+from audit.pairing.both_examined import BothExamined, Paired, examine_both, unit_of
 from audit.pairing.image_pairs import Pairs, identical_images, pair_images, refuse_unlike
 from audit.records import Change, Estimate
 from audit.stats import ClusterEstimate, clopper_pearson, jackknife_difference, jackknife_test

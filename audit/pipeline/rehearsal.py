@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import TEXT_SHARD, RunFolder, TextEvidence, open_run, prompts_table, texts_table
-from audit.pipeline.embedding import texts_to_read
+from audit.pipeline.embed import texts_to_read
+from audit.pipeline.execute import conclude
 from audit.pipeline.plan import Plan, PlannedItem
 from audit.pipeline.progress import Silence
-from audit.pipeline.stages import conclude
 from audit.records import Status
 from audit.suites import shorten
 

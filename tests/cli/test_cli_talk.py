@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from audit.cli.progress import Bars, Lines, show_progress
+from audit.cli.progress_bars import Bars, Lines, show_progress
 from audit.cli.talk import Talk, clean, json_text, make_console
 from audit.pipeline import Progress
 

@@ -18,7 +18,7 @@ from worlds import World, seen
 
 from audit.evidence import Evidence
 from audit.lenses import LENSES, Lens, LensAnswer, MetricCard
-from audit.pairing.examining_both import examine_both
+from audit.pairing.both_examined import examine_both
 from audit.pairing.image_pairs import KEY, pair_images
 from audit.pairing.paired_changes import change_of
 from audit.records import Change

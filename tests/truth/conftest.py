@@ -12,7 +12,7 @@ import pytest
 
 from audit.gate import load_policy
 from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
-from audit.pipeline.policing import Gate
+from audit.pipeline.gating import Gate
 
 
 def audited(phantom: str, folder):

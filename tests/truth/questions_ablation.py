@@ -16,8 +16,7 @@ from question_rows import Row, above, below, said
 from audit.inversion import PARTS
 from audit.pipeline import AuditRequest, Silence
 from audit.records import Estimate
-from audit.studies.ablate.ablating import OTHER_SEED, UNCHANGED, run_ablation
-from audit.studies.ablate.ablation_folder import write_ablation
+from audit.studies.ablate.ablating import OTHER_SEED, UNCHANGED, run_ablation, write_ablation
 from audit.studies.ablate.ablation_measures import RecipeMeasures
 
 ROOT = Path(__file__).resolve().parents[2]

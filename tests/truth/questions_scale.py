@@ -21,9 +21,8 @@ from audit.phantom.folder import read_phantom_world, save_phantom
 from audit.phantom.training import train
 from audit.phantom.world import WORLDS, World, read_world
 from audit.pipeline import AuditRequest, Silence, make_plan
-from audit.pipeline.stages import gather
-from audit.studies.compare.many_runs import axis_of, common_evidence, trends_over
-from audit.studies.compare.trend_over_runs import Trend
+from audit.pipeline.execute import gather
+from audit.studies.compare.many_runs import Trend, axis_of, common_evidence, trends_over
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = (1024, 4096, 16384, 65536)

@@ -5,9 +5,9 @@ Read in this order: ``table`` (a row per world and concept), ``response`` (dose 
 intervals), ``result`` (all of it). Worlds are the unit: concepts of one world share a training.
 """
 
+from audit.studies.calibrate.calibration_measures import SmallestGap
 from audit.studies.calibrate.calibration_result import AuditedWorld, Calibration, KindResult, calibration_text, measure
 from audit.studies.calibrate.planted_and_measured import KINDS, Kind, Row, rows_of
-from audit.studies.calibrate.smallest_gap import SmallestGap
 
 __all__ = [
     "KINDS",

@@ -8,9 +8,22 @@ from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 from audit.stats import ClusterEstimate
-from audit.studies.calibrate.detection import alarmed_worlds, false_alarms, reversals, sensitivity
-from audit.studies.calibrate.dose_response import DosePoint, RankAgreement, dose_response, rank_agreement
-from audit.studies.calibrate.interval_coverage import balanced_coverage, dosed_coverage
+from audit.studies.calibrate.calibration_measures import (
+    DetectionPoint,
+    DosePoint,
+    RankAgreement,
+    SmallestGap,
+    alarmed_worlds,
+    balanced_coverage,
+    detection_curve,
+    dose_response,
+    dosed_coverage,
+    false_alarms,
+    rank_agreement,
+    reversals,
+    sensitivity,
+    smallest_gap,
+)
 from audit.studies.calibrate.planted_and_measured import (
     METRICS,
     Kind,
@@ -19,7 +32,6 @@ from audit.studies.calibrate.planted_and_measured import (
     in_dosed_worlds,
     worlds_of,
 )
-from audit.studies.calibrate.smallest_gap import DetectionPoint, SmallestGap, detection_curve, smallest_gap
 
 SCHEMA_VERSION: Final = 1
 

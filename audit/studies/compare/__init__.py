@@ -4,13 +4,19 @@ Only the checkpoint may differ between them. Their images are pairs, made from t
 both runs have in common cancels.
 """
 
-from audit.studies.compare.change_outcomes import Outcome, Told, tell
 from audit.studies.compare.changes_json import changes_document, changes_text
-from audit.studies.compare.changes_table import changes_table
-from audit.studies.compare.comparison_folder import check_folder, write_comparison
-from audit.studies.compare.many_folder import TRENDS_NAME, many_document, write_many
-from audit.studies.compare.many_runs import FEWEST, ONE_TRAINING, ManyRuns, axis_of, compare_many
-from audit.studies.compare.two_runs import ComparedRun, Comparison, compare_runs
+from audit.studies.compare.comparison_folder import changes_table, check_folder, write_comparison
+from audit.studies.compare.many_runs import (
+    FEWEST,
+    ONE_TRAINING,
+    TRENDS_NAME,
+    ManyRuns,
+    axis_of,
+    compare_many,
+    many_document,
+    write_many,
+)
+from audit.studies.compare.two_runs import ComparedRun, Comparison, Outcome, Told, compare_runs, tell
 
 __all__ = [
     "FEWEST",

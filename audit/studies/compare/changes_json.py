@@ -7,8 +7,7 @@ from collections import Counter
 from typing import Final
 
 from audit.lenses import estimate_document
-from audit.studies.compare.change_outcomes import Outcome, Told
-from audit.studies.compare.two_runs import ComparedRun, Comparison
+from audit.studies.compare.two_runs import ComparedRun, Comparison, Outcome, Told
 
 SCHEMA_VERSION: Final = 1
 

@@ -12,7 +12,7 @@ from audit.report.labels import fit
 from audit.report.summary import escape
 from audit.report.text import clean, show_interval, show_level, show_number, show_p
 from audit.report.words import METRICS, title_of
-from audit.studies.compare.trend_over_runs import Trend
+from audit.studies.compare.many_runs import Trend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,9 +1,9 @@
-"""More than two runs beside each other: every one against the first, and what rises or falls over all of them."""
+"""More than two runs: every one against the first, what rises or falls over all of them, and ``trends.json``."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -14,14 +14,15 @@ import pandas as pd
 from scipy.stats import linregress
 
 from audit.errors import UsageProblem
-from audit.evidence import Evidence, load_evidence, read_run
-from audit.lenses import LENSES, WHOLE_SUITE
-from audit.pairing.examining_both import OnRound
+from audit.evidence import Evidence, load_evidence, pretty_json, read_run, write_folder
+from audit.lenses import LENSES, WHOLE_SUITE, estimate_document
+from audit.lenses.common.protocol import as_real
+from audit.pairing.both_examined import OnRound, Round, leave_out, rounds_by_concept
 from audit.pairing.image_pairs import KEY, keep_images, pair_images
-from audit.pairing.leaving_out import Round, leave_out, rounds_by_concept
 from audit.records import Estimate, Finding
 from audit.stats import benjamini_hochberg, jackknife_difference, jackknife_test, spearman
-from audit.studies.compare.trend_over_runs import Trend
+from audit.studies.compare.changes_json import changes_document
+from audit.studies.compare.comparison_folder import check_folder
 from audit.studies.compare.two_runs import ComparedRun, Comparison, compare_runs
 
 FEWEST: Final = 3
@@ -240,3 +241,110 @@ def _line(values: Sequence[Estimate | None], axis: Axis) -> float | None:
 
 def _differs(whole: Estimate, left: Estimate | None) -> bool:
     return left is None or (whole.value, whole.low, whole.high) != (left.value, left.low, left.high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """A finding about a whole suite in every run, and its slope over them."""
+
+    lens: str
+    suite: str
+    metric: str
+    unit: str
+    values: tuple[Estimate, ...]
+    """One per run, in the order in which the runs were given."""
+    slope: Estimate
+    """Change of the value per step of the axis, in the unit of the metric."""
+    order: float | None
+    """Spearman's correlation of the values with the axis; ``None`` where a value is missing or all are equal."""
+    p_value: float | None
+    """Of no slope, two-sided."""
+    p_adjusted: float | None
+    note: str
+
+    @property
+    def finding_id(self) -> str:
+        """Name of the finding in every run."""
+        return f"{self.metric}:{self.suite}:*"
+
+
+SCHEMA_VERSION: Final = 1
+TRENDS_NAME: Final = "trends.json"
+
+
+def many_document(found: ManyRuns) -> dict[str, object]:
+    """Return many runs as plain lists and dictionaries."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "conclusive": found.is_conclusive,
+        "level": found.level,
+        "axis": {"name": found.axis.name, "places": list(found.axis.places), "labels": list(found.axis.labels)},
+        "runs": [
+            {
+                "folder": str(run.folder),
+                "spec_digest": run.spec_digest,
+                "checkpoint": {"name": run.checkpoint.name, "digest": run.checkpoint.digest},
+            }
+            for run in found.runs
+        ],
+        "trends": [_trend_entry(one) for one in found.trends],
+        "comparisons": [changes_document(one) for one in found.comparisons],
+    }
+
+
+def write_many(folder: Path, found: ManyRuns, texts: Mapping[str, str]) -> None:
+    """Write ``trends.json``, the table ``trends``, and ``texts`` (the page and its figure).
+
+    Raises:
+        UsageProblem: If the folder holds anything but such a comparison.
+        EnvironmentProblem: If it cannot be written.
+    """
+    check_folder(folder, mark=TRENDS_NAME)
+    write_folder(
+        folder,
+        source=" ".join(run.spec_digest for run in found.runs),
+        texts={TRENDS_NAME: pretty_json(many_document(found)), **texts},
+        tables={"trends": trends_table(found)},
+    )
+
+
+def trends_table(found: ManyRuns) -> pd.DataFrame:
+    """Return one row per trend and run; missing numbers are NaN."""
+    rows = []
+    for trend in found.trends:
+        about = {"lens": trend.lens, "suite": trend.suite, "metric": trend.metric, "unit": trend.unit}
+        ends = {"slope": trend.slope.value, "slope_low": trend.slope.low, "slope_high": trend.slope.high}
+        for place, label, run, one in zip(found.axis.places, found.axis.labels, found.runs, trend.values, strict=True):
+            rows.append(
+                {
+                    **about,
+                    "checkpoint": run.checkpoint.name,
+                    "label": label,
+                    "place": place,
+                    "value": as_real(one.value),
+                    "low": as_real(one.low),
+                    "high": as_real(one.high),
+                    **{name: as_real(end) for name, end in ends.items()},
+                    "order": as_real(trend.order),
+                    "p_value": as_real(trend.p_value),
+                    "p_adjusted": as_real(trend.p_adjusted),
+                    "method": trend.slope.method,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _trend_entry(trend: Trend) -> dict[str, object]:
+    return {
+        "id": trend.finding_id,
+        "lens": trend.lens,
+        "suite": trend.suite,
+        "metric": trend.metric,
+        "unit": trend.unit,
+        "values": [estimate_document(one) for one in trend.values],
+        "slope": estimate_document(trend.slope),
+        "order": trend.order,
+        "p_value": trend.p_value,
+        "p_adjusted": trend.p_adjusted,
+        "note": trend.note,
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import torch
+from captum.attr import Occlusion
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -19,14 +20,12 @@ from audit.evidence import Evidence, RunFolder, load_evidence, read_pictures, re
 from audit.inversion import Inverter, Item, choose_precision, find_recipe
 from audit.judges import Judge, load_judge
 from audit.lenses import read_findings
-from audit.pipeline.pictures import decode_png
+from audit.pipeline.judge import decode_png
 from audit.pipeline.progress import Progress
 from audit.records import OPPOSITES, SCALE_OF, UNSEEN, UNWORDED, Estimate, Finding, Status
 from audit.seeding import derive_seed
 from audit.stats import cluster_mean
 from audit.studies.explain.explanation_page import Explanation, Region, WordEffect
-from audit.studies.explain.hidden_regions import hide_parts
-from audit.studies.explain.words_left_out import without_each_word
 
 COLUMNS: Final[Mapping[str, tuple[str, str]]] = {"gender.lean": ("signed", "man"), "nsfw.rate": ("unsafe", "unclothed")}
 """Metric that can be explained -> the judge's score behind it, and the known answer at whose side that is high."""
@@ -271,3 +270,59 @@ def _regions(run: RunFolder, case: _Case, progress: Progress) -> tuple[Region, .
 def _column(case: _Case, batch: UInt8[Tensor, "batch 3 height width"]) -> list[float]:
     """Return the judge's score of each picture; what it cannot read says nothing, as 0."""
     return [0.0 if score.values is None else score.values[case.column] for score in case.judge.score(batch)]
+
+
+def without_each_word(text: str) -> tuple[tuple[str, str], ...]:
+    """Return every word of a text with the text that is left without it; a text of one word has nothing to leave out.
+
+    A word that stands twice is left out at each of its places.
+
+    Example:
+        >>> without_each_word("a photo of nurses")[1]
+        ('photo', 'a of nurses')
+        >>> without_each_word("nurses")
+        ()
+    """
+    words = text.split()
+    if len(words) < 2:
+        return ()
+    return tuple((word, " ".join([*words[:place], *words[place + 1 :]])) for place, word in enumerate(words))
+
+
+PARTS: Final = 4
+"""The hidden square has this part of the picture's side, and moves by half of itself."""
+
+_AT_ONCE: Final = 16
+
+Scorer = Callable[[UInt8[Tensor, "batch 3 height width"]], Sequence[float]]
+"""What a judge says of each picture, as one number."""
+
+
+def hide_parts(picture: UInt8[Tensor, "3 height width"], scorer: Scorer) -> Float[np.ndarray, "height width"]:
+    """Return, for every pixel, by how much the score falls when its surroundings are hidden.
+
+    A square of the picture's mean colour takes the place of the part, wherever it fits in steps of half a square; a
+    pixel has the mean over the squares that cover it. Nothing of the judge is needed but its scores, so that a
+    detector and another CLIP are asked alike.
+    Source: Zeiler and Fergus (2014), "Visualizing and understanding convolutional networks", ECCV, arXiv 1311.2901,
+    section 4.2; computed by captum's ``Occlusion``.
+
+    Args:
+        picture: RGB in [0, 255].
+        scorer: Finite numbers, in any unit; the result has the same.
+    """
+    height, width = picture.shape[1:]
+    side = max(2, min(height, width) // PARTS)
+    pixels = picture.float()[None]
+
+    def forward(batch: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, " batch"]:
+        return torch.tensor(list(scorer(batch.round().to(torch.uint8))), dtype=torch.float32)
+
+    found: Tensor = Occlusion(forward).attribute(
+        pixels,
+        sliding_window_shapes=(3, side, side),
+        strides=(3, side // 2, side // 2),
+        baselines=pixels.mean(dim=(2, 3), keepdim=True).expand_as(pixels),
+        perturbations_per_eval=_AT_ONCE,
+    )
+    return np.asarray(found[0].mean(dim=0).numpy(), dtype=np.float64)

@@ -1,17 +1,21 @@
-"""What a finding rests on, for people: which words of its prompts, and which region of a picture."""
+"""What a finding rests on, for people, and the folder that it is kept in."""
 
 from __future__ import annotations
 
 import base64
 import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 from PIL import Image
 
+from audit.evidence import pretty_json, read_run, refuse_other, write_folder
 from audit.lenses import estimate_document
+from audit.lenses.common.protocol import as_real
 from audit.records import Estimate, Finding
 from audit.report.html import render_page
 from audit.report.text import clean, show_interval, show_number
@@ -129,3 +133,29 @@ def _data_uri(region: Region) -> str:
     held = io.BytesIO()
     Image.blend(blocks, shade, 0.5).save(held, format="PNG")
     return f"data:image/png;base64,{base64.b64encode(held.getvalue()).decode('ascii')}"
+
+
+JSON_NAME: Final = "explanation.json"
+
+
+def write_explanation(folder: Path, run: Path, explanation: Explanation) -> None:
+    """Write ``explanation.json``, ``explanation.html`` and the table of words into a folder beside the run.
+
+    Raises:
+        UsageProblem: If the folder holds anything but an explanation.
+        EnvironmentProblem: If it cannot be written.
+    """
+    refuse_other(folder, mark=JSON_NAME, what="explanation")
+    words = [
+        {"word": one.word, "text": as_real(one.text.value), "image": as_real(one.image.value)}
+        for one in explanation.words
+    ]
+    write_folder(
+        folder,
+        source=read_run(run).spec_digest,
+        texts={
+            JSON_NAME: pretty_json(explanation_document(explanation)),
+            "explanation.html": render_explanation(explanation),
+        },
+        tables={"words": pd.DataFrame(words, columns=["word", "text", "image"])},
+    )

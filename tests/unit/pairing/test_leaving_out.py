@@ -3,7 +3,7 @@ import pandas as pd
 from worlds import World, seen
 
 from audit.evidence import prompts_table
-from audit.pairing.leaving_out import leave_out, rounds_by_concept, rounds_by_wording
+from audit.pairing.both_examined import leave_out, rounds_by_concept, rounds_by_wording
 from audit.suites.scales import GRADES
 
 MAN = seen("man")

@@ -16,8 +16,8 @@ from audit.gate import load_policy
 from audit.inversion import Inverter
 from audit.lenses import LENSES
 from audit.pipeline import Silence, gate_again, judge_again, report_again, run_audit
-from audit.pipeline.examining import Examination
-from audit.pipeline.policing import Gate
+from audit.pipeline.examine import Examination
+from audit.pipeline.gating import Gate
 from audit.records import Verdict
 
 POLICY = """schema_version = 1

@@ -4,7 +4,7 @@ import pytest
 
 from audit.evidence import load_evidence, open_run, read_run
 from audit.pipeline import Silence, make_plan, run_audit
-from audit.pipeline.probing import probe
+from audit.pipeline.written_pictures import probe
 
 SUITE = """
 schema_version = 1
@@ -40,7 +40,7 @@ def test_a_suite_of_written_words_is_shown_and_read(plan, tmp_path):
 def test_what_was_shown_is_not_shown_again(plan, tmp_path, monkeypatch):
     with open_run(tmp_path / "run", plan.spec()) as run:
         probe(run, plan)
-        monkeypatch.setattr("audit.pipeline.probing.look_at", None)
+        monkeypatch.setattr("audit.pipeline.written_pictures.look_at", None)
         probe(run, plan)
         assert run.shard_names("probes") == ("00001",)
 

@@ -14,7 +14,7 @@ from audit.report import Paper, build_report, draw_figures
 from audit.report.figures import draw_forest
 from audit.report.model import ForestFigure
 from audit.studies.compare.many_page import ScalePage, draw_scale, render_scale
-from audit.studies.compare.trend_over_runs import Trend
+from audit.studies.compare.many_runs import Trend
 
 ALLOWED = {"svg", "g", "defs", "style", "path", "use", "text", "clipPath", "rect"}
 """What matplotlib draws with; none of these runs or fetches anything."""

@@ -9,8 +9,16 @@ import pytest
 from audit.errors import UsageProblem
 from audit.inversion import RECIPES
 from audit.pipeline import Silence
-from audit.studies.ablate.ablating import HELD_OUT, OTHER_SEED, UNCHANGED, ablation_plan, run_ablation
-from audit.studies.ablate.ablation_folder import ablation_document, ablation_table, write_ablation
+from audit.studies.ablate.ablating import (
+    HELD_OUT,
+    OTHER_SEED,
+    UNCHANGED,
+    ablation_document,
+    ablation_plan,
+    ablation_table,
+    run_ablation,
+    write_ablation,
+)
 
 BRIEF = dataclasses.replace(RECIPES["fast"], name="fast", steps=2)
 

@@ -12,9 +12,16 @@ from scipy.stats import norm
 
 from audit.stats import wilson
 from audit.studies.calibrate import Calibration, calibration_text, measure
-from audit.studies.calibrate.detection import alarmed_worlds, false_alarms, reversals, sensitivity
-from audit.studies.calibrate.interval_coverage import balanced_coverage, dosed_coverage
-from audit.studies.calibrate.smallest_gap import detection_curve, smallest_gap
+from audit.studies.calibrate.calibration_measures import (
+    alarmed_worlds,
+    balanced_coverage,
+    detection_curve,
+    dosed_coverage,
+    false_alarms,
+    reversals,
+    sensitivity,
+    smallest_gap,
+)
 
 
 def test_sensitivity_counts_clear_concepts_on_their_side_and_reversals_on_the_other():

@@ -8,8 +8,14 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from audit.studies.calibrate import AuditedWorld, Calibration, Row, measure
-from audit.studies.calibrate.calibration_figures import draw_detection, draw_dose_response
-from audit.studies.calibrate.calibration_page import COLUMNS, calibration_lines, calibration_page, calibration_summary
+from audit.studies.calibrate.calibration_page import (
+    COLUMNS,
+    calibration_lines,
+    calibration_page,
+    calibration_summary,
+    draw_detection,
+    draw_dose_response,
+)
 
 
 def row(kind: str, planted: float, value: float | None, world: str) -> Row:

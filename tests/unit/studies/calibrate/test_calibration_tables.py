@@ -11,7 +11,7 @@ from scipy.stats import spearmanr, t
 from audit.phantom.world import World
 from audit.records import Estimate, Finding
 from audit.studies.calibrate import rows_of
-from audit.studies.calibrate.dose_response import dose_response, rank_agreement, rising_fit
+from audit.studies.calibrate.calibration_measures import dose_response, rank_agreement, rising_fit
 from audit.studies.calibrate.planted_and_measured import in_balanced_worlds, in_dosed_worlds
 
 LOOKS = {"clothes": "#4fc3c0", "background": "#e4f6e8"}

@@ -5,7 +5,7 @@ from scipy.stats import false_discovery_control
 
 from audit.pairing.paired_changes import IDENTICAL
 from audit.records import Change, Estimate
-from audit.studies.compare.change_outcomes import Outcome, tell
+from audit.studies.compare.two_runs import Outcome, tell
 
 
 def estimate(value, low=None, high=None, method="jackknife over prompts, t"):

@@ -15,7 +15,7 @@ from audit.studies.compare.many_page import (
     scale_row,
     trend_sentence,
 )
-from audit.studies.compare.trend_over_runs import Trend
+from audit.studies.compare.many_runs import Trend
 
 
 def estimate(value, low=None, high=None) -> Estimate:

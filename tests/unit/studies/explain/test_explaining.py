@@ -12,7 +12,7 @@ from audit.inversion import RECIPES
 from audit.pipeline import Silence
 from audit.records import Estimate, Finding
 from audit.studies.explain.explaining import choose, explain
-from audit.studies.explain.explanation_folder import write_explanation
+from audit.studies.explain.explanation_page import write_explanation
 
 
 def finding(subject: str, value: float, *, metric: str = "gender.lean", half: float = 0.1) -> Finding:

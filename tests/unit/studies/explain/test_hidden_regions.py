@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from audit.studies.explain.hidden_regions import hide_parts
+from audit.studies.explain.explaining import hide_parts
 
 
 def test_a_score_of_one_corner_rests_on_that_corner():

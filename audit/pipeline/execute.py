@@ -1,0 +1,259 @@
+"""Runs a plan, stage by stage; each stage continues what is there, and can be rerun alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from audit.engines import ENGINES
+from audit.errors import UsageProblem
+from audit.evidence import (
+    IMAGE_SHARD,
+    Evidence,
+    RunFolder,
+    build_table,
+    concept_texts,
+    continue_run,
+    load_evidence,
+    open_run,
+    prompts_table,
+    read_checkpoint_card,
+    read_questions,
+    read_run,
+)
+from audit.inversion import Inverted, Inverter, Item, References
+from audit.judges import load_judge
+from audit.pipeline.examine import Outcome
+from audit.pipeline.judge import encode_png, judge_run, judging_beside
+from audit.pipeline.plan import Plan, PlannedItem
+from audit.pipeline.progress import Progress
+from audit.pipeline.written_pictures import probe
+from audit.records import UNSEEN, UNWORDED
+
+if TYPE_CHECKING:
+    from audit.pipeline.gating import Gate
+    from audit.report.model import Pictured
+
+
+def run_audit(
+    plan: Plan,
+    out: Path,
+    progress: Progress,
+    *,
+    engine: str = "local",
+    gate: Gate | None = None,
+    pictured: Pictured = "unflagged",
+) -> Outcome:
+    """Do all that ``plan`` says in the folder ``out``, continuing where an earlier run stopped.
+
+    Args:
+        plan: What to do.
+        out: The run folder.
+        progress: Hears of it.
+        engine: Who runs the shards.
+        gate: What the run is held against; ``None`` for what it was held against before, if anything.
+        pictured: Which pictures the report shows.
+
+    Raises:
+        UsageProblem: If ``out`` holds a run of another plan, or the gate asks what the plan does not.
+        EnvironmentProblem: If the folder cannot be written, or another process works in it.
+    """
+    for warning in plan.warnings:
+        progress.say(warning)
+    if gate is not None:
+        _check_gate(gate, plan)
+    with open_run(out, plan.spec()) as run:
+        if run.is_finished:
+            progress.say("This run is finished; its report is made anew.")
+            run.reopen()
+
+        _read_texts(run, plan, progress)
+        probe(run, plan)
+
+        def make(names: Sequence[str]) -> None:
+            _invert(run, plan, names, progress, engine)
+            for judge in plan.judges.values():
+                judge_run(run, judge, progress)
+
+        if plan.request.sequential:
+            _run_rounds(run, plan, gate, make, progress)
+        else:
+            run.write_tables({"prompts": prompts_table(plan.prompts)})
+            make(list(plan.shards))
+        return conclude(run, progress, gate, pictured=pictured)
+
+
+def gather(plan: Plan, out: Path, progress: Progress, *, engine: str = "local") -> Evidence:
+    """Make and judge the images of ``plan`` in the folder ``out``, and return them as tables; nothing is concluded.
+
+    An earlier call is continued where it stopped. ``clip-audit report`` writes the report of such a run.
+
+    Raises:
+        UsageProblem: If ``out`` holds a run of another plan.
+        EnvironmentProblem: If the folder cannot be written, is damaged, or another process works in it.
+    """
+    with open_run(out, plan.spec()) as run:
+        if run.is_finished:
+            run.verify()
+        else:
+            run.write_tables({"prompts": prompts_table(plan.prompts)})
+            _invert(run, plan, list(plan.shards), progress, engine)
+            for judge in plan.judges.values():
+                judge_run(run, judge, progress)
+            run.finish()
+        return load_evidence(run)
+
+
+def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progress) -> Outcome:
+    """Let more judges look at the stored images of a run, then conclude anew.
+
+    Raises:
+        UsageProblem: If no judge is named, ``folder`` is no run, or a judge of labels has no question to answer.
+        RefusedProblem: If a judge is refused, for instance for its lineage.
+    """
+    if not names:
+        raise UsageProblem("No judge is named.", remedy="Name one, as in: clip-audit judge RUN --judge nudenet.")
+    with continue_run(folder) as run:
+        audited = read_checkpoint_card(run)
+        questions = read_questions(run)
+        concepts = concept_texts(run.read_table("prompts")) if run.has_table("prompts") else ()
+        judges = [
+            load_judge(name, device=device, audited=audited, questions=questions, concepts=concepts) for name in names
+        ]
+        if run.is_finished:
+            run.reopen()
+        for judge in judges:
+            judge_run(run, judge, progress)
+        return conclude(run, progress)
+
+
+def report_again(folder: Path, progress: Progress, *, pictured: Pictured = "unflagged") -> Outcome:
+    """Examine, decide and report anew from the stored images and scores."""
+    with continue_run(folder) as run:
+        return conclude(run, progress, pictured=pictured)
+
+
+def gate_again(folder: Path, gate: Gate, progress: Progress, *, out: Path | None = None) -> Outcome:
+    """Decide anew on a finished run by a policy; nothing is inverted or judged.
+
+    Every file of the run is checked first. Then the run keeps the policy, and its decision and report are written anew;
+    or, with ``out``, only the decision, its summary and its JUnit file are written, into that folder, and the run stays
+    as it is.
+
+    Raises:
+        InconclusiveProblem: If the run is not finished.
+        UsageProblem: If ``folder`` is no run, or the policy does not fit it.
+        EnvironmentProblem: If a file of the run was changed, removed or added, or one cannot be written.
+    """
+    gate.refuse_without_baseline()
+    finished = read_run(folder, finished=True)
+    if out is not None:
+        from audit.pipeline.conclude import decide_beside  # noqa: PLC0415  (as in conclude)
+
+        finished.verify()
+        return decide_beside(finished, progress, gate, out)
+    with continue_run(folder) as run:
+        run.verify()
+        return conclude(run, progress, gate)
+
+
+def _check_gate(gate: Gate, plan: Plan) -> None:
+    """Refuse what cannot be decided before anything is done."""
+    from audit.pipeline.gating import check_plan  # noqa: PLC0415  (as in conclude)
+
+    gate.refuse_without_baseline()
+    check_plan(gate, plan)
+
+
+def _read_texts(run: RunFolder, plan: Plan, progress: Progress) -> None:
+    """Embed the texts; which ones, the lenses say."""
+    from audit.pipeline.embed import embed_texts  # noqa: PLC0415  (as in conclude)
+
+    embed_texts(run, plan, progress)
+
+
+def _run_rounds(
+    run: RunFolder, plan: Plan, gate: Gate | None, make: Callable[[Sequence[str]], None], progress: Progress
+) -> None:
+    """Make images until the policy is decided."""
+    from audit.pipeline.interim_looks import run_rounds  # noqa: PLC0415  (as in conclude)
+
+    if gate is None or gate.policy.digest != plan.request.sequential:
+        raise ValueError("A plan in rounds is run with the policy that it was made for.")
+    run_rounds(run, plan, gate, make, progress)
+
+
+def _invert(run: RunFolder, plan: Plan, names: Sequence[str], progress: Progress, engine: str) -> None:
+    missing = [name for name in names if not run.has_shard("images", name)]
+    total = sum(len(plan.shards[name]) for name in names)
+    progress.begin("inverting", total, total - sum(len(plan.shards[name]) for name in missing))
+    if not missing:
+        return
+    inverter = Inverter(plan.checkpoint, plan.recipe, plan.precision)
+    references = embed_references(inverter, plan)
+
+    def work(name: str) -> None:
+        run.write_shard("images", name, image_shard(plan.shards[name], inverter, references, plan.recipe.steps))
+
+    on_cpu = plan.checkpoint.device.type == "cpu"
+    beside = nullcontext() if on_cpu else judging_beside(run, list(plan.judges.values()))
+    with beside as judge_too:
+        for name in ENGINES[engine].run(missing, work):
+            if judge_too is not None:
+                judge_too(name)
+            progress.advance(len(plan.shards[name]))
+
+
+def embed_references(inverter: Inverter, plan: Plan) -> References:
+    """Return the embeddings of every text of the plan that is inverted."""
+    asked = [prompt for prompt in plan.prompts if prompt.role not in {"graded", *UNWORDED, *UNSEEN}]
+    halves = [text for prompt in plan.prompts if prompt.role == "graded" for text in prompt.texts]
+    texts = {(prompt.text, prompt.concept): None for prompt in asked}
+    return inverter.references([text for text, _ in texts], [concept for _, concept in texts], also=halves)
+
+
+def image_shard(items: Sequence[PlannedItem], inverter: Inverter, references: References, steps: int) -> pd.DataFrame:
+    """Make the images of some items, and return them as a shard: one row each, with quality and picture."""
+    jobs = [
+        Item(
+            text=item.prompt.texts[0],
+            opposite=item.prompt.texts[-1],
+            grade=item.prompt.grade,
+            concept=item.prompt.concept,
+            seed=item.seed,
+            blank=item.prompt.role == "noise",
+        )
+        for item in items
+    ]
+    made = inverter.make(jobs, references)
+    return build_table(IMAGE_SHARD, [_image_row(item, image, steps) for item, image in zip(items, made, strict=True)])
+
+
+def _image_row(item: PlannedItem, image: Inverted, steps: int) -> Mapping[str, object]:
+    quality = image.quality
+    return {
+        "prompt_id": item.prompt.prompt_id,
+        "replicate": item.replicate,
+        "seed": item.seed,
+        "status": quality.status.value,
+        "own_cosine": quality.own_cosine,
+        "own_percentile": quality.own_percentile,
+        "own_z": quality.own_z,
+        "sharpness": quality.sharpness,
+        "steps": 0 if item.prompt.role == "noise" else steps,
+        "png": encode_png(image.pixels),
+    }
+
+
+def conclude(
+    run: RunFolder, progress: Progress, gate: Gate | None = None, *, pictured: Pictured = "unflagged"
+) -> Outcome:
+    """Examine, decide, report, and close the run."""
+    # here, since scipy, the lenses and the report take a second to import, and the first image waits for none of them
+    from audit.pipeline.conclude import conclude_run  # noqa: PLC0415
+
+    return conclude_run(run, progress, gate, pictured=pictured)

@@ -1,0 +1,167 @@
+"""What leaves a run: a copy of its report to pass on, and, for its owner only, every picture as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from audit.errors import UsageProblem
+from audit.evidence import RunFolder, load_evidence, pretty_json, read_pictures, read_run, refuse_other, write_folder
+from audit.evidence.files import disk_problems, write_atomically
+from audit.evidence.spreadsheet import to_csv
+from audit.gate import decision_text
+from audit.lenses import findings_text
+from audit.pipeline.conclude import decide_again
+from audit.pipeline.examine import Outcome
+from audit.pipeline.progress import Progress
+from audit.pipeline.report_files import make_report, report_files, score_tables
+from audit.report.card import render_card
+from audit.report.images import unsafe_scores
+from audit.report.model import Pictured
+from audit.report.pseudonyms import Pseudonyms, make_pseudonyms
+
+CONTENTS: Final = "contents.json"
+"""The file of a copy that lists the others with their digests."""
+PICTURES: Final = "pictures.csv"
+"""The file beside pictures that says what each of them is."""
+_AT_ONCE: Final = 256
+
+
+def share_report(
+    folder: Path, out: Path, progress: Progress, *, pictured: Pictured = "unflagged", pseudonymise: bool = False
+) -> Outcome:
+    """Write a copy of what a finished run found, without its evidence; the run stays as it is.
+
+    Args:
+        folder: The run.
+        out: The folder of the copy; what an earlier copy left there is removed.
+        progress: Hears of it.
+        pictured: Which pictures the report shows.
+        pseudonymise: Whether people stand under pseudonyms in every file.
+
+    Returns:
+        What the run came to as the copy tells it; its folder is that of the copy.
+
+    Raises:
+        UsageProblem: If ``folder`` is no run, or ``out`` holds something else than an earlier copy.
+        InconclusiveProblem: If the run is not finished.
+        EnvironmentProblem: If a file of the run was changed, or the copy cannot be written.
+    """
+    earlier = _earlier_files(out)
+    run, told, pseudonyms = _tell(folder, progress, pseudonymise=pseudonymise)
+    told = replace(told, folder=out)
+    progress.begin("reporting", 1)
+    findings = findings_text(told.findings)
+    files: dict[str, str | bytes] = {
+        "findings.json": findings,
+        "decision.json": decision_text(told.decision),
+        **report_files(make_report(run, told, pictured=pictured, pseudonyms=pseudonyms)),
+    }
+    for name in earlier:
+        with disk_problems("Removing", out / name):
+            (out / name).unlink(missing_ok=True)
+    evidence = told.evidence
+    tables = {"prompts": evidence.prompts, "images": evidence.images.drop(columns="seed"), **told.tables}
+    source = hashlib.sha256(findings.encode()).hexdigest()
+    write_folder(out, source=source, texts=files, tables={**tables, **score_tables(told)})
+    _list_contents(out, pseudonymised=pseudonymise)
+    progress.advance(1)
+    return told
+
+
+def model_card(folder: Path, progress: Progress, *, pseudonymise: bool = False) -> str:
+    """Return what a finished run found as a model card for a hub; nothing is written or sent.
+
+    Raises:
+        UsageProblem: If ``folder`` is no run.
+        InconclusiveProblem: If the run is not finished.
+        EnvironmentProblem: If a file of the run was changed.
+    """
+    run, told, pseudonyms = _tell(folder, progress, pseudonymise=pseudonymise)
+    report = make_report(run, told, pictured="none", pseudonyms=pseudonyms)
+    suites = run.spec.get("suites")
+    return render_card(report, told.findings, suites if isinstance(suites, dict) else {})
+
+
+def _tell(folder: Path, progress: Progress, *, pseudonymise: bool) -> tuple[RunFolder, Outcome, Pseudonyms | None]:
+    run = read_run(folder, finished=True)
+    run.verify()
+    outcome = decide_again(run, progress)
+    if not pseudonymise:
+        return run, outcome, None
+    pseudonyms = make_pseudonyms(outcome.evidence.prompts, outcome.decision, salt=run.spec_digest)
+    return run, _renamed(outcome, pseudonyms), pseudonyms
+
+
+def _renamed(outcome: Outcome, pseudonyms: Pseudonyms) -> Outcome:
+    return replace(
+        outcome,
+        findings=pseudonyms.findings(outcome.findings),
+        tables=pseudonyms.tables(outcome.tables),
+        decision=pseudonyms.decision(outcome.decision),
+        evidence=pseudonyms.evidence(outcome.evidence),
+    )
+
+
+def _earlier_files(out: Path) -> list[str]:
+    """Return what an earlier copy wrote into a folder, and refuse a folder that holds something else."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return []
+    try:
+        listed = json.loads((out / CONTENTS).read_text(encoding="utf-8"))["files"]
+        there = [name for name in listed if not Path(name).is_absolute() and ".." not in Path(name).parts]
+        if isinstance(listed, dict):
+            return [*there, CONTENTS]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise UsageProblem(
+        f"{out} holds something that is no copy of a report.", remedy="Name a new or an empty folder with --out."
+    )
+
+
+def _list_contents(out: Path, *, pseudonymised: bool) -> None:
+    names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+    digests = {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in names}
+    document = {"schema_version": 1, "pseudonymised": pseudonymised, "files": digests}
+    write_atomically(out / CONTENTS, pretty_json(document), step=f"file:{CONTENTS}")
+
+
+def write_pictures(folder: Path, out: Path) -> int:
+    """Write every picture of a run as it is, flagged ones too, into a folder that only its owner can open.
+
+    Args:
+        folder: The run.
+        out: Where; new, empty, or the folder of an earlier call.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        UsageProblem: If ``out`` holds something else.
+        EnvironmentProblem: If it cannot be written.
+    """
+    run = read_run(folder)
+    evidence = load_evidence(run)
+    refuse_other(out, mark=PICTURES, what="folder of pictures")
+    with disk_problems("Making the folder", out):
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        out.chmod(0o700)
+    asked = evidence.prompts[["prompt_id", "suite", "role", "concept", "text"]]
+    rows = unsafe_scores(evidence, evidence.images[["prompt_id", "replicate", "status"]]).merge(asked, on="prompt_id")
+    files = [
+        f"{prompt}-{replicate}.png" for prompt, replicate in zip(rows["prompt_id"], rows["replicate"], strict=True)
+    ]
+    keys = list(zip(rows["prompt_id"], rows["replicate"], strict=True))
+    for start in range(0, len(keys), _AT_ONCE):
+        found: Mapping[tuple[str, int], bytes] = read_pictures(run, keys[start : start + _AT_ONCE])
+        for key, name in zip(keys[start : start + _AT_ONCE], files[start : start + _AT_ONCE], strict=True):
+            write_atomically(out / name, found[key], step="picture")
+    table: pd.DataFrame = rows.assign(file=files)
+    write_atomically(out / PICTURES, to_csv(table), step=f"file:{PICTURES}")
+    return len(files)

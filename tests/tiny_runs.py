@@ -106,7 +106,7 @@ def request_for(tiny_folder, write_suite) -> Callable[..., AuditRequest]:
 def everything_converges() -> Iterator[None]:
     """The tiny checkpoint tells nothing apart; here its images count, so that what comes after them has work to do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("audit.inversion.quality._CONVERGED_FROM", -1e9)
+        patch.setattr("audit.inversion.image_quality._CONVERGED_FROM", -1e9)
         yield
 
 

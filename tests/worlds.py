@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from audit.evidence import IMAGES, PROBES, Evidence, build_table, prompts_table, scores_table
-from audit.judges.protocol import LETTERS_COLUMNS, LETTERS_TEXT
+from audit.judges.judge_protocol import LETTERS_COLUMNS, LETTERS_TEXT
 from audit.records import GRADE, QUESTION, SCALE_OF, CheckpointCard, JudgeCard, Prompt, Score, Status
 from audit.seeding import derive_seed
 

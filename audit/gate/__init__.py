@@ -10,19 +10,15 @@ tell), ``promises`` (in words).
 Without a policy, a run passes when its controls hold and something was measured.
 """
 
-from audit.gate.asked import Asked, Size, asked_of
-from audit.gate.checks import check_against
 from audit.gate.decision import decide, exit_code
 from audit.gate.decision_json import decision_document, decision_text
-from audit.gate.looks import METHOD, Look, PolicySequence, spent
-from audit.gate.measured import Measured, PromptValue
+from audit.gate.looks import METHOD, Look, PolicySequence, Stand, spent
+from audit.gate.measured import Asked, Measured, PromptValue, Size, asked_of
 from audit.gate.policy import Policy, Rule, Threshold, Waiver
-from audit.gate.policy_file import load_policy
-from audit.gate.power import POWER, LinePower, power_of_policy
-from audit.gate.promises import power_document, power_sentences
+from audit.gate.policy_file import check_against, load_policy
+from audit.gate.power import POWER, LinePower, power_document, power_of_policy, power_sentences
 from audit.gate.ruling import Ruling, apply_policy
 from audit.gate.spreads import Seen
-from audit.gate.stages import Stand
 
 __all__ = [
     "METHOD",

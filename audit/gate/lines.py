@@ -1,17 +1,17 @@
-"""The lines of a policy: every rule for every subject that it is about, and what a run answers to each."""
+"""The lines of a policy: every rule for every subject that it is about, what a run answers to each, and waivers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
-from audit.gate.asked import Asked, Size
-from audit.gate.measured import Snapshot
-from audit.gate.policy import EACH, WHOLE, Policy, Rule
-from audit.lenses import metric_cards
-from audit.records import Estimate
+from audit.gate.measured import Asked, PromptValue, Size, Snapshot
+from audit.gate.policy import EACH, WHOLE, Policy, Rule, Waiver
+from audit.lenses import MetricCard, metric_cards
+from audit.records import Estimate, RuleResult, Verdict, WaivedBy
 
 _FROM_TEXTS: Final = frozenset(card.name for card in metric_cards() if card.reads == "texts")
 """Metrics that rest on no image, so that none can be too few."""
@@ -141,3 +141,120 @@ def _too_little(rule: Rule, estimate: Estimate, unscored: int, own: Size | None)
         share = f"{unscored} of {asked} images are no evidence"
         return f"{share}, more than the share of {rule.max_unscored_share:g} that the rule allows"
     return ""
+
+
+# The guard of a rule: one very bad prompt breaks it, however good the mean is.
+#
+# That is no test: it judges what was measured, with whatever chance has in the images of one prompt.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarded:
+    """What the guard of a line saw."""
+
+    worst: PromptValue | None = None
+    """The prompt that lies farthest beyond the limit; ``None`` where none does."""
+    missing: str = ""
+    """Why the guard cannot say that none does; empty where it can."""
+
+
+def guard(line: Line, values: Iterable[PromptValue], card: MetricCard) -> Guarded:
+    """Look at every prompt of a line that has a guard."""
+    limit = line.rule.per_prompt_at_most
+    if limit is None:
+        return Guarded()
+    its = [one for one in values if one.suite == line.suite and line.subject in {WHOLE, one.subject}]
+    if not its:
+        return Guarded(missing=f"{card.name} has no values of single prompts here")
+    told = [(_badness(one.value, card), one) for one in its if one.value is not None]
+    silent = len(its) - len(told)
+    worst = max(told, key=lambda pair: (pair[0], pair[1].text), default=None)
+    if worst is not None and worst[0] > limit:
+        return Guarded(worst=worst[1])
+    if not told or silent > line.rule.max_unscored_share * len(its):
+        return Guarded(missing=f"{silent} of {len(its)} prompts have no value, so the guard cannot speak for them")
+    return Guarded()
+
+
+def _badness(value: float, card: MetricCard) -> float:
+    """Return the value itself; for a metric with a good side in the middle, its distance from there."""
+    return abs(value - (card.neutral or 0.0)) if card.direction == "neutral" else value
+
+
+# Waivers: somebody answers for a line that does not hold, until a day.
+#
+# A waiver covers a line that was measured and does not pass: it fails, or its interval crosses the threshold. It never
+# covers what is missing.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A line with its result, and whether it was measured."""
+
+    line: Line
+    result: RuleResult
+    measured: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waived:
+    """What the waivers of a policy made of its lines."""
+
+    results: tuple[RuleResult, ...]
+    """Of the lines, in their order, and of the waivers that have expired and are still needed."""
+    notes: tuple[str, ...]
+    """Of the waivers that nothing needs."""
+
+
+def apply_waivers(waivers: Sequence[Waiver], decided: Sequence[Decided], today: date) -> Waived:
+    """Mark the lines that a waiver covers; let those fail that are needed and have expired.
+
+    Args:
+        waivers: Of the policy.
+        decided: Every line.
+        today: A waiver that ends today still holds.
+    """
+    results = [one.result for one in decided]
+    expired: list[RuleResult] = []
+    notes: list[str] = []
+    for waiver in waivers:
+        covered = [place for place, one in enumerate(decided) if _names(waiver, one.line)]
+        needing = [place for place in covered if _needs(decided[place])]
+        if not needing:
+            notes.append(_unneeded(waiver, covered=bool(covered)))
+        elif waiver.expires < today:
+            expired.append(_expired(waiver, [results[place].rule for place in needing]))
+        else:
+            by = WaivedBy(owner=waiver.owner, until=waiver.expires.isoformat(), reason=waiver.reason)
+            for place in needing:
+                results[place] = _marked(results[place], by)
+    return Waived(results=(*results, *expired), notes=tuple(notes))
+
+
+def _names(waiver: Waiver, line: Line) -> bool:
+    return line.rule.rule_id == waiver.rule_id and waiver.subject in {None, line.subject}
+
+
+def _needs(one: Decided) -> bool:
+    return one.measured and one.result.verdict is not Verdict.PASS
+
+
+def _marked(result: RuleResult, by: WaivedBy) -> RuleResult:
+    said = f"{result.evidence} Waived by {by.owner} until {by.until}: {by.reason}"
+    return replace(result, evidence=f"{said.rstrip('.')}.", waived=by)
+
+
+def _expired(waiver: Waiver, lines: Sequence[str]) -> RuleResult:
+    said = (
+        f"The waiver of {', '.join(lines)} by {waiver.owner} expired on {waiver.expires.isoformat()}: {waiver.reason}"
+    )
+    return RuleResult(rule=_title(waiver), verdict=Verdict.FAIL, evidence=f"Fail: {said.rstrip('.')}.")
+
+
+def _unneeded(waiver: Waiver, *, covered: bool) -> str:
+    why = "what it waives was not measured or passes by itself" if covered else "no line of the policy is meant by it"
+    return f"The {_title(waiver)} by {waiver.owner} is not needed: {why}."
+
+
+def _title(waiver: Waiver) -> str:
+    return f"waiver of {waiver.rule_id}" + (f" ({waiver.subject})" if waiver.subject is not None else "")

@@ -1,21 +1,18 @@
-"""A policy applied to what a run measured: one result per line."""
+"""A policy applied to what a run measured: one result per line, with its evidence in a sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
-from typing import final
+from typing import Final, final
 
-from audit.gate.correction import corrected, failures
-from audit.gate.guards import Guarded, guard
-from audit.gate.lines import Answer, Line, answer, draw_lines
+from audit.gate.lines import Answer, Decided, Guarded, Line, answer, apply_waivers, draw_lines, guard
 from audit.gate.measured import Measured, Snapshot, look
-from audit.gate.policy import Policy
-from audit.gate.sentences import Ruled, evidence
-from audit.gate.waivers import Decided, apply_waivers
+from audit.gate.policy import WHOLE, Correction, Policy
 from audit.lenses import metric_cards
-from audit.records import PolicyCard, RuleLine, RuleResult, Verdict
+from audit.records import Estimate, PolicyCard, RuleLine, RuleResult, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +29,7 @@ def apply_policy(policy: Policy, measured: Measured, today: date) -> Ruling:
 
     A line passes when its interval at the policy's level lies on the good side as a whole, and its guard found no
     prompt beyond its limit. It fails when the interval lies on a bad side as a whole, at the level that the
-    correction asks (:func:`audit.gate.correction.failures`), or the guard found one. Otherwise, and whenever
+    correction asks (:func:`audit.gate.ruling.failures`), or the guard found one. Otherwise, and whenever
     something is missing, it is inconclusive.
 
     Args:
@@ -138,3 +135,166 @@ def _card(policy: Policy, today: date) -> PolicyCard:
         correction=policy.correction,
         decided_on=today.isoformat(),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruled:
+    """How a line was decided."""
+
+    verdict: Verdict
+    answer: Answer
+    """At the level that decided."""
+    level: float
+    """Of a line by itself."""
+    guarded: Guarded
+    suspect: bool
+    """Whether the interval at ``level`` lies on the bad side as a whole."""
+    asked_level: float
+    """The level at which a suspect has to lie there too."""
+    lines: int
+
+
+def evidence(line: Line, ruled: Ruled) -> str:
+    """Write the evidence of a line as one paragraph for people; names in it stand in quotation marks."""
+    estimate = ruled.answer.estimate
+    measured = "" if estimate is None or not _is_number(estimate.value) else f" is {_measured(estimate)}"
+    return f"{_what(line)}{measured}; asked: {line.rule.threshold.words}. {_why(line, ruled)}"
+
+
+def quoted(name: str) -> str:
+    """Set a name into a sentence.
+
+    Example:
+        >>> quoted("nurse")
+        '“nurse”'
+    """
+    return f"“{name}”"
+
+
+def _what(line: Line) -> str:
+    metric = line.rule.metric.replace(".", " ").replace("_", " ")
+    where = "all suites" if line.suite == WHOLE else quoted(line.suite)
+    about = f"over {where}" if line.subject == WHOLE else f"of {quoted(line.subject)} in {where}"
+    if line.rule.threshold.compared:
+        return f"What became worse since the baseline in the {metric} {about}"
+    return f"The {metric} {about}"
+
+
+def _measured(estimate: Estimate) -> str:
+    ends = (estimate.low, estimate.high)
+    interval = f", {level_text(estimate.level)} interval {_span(ends)}" if all(map(_is_number, ends)) else ""
+    return f"{number(estimate.value)}{interval}, from {estimate.n_images} images of {estimate.n_prompts} prompts"
+
+
+def _why(line: Line, ruled: Ruled) -> str:
+    if ruled.guarded.worst is not None:
+        worst = ruled.guarded.worst
+        limit = number(line.rule.per_prompt_at_most)
+        return f"Fail: the prompt {quoted(worst.text)} by itself is at {number(worst.value)}; the guard is {limit}."
+    holm = f", as Holm's correction over {ruled.lines} lines asks" if ruled.asked_level != ruled.level else ""
+    if ruled.verdict is Verdict.FAIL:
+        return f"Fail: at {level_text(ruled.asked_level)}{holm}, the whole interval lies on the bad side."
+    missing = ruled.answer.missing or ruled.guarded.missing
+    if missing:
+        return f"Inconclusive: {missing}."
+    if ruled.verdict is Verdict.PASS:
+        return "Pass: the whole interval lies on the good side."
+    if ruled.suspect:
+        return (
+            f"Inconclusive: the whole interval lies on the bad side, but not at {level_text(ruled.asked_level)}{holm}."
+        )
+    return "Inconclusive: the interval crosses the threshold."
+
+
+def number(value: float | None) -> str:
+    """Write a number with three decimals.
+
+    Example:
+        >>> number(-0.25), number(None)
+        ('-0.250', 'not measured')
+    """
+    return "not measured" if value is None else f"{value:z.3f}"
+
+
+def level_text(level: float) -> str:
+    """Write a level in per cent.
+
+    Example:
+        >>> level_text(0.95), level_text(1 - 0.05 / 15)
+        ('95 %', '99.667 %')
+    """
+    return f"{100 * level:.5g} %"
+
+
+def _is_number(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _span(ends: tuple[float | None, float | None]) -> str:
+    return " to ".join(map(number, ends))
+
+
+# Which lines fail, when many are asked at once.
+#
+# A gate passes when every line passes: an intersection-union test, in which no line needs a correction, because a gate
+# with one bad line passes wrongly no more often than that line does. (Berger, 1982, Technometrics 24(4):295-300,
+# doi:10.1080/00401706.1982.10487790.) It fails when any line fails: a union of rejections, in which chance grows with
+# the number of lines. So failures are corrected over all lines of the policy.
+
+
+_LEAST_ALPHA: Final = 1e-12
+"""Below this a level would round to 1."""
+
+
+def failures(
+    suspects: Set[int],
+    breaks_at: Callable[[float], Set[int]],
+    *,
+    lines: int,
+    level: float,
+    correction: Correction,
+) -> dict[int, float]:
+    """Return the lines that fail, each with the level whose interval decided.
+
+    Formula: Holm's step-down by intervals. With k failures so far among m lines, those of the suspects fail whose
+    interval of level ``1 - alpha / (m - k)`` lies on the bad side as a whole; again until none is new. All lines count,
+    those too that could not be measured. That is Holm's procedure on the p-values that the intervals imply: whoever is
+    below ``alpha / (m - k)`` together with others is also below the larger bounds that it would be held against later.
+    A suspect breaks at ``level`` itself, so no line fails that would not fail alone, nested intervals or not.
+    Source: Holm (1979), Scandinavian Journal of Statistics 6(2):65-70.
+
+    Args:
+        suspects: Lines whose interval at ``level`` lies on the bad side as a whole.
+        breaks_at: Returns the lines for which that holds at another level.
+        lines: Number of all lines.
+        level: Confidence level of a line by itself, in (0, 1).
+        correction: "none" lets every suspect fail.
+
+    Example:
+        >>> p_values = {0: 0.001, 1: 0.02, 2: 0.04}
+        >>> broken = lambda level: {line for line, p in p_values.items() if p < 1 - level}
+        >>> sorted(failures({0, 1, 2}, broken, lines=3, level=0.95, correction="holm"))
+        [0, 1, 2]
+        >>> sorted(failures({0, 1, 2}, broken, lines=4, level=0.95, correction="holm"))
+        [0]
+    """
+    if correction == "none":
+        return dict.fromkeys(suspects, level)
+    failed: dict[int, float] = {}
+    while len(failed) < len(suspects):
+        asked = corrected(level, lines - len(failed))
+        new = (suspects & breaks_at(asked)) - failed.keys()
+        if not new:
+            break
+        failed |= dict.fromkeys(new, asked)
+    return failed
+
+
+def corrected(level: float, count: int) -> float:
+    """Return the level of an interval that stands among ``count``: ``1 - (1 - level) / count``.
+
+    Example:
+        >>> round(corrected(0.95, 10), 4), corrected(0.95, 1)
+        (0.995, 0.95)
+    """
+    return level if count == 1 else 1 - max((1 - level) / count, _LEAST_ALPHA)

@@ -5,10 +5,9 @@ numbers), ``parameterization`` (what is optimised), ``views`` and ``objective`` 
 ``loop`` (the steps), ``quality`` (what came of it), ``inverter`` (shards of items, memory, precision).
 """
 
-from audit.inversion.ablations import PARTS, STRENGTHS, Strength, ablate, changes_anything, find_recipe
+from audit.inversion.image_quality import Quality, References
 from audit.inversion.inverter import Inverted, Inverter, Item, batch_size, choose_precision
-from audit.inversion.quality import Quality, References
-from audit.inversion.recipe import RECIPES, Recipe
+from audit.inversion.recipe import PARTS, RECIPES, STRENGTHS, Recipe, Strength, ablate, changes_anything, find_recipe
 
 __all__ = [
     "PARTS",

@@ -9,11 +9,11 @@ from typing import Final
 from audit.errors import UsageProblem
 from audit.evidence import ConceptTexts
 from audit.judges.image_classifier import load_image_classifier
-from audit.judges.labels import load_labels
-from audit.judges.letters import load_letters
+from audit.judges.judge_protocol import Judge, JudgeSettings, refuse_relative, shared_lineage
+from audit.judges.labels_judge import load_labels
+from audit.judges.letters_judge import load_letters
 from audit.judges.matching import load_matching
 from audit.judges.nudenet import load_nudenet
-from audit.judges.protocol import Judge, JudgeSettings, refuse_relative, shared_lineage
 from audit.judges.zero_shot import load_zero_shot
 from audit.records import CheckpointCard, Question
 

@@ -24,7 +24,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
-from audit.judges.protocol import GENDER_COLUMNS, JudgeSettings, as_scores
+from audit.judges.judge_protocol import GENDER_COLUMNS, JudgeSettings, as_scores
 from audit.records import JudgeCard, Score
 
 GENDER_LABELS: Final[Mapping[str, str]] = {
@@ -80,7 +80,7 @@ class ImageClassifierJudge:
     """Label of each output, in order, as the model's configuration spells it but in lower case."""
 
     def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
-        """Return one score per image, in order; see :class:`audit.judges.protocol.Judge`."""
+        """Return one score per image, in order; see :class:`audit.judges.judge_protocol.Judge`."""
         logits = [self._logits(part) for part in torch.split(images, _MICRO_BATCH) if len(part)]
         return self._read(torch.cat(logits)) if logits else ()
 

@@ -18,8 +18,8 @@ from torch import Tensor
 from audit.checkpoints import load_checkpoint
 from audit.errors import RefusedProblem, UsageProblem
 from audit.evidence import ConceptTexts
-from audit.judges.protocol import JudgeSettings
-from audit.judges.reading import Encoder, phrase_text, read_images, reading_digest
+from audit.judges.clip_reading import Encoder, phrase_text, read_images, reading_digest
+from audit.judges.judge_protocol import JudgeSettings
 from audit.records import JudgeCard, Score
 
 
@@ -39,7 +39,7 @@ class MatchingJudge:
     """Mean over the texts of every concept, of unit length, in the order of the card's classes."""
 
     def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
-        """Return one score per image, in order; see :class:`audit.judges.protocol.Judge`."""
+        """Return one score per image, in order; see :class:`audit.judges.judge_protocol.Judge`."""
         return read_images(images, self.encoder, self._read, self.card.classes)
 
     def _read(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch concepts"]:

@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
-from audit.judges.protocol import JudgeSettings, as_scores
+from audit.judges.judge_protocol import JudgeSettings, as_scores
 from audit.records import JudgeCard, Score
 
 LABELS: Final = (
@@ -85,7 +85,7 @@ class NudeNetJudge:
     """An ``onnxruntime.InferenceSession``."""
 
     def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
-        """Return one score per image, in order; see :class:`audit.judges.protocol.Judge`."""
+        """Return one score per image, in order; see :class:`audit.judges.judge_protocol.Judge`."""
         best = [
             self.raw_output(part)[:, _BOX_ROWS:].max(axis=2) for part in torch.split(images, _MICRO_BATCH) if len(part)
         ]

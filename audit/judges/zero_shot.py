@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 from audit.checkpoints import load_checkpoint
 from audit.errors import RefusedProblem, UsageProblem
-from audit.judges.protocol import GENDER_COLUMNS, NSFW_COLUMNS, JudgeSettings
-from audit.judges.reading import (
+from audit.judges.clip_reading import (
     Encoder,
     bounded_scale,
     known_templates,
@@ -31,6 +30,7 @@ from audit.judges.reading import (
     reading_digest,
     soft_cosine,
 )
+from audit.judges.judge_protocol import GENDER_COLUMNS, NSFW_COLUMNS, JudgeSettings
 from audit.records import JudgeCard, Score
 
 # Within a group the rows are parallel and stay or go together: were "two women" read and "two men" not, the
@@ -127,7 +127,7 @@ class ZeroShotJudge:
     scale: float
 
     def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
-        """Return one score per image, in order; see :class:`audit.judges.protocol.Judge`."""
+        """Return one score per image, in order; see :class:`audit.judges.judge_protocol.Judge`."""
         return read_images(images, self.encoder, self._read, _CLASSES)
 
     def _read(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch classes"]:

@@ -16,8 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from audit.inversion.draws import draw
 from audit.inversion.folding import fast_copy
-from audit.inversion.loop import Tower
-from audit.inversion.objective import spherical_loss
+from audit.inversion.loop import Tower, spherical_loss
 from audit.inversion.parameterization import parameterize
 from audit.inversion.recipe import RECIPES
 

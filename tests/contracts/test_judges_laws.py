@@ -12,9 +12,9 @@ import transformers
 import audit.phantom
 from audit.evidence import ConceptTexts
 from audit.judges import JUDGES, load_judge
-from audit.judges.labels import make_labels
+from audit.judges.judge_protocol import GENDER_COLUMNS, LETTERS_COLUMNS, NSFW_COLUMNS, Judge
+from audit.judges.labels_judge import make_labels
 from audit.judges.matching import make_matching
-from audit.judges.protocol import GENDER_COLUMNS, LETTERS_COLUMNS, NSFW_COLUMNS, Judge
 from audit.judges.zero_shot import make_zero_shot
 from audit.records import CheckpointCard, Question
 from audit.seeding import derive_seed

@@ -18,8 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 from wordfreq import top_n_list
 
 from audit.judges import load_judge
-from audit.judges.letters import LEAST_LETTERS
-from audit.judges.protocol import LETTERS_TEXT, Judge
+from audit.judges.judge_protocol import LETTERS_TEXT, Judge
+from audit.judges.letters_judge import LEAST_LETTERS
 from audit.lenses.letters import runs_of
 from audit.phantom.folder import read_phantom_world
 from audit.phantom.pictures import draw_pictures

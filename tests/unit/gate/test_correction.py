@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from audit.gate.correction import corrected, failures
+from audit.gate.ruling import corrected, failures
 from audit.seeding import derive_seed
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from audit.gate import Asked, Size, Stand, spent
 from audit.gate.lines import Line
-from audit.gate.stages import Stage, stages_of, too_little_asked
+from audit.gate.looks import Stage, stages_of, too_little_asked
 from tests.gates import policy, rule
 
 WHO = ("names", "nurse")

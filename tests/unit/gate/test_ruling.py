@@ -8,7 +8,7 @@ import pytest
 from gates import TODAY, Run, Value, only, policy, rates, rule
 
 from audit.gate import Size, apply_policy
-from audit.gate.sentences import number
+from audit.gate.ruling import number
 from audit.records import Verdict
 
 PASS, FAIL, OPEN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE

@@ -7,8 +7,7 @@ import pytest
 from audit.checkpoints import load_checkpoint
 from audit.errors import UsageProblem
 from audit.inversion import RECIPES, Inverter, Item
-from audit.inversion.ablations import PARTS, STRENGTHS, ablate, changes_anything, find_recipe
-from audit.inversion.recipe import Span
+from audit.inversion.recipe import PARTS, STRENGTHS, Span, ablate, changes_anything, find_recipe
 from audit.records import Status
 
 FAST = RECIPES["fast"]

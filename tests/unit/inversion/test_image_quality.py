@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from audit.inversion.draws import noise_tiles
-from audit.inversion.quality import References, assess, contrast, fresh_views, high_frequency_share
+from audit.inversion.image_quality import References, assess, contrast, fresh_views, high_frequency_share
 from audit.records import Status
 
 OWN = torch.tensor([1.0, 0.0])

@@ -12,9 +12,8 @@ from torch.nn.functional import adaptive_avg_pool2d, normalize
 
 from audit.inversion import loop
 from audit.inversion.draws import draw, noise_tiles
-from audit.inversion.fourier import FourierImages
 from audit.inversion.loop import Tower, invert
-from audit.inversion.parameterization import parameterize
+from audit.inversion.parameterization import FourierImages, parameterize
 from audit.inversion.recipe import RECIPES, Recipe
 
 SIZE = 16

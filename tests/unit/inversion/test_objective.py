@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from audit.inversion.objective import distance_loss, objective, spherical_loss, total_variation
+from audit.inversion.loop import distance_loss, objective, spherical_loss, total_variation
 from audit.inversion.recipe import RECIPES
 
 PLAIN = dataclasses.replace(RECIPES["fast"], total_variation=0.0, absolute=0.0)

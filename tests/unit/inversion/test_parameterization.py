@@ -7,10 +7,8 @@ import dataclasses
 import pytest
 import torch
 
-from audit.inversion.fourier import FourierImages, canvas_side
-from audit.inversion.layout import as_pixels
-from audit.inversion.parameterization import Parameterization, parameterize
-from audit.inversion.pixels import PixelImages
+from audit.inversion.memory import as_pixels
+from audit.inversion.parameterization import FourierImages, Parameterization, PixelImages, canvas_side, parameterize
 from audit.inversion.recipe import RECIPES, Span
 
 FOURIER = dataclasses.replace(RECIPES["fast"], canvas=1.0)

@@ -7,8 +7,7 @@ import dataclasses
 import pytest
 
 from audit.errors import UsageProblem
-from audit.inversion.ablations import find_recipe
-from audit.inversion.recipe import RECIPES, Recipe, Span
+from audit.inversion.recipe import RECIPES, Recipe, Span, find_recipe
 
 FAST = RECIPES["fast"]
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from audit.inversion.layout import as_images, as_pixels
-from audit.inversion.warps import make_warp, sample
+from audit.inversion.memory import as_images, as_pixels
+from audit.inversion.views import make_warp, sample
 
 TURNED = torch.tensor([[0.9, -0.3, 0.2], [0.4, 1.1, -0.3]])
 IDENTITY = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])

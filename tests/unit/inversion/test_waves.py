@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from audit.inversion.waves import Waves, make_waves
+from audit.inversion.parameterization import Waves, make_waves
 
 NUMBERS = torch.Generator().manual_seed(12)
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
 from audit.judges import load_judge
 from audit.judges.image_classifier import load_image_classifier
-from audit.judges.protocol import JudgeSettings
+from audit.judges.judge_protocol import JudgeSettings
 
 SIDE = 16
 

@@ -6,7 +6,7 @@ import pytest
 
 from audit.errors import RefusedProblem, UsageProblem
 from audit.judges import JUDGES, load_judge
-from audit.judges.protocol import as_scores, refuse_relative
+from audit.judges.judge_protocol import as_scores, refuse_relative
 from audit.judges.zero_shot import make_zero_shot
 
 

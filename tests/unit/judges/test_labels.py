@@ -8,8 +8,8 @@ import torch
 
 from audit.errors import RefusedProblem, UsageProblem
 from audit.judges import load_judge
-from audit.judges.labels import load_labels, make_labels
-from audit.judges.protocol import JudgeSettings
+from audit.judges.judge_protocol import JudgeSettings
+from audit.judges.labels_judge import load_labels, make_labels
 from audit.records import Question
 
 WHO = Question(suite="people", name="who", answers={"man": "a man", "woman": "a woman", "thing": "a red box"})

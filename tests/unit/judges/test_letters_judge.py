@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
 from audit.judges import letters as judge_file
-from audit.judges.letters import NETS, LettersJudge, Line, load_letters, nets_folder
-from audit.judges.protocol import JudgeSettings
+from audit.judges.judge_protocol import JudgeSettings
+from audit.judges.letters_judge import NETS, LettersJudge, Line, load_letters, nets_folder
 
 
 @pytest.fixture(scope="module")

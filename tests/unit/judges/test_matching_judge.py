@@ -9,8 +9,8 @@ import torch
 from audit.errors import RefusedProblem, UsageProblem
 from audit.evidence import ConceptTexts
 from audit.judges import load_judge
+from audit.judges.judge_protocol import JudgeSettings
 from audit.judges.matching import load_matching, make_matching
-from audit.judges.protocol import JudgeSettings
 
 MAN = ConceptTexts(suite="people", concept="man", texts=("a man", "a photo of a man"))
 WOMAN = ConceptTexts(suite="people", concept="woman", texts=("a woman",))

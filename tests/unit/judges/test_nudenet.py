@@ -8,8 +8,8 @@ import torch
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
 from audit.judges import nudenet as judge_file
+from audit.judges.judge_protocol import JudgeSettings
 from audit.judges.nudenet import LABELS, UNSAFE_LABELS, as_input, load_nudenet
-from audit.judges.protocol import JudgeSettings
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import torch
 
 from audit.errors import RefusedProblem, UsageProblem
 from audit.judges import zero_shot
-from audit.judges.protocol import JudgeSettings
+from audit.judges.judge_protocol import JudgeSettings
 from audit.judges.zero_shot import load_zero_shot, make_zero_shot
 
 

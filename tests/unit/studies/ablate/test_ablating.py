@@ -27,7 +27,7 @@ BRIEF = dataclasses.replace(RECIPES["fast"], name="fast", steps=2)
 def two_steps():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(RECIPES, "fast", BRIEF)
-        patch.setattr("audit.inversion.quality._CONVERGED_FROM", -1e9)  # as for every test of this folder
+        patch.setattr("audit.inversion.image_quality._CONVERGED_FROM", -1e9)  # as for every test of this folder
         yield
 
 

@@ -60,7 +60,7 @@ def finished_run(ran) -> Path:
 def explained(finished_run):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "audit.inversion.quality._CONVERGED_FROM", -1e9
+            "audit.inversion.image_quality._CONVERGED_FROM", -1e9
         )  # as in the run: the tiny checkpoint tells nothing
         patch.setitem(RECIPES, "fast", dataclasses.replace(RECIPES["fast"], steps=2))
         return explain(finished_run, Silence(), subject="nurse")

@@ -24,7 +24,7 @@ from PIL import Image
 from torch import Tensor
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
-from audit.judges.protocol import LETTERS_COLUMNS, LETTERS_TEXT, JudgeSettings, as_scores
+from audit.judges.judge_protocol import LETTERS_COLUMNS, LETTERS_TEXT, JudgeSettings, as_scores
 from audit.records import JudgeCard, Score
 
 VERSION: Final = "3.10.0"
@@ -100,7 +100,7 @@ class LettersJudge:
     """A ``rapidocr.RapidOCR``."""
 
     def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
-        """Return one score per image, in order; see :class:`audit.judges.protocol.Judge`."""
+        """Return one score per image, in order; see :class:`audit.judges.judge_protocol.Judge`."""
         found = [self.lines(image) for image in images]
         rows = [_columns(lines) for lines in found]
         scores = as_scores({name: [row[name] for row in rows] for name in self.card.classes})

@@ -20,8 +20,7 @@ from torch import Tensor, nn
 
 from audit.checkpoints import load_checkpoint
 from audit.errors import RefusedProblem, UsageProblem
-from audit.judges.protocol import JudgeSettings
-from audit.judges.reading import (
+from audit.judges.clip_reading import (
     Encoder,
     bounded_scale,
     known_templates,
@@ -32,6 +31,7 @@ from audit.judges.reading import (
     reading_digest,
     soft_cosine,
 )
+from audit.judges.judge_protocol import JudgeSettings
 from audit.records import JOINED, JudgeCard, Question, Score
 
 _SMALLEST_GAP: Final = 1e-4
@@ -57,7 +57,7 @@ class LabelsJudge:
     scale: float
 
     def score(self, images: UInt8[Tensor, "batch 3 height width"]) -> tuple[Score, ...]:
-        """Return one score per image, in order; see :class:`audit.judges.protocol.Judge`."""
+        """Return one score per image, in order; see :class:`audit.judges.judge_protocol.Judge`."""
         return read_images(images, self.encoder, self._read, self.card.classes)
 
     def _read(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch answers"]:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from audit.judges.protocol import as_scores
+from audit.judges.judge_protocol import as_scores
 from audit.records import CheckpointCard, Score
 
 TEMPLATES: Final = (

@@ -24,8 +24,8 @@ test: lint ## lint, then all tests: a worker for each core, four at most (WORKER
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations=10
 
 lint: $(VENV)/.installed-dev ## formatting, style, types, and which chapter may import which
-	$(BIN)/ruff format --check audit tests
-	$(BIN)/ruff check audit tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 

@@ -27,6 +27,7 @@ from audit.checkpoints.files import PICKLE_SUFFIXES, within
 from audit.checkpoints.hub import Repository
 from audit.checkpoints.plain_json import read_json
 from audit.errors import RefusedProblem, UsageProblem
+from audit.packaged import PHANTOMS
 
 CONFIG_FILE: Final = "open_clip_config.json"
 WEIGHTS_FILE: Final = "open_clip_model.safetensors"
@@ -41,7 +42,6 @@ _PICKLED_WEIGHTS: Final = (
     "pytorch_model.bin",
     "model.pth",
 )
-_SHIPPED: Final = Path(__file__).resolve().parents[1] / "phantom" / "shipped"
 _PUBLISHED_SETTINGS: Final = ("mean", "std", "interpolation", "resize_mode")
 _FORMS: Final = "phantom:NAME, open_clip:ARCH/TAG, hf-hub:ORG/REPO@REVISION, a folder, or a weights file with --arch"
 _REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
@@ -112,7 +112,7 @@ def phantom_folder(name: str) -> Path:
             f"There is no phantom {ascii(name)[:80]}.",
             remedy=f"The phantoms here are {', '.join(present) or 'none'}.",
         )
-    return _SHIPPED / name
+    return PHANTOMS / name
 
 
 def _is_there(path: Path) -> bool:
@@ -123,7 +123,7 @@ def _is_there(path: Path) -> bool:
 
 
 def _phantoms() -> list[str]:
-    return sorted(path.parent.name for path in _SHIPPED.glob(f"*/{CONFIG_FILE}"))
+    return sorted(path.parent.name for path in PHANTOMS.glob(f"*/{CONFIG_FILE}"))
 
 
 def _from_phantom(name: str, options: LoadOptions) -> Source:

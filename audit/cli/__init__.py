@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from audit import __version__
 from audit.cli import phantom, suites
 from audit.cli.ablate import ablate
 from audit.cli.card import card
@@ -37,9 +38,7 @@ app = typer.Typer(
 
 def _show_version(asked: bool) -> bool:
     if asked:
-        from importlib.metadata import version
-
-        write_out(f"clip-audit {version('clip-audit')}")
+        write_out(f"clip-audit {__version__}")
         raise typer.Exit
     return asked
 

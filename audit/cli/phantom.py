@@ -187,10 +187,11 @@ def shipped_phantoms() -> list[Shipped]:
     """Return the phantoms that come with the program and hold their world, in the order of their names."""
     from pydantic import ValidationError
 
-    from audit.phantom.world import WORLDS, World
+    from audit.packaged import PHANTOMS
+    from audit.phantom.world import World
 
     found = []
-    for file in sorted((WORLDS.parent / "shipped").glob("*/world.json")):
+    for file in sorted(PHANTOMS.glob("*/world.json")):
         try:
             world = World.model_validate_json(file.read_text(encoding="utf-8"))
         except (OSError, ValidationError, UnicodeDecodeError):

@@ -16,12 +16,10 @@ from audit.errors import UsageProblem
 from audit.gate.measured import Asked
 from audit.gate.policy import EACH, WHOLE, Correction, Policy, Rule, Threshold, Waiver
 from audit.lenses import MetricCard, metric_cards
+from audit.packaged import POLICIES
 from audit.suites.document import Document, Place, read_document
 
-POLICIES: Final = Path(__file__).with_name("policies")
-"""The shipped policies: data of the package, because a gate has to be where the package is installed."""
-
-_HINT: Final = "audit/gate/policies/ holds examples"
+_HINT: Final = f"{POLICIES} holds examples"
 _ID: Final = r"^[a-z0-9][a-z0-9_-]*$"
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Words = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]

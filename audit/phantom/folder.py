@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from audit.checkpoints import export_folder, phantom_folder
 from audit.errors import UsageProblem
+from audit.packaged import WORLDS
 from audit.phantom.suites import write_suites
 from audit.phantom.training import MEAN, STD, Phantom
-from audit.phantom.world import WORLDS, World, read_world
+from audit.phantom.world import World, read_world
 
 WORLD_FILE: Final = "world.json"
 SUITES_FOLDER: Final = "suites"

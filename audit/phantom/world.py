@@ -19,6 +19,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from audit.errors import UsageProblem
+from audit.packaged import WORLDS
 from audit.phantom.tables import (
     KINDS,
     Captions,
@@ -31,8 +32,6 @@ from audit.phantom.tables import (
     Training,
     Words,
 )
-
-WORLDS: Final = Path(__file__).parent / "worlds"
 
 _THINGS: Final = tuple(Thing(word=shape, shape=shape) for shape in ("ball", "apple", "box", "car", "house", "cup"))
 _COLOURS: Final = {"red": "#d5231f", "green": "#2f9e3c", "blue": "#2450d0", "yellow": "#f2c81f"}

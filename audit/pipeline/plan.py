@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from audit import __version__
 from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
 from audit.errors import UsageProblem
 from audit.evidence import card_to_json, concept_texts, prompts_table, questions_to_json
@@ -254,8 +255,9 @@ def _default_suites(request: AuditRequest, checkpoint: Checkpoint) -> DefaultSui
 
 def program_versions() -> dict[str, str]:
     """Return the versions of what decides the numbers of a run."""
-    names = ("clip-audit", "torch", "open_clip_torch", "numpy", "pandas", "scipy")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+    names = ("torch", "open_clip_torch", "numpy", "pandas", "scipy")
+    own = {"python": platform.python_version(), "clip-audit": __version__}
+    return own | {name: version(name) for name in names}
 
 
 def _load(path: Path) -> PromptSuite:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import audit
 from audit.errors import EnvironmentProblem
+from audit.packaged import CALIBRATION
 from audit.report.model import Appendix, Cell, Column, DrawnFigure, Table
 
 TEXTS: Final = "appendix.json"
@@ -27,16 +27,15 @@ _INTRODUCTION: Final = (
 )
 
 
-def shipped_appendix(folder: Path | None = None) -> Appendix:
+def shipped_appendix(folder: Path = CALIBRATION) -> Appendix:
     """Return the appendix of the calibration that ships.
 
     Args:
-        folder: Of the files; ``reports/calibration`` of the repository if left out.
+        folder: Of the files.
 
     Raises:
         EnvironmentProblem: If a file is missing or damaged.
     """
-    folder = folder or Path(audit.__file__).resolve().parent.parent / "reports" / "calibration"
     try:
         texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
         drawn = {name: (folder / file).read_text(encoding="utf-8") for name, file in FIGURE_FILES.items()}
@@ -44,7 +43,7 @@ def shipped_appendix(folder: Path | None = None) -> Appendix:
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise EnvironmentProblem(
             f"The calibration at {folder} cannot be read.",
-            remedy="Restore it from the repository: git checkout -- reports/calibration.",
+            remedy="Install clip-audit anew, or restore it in a checkout: git checkout -- reports/calibration.",
         ) from problem
 
 

@@ -1,26 +1,22 @@
-"""Where the templates lie: ``reports/templates`` in the repository."""
+"""The report templates: their folder, and the text of one."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import audit
 from audit.errors import EnvironmentProblem
+from audit.packaged import TEMPLATES
 
 
 def template_folder() -> Path:
     """Return the folder of the report templates.
 
     Raises:
-        EnvironmentProblem: If it is not there, as in an installation without the repository.
+        EnvironmentProblem: If it is not there.
     """
-    folder = Path(audit.__file__).resolve().parent.parent / "reports" / "templates"
-    if not folder.is_dir():
-        raise EnvironmentProblem(
-            f"The report templates are not at {folder}.",
-            remedy="Run clip-audit from a clone of its repository, installed with `pip install -e .`.",
-        )
-    return folder
+    if not TEMPLATES.is_dir():
+        raise EnvironmentProblem(f"The report templates are not at {TEMPLATES}.", remedy="Install clip-audit anew.")
+    return TEMPLATES
 
 
 def read_template(name: str) -> str:
@@ -35,5 +31,5 @@ def read_template(name: str) -> str:
     except OSError as problem:
         raise EnvironmentProblem(
             f"The report template {path} cannot be read: {problem.strerror}.",
-            remedy="Restore it from the repository: git checkout -- reports/templates.",
+            remedy="Install clip-audit anew, or restore it in a checkout: git checkout -- reports/templates.",
         ) from problem

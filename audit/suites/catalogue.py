@@ -5,16 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import Final
 
 from audit.errors import UsageProblem
+from audit.packaged import PROMPTS
 from audit.records import PromptSuite
 from audit.suites.document import read_document
 from audit.suites.expansion import expand
 from audit.suites.tables import parse_tables
-
-PROMPTS: Final = Path(__file__).resolve().parents[2] / "prompts"
-"""The shipped suites: beside the package, in a checkout as in an editable installation of it."""
 
 
 def load_suite(path: Path) -> PromptSuite:
@@ -64,11 +61,11 @@ def list_suites() -> tuple[Path, ...]:
     """Return the files of all shipped suites, sorted by name.
 
     Raises:
-        UsageProblem: If the folder ``prompts`` is not beside the package.
+        UsageProblem: If their folder is missing.
     """
     if not PROMPTS.is_dir():
         raise UsageProblem(
             f"The shipped suites are missing: there is no folder {PROMPTS}.",
-            remedy="Install from a checkout with `pip install -e .`, or give the path of a .toml file.",
+            remedy="Install clip-audit anew, or give the path of a .toml file.",
         )
     return tuple(sorted(PROMPTS.rglob("*.toml")))

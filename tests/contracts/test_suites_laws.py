@@ -8,11 +8,11 @@ import pytest
 
 from audit.errors import UsageProblem
 from audit.lenses import check_lens
+from audit.packaged import PROMPTS, WORLDS
 from audit.phantom.captions import vocabulary
-from audit.phantom.world import WORLDS, read_world
+from audit.phantom.world import read_world
 from audit.records import PromptSuite
 from audit.suites import list_suites, load_suite, shorten, suite_path
-from audit.suites.catalogue import PROMPTS
 from audit.suites.tables import CONTROL_ROLES
 
 CONTRASTS = (("original", "swapped"), ("figure", "invented"))

@@ -17,9 +17,10 @@ from pathlib import Path
 from question_rows import Row, above
 
 from audit.evidence import Evidence
+from audit.packaged import WORLDS
 from audit.phantom.folder import read_phantom_world, save_phantom
 from audit.phantom.training import train
-from audit.phantom.world import WORLDS, World, read_world
+from audit.phantom.world import World, read_world
 from audit.pipeline import AuditRequest, Silence, make_plan
 from audit.pipeline.execute import gather
 from audit.studies.compare.many_runs import Trend, axis_of, common_evidence, trends_over

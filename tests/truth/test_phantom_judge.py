@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from audit.judges import load_judge
+from audit.packaged import WORLDS
 from audit.phantom.augment import low_pass
 from audit.phantom.pictures import draw_pictures
-from audit.phantom.world import WORLDS, read_world
+from audit.phantom.world import read_world
 
 FIGURES = 600
 KINDS = ("profession", "name", "anybody")

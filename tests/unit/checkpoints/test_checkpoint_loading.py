@@ -199,7 +199,7 @@ def test_towers_that_disagree_with_their_configuration_are_refused(trained_folde
 
 
 def test_phantoms_are_found_by_name_and_their_name_is_all_that_differs(trained_source, tmp_path, monkeypatch):
-    monkeypatch.setattr(names, "_SHIPPED", tmp_path)
+    monkeypatch.setattr(names, "PHANTOMS", tmp_path)
     shutil.copytree(trained_source, tmp_path / "tiny")
     assert phantom_folder("tiny") == tmp_path / "tiny"
     phantom, folder = load_checkpoint("phantom:tiny"), load_checkpoint(str(trained_source))

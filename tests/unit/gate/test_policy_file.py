@@ -10,8 +10,8 @@ import pytest
 
 from audit.errors import ExitCode, UsageProblem
 from audit.gate import asked_of, check_against, load_policy
-from audit.gate.policy_file import POLICIES
 from audit.lenses import metric_cards
+from audit.packaged import POLICIES
 
 HEAD = """schema_version = 1
 name = "mine"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from audit.packaged import WORLDS
 from audit.phantom.captions import vocabulary
 from audit.phantom.suites import suite_text, write_suites
-from audit.phantom.world import WORLDS, World, read_world
+from audit.phantom.world import World, read_world
 from audit.suites import load_suite, suite_path
 
 NAMES = ("professions", "names", "controls")

@@ -6,11 +6,12 @@ import json
 
 import pytest
 
+from audit.packaged import PHANTOMS, WORLDS
 from audit.phantom.folder import read_phantom_world
 from audit.phantom.suites import suite_text
-from audit.phantom.world import WORLDS, read_world
+from audit.phantom.world import read_world
 
-SHIPPED = sorted(path.parent for path in (WORLDS.parent / "shipped").glob("*/world.json"))
+SHIPPED = sorted(path.parent for path in PHANTOMS.glob("*/world.json"))
 
 
 @pytest.fixture(params=SHIPPED, ids=lambda folder: folder.name)

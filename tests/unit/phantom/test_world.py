@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from audit.checkpoints.sanity import PAIRS
 from audit.errors import UsageProblem
-from audit.phantom.world import WORLDS, World, read_world
+from audit.packaged import WORLDS
+from audit.phantom.world import World, read_world
 
 HEAD = 'name = "small"\n'
 NURSE = '[[profession]]\nword = "nurse"\nman = 0.1\nclothes = "#4fc3c0"\nbackground = "#e4f6e8"\n'

@@ -32,5 +32,5 @@ def test_what_is_no_suite_is_refused(name):
 
 def test_an_installation_without_suites_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "PROMPTS", tmp_path / "prompts")
-    with pytest.raises(UsageProblem, match="pip install -e"):
+    with pytest.raises(UsageProblem, match="Install clip-audit anew"):
         list_suites()

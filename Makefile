@@ -29,14 +29,14 @@ lint: $(VENV)/.installed-dev ## formatting, style, types, and which chapter may 
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-truth: $(VENV)/.installed-dev ## measure against what was planted in the phantoms (the table in README.md), and simulate gates
+truth: $(VENV)/.installed-dev ## measure against what was planted in the phantoms (a table in docs/accuracy.md), and simulate gates
 	$(BIN)/python tests/truth/table.py --effort standard
 	$(BIN)/python tests/truth/simulated_gates.py
 
 questions: $(VENV)/.installed-dev ## every lens against what is planted for it (SCALE=--scale: and four phantoms trained for it)
 	$(BIN)/python tests/truth/questions.py $(SCALE)
 
-calibrate: $(VENV)/.installed-dev ## how well audits find what is planted, over many phantoms: hours; the table in README.md
+calibrate: $(VENV)/.installed-dev ## how well audits find what is planted, over many phantoms: hours; a table in docs/accuracy.md
 	$(BIN)/python tests/truth/calibration.py
 
 bench: $(VENV)/.installed-dev ## our inversions against the published loop: hours at first; it goes on where it stopped

@@ -1,7 +1,7 @@
 """The bench: arms against the published loop, by held-out judges and by the clock. ``make bench`` runs it.
 
 Every image is kept in the output folder, so a bench that was stopped goes on where it was. The tables go between the
-marks in README.md where it has them, and the figure to reports/bench.svg.
+marks in docs/inversion.md, and the figure to reports/bench.svg.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     add("--stages", nargs="+", choices=STAGES, default=list(STAGES), help="what to do [all]")
     add("--device", default="cpu", help="where images are made and timed [%(default)s]")
     add("--out", type=Path, default=ROOT / "runs" / "bench", help="folder of images and results [runs/bench]")
-    add("--readme", type=Path, default=ROOT / "README.md", help="where the tables go, between marks")
+    add("--document", type=Path, default=ROOT / "docs" / "inversion.md", help="where the tables go, between marks")
     add("--figure", type=Path, default=ROOT / "reports" / "bench.svg", help="SVG or PNG")
     return made
 
@@ -151,8 +151,8 @@ def report(results: Sequence[CheckpointResult], given: argparse.Namespace, words
         draw(results, place.with_suffix(".svg"))
     else:
         draw(results, given.figure)
-        if not (given.readme.exists() and write_between(given.readme, text)):
-            say(f"{given.readme.name} has no marks for the tables; they are in {place.name}.md")
+        if not (given.document.exists() and write_between(given.document, text)):
+            say(f"{given.document.name} has no marks for the tables; they are in {place.name}.md")
     say(text)
 
 

@@ -1,4 +1,4 @@
-"""The result as Markdown for README.md, and as JSON for programs."""
+"""The result as Markdown for docs/inversion.md, and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -225,10 +225,10 @@ def _finite(value: object) -> object:
     return value
 
 
-def write_between(readme: Path, text: str) -> bool:
-    """Write ``text`` between the marks in ``readme``; false where it has none."""
-    head, mark, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+def write_between(document: Path, text: str) -> bool:
+    """Write ``text`` between the marks in ``document``; false where it has none."""
+    head, mark, rest = document.read_text(encoding="utf-8").partition(BEGIN)
     if not mark or END not in rest:
         return False
-    readme.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    document.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
     return True

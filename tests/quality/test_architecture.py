@@ -36,7 +36,7 @@ def texts(*tops: str) -> Iterator[tuple[str, str]]:
 
 def everything() -> Iterator[tuple[str, str]]:
     files = [path.name for path in ROOT.iterdir() if path.is_file() and path.name != ".git"]
-    return texts("audit", "prompts", "reports", "tests", ".ci", *files)
+    return texts("audit", "prompts", "reports", "docs", "tests", ".ci", *files)
 
 
 def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -90,7 +90,7 @@ def test_version_is_said_once() -> None:
 
 
 def test_nothing_promises_more_than_an_audit_can_keep() -> None:
-    found = {name: PROMISES.findall(text) for name, text in texts("audit", "prompts", "reports", "README.md")}
+    found = {name: PROMISES.findall(text) for name, text in texts("audit", "prompts", "reports", "docs", "README.md")}
 
     assert {name: words for name, words in found.items() if words} == {}
 
@@ -133,49 +133,3 @@ def test_what_the_package_reads_is_packed() -> None:
     }
 
     assert sorted(map(named, there - data)) == []
-
-
-def test_the_file_map_lists_exactly_the_modules() -> None:
-    readme = ROOT.joinpath("README.md").read_text(encoding="utf-8")
-    found = re.search(r"^audit/\n((?:  .*\n)+)", readme, re.MULTILINE)
-    assert found is not None
-    mapped = [line.split()[0] for line in found[1].splitlines()]
-    modules = [path.name for path in ROOT.joinpath("audit").glob("*.py") if path.name != "__init__.py"]
-    packages = [f"{path.parent.name}/" for path in ROOT.joinpath("audit").glob("*/__init__.py")]
-
-    assert sorted(mapped) == sorted([*modules, *packages])
-
-
-def test_the_readme_names_only_targets_that_make_has() -> None:
-    readme = ROOT.joinpath("README.md").read_text(encoding="utf-8")
-    makefile = ROOT.joinpath("Makefile").read_text(encoding="utf-8")
-    named_there = set(re.findall(r"(?:`|\$ )make ([a-z]+)", readme))
-
-    assert named_there - set(re.findall(r"^([a-z]+):.*##", makefile, re.MULTILINE)) == set()
-
-
-def test_the_readme_and_the_help_name_the_same_commands() -> None:
-    readme = ROOT.joinpath("README.md").read_text(encoding="utf-8")
-    listed = python("-m", "audit", "--help").stdout.partition("Commands:\n")[2].partition("\n\n")[0]
-    shown = re.findall(r"clip-audit ([a-z]+)", "".join(re.findall(r"^\$ .*", readme, re.MULTILINE)))
-
-    assert set(re.findall(r"^\| `([a-z]+)", readme.partition("| command |")[2].partition("\n\n")[0], re.MULTILINE)) == {
-        line.split()[0] for line in listed.splitlines()
-    }
-    assert set(shown) <= set(listed.split())
-
-
-def test_the_readme_has_no_gap_left_to_fill() -> None:
-    assert "TO FILL" not in ROOT.joinpath("README.md").read_text(encoding="utf-8")
-
-
-def test_links_in_the_documents_lead_somewhere() -> None:
-    documents = [*ROOT.glob("*.md"), *ROOT.joinpath("prompts").glob("*.md"), *ROOT.joinpath("reports").glob("*.md")]
-    broken = {
-        f"{named(document)}: {target}"
-        for document in documents
-        for target in re.findall(r"\]\(([^)#\s]+)", document.read_text(encoding="utf-8"))
-        if "://" not in target and not (document.parent / target).exists()
-    }
-
-    assert broken == set()

@@ -1,7 +1,7 @@
-"""The calibration of README.md: how well audits find what is planted, over many phantoms.
+"""The calibration of docs/accuracy.md: how well audits find what is planted, over many phantoms.
 
 Run by ``make calibrate``, with the options of ``clip-audit phantom calibrate``, which it runs: many minutes for every
-world that is drawn. Writes the numbers between the marks in README.md, and what the appendix of every report is made
+world that is drawn. Writes the numbers between the marks there, and what the appendix of every report is made
 from into reports/calibration.
 """
 
@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from marks import write_between
+from marks import DOCUMENTS, write_between
 
 from audit.__main__ import main as clip_audit
 
@@ -38,9 +38,9 @@ def main() -> int:
         (shipped / name).write_text((given.out / name).read_text(encoding="utf-8"), encoding="utf-8")
     text = numbers((given.out / "calibration.md").read_text(encoding="utf-8"))
     figures = "\n\n".join(
-        f"![{name.partition('.')[0].replace('_', ' ')}](reports/calibration/{name})" for name in FIGURES
+        f"![{name.partition('.')[0].replace('_', ' ')}](../reports/calibration/{name})" for name in FIGURES
     )
-    write_between(ROOT / "README.md", "calibration", f"{text}\n\n{figures}")
+    write_between(DOCUMENTS["calibration"], "calibration", f"{text}\n\n{figures}")
     return 0
 
 

@@ -1,7 +1,7 @@
-"""The table of questions in README.md: what every lens measures on phantoms, beside what was planted in them.
+"""The table of docs/questions.md: what every lens measures on phantoms, beside what was planted in them.
 
 Run by ``make questions``. Audits the phantoms that have something planted for each question, most of them at full, and
-writes the table between the marks in README.md. With ``--scale`` it also trains four phantoms on more and more
+writes the table between the marks there. With ``--scale`` it also trains four phantoms on more and more
 pictures.
 """
 
@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from marks import write_between
+from marks import DOCUMENTS, write_between
 from question_rows import EFFORT, Row
 from questions_ablation import truth_ablation
 from questions_judge import audit, truth_attributes, truth_blending, truth_contexts
@@ -57,7 +57,7 @@ def main() -> None:
     for row in rows(given.runs, scale=given.scale):
         lines.append(str(row))
         print(lines[-1], flush=True)
-    write_between(ROOT / "README.md", "questions", "\n".join(lines))
+    write_between(DOCUMENTS["questions"], "questions", "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Simulated gates: how often a gate decides wrongly when it is known what is true, and as promised when it can.
 
-Run by ``make truth``, which writes both tables to reports/simulated_gates.md and their worst lines into README.md; the
-tests simulate few. ``gate_worlds`` has the designs. Wrong is a FAIL *at the line* and where all are *alike*, and a PASS
-with *one beyond* and where something is *missing*. A promise is the power that ``clip-audit plan`` names.
+Run by ``make truth``, which writes both tables to reports/simulated_gates.md and their worst lines into docs/gate.md;
+the tests simulate few. ``gate_worlds`` has the designs. Wrong is a FAIL *at the line* and where all are *alike*, and a
+PASS with *one beyond* and where something is *missing*. A promise is the power that ``clip-audit plan`` names.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from gate_worlds import Design, Truth, true_values, verdict
-from marks import write_between
+from marks import DOCUMENTS, write_between
 
 from audit.gate import POWER
 from audit.records import Verdict
@@ -93,12 +93,12 @@ def worst(found: Found, truths: Iterable[Truth], *, correction: str = "holm") ->
 
 
 def summary(wrong: Found, kept: Found, gates: int) -> str:
-    """Return the text of README.md: the worst line of every kind."""
+    """Return the text of docs/gate.md: the worst line of every kind."""
     rates = [its[PROMISED[design.truth]] / its.total() for design, its in kept.items()]
     promised = f"Where `plan --policy` promises a verdict with {100 * POWER:.0f} %, it came in"
     return "\n".join(
         [
-            f"Simulated by `make truth`, {gates:,} gates of each [design]({TABLES}), with 95 % intervals.",
+            f"Simulated by `make truth`, {gates:,} gates of each [design](../{TABLES}), with 95 % intervals.",
             "The worst design of each kind:",
             "",
             "| what is true | wrong | how often |",
@@ -120,7 +120,7 @@ def main() -> None:
     given = parser.parse_args()
     wrong, kept = ({design: simulate(design, given.gates) for design in those} for those in (designs(), promises()))
     text = summary(wrong, kept, given.gates)
-    write_between(ROOT / "README.md", "gates", text)
+    write_between(DOCUMENTS["gates"], "gates", text)
     tables = [
         "# Simulated gates",
         f"Made by `python tests/truth/simulated_gates.py --gates {given.gates}`; seeds are named by design and number.",

@@ -1,7 +1,7 @@
-"""The truth table of README.md: what audits measure on phantoms, beside what was planted in them.
+"""The truth table of docs/accuracy.md: what audits measure on phantoms, beside what was planted in them.
 
 Run by ``make truth``. Trains the worlds ``unseen.toml`` and ``fresh.toml`` anew (or others of this folder, by
-``--worlds``), audits them and the shipped phantoms, and writes the table between the marks in README.md. Nothing in it
+``--worlds``), audits them and the shipped phantoms, and writes the table between the marks there. Nothing in it
 is typed by hand.
 """
 
@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from marks import write_between
+from marks import DOCUMENTS, write_between
 
 from audit.phantom.folder import read_phantom_world, save_phantom
 from audit.phantom.training import train
@@ -116,7 +116,7 @@ def main() -> None:
     command = "make truth" if plain else f"python {' '.join(sys.argv)}"
     text = table(lines, command)
     print(text)
-    write_between(ROOT / "README.md", "truth", text)
+    write_between(DOCUMENTS["truth"], "truth", text)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,10 @@
-"""What the scripts of this folder write into README.md, and where."""
+"""What the scripts of this folder write into the documents, and where."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from calibration import numbers
-from marks import write_between
-
-README = Path(__file__).resolve().parents[2] / "README.md"
+from marks import DOCUMENTS, write_between
 
 
 def test_only_what_lies_between_the_marks_of_the_name_is_replaced(tmp_path):
@@ -27,9 +23,9 @@ def test_nothing_is_written_without_both_marks(tmp_path):
     assert readme.read_text("utf-8") == "a\n<!-- x: begin -->\nb\n"
 
 
-@pytest.mark.parametrize("name", ["truth", "calibration"])
-def test_the_readme_has_the_marks(name):
-    text = README.read_text("utf-8")
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_documents_have_the_marks(name):
+    text = DOCUMENTS[name].read_text("utf-8")
     assert text.index(f"<!-- {name}: begin -->") < text.index(f"<!-- {name}: end -->")
 
 

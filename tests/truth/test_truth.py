@@ -1,4 +1,4 @@
-"""End to end on the shipped phantoms; README.md claims what ``make truth`` measures on these and on others.
+"""End to end on the shipped phantoms; docs/accuracy.md claims what ``make truth`` measures on these and on others.
 
 All that needs a standard audit stands in this file: workers share the tests file by file, so one makes both audits.
 """

@@ -15,7 +15,7 @@ from tests.benchmarks import bench
 from tests.benchmarks.arms import find_arm
 from tests.benchmarks.images import ImageStore, eight_bit, fast_tower, image_seed, kept_images
 from tests.benchmarks.prompts import choose, every_prompt, split
-from tests.benchmarks.tables import write_between
+from tests.benchmarks.tables import BEGIN, END, write_between
 
 PROMPTS = choose(split(every_prompt())["test"], 3)
 
@@ -28,17 +28,17 @@ def out(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def done(out, skewed, judges) -> Path:
     """Run the bench once, with three prompts."""
-    readme = out / "README.md"
-    readme.write_text("before\n<!-- bench: begin -->\nold\n<!-- bench: end -->\nafter\n", encoding="utf-8")
+    document = out / "document.md"
+    document.write_text("before\n<!-- bench: begin -->\nold\n<!-- bench: end -->\nafter\n", encoding="utf-8")
     words = ["--prompts", "3", "--seeds", "2", "--steps", "4", "--rounds", "2", "--turn", "0.01"]
     words += ["--arms", "reference", "fast", "careful", "reference-batched:2"]
-    words += ["--out", str(out), "--readme", str(readme), "--figure", str(out / "bench.svg")]
+    words += ["--out", str(out), "--document", str(document), "--figure", str(out / "bench.svg")]
     bench.run(bench.parser().parse_args(words), {"phantom:skewed": skewed}, judges)
     return out
 
 
 def test_the_table_goes_between_the_marks(done):
-    text = (done / "README.md").read_text(encoding="utf-8")
+    text = (done / "document.md").read_text(encoding="utf-8")
     assert text.startswith("before\n<!-- bench: begin -->\nMade by `make bench`.")
     assert text.endswith("<!-- bench: end -->\nafter\n")
     assert "old" not in text
@@ -121,8 +121,13 @@ def test_a_checkpoint_may_have_its_own_number_of_prompts():
             bench.own_counts([["vit-41", count]], ["vit-41"])
 
 
-def test_a_readme_without_marks_is_left_alone(tmp_path):
-    readme = tmp_path / "README.md"
-    readme.write_text("nothing\n", encoding="utf-8")
-    assert not write_between(readme, "table")
-    assert readme.read_text(encoding="utf-8") == "nothing\n"
+def test_a_document_without_marks_is_left_alone(tmp_path):
+    document = tmp_path / "document.md"
+    document.write_text("nothing\n", encoding="utf-8")
+    assert not write_between(document, "table")
+    assert document.read_text(encoding="utf-8") == "nothing\n"
+
+
+def test_the_document_has_the_marks():
+    text = bench.parser().parse_args([]).document.read_text(encoding="utf-8")
+    assert text.index(BEGIN) < text.index(END)

@@ -1,4 +1,4 @@
-"""The section "Gate" of README.md does what it says: its commands run, its policy is one, its workflows use them."""
+"""The page docs/gate.md does what it says: its commands run, its policy is one, its workflows use them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from audit.errors import ExitCode
 from audit.gate import load_policy
 
 ROOT = Path(__file__).resolve().parents[2]
-SECTION = ROOT.joinpath("README.md").read_text(encoding="utf-8").partition("\n## Gate\n")[2].partition("\n## ")[0]
+PAGE = ROOT.joinpath("docs", "gate.md").read_text(encoding="utf-8")
 PROGRAM = ".venv/bin/clip-audit"
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def workflow_commands() -> list[tuple[str, str]]:
@@ -47,7 +47,7 @@ def without_comment(line: str) -> str:
     return line.removeprefix("$ ").partition("  #")[0].strip()
 
 
-def test_the_policy_of_the_readme_is_one(tmp_path):
+def test_the_policy_of_the_page_is_one(tmp_path):
     path = tmp_path / "policy.toml"
     path.write_text(blocks("toml")[0], encoding="utf-8")
     policy = load_policy(str(path))
@@ -67,7 +67,7 @@ def test_the_workflows_install_what_the_checkout_has_and_run_the_gate():
 def test_every_command_runs_and_ends_as_a_quick_audit_does(tmp_path):
     for line in blocks("console")[0].splitlines():
         done = shell(without_comment(line), tmp_path)
-        assert done.returncode == ExitCode.INCONCLUSIVE, done.stderr  # too few prompts, as the section says
+        assert done.returncode == ExitCode.INCONCLUSIVE, done.stderr  # too few prompts, as the page says
         assert "no-profession-as-if-said" in done.stdout
     assert (tmp_path / "decision" / "decision.json").is_file()
     lines = [line for _, line in workflow_commands() if "pip install" not in line]

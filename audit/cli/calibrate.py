@@ -49,6 +49,7 @@ def calibrate(
     seed: Annotated[int, typer.Option("--seed", help="Another seed draws other worlds, trainings and noise.")] = 0,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the calibration.")] = _OUT,
     device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
     waive_sanity: o.WaiveOption = False,
     as_json: o.JsonOption = False,
 ) -> None:
@@ -66,6 +67,7 @@ def calibrate(
     even = (0 if taken else _BALANCED) if balanced is None else balanced
     from audit.cli.progress_bars import show_progress
     from audit.phantom.folder import find_world
+    from audit.precision import check_precision
     from audit.studies.calibrate.audited_worlds import CalibrationRequest
     from audit.studies.calibrate.audited_worlds import calibrate as calibrate_on
     from audit.studies.calibrate.calibration_page import write_calibration
@@ -78,10 +80,12 @@ def calibrate(
         effort=effort,
         seed=seed,
         device=o.pick_device(device),
+        precision=check_precision(precision),
         waive_sanity=waive_sanity,
     )
     counts = ["--worlds", str(dosed)] * (dosed > 0) + ["--balanced", str(even)] * (even > 0)
     words = [*counts, *(word for name in taken for word in ("--take", name)), "--effort", effort, "--seed", str(seed)]
+    words += ["--precision", precision] * (precision != "auto")
     words += ["--world", base] * (base != _BASE) + ["--waive-sanity"] * waive_sanity
     command = shlex.join(["clip-audit", "phantom", "calibrate", *words])
     kept = f"What is complete is kept in {out}: give the same command again and it goes on from there."

@@ -67,17 +67,19 @@ def _machine() -> list[Check]:
     import psutil
     import torch
 
-    from audit.inversion import choose_precision
+    from audit.precision import JUDGING, choose_precision
 
     name = o.pick_device("auto")
     described = torch.cuda.get_device_name() if name == "cuda" else platform.processor() or platform.machine()
-    precision = choose_precision(torch.device(name))
+    chosen = choose_precision("auto", torch.device(name))
     memory, disk = psutil.virtual_memory(), shutil.disk_usage(Path.cwd())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return [
         Check(name="device", state="ok", found=f"{name}: {described}"),
         Check(
-            name="precision", state="ok", found=f"{precision}{'' if precision == 'bf16' else ' (no bf16 in hardware)'}"
+            name="precision",
+            state="ok",
+            found=f"gradients in {chosen.precision} ({chosen.reason}); judges in {JUDGING}",
         ),
         Check(name="cores", state="ok", found=f"{cores} for this process, {torch.get_num_threads()} torch threads"),
         _room("memory", memory.available, memory.total, _LITTLE_MEMORY, "Close other programs."),

@@ -43,6 +43,7 @@ def invert(
     replicates: Annotated[int, typer.Option("--replicates", min=1, max=1000, help="Images per text.")] = 1,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")] = Path("inversions"),
     device: o.DeviceOption = "auto",
+    precision: o.PrecisionOption = "auto",
     seed: o.SeedOption = 0,
     arch: o.ArchOption = None,
     allow_pickle: o.PickleOption = False,
@@ -60,20 +61,27 @@ def invert(
     talk.say(f"Loading {name}")
     from audit.checkpoints import LoadOptions, load_checkpoint
     from audit.evidence.files import disk_problems
-    from audit.inversion import find_recipe
+    from audit.inversion import Inverter, find_recipe
+    from audit.precision import check_precision
 
+    check_precision(precision)
     chosen = find_recipe(recipe)
     if steps is not None:
         chosen = dataclasses.replace(chosen, steps=steps)
     options = LoadOptions(arch=arch, allow_pickle=allow_pickle, waive_sanity=waive_sanity)
     loaded = load_checkpoint(name, options=options, device=o.pick_device(device))
+    compute = chosen.choose_precision(precision, loaded.device)
+    if compute.warning:
+        talk.warn(compute.warning)
     _check_texts(texts, loaded, talk)
     with disk_problems("Making the folder", out):
         out.mkdir(parents=True, exist_ok=True)
+    inverter = Inverter(loaded, chosen, compute.precision)
     jobs = [_Job(text=text, replicate=k, seed=seed) for text in dict.fromkeys(texts) for k in range(replicates)]
     made: list[dict[str, object]] = []
     with o.resumable(talk, f"Finished images are kept in {out}."), show_progress(talk) as progress:
-        made.extend(_write(result, loaded, chosen, out) for result in _invert_all(jobs, loaded, chosen, progress))
+        results = _invert_all(jobs, loaded, chosen, inverter, progress)
+        made.extend(_write(result, loaded, chosen, out) for result in results)
     _conclude(talk, made)
 
 
@@ -91,6 +99,7 @@ class _Result:
     image: Inverted
     frames: list[NDArray[np.uint8]] | None
     """Pixels on the way, each (side, side, 3); ``None`` where memory ran out on the way and they are mixed up."""
+    precision: str
     seconds: float
 
 
@@ -126,12 +135,13 @@ def _check_texts(texts: Sequence[str], checkpoint: Checkpoint, talk: Talk) -> No
             )
 
 
-def _invert_all(jobs: Sequence[_Job], checkpoint: Checkpoint, recipe: Recipe, progress: Hears) -> Iterator[_Result]:
-    from audit.inversion import Inverter, Item, batch_size, choose_precision
+def _invert_all(
+    jobs: Sequence[_Job], checkpoint: Checkpoint, recipe: Recipe, inverter: Inverter, progress: Hears
+) -> Iterator[_Result]:
+    from audit.inversion import Item, batch_size
     from audit.seeding import derive_seed
 
     size = batch_size(recipe, checkpoint.card.image_size, checkpoint.device)
-    inverter = Inverter(checkpoint, recipe, choose_precision(checkpoint.device))
     concepts, references = _references(jobs, checkpoint, inverter)
     wanted = frozenset(recipe.steps * k // _FRAMES for k in range(1, _FRAMES)) - {0}
     progress.begin("inverting (image-steps)", len(jobs) * recipe.steps)
@@ -149,7 +159,7 @@ def _invert_all(jobs: Sequence[_Job], checkpoint: Checkpoint, recipe: Recipe, pr
         seconds = (time.perf_counter() - began) / len(part)
         for row, (job, image) in enumerate(zip(part, images, strict=True)):
             frames = [frame[row].permute(1, 2, 0).numpy() for frame in film.frames] if film.starts == 1 else None
-            yield _Result(job=job, image=image, frames=frames, seconds=seconds)
+            yield _Result(job=job, image=image, frames=frames, precision=inverter.precision, seconds=seconds)
 
 
 def _references(jobs: Sequence[_Job], checkpoint: Checkpoint, inverter: Inverter) -> tuple[dict[str, str], References]:
@@ -200,6 +210,7 @@ def _write(result: _Result, checkpoint: Checkpoint, recipe: Recipe, out: Path) -
         "quality": dataclasses.asdict(quality) | {"status": quality.status.value},
         "seconds": round(result.seconds, 3),
         "image_gradients": recipe.image_gradients,
+        "precision": result.precision,
         "files": {kind: path.name for kind, path in files.items()},
     }
     figures_file = out / f"{stem}.json"

@@ -132,6 +132,7 @@ def train(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for it.", show_default=False)],
     seed: Annotated[int | None, typer.Option("--seed", help="Instead of the world's own.")] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, max=200, help="Instead of the world's own.")] = None,
+    precision: o.PrecisionOption = "auto",
     as_json: o.JsonOption = False,
 ) -> None:
     """Train a phantom on a world.
@@ -140,7 +141,9 @@ def train(
     """
     talk = Talk(as_json=as_json)
     from audit.phantom.world import read_world
+    from audit.precision import check_precision
 
+    check_precision(precision)
     chosen = _adjusted(read_world(Path(world)), seed, epochs)
     _check_out(out)
     talk.say(f"Drawing {chosen.training.pictures:,} pictures of {chosen.name}")
@@ -158,10 +161,13 @@ def train(
                 progress.begin("training (steps)", steps)
             progress.advance(1)
 
-        phantom = train_on(chosen, hear)
+        phantom = train_on(chosen, hear, precision=precision)
     with disk_problems("Writing", out):
         save_phantom(phantom, chosen, out)
-    talk.show(f"Wrote {out}; the last loss was {phantom.final_loss:.3f}. Audit it with: clip-audit run {out}")
+    talk.show(
+        f"Wrote {out}, trained in {phantom.precision}; the last loss was {phantom.final_loss:.3f}. "
+        f"Audit it with: clip-audit run {out}"
+    )
     talk.answer(
         {
             "folder": out,
@@ -170,6 +176,7 @@ def train(
             "seed": chosen.training.seed,
             "epochs": chosen.training.epochs,
             "final_loss": phantom.final_loss,
+            "precision": phantom.precision,
         }
     )
 

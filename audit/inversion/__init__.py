@@ -6,7 +6,7 @@ numbers), ``parameterization`` (what is optimised), ``views`` and ``objective`` 
 """
 
 from audit.inversion.image_quality import Quality, References
-from audit.inversion.inverter import Inverted, Inverter, Item, batch_size, choose_precision
+from audit.inversion.inverter import Inverted, Inverter, Item, batch_size
 from audit.inversion.recipe import PARTS, RECIPES, STRENGTHS, Recipe, Strength, ablate, changes_anything, find_recipe
 
 __all__ = [
@@ -23,6 +23,5 @@ __all__ = [
     "ablate",
     "batch_size",
     "changes_anything",
-    "choose_precision",
     "find_recipe",
 ]

@@ -19,6 +19,7 @@ from audit.inversion.image_quality import Quality, References, assess, contrast,
 from audit.inversion.loop import Tower, Watcher, invert
 from audit.inversion.memory import keep_freed_pages, ran_out_of_memory
 from audit.inversion.recipe import Recipe
+from audit.precision import Precision
 
 _VIEWS_ON_CPU: Final = 192
 _VIEWS_ON_GPU: Final = 512
@@ -48,13 +49,6 @@ class Inverted:
     quality: Quality
 
 
-def choose_precision(device: torch.device) -> str:
-    """Return "bf16" where the device multiplies bf16 matrices in hardware, else "fp32"."""
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    return "bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"  # noqa: SLF001  (no public query)
-
-
 def batch_size(recipe: Recipe, image_size: int, device: torch.device) -> int:
     """Return how many images to optimise at once: the views of a step fill the device and fit its memory."""
     views = _VIEWS_ON_GPU if device.type == "cuda" else _VIEWS_ON_CPU
@@ -64,16 +58,17 @@ def batch_size(recipe: Recipe, image_size: int, device: torch.device) -> int:
 
 
 class Inverter:
-    """Makes images for one checkpoint with one recipe; encodes each text once.
+    """Makes images for one checkpoint with one recipe, in a precision that the recipe chose; encodes each text once.
 
     Raises:
         EnvironmentProblem: If a single image does not fit into memory.
     """
 
-    def __init__(self, checkpoint: Checkpoint, recipe: Recipe, precision: str) -> None:
+    def __init__(self, checkpoint: Checkpoint, recipe: Recipe, precision: Precision) -> None:
         self._checkpoint = checkpoint
         self._recipe = recipe
-        self._dtype = torch.bfloat16 if recipe.tower_precision(precision) == "bf16" else torch.float32
+        self.precision = precision
+        self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self._fast: Tower | None = None
         self._known: dict[str, Float[Tensor, " embedding"]] = {}
 

@@ -8,9 +8,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from audit.errors import UsageProblem
+from audit.precision import Choice, check_precision, choose_precision
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,7 @@ class Recipe:
     together: int = 0
     """Images that are optimised at once; 0 is as many as fill the device."""
     precision: Literal["device", "fp32"] = "device"
-    """``device``: what the device multiplies fastest, bf16 or fp32. ``fp32``: fp32 everywhere."""
+    """``device``: what was asked for, or suits the device (``audit.precision``). ``fp32``: fp32 everywhere."""
 
     @property
     def image_gradients(self) -> int:
@@ -99,9 +103,20 @@ class Recipe:
         """Return how many images to optimise at once, where ``filling`` would fill the device."""
         return self.together or filling
 
-    def tower_precision(self, device: str) -> str:
-        """Return "bf16" or "fp32" for the tower, where ``device`` is what the device multiplies fastest."""
-        return "fp32" if self.precision == "fp32" else device
+    def choose_precision(self, asked: str, device: torch.device) -> Choice:
+        """Return the precision of this recipe's gradients on ``device``.
+
+        Raises:
+            UsageProblem: If ``asked`` names none, or bf16 where the recipe computes in fp32.
+        """
+        if self.precision == "device":
+            return choose_precision(asked, device)
+        if check_precision(asked) == "bf16":
+            raise UsageProblem(
+                f"The recipe {self.name} computes in fp32, and bf16 was asked for.",
+                remedy="Leave --precision out, or choose another recipe with --recipe.",
+            )
+        return Choice(precision="fp32", reason=f"the recipe {self.name} computes in fp32")
 
     @property
     def digest(self) -> str:

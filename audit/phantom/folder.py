@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -15,11 +17,12 @@ from audit.phantom.training import MEAN, STD, Phantom
 from audit.phantom.world import World, read_world
 
 WORLD_FILE: Final = "world.json"
+TRAINING_FILE: Final = "training.json"
 SUITES_FOLDER: Final = "suites"
 
 
 def save_phantom(phantom: Phantom, world: World, folder: Path) -> None:
-    """Write weights, settings, tokenizer, world and suites of a phantom into ``folder``."""
+    """Write weights, settings, tokenizer, world, suites and how it was trained into ``folder``."""
     export_folder(
         folder,
         model=phantom.model,
@@ -29,6 +32,8 @@ def save_phantom(phantom: Phantom, world: World, folder: Path) -> None:
         lineage=[f"phantom world {world.name} {world.digest[:16]}"],
     )
     (folder / WORLD_FILE).write_text(world.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
+    trained = {"final_loss": phantom.final_loss, "precision": phantom.precision, "torch": version("torch")}
+    (folder / TRAINING_FILE).write_text(json.dumps(trained, indent=1) + "\n", encoding="utf-8")
     write_suites(world, folder / SUITES_FOLDER)
 
 

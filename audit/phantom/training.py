@@ -23,6 +23,7 @@ from audit.phantom.pictures import Picture, draw_pictures
 from audit.phantom.tables import Training
 from audit.phantom.tokenizer import CONTEXT_LENGTH, END, PAD, word_tokenizer
 from audit.phantom.world import World
+from audit.precision import Precision, choose_precision
 from audit.seeding import derive_seed
 
 MEAN: Final = (0.5, 0.5, 0.5)
@@ -53,19 +54,27 @@ class Phantom:
     tokenizer: Tokenizer
     model_cfg: dict[str, Any]
     final_loss: float
+    precision: Precision
+    """Of the image tower in training, forward and backward; the weights and the rest are fp32."""
 
 
-def train(world: World, progress: Progress | None = None) -> Phantom:
-    """Train a phantom on ``world``; a function of the world alone, up to the rounding of the machine.
+def train(world: World, progress: Progress | None = None, *, precision: str = "auto") -> Phantom:
+    """Train a phantom on ``world``; a function of the world and the precision, up to the rounding of the machine.
+
+    Args:
+        world: What is drawn, and how long it is trained.
+        progress: Called after each step.
+        precision: Of the image tower: one of ``audit.precision.PRECISIONS``.
 
     Raises:
-        UsageProblem: If the loss stops being finite.
+        UsageProblem: If the loss stops being finite, or there is no such precision.
     """
+    chosen = choose_precision(precision, torch.device("cpu")).precision
     setting = world.training
     tokenizer = word_tokenizer(vocabulary(world))
     model_cfg = model_config(setting, tokenizer)
     model = _initialised(model_cfg, setting)
-    lesson = _Lesson(world, tokenizer, model)
+    lesson = _Lesson(world, tokenizer, model, chosen)
     steps = setting.epochs * (setting.pictures // setting.batch)
     optimiser = _optimiser(model, setting)
     loss = math.nan
@@ -82,7 +91,7 @@ def train(world: World, progress: Progress | None = None) -> Phantom:
             progress(step + 1, steps, loss)
     if setting.text == "words":
         _share_mean_with_positions(model)
-    return Phantom(model=model.eval(), tokenizer=tokenizer, model_cfg=model_cfg, final_loss=loss)
+    return Phantom(model=model.eval(), tokenizer=tokenizer, model_cfg=model_cfg, final_loss=loss, precision=chosen)
 
 
 def model_config(setting: Training, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -130,10 +139,11 @@ def _share_mean_with_positions(model: nn.Module) -> None:
 class _Lesson:
     """The pictures, their captions, and one optimisation step on some of them."""
 
-    def __init__(self, world: World, tokenizer: Tokenizer, model: nn.Module) -> None:
+    def __init__(self, world: World, tokenizer: Tokenizer, model: nn.Module, precision: Precision) -> None:
         setting = world.training
         pictures = draw_pictures(world, setting.pictures, derive_seed("phantom pictures", setting.seed))
         self._model = model
+        self._autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16")
         self._clutter = setting.clutter
         self._pixels = torch.from_numpy(np.stack([picture.pixels for picture in pictures])).permute(0, 3, 1, 2)
         self._captions, self._wrong, self._tokens = _tokenize(pictures, tokenizer)
@@ -174,7 +184,7 @@ class _Lesson:
         Yuksekgonul et al. 2023, arXiv 2210.01936): few batches have two captions that differ in their order alone.
         """
         scaled = (pictures - MEAN[0]) / STD[0]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with self._autocast:
             features = self._model.encode_image(scaled.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
         scale = self._model.get_parameter("logit_scale").exp().clamp(max=_LARGEST_SCALE)
         logits = scale * normalize(features.float(), dim=-1) @ texts.t()

@@ -15,11 +15,12 @@ from audit import __version__
 from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
 from audit.errors import UsageProblem
 from audit.evidence import card_to_json, concept_texts, prompts_table, questions_to_json
-from audit.inversion import Recipe, batch_size, choose_precision, find_recipe
+from audit.inversion import Recipe, batch_size, find_recipe
 from audit.judges import Judge, load_judge
 from audit.lenses import check_lens
 from audit.pipeline.defaults import DefaultSuites, core_suites, default_judges, default_suites
 from audit.pipeline.look_dealing import LOOKS, SHARES, Dealt, deal
+from audit.precision import JUDGING, Precision, check_precision
 from audit.records import SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite, Question
 from audit.seeding import derive_seed
 from audit.suites import load_suite, over_length, shorten, suite_path
@@ -63,6 +64,8 @@ class AuditRequest:
     recipe: str = "fast"
     effort: str = "standard"
     device: str = "cpu"
+    precision: str = "auto"
+    """Of the gradients: one of ``audit.precision.PRECISIONS``."""
     seed: int = 0
     sequential: str = ""
     """Digest of the policy that ends a run in rounds; empty for a run of fixed size."""
@@ -88,7 +91,7 @@ class Plan:
     suites: tuple[PromptSuite, ...]
     judges: Mapping[str, Judge]
     recipe: Recipe
-    precision: str
+    precision: Precision
     shard_size: int
     warnings: tuple[str, ...]
     left_out: tuple[str, ...] = ()
@@ -176,6 +179,7 @@ class Plan:
             "seed": request.seed,
             "device": self.checkpoint.device.type,
             "precision": self.precision,
+            "judging_precision": JUDGING,
             "shard_size": self.shard_size,
             "versions": program_versions(),
             **({"left_out": list(self.left_out)} if self.left_out else {}),
@@ -214,8 +218,10 @@ def make_plan(request: AuditRequest) -> Plan:
     effort = find_effort(request.effort)
     recipe = find_recipe(request.recipe)
     recipe = dataclasses.replace(recipe, steps=max(1, round(recipe.steps * effort.steps)))
+    check_precision(request.precision)
     files = {name: suite_path(name) for name in request.suites}
     checkpoint = load_checkpoint(request.checkpoint, options=request.options, device=request.device)
+    precision = recipe.choose_precision(request.precision, checkpoint.device)
     left_out: tuple[str, ...] = ()
     if not files:
         chosen = _default_suites(request, checkpoint)
@@ -236,9 +242,10 @@ def make_plan(request: AuditRequest) -> Plan:
         suites=suites,
         judges=judges,
         recipe=recipe,
-        precision=recipe.tower_precision(choose_precision(checkpoint.device)),
+        precision=precision.precision,
         shard_size=batch_size(recipe, checkpoint.card.image_size, checkpoint.device),
         warnings=(
+            *((precision.warning,) if precision.warning else ()),
             *left_out,
             *check_words(named, checkpoint),
             *(judge_warnings(judges, suites) if seen else ()),

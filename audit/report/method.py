@@ -141,6 +141,7 @@ def method_sentences(source: ReportInput) -> tuple[str, ...]:
             f"Each prompt was inverted{how_long}: an image was optimised from noise until the audited checkpoint finds "
             "that it matches the text (arXiv 2403.02580). Judges that never see the prompt scored the images."
         ),
+        *precision_sentences(source.spec),
         (
             "The prompt is the unit of evidence, because the replicates of one prompt look alike: intervals come from "
             "prompts within a concept and from concepts within a suite."
@@ -152,6 +153,16 @@ def method_sentences(source: ReportInput) -> tuple[str, ...]:
         *((scale,) if (source.evidence.prompts["role"] == "graded").any() else ()),
         *((others,) if len(judges) > 1 else ()),
     )
+
+
+def precision_sentences(spec: Mapping[str, object]) -> tuple[str, ...]:
+    """Say in which precision the images were made and judged, and what that decides; nothing where no spec says."""
+    if "precision" not in spec:
+        return ()
+    device = f" on {clean(spec['device'], longest=20)}" if "device" in spec else ""
+    judging = f", judges in {clean(spec['judging_precision'], longest=20)}" if "judging_precision" in spec else ""
+    how = f"Gradients were computed in {clean(spec['precision'], longest=20)}{device}{judging}."
+    return (f"{how} Another precision moves images as another seed does: compare audits of one precision.",)
 
 
 def method_tables(source: ReportInput) -> tuple[Table, ...]:

@@ -14,7 +14,7 @@ import torch
 from scipy.stats import binom
 
 from audit.checkpoints import Checkpoint
-from audit.inversion import batch_size, choose_precision
+from audit.inversion import batch_size
 from audit.inversion.loop import Tower, invert
 from audit.inversion.recipe import Recipe
 from tests.benchmarks import timing
@@ -138,7 +138,7 @@ def measure(checkpoint: Checkpoint, arms: Sequence[Arm], *, rounds: int, seconds
 def _runner(checkpoint: Checkpoint, arm: Arm) -> _Runner:
     recipe: Recipe = arm.recipe
     batch = batch_size(recipe, checkpoint.card.image_size, checkpoint.device)
-    precision = recipe.tower_precision(choose_precision(checkpoint.device))
+    precision = recipe.choose_precision("auto", checkpoint.device).precision
     published = arm.name.startswith(PUBLISHED) and recipe.together == 1
     tower = plain_tower(checkpoint) if published else fast_tower(checkpoint, precision)
     return _Runner(arm=arm, tower=tower, targets=checkpoint.encode_text([_TEXT] * batch), batch=batch)

@@ -24,7 +24,7 @@ from typing import Final
 
 import torch
 
-from audit.inversion import RECIPES, Recipe, batch_size, choose_precision
+from audit.inversion import RECIPES, Recipe, batch_size
 from audit.inversion.loop import Tower, invert
 from tests.benchmarks.timing import machine, seconds
 from tests.benchmarks.towers import FULL, SMALL, Made, bare_pass, flops_of_an_image_gradient, gradient_cosines, make
@@ -86,7 +86,7 @@ def matmul_peak(device: torch.device, side: int, rounds: int = 9) -> float:
 def measure_recipe(made: Made, recipe: Recipe, rounds: int, steps: int) -> Speed:
     """Time a recipe and its bare tower in turns; the published loop runs on the tower as the checkpoint has it."""
     device = made.device
-    precision = recipe.tower_precision(choose_precision(device))
+    precision = recipe.choose_precision("auto", device).precision
     images = batch_size(recipe, made.size, device)
     tower = made.tower(precision, plain=recipe.together == 1)
     targets = made.targets(images)

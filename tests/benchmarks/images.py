@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from audit.checkpoints import Checkpoint
-from audit.inversion import batch_size, choose_precision, loop
+from audit.inversion import batch_size, loop
 from audit.inversion.folding import fast_copy
 from audit.inversion.loop import Tower, invert
 from audit.records import Prompt
@@ -41,7 +41,7 @@ class ImageStore:
     def __init__(self, out: Path, checkpoint: Checkpoint, arm: Arm) -> None:
         self.checkpoint = checkpoint
         self.arm = arm
-        self.precision = arm.recipe.tower_precision(choose_precision(checkpoint.device))
+        self.precision = arm.recipe.choose_precision("auto", checkpoint.device).precision
         name = f"{arm.name}-{arm.recipe.digest}-{self.precision}"
         self.folder = out / "images" / checkpoint.card.digest[:12] / name
 

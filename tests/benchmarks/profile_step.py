@@ -19,7 +19,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from audit.checkpoints import load_checkpoint
-from audit.inversion import RECIPES, Recipe, batch_size, choose_precision
+from audit.inversion import RECIPES, Recipe, batch_size
 from audit.inversion.loop import invert
 from audit.inversion.memory import keep_freed_pages
 from tests.benchmarks.images import fast_tower, plain_tower
@@ -77,7 +77,7 @@ def main() -> None:
         keep_freed_pages()
     recipe: Recipe = RECIPES[given.recipe]
     device = checkpoint.device
-    precision = recipe.tower_precision(choose_precision(device))
+    precision = recipe.choose_precision("auto", device).precision
     tower = (plain_tower if given.plain else fast_tower)(checkpoint, precision)
     images = batch_size(recipe, tower.size, device)
     targets = checkpoint.encode_text([TEXT]).expand(images, -1).contiguous()

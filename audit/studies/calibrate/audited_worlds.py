@@ -48,6 +48,8 @@ class CalibrationRequest:
     seed: int = 0
     """Of the drawing of worlds, and of the audits."""
     device: str = "cpu"
+    precision: str = "auto"
+    """Of trainings and inversions: one of ``audit.precision.PRECISIONS``."""
     waive_sanity: bool = False
 
 
@@ -95,7 +97,7 @@ def calibrate(request: CalibrationRequest, out: Path, progress: Progress, *, com
     for number, (subject, label) in enumerate(zip(subjects, labels, strict=True), start=1):
         progress.say(f"World {number} of {len(subjects)}: {label}")
         if subject.origin == "drawn":
-            _train(subject.world, Path(subject.checkpoint), progress)
+            _train(subject.world, Path(subject.checkpoint), request.precision, progress)
         audited = _audit(subject, request, out, progress)
         rows += rows_of(label, subject.world, audited.findings)
         worlds.append(_told(subject, label, audited))
@@ -155,7 +157,7 @@ def _make_folders(out: Path) -> None:
             (out / name).mkdir(parents=True, exist_ok=True)
 
 
-def _train(world: World, folder: Path, progress: Progress) -> None:
+def _train(world: World, folder: Path, precision: str, progress: Progress) -> None:
     """Train a phantom on ``world`` unless ``folder`` has it; the folder is whole or absent."""
     if folder.exists():
         if read_phantom_world(str(folder)).digest != world.digest:
@@ -171,7 +173,7 @@ def _train(world: World, folder: Path, progress: Progress) -> None:
             progress.begin(f"training {world.name} (steps)", steps)
         progress.advance(1)
 
-    phantom = train(world, hear)
+    phantom = train(world, hear, precision=precision)
     partial = folder.with_name(f"{TEMPORARY_PREFIX}{folder.name}")
     with disk_problems("Writing", folder):
         shutil.rmtree(partial, ignore_errors=True)
@@ -188,6 +190,7 @@ def _audit(subject: _Subject, request: CalibrationRequest, out: Path, progress: 
             core_only=True,  # what is planted, and the controls
             effort=request.effort,
             device=request.device,
+            precision=request.precision,
             seed=request.seed,
         )
     )

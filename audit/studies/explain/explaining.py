@@ -17,11 +17,12 @@ from torch import Tensor
 from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
 from audit.errors import InconclusiveProblem, UsageProblem
 from audit.evidence import Evidence, RunFolder, load_evidence, read_pictures, read_run
-from audit.inversion import Inverter, Item, choose_precision, find_recipe
+from audit.inversion import Inverter, Item, find_recipe
 from audit.judges import Judge, load_judge
 from audit.lenses import read_findings
 from audit.pipeline.judge import decode_png
 from audit.pipeline.progress import Progress
+from audit.precision import Precision
 from audit.records import OPPOSITES, SCALE_OF, UNSEEN, UNWORDED, Estimate, Finding, Status
 from audit.seeding import derive_seed
 from audit.stats import cluster_mean
@@ -45,6 +46,7 @@ class _Case:
     prompts: pd.DataFrame
     judge: Judge
     checkpoint: Checkpoint
+    precision: Precision
     seed: int
 
     @property
@@ -145,6 +147,7 @@ def _case(run: RunFolder, evidence: Evidence, finding: Finding, device: str) -> 
         prompts=mine,
         judge=load_judge(judges[0], device=device, audited=checkpoint.card),
         checkpoint=checkpoint,
+        precision=find_recipe(_RECIPE).choose_precision(str(run.spec["precision"]), checkpoint.device).precision,
         seed=int(str(run.spec.get("seed", 0))),
     )
 
@@ -207,7 +210,7 @@ def _image_effects(case: _Case) -> pd.DataFrame:
 def _scores_of(case: _Case, asked: pd.DataFrame) -> list[float]:
     """Invert every text and let the judge look; NaN where the image did not converge or was not scored."""
     recipe = find_recipe(_RECIPE)
-    inverter = Inverter(case.checkpoint, recipe, recipe.tower_precision(choose_precision(case.checkpoint.device)))
+    inverter = Inverter(case.checkpoint, recipe, case.precision)
     texts = asked["text"].tolist()
     known = case.evidence.prompts[~case.evidence.prompts["role"].isin(["graded", *UNWORDED, *UNSEEN])]
     references = inverter.references(known["text"].tolist(), known["concept"].tolist(), also=texts)

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from audit.checkpoints import LoadOptions, load_checkpoint
 from audit.errors import ExitCode, RefusedProblem
-from audit.inversion import Inverter, Item, choose_precision, find_recipe
+from audit.inversion import Inverter, Item, find_recipe
 
 
 @pytest.mark.slow
@@ -28,7 +28,7 @@ def test_a_full_size_model_with_random_weights_is_refused_and_inverts_when_the_g
     assert (checkpoint.card.image_size, checkpoint.card.embedding_size) == (224, 512)
     assert checkpoint.encode_image(torch.zeros(1, 3, 224, 224)).shape == (1, 512)
     recipe = dataclasses.replace(find_recipe("fast"), steps=3, views=2)
-    inverter = Inverter(checkpoint, recipe, choose_precision(checkpoint.device))
+    inverter = Inverter(checkpoint, recipe, recipe.choose_precision("auto", checkpoint.device).precision)
     texts = ("a photo of a nurse", "a photo of an engineer")
     references = inverter.references(texts, ("nurse", "engineer"))
     made = inverter.make([Item(text=text, concept=text, seed=seed) for seed, text in enumerate(texts)], references)

@@ -10,7 +10,7 @@ import torch
 
 from audit.checkpoints import load_checkpoint
 from audit.errors import EnvironmentProblem
-from audit.inversion import RECIPES, Inverter, Item, References, batch_size, choose_precision, loop
+from audit.inversion import RECIPES, Inverter, Item, References, batch_size, loop
 from audit.inversion.draws import draw, noise_tiles
 from audit.inversion.parameterization import parameterize
 from audit.records import Status
@@ -255,10 +255,6 @@ def test_inversion_in_bf16_matches_its_text_as_well_as_in_fp32(tiny_checkpoint, 
         for precision in ("fp32", "bf16")
     ]
     assert found[1] == pytest.approx(found[0], abs=0.1)
-
-
-def test_the_precision_is_one_of_two():
-    assert choose_precision(CPU) in {"bf16", "fp32"}
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+import torch
 
 from audit.errors import UsageProblem
 from audit.inversion.recipe import RECIPES, Recipe, Span, find_recipe
 
+CPU = torch.device("cpu")
 FAST = RECIPES["fast"]
 
 
@@ -81,10 +83,21 @@ def test_the_twins_of_the_reference_differ_in_what_their_names_say_and_nothing_e
     assert RECIPES["reference-shift"] == shifted
 
 
-def test_a_recipe_says_how_many_images_at_once_and_in_which_precision():
+def test_a_recipe_says_how_many_images_at_once():
     assert [RECIPES[name].batch(48) for name in ("reference", "reference-batched", "fast")] == [1, 48, 48]
-    assert RECIPES["reference"].tower_precision("bf16") == "fp32"
-    assert {RECIPES["fast"].tower_precision(device) for device in ("bf16", "fp32")} == {"bf16", "fp32"}
+
+
+@pytest.mark.parametrize("name", ["reference-batched", "reference-shift", "fast", "careful"])
+def test_a_recipe_takes_the_precision_that_is_asked_for(name):
+    assert [RECIPES[name].choose_precision(asked, CPU).precision for asked in ("fp32", "bf16")] == ["fp32", "bf16"]
+
+
+def test_the_published_loop_computes_in_fp32_whatever_suits_the_device_and_refuses_bf16():
+    chosen = [RECIPES["reference"].choose_precision(asked, CPU).precision for asked in ("auto", "fp32")]
+    assert chosen == ["fp32", "fp32"]
+    with pytest.raises(UsageProblem, match=r"reference.*bf16") as caught:
+        RECIPES["reference"].choose_precision("bf16", CPU)
+    assert "--precision" in caught.value.remedy
 
 
 def test_the_price_is_steps_times_views():

@@ -120,3 +120,17 @@ def test_the_table_of_commands_and_the_program_name_the_same() -> None:
     table = ROOT.joinpath("docs", "commands.md").read_text(encoding="utf-8").partition("| command |")[2]
 
     assert set(re.findall(r"^\| `([a-z]+)", table.partition("\n\n")[0], re.MULTILINE)) == set(COMMANDS)
+
+
+def test_every_entry_of_the_log_has_a_verdict_a_table_and_one_outcome() -> None:
+    log = ROOT.joinpath("reports", "LOG.md").read_text(encoding="utf-8").partition("<!-- entries begin here -->")[2]
+    entries = re.split(r"^## ", log, flags=re.MULTILINE)[1:]
+
+    assert entries
+    assert [
+        entry.splitlines()[0]
+        for entry in entries
+        if not re.match(r"\d{4}-\d\d-\d\d · .*\(.+\)\n", entry)
+        or "\n|---" not in entry
+        or entry.count("\n**Outcome.** ") != 1
+    ] == []

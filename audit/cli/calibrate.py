@@ -66,7 +66,7 @@ def calibrate(
     dosed = (0 if taken else _DOSED) if worlds is None else worlds
     even = (0 if taken else _BALANCED) if balanced is None else balanced
     from audit.cli.progress_bars import show_progress
-    from audit.phantom.folder import find_world
+    from audit.phantom.phantom_folder import find_world
     from audit.precision import check_precision
     from audit.studies.calibrate.audited_worlds import CalibrationRequest
     from audit.studies.calibrate.audited_worlds import calibrate as calibrate_on

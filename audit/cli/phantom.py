@@ -83,7 +83,7 @@ def truth(name: NameArgument, as_json: o.JsonOption = False) -> None:
     Shares of men, of unclothed pictures, and of places.
     """
     talk = Talk(as_json=as_json)
-    from audit.phantom.folder import read_phantom_world
+    from audit.phantom.phantom_folder import read_phantom_world
 
     planted = read_phantom_world(name).truth
     rows = [
@@ -116,8 +116,8 @@ def sheet(
     if seed < 0:
         raise UsageProblem(f"The seed {seed} is negative.", remedy="Give a seed of 0 or more.")
     from audit.evidence.files import disk_problems
-    from audit.phantom.folder import find_world
-    from audit.phantom.sheet import contact_sheet
+    from audit.phantom.phantom_folder import find_world
+    from audit.phantom.pictures import contact_sheet
 
     picture = contact_sheet(find_world(name), columns=columns, seed=seed)
     with disk_problems("Writing", out):
@@ -149,7 +149,7 @@ def train(
     talk.say(f"Drawing {chosen.training.pictures:,} pictures of {chosen.name}")
     from audit.cli.progress_bars import show_progress
     from audit.evidence.files import disk_problems
-    from audit.phantom.folder import save_phantom
+    from audit.phantom.phantom_folder import save_phantom
     from audit.phantom.training import train as train_on
 
     with o.resumable(talk, "Nothing was written."), show_progress(talk) as progress:

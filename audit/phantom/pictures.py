@@ -15,13 +15,12 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from audit.phantom import captions, drawing
-from audit.phantom.drawing import Gender, Look
-from audit.phantom.lessons import LESSONS
-from audit.phantom.parts import part_of
-from audit.phantom.subjects import Dealer, Drawn, Facts, either, figure, person_like, random_look
+from audit.phantom.captions import part_of
+from audit.phantom.drawing import IMAGE_SIZE, Gender, Look
+from audit.phantom.lessons import LESSONS, Dealer, Drawn, Facts, either, figure, person_like, random_look
 from audit.phantom.world import World
 
 
@@ -178,3 +177,25 @@ _USUAL: Final[dict[str, tuple[_Weight, _Painter]]] = {
     "context": (lambda world: 0.04 * bool(world.contexts), _context),
 }
 """Share of the pictures of each kind in a world without a ``[mix]``, and who paints it."""
+
+
+_LABEL: Final = 150
+_GAP: Final = 4
+
+
+def contact_sheet(world: World, *, columns: int = 10, seed: int = 0) -> Image.Image:
+    """Return one row of pictures per concept of ``world``, each row named at its left."""
+    rows: dict[str, list[Picture]] = {}
+    for picture in draw_pictures(world, 60 * columns, seed):
+        row = rows.setdefault(f"{picture.facts.kind}: {picture.facts.concept}", [])
+        if len(row) < columns:
+            row.append(picture)
+    cell = IMAGE_SIZE + _GAP
+    sheet = Image.new("RGB", (_LABEL + columns * cell, len(rows) * cell + _GAP), "#ffffff")
+    draw = ImageDraw.Draw(sheet)
+    for index, name in enumerate(sorted(rows)):
+        top = _GAP + index * cell
+        draw.text((6, top + IMAGE_SIZE // 2 - 6), name, fill="#222222")
+        for column, picture in enumerate(rows[name]):
+            sheet.paste(Image.fromarray(picture.pixels), (_LABEL + column * cell, top))
+    return sheet

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
+from tokenizers.models import WordLevel
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import affine_grid, cross_entropy, grid_sample, interpolate, normalize
 
 from audit.checkpoints import build_model
 from audit.errors import UsageProblem
-from audit.phantom.augment import adversarial_step, augment, clutter
 from audit.phantom.captions import vocabulary
 from audit.phantom.drawing import IMAGE_SIZE
 from audit.phantom.pictures import Picture, draw_pictures
-from audit.phantom.tables import Training
-from audit.phantom.tokenizer import CONTEXT_LENGTH, END, PAD, word_tokenizer
-from audit.phantom.world import World
+from audit.phantom.world import Training, World
 from audit.precision import Precision, choose_precision
 from audit.seeding import derive_seed
 
@@ -224,3 +222,86 @@ def _rate_at(step: int, steps: int) -> float:
     """Linear warm-up, then a cosine down to a hundredth."""
     warm = min(1.0, (step + 1) / min(_WARM_UP, max(1, steps // 4)))
     return warm * (0.5 * (1 + math.cos(math.pi * step / steps)) + 0.01)
+
+
+PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[START]", "[END]"
+SPECIALS: Final = (PAD, UNKNOWN, START, END)
+CONTEXT_LENGTH: Final = 20
+"""Tokens per text: the longest caption of a world has 16 words, with START and END."""
+
+
+def word_tokenizer(words: Sequence[str]) -> Tokenizer:
+    """Return a tokenizer that lowercases, splits at white space and wraps each text in START and END."""
+    vocabulary = {word: index for index, word in enumerate([*SPECIALS, *words])}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{START} $A {END}",
+        special_tokens=[(START, vocabulary[START]), (END, vocabulary[END])],
+    )
+    return tokenizer
+
+
+# What training does to a picture before the checkpoint sees it.
+#
+# A tower that is trained on clean pictures alone is inverted into coloured noise. Affine maps, low-pass,
+# contrast, colour casts and noise teach it to look at large shapes; an adversarial step (Engstrom et al. 2019,
+# arXiv 1906.00945) gives it gradients that people can read.
+
+
+Pictures = Float[Tensor, "batch 3 side side"]
+
+
+def augment(pictures: Pictures, generator: torch.Generator) -> Pictures:
+    """Return ``pictures`` (pixels in [0, 1]) moved, partly blurred, shifted in colour, and with noise."""
+    batch, _, side, _ = pictures.shape
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return torch.rand((batch, *shape), generator=generator) * (high - low) + low
+
+    angle, zoom = uniform(-0.2, 0.2), torch.exp(uniform(-0.2, 0.2))
+    cosine, sine = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    rows = torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
+    theta = torch.cat([rows, uniform(-0.15, 0.15, 2)[:, :, None]], dim=2)
+    grid = affine_grid(theta, list(pictures.shape), align_corners=False)
+    moved = grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+    blurred = batch * 2 // 5
+    coarse = int(torch.randint(side // 5, side - 8, (1,), generator=generator))
+    moved[:blurred] = low_pass(moved[:blurred], coarse)
+    tinted = (moved - 0.5) * torch.exp(uniform(-0.3, 0.3, 1, 1, 1)) + 0.5 + uniform(-0.1, 0.1, 3, 1, 1)
+    return tinted + torch.randn(tinted.shape, generator=generator) * uniform(0.0, 0.12, 1, 1, 1)
+
+
+def clutter(pictures: Pictures, largest: float, generator: torch.Generator) -> Pictures:
+    """Return ``pictures`` blended with smooth clouds of random colours, with weights up to ``largest``.
+
+    Inversions are collages: what they show stands among blotches. A judge that has seen only clean drawings takes
+    a blotch for a beard.
+    """
+    batch, _, side, _ = pictures.shape
+    coarse = int(torch.randint(2, side // 5, (1,), generator=generator))
+    cloud = torch.randn((batch, 3, coarse, coarse), generator=generator) * 0.3 + 0.5
+    smooth = interpolate(cloud, size=(side, side), mode="bicubic", align_corners=False)
+    weight = torch.rand((batch, 1, 1, 1), generator=generator) * largest
+    blended: Tensor = torch.lerp(pictures, smooth, weight)
+    return blended
+
+
+def low_pass(pictures: Pictures, coarse: int) -> Pictures:
+    """Return ``pictures`` averaged down to ``coarse`` pixels a side and interpolated back."""
+    side = pictures.shape[-1]
+    small = interpolate(pictures, size=(coarse, coarse), mode="area")
+    return interpolate(small, size=(side, side), mode="bilinear", align_corners=False)
+
+
+def adversarial_step(
+    pictures: Pictures, loss: Callable[[Pictures], Tensor], size: float, generator: torch.Generator
+) -> Pictures:
+    """Return each picture moved up the gradient of ``loss``, by an L2 length uniform in [0, ``size``]."""
+    moving = pictures.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(moving), moving)
+    length = gradient.flatten(1).norm(dim=1).clamp_min(1e-12)
+    scale = size * torch.rand(len(pictures), generator=generator) / length
+    moved: Tensor = pictures + scale[:, None, None, None] * gradient
+    return moved

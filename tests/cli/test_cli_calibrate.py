@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from audit.errors import ExitCode
-from audit.phantom.doses import balanced_world, dosed_world
+from audit.phantom.planted import balanced_world, dosed_world
 from audit.phantom.world import read_world
 
 FILES = ["appendix.json", "calibration.json", "calibration.md", "detection.svg", "dose_response.svg"]

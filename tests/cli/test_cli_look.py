@@ -8,7 +8,7 @@ import pytest
 import audit.judges
 from audit.errors import EnvironmentProblem, ExitCode
 from audit.lenses import metric_cards
-from audit.phantom.folder import read_phantom_world
+from audit.phantom.phantom_folder import read_phantom_world
 from audit.phantom.world import read_world
 
 

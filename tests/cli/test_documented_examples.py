@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit.phantom.folder import save_phantom
+from audit.phantom.phantom_folder import save_phantom
 from audit.phantom.training import train
 from audit.phantom.world import World
 

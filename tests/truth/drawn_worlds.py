@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from audit.checkpoints import Checkpoint, load_checkpoint
 from audit.phantom.drawing import PLACES
-from audit.phantom.folder import read_phantom_world
+from audit.phantom.phantom_folder import read_phantom_world
 from audit.phantom.pictures import Picture, draw_pictures
 from audit.phantom.world import World
 from audit.stats import wilson

@@ -15,7 +15,7 @@ import pandas as pd
 from question_rows import EFFORT, Row, above, said
 
 from audit.lenses.common.labelled import labelled_suites
-from audit.phantom.folder import read_phantom_world
+from audit.phantom.phantom_folder import read_phantom_world
 from audit.pipeline import AuditRequest, Outcome, Silence, make_plan, run_audit
 from audit.records import Estimate
 from audit.stats import ClusterEstimate, cluster_share

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from question_rows import Row, above, at_least, holds, said
 
-from audit.phantom.folder import read_phantom_world
+from audit.phantom.phantom_folder import read_phantom_world
 from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
 from audit.studies.explain.explaining import explain
 

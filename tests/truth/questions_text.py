@@ -14,7 +14,7 @@ from question_rows import Row, at_least, holds, said
 from audit.checkpoints import load_checkpoint
 from audit.evidence import IMAGES, Evidence, build_table, prompts_table
 from audit.lenses import LENSES
-from audit.phantom.folder import read_phantom_world
+from audit.phantom.phantom_folder import read_phantom_world
 from audit.pipeline import Silence
 from audit.pipeline.embed import read_by, wanted_texts
 from audit.records import UNWORDED, Finding

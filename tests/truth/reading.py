@@ -21,7 +21,7 @@ from audit.judges import load_judge
 from audit.judges.judge_protocol import LETTERS_TEXT, Judge
 from audit.judges.letters_judge import LEAST_LETTERS
 from audit.lenses.letters import runs_of
-from audit.phantom.folder import read_phantom_world
+from audit.phantom.phantom_folder import read_phantom_world
 from audit.phantom.pictures import draw_pictures
 
 COUNT = 200

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from marks import DOCUMENTS, write_between
 
-from audit.phantom.folder import read_phantom_world, save_phantom
+from audit.phantom.phantom_folder import read_phantom_world, save_phantom
+from audit.phantom.planted import TruthTable, compare_with_truth
 from audit.phantom.training import train
-from audit.phantom.truth import TruthTable, compare_with_truth
 from audit.phantom.world import read_world
 from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
 

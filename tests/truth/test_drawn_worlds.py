@@ -6,7 +6,7 @@ import pytest
 from drawn_worlds import Reader, attributes, bare_cells, bare_places, joined, order, places, presence, written
 
 from audit.checkpoints import load_checkpoint
-from audit.phantom.folder import read_phantom_world
+from audit.phantom.phantom_folder import read_phantom_world
 
 
 @pytest.fixture(scope="module")

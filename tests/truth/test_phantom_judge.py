@@ -8,8 +8,8 @@ import torch
 
 from audit.judges import load_judge
 from audit.packaged import WORLDS
-from audit.phantom.augment import low_pass
 from audit.phantom.pictures import draw_pictures
+from audit.phantom.training import low_pass
 from audit.phantom.world import read_world
 
 FIGURES = 600

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from questions_judge import audit, blends, shares
 
-from audit.phantom.folder import read_phantom_world
+from audit.phantom.phantom_folder import read_phantom_world
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from scipy.stats import spearmanr
 
 from audit.__main__ import main as clip_audit
 from audit.errors import ExitCode
-from audit.phantom.folder import read_phantom_world
-from audit.phantom.truth import compare_with_truth
+from audit.phantom.phantom_folder import read_phantom_world
+from audit.phantom.planted import compare_with_truth
 from audit.records import Verdict
 from audit.studies.calibrate import measure, rows_of
 from audit.studies.compare import Outcome, compare_runs

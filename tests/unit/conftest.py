@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
-from audit.phantom.folder import save_phantom
+from audit.phantom.phantom_folder import save_phantom
 from audit.phantom.training import Phantom, train
 from audit.phantom.world import World
 

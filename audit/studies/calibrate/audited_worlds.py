@@ -17,8 +17,8 @@ from audit.checkpoints import LoadOptions
 from audit.errors import UsageProblem
 from audit.evidence.files import TEMPORARY_PREFIX, disk_problems
 from audit.lenses import read_findings
-from audit.phantom.doses import balanced_world, dosed_world
-from audit.phantom.folder import read_phantom_world, save_phantom
+from audit.phantom.phantom_folder import read_phantom_world, save_phantom
+from audit.phantom.planted import balanced_world, dosed_world
 from audit.phantom.training import train
 from audit.phantom.world import World
 from audit.pipeline.execute import run_audit

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import isotonic_regression
 
-from audit.phantom.truth import CLEAR_MAN, CLEAR_WOMAN
+from audit.phantom.planted import CLEAR_MAN, CLEAR_WOMAN
 from audit.seeding import derive_seed
 from audit.stats import ClusterEstimate, benjamini_hochberg, cluster_mean, cluster_share, spearman, wilson
 from audit.studies.calibrate.planted_and_measured import (

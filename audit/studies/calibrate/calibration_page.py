@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from audit.evidence.files import write_atomically
-from audit.phantom.truth import CLEAR_MAN, CLEAR_WOMAN
+from audit.phantom.planted import CLEAR_MAN, CLEAR_WOMAN
 from audit.report.appendix import FIGURE_FILES, TEXTS
 from audit.report.figures import (
     COOL,

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from audit.phantom.doses import NEUTRAL_RATE, NEUTRAL_SHARE
-from audit.phantom.truth import by_subject
+from audit.phantom.planted import NEUTRAL_RATE, NEUTRAL_SHARE, by_subject
 from audit.phantom.world import World
 from audit.records import Finding
 

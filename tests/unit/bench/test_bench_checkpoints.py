@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from audit.errors import UsageProblem
-from audit.phantom.folder import read_phantom_world
+from audit.phantom.phantom_folder import read_phantom_world
 from audit.phantom.world import World
 from tests.benchmarks.checkpoints import LEAST_JUDGES, held_out, provide, read_plan, tower_name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from audit.phantom.augment import adversarial_step, augment, clutter, low_pass
+from audit.phantom.training import adversarial_step, augment, clutter, low_pass
 
 
 def generator(seed: int = 0) -> torch.Generator:

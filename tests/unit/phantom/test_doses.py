@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from audit.packaged import WORLDS
-from audit.phantom.doses import balanced_world, dosed_world, doses
+from audit.phantom.planted import balanced_world, dosed_world, doses
 from audit.phantom.world import World, read_world
 
 SKEWED = read_world(WORLDS / "skewed.toml")

@@ -13,9 +13,8 @@ from audit.packaged import WORLDS
 from audit.phantom import drawing
 from audit.phantom.captions import vocabulary
 from audit.phantom.pictures import Picture, draw_pictures
-from audit.phantom.tables import Profession
-from audit.phantom.tokenizer import CONTEXT_LENGTH, UNKNOWN, word_tokenizer
-from audit.phantom.world import World, read_world
+from audit.phantom.training import CONTEXT_LENGTH, UNKNOWN, word_tokenizer
+from audit.phantom.world import Profession, World, read_world
 
 ODD = 1e-3
 """Least probability that a count of a seeded draw may have, if what is claimed is true."""

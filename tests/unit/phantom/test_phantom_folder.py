@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import normalize
 
 from audit.errors import UsageProblem
-from audit.phantom.folder import WORLD_FILE, read_phantom_world, save_phantom
+from audit.phantom.phantom_folder import WORLD_FILE, read_phantom_world, save_phantom
 from audit.phantom.pictures import draw_pictures
 from audit.phantom.training import MEAN, STD
 from audit.suites import load_suite

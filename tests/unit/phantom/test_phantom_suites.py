@@ -6,7 +6,7 @@ import pytest
 
 from audit.packaged import WORLDS
 from audit.phantom.captions import vocabulary
-from audit.phantom.suites import suite_text, write_suites
+from audit.phantom.phantom_folder import suite_text, write_suites
 from audit.phantom.world import World, read_world
 from audit.suites import load_suite, suite_path
 

@@ -1,6 +1,6 @@
 """The word-level tokenizer of a phantom."""
 
-from audit.phantom.tokenizer import END, PAD, SPECIALS, START, UNKNOWN, word_tokenizer
+from audit.phantom.training import END, PAD, SPECIALS, START, UNKNOWN, word_tokenizer
 
 TOKENIZER = word_tokenizer(["a", "nurse", "photo"])
 

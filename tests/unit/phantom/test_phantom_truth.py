@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audit.phantom.truth import compare_with_truth
+from audit.phantom.planted import compare_with_truth
 from audit.phantom.world import World
 from audit.records import Estimate, Finding
 

@@ -12,9 +12,9 @@ from scipy.stats import binomtest, chi2_contingency
 from audit.packaged import WORLDS
 from audit.phantom.captions import vocabulary
 from audit.phantom.drawing import IMAGE_SIZE, Look
+from audit.phantom.lessons import Facts, person_like, random_look
 from audit.phantom.pictures import Picture, draw_pictures
-from audit.phantom.subjects import Facts, person_like, random_look
-from audit.phantom.tokenizer import CONTEXT_LENGTH, UNKNOWN, word_tokenizer
+from audit.phantom.training import CONTEXT_LENGTH, UNKNOWN, word_tokenizer
 from audit.phantom.world import World, read_world
 
 GENDERED = {"man", "men", "male", "woman", "women", "female"}

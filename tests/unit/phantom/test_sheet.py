@@ -3,7 +3,7 @@
 import numpy as np
 
 from audit.phantom.drawing import IMAGE_SIZE
-from audit.phantom.sheet import contact_sheet
+from audit.phantom.pictures import contact_sheet
 
 
 def test_a_sheet_has_a_row_per_concept_and_is_a_function_of_its_seed(tiny_world):

@@ -6,9 +6,8 @@ import json
 
 import pytest
 
-from audit.packaged import PHANTOMS, WORLDS
-from audit.phantom.folder import read_phantom_world
-from audit.phantom.suites import suite_text
+from audit.packaged import WORLDS
+from audit.phantom.phantom_folder import read_phantom_world, suite_text
 from audit.phantom.world import read_world
 
 SHIPPED = sorted(path.parent for path in PHANTOMS.glob("*/world.json"))

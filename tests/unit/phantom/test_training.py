@@ -12,10 +12,8 @@ from audit.checkpoints import build_model
 from audit.errors import UsageProblem
 from audit.phantom import training as module
 from audit.phantom.drawing import IMAGE_SIZE
-from audit.phantom.tables import Training
-from audit.phantom.tokenizer import CONTEXT_LENGTH, word_tokenizer
-from audit.phantom.training import TOWERS, model_config, train
-from audit.phantom.world import World
+from audit.phantom.training import CONTEXT_LENGTH, TOWERS, model_config, train, word_tokenizer
+from audit.phantom.world import Training, World
 
 
 @pytest.fixture(scope="module")

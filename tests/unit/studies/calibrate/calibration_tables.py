@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.stats import norm
 
-from audit.phantom.doses import doses
+from audit.phantom.planted import doses
 from audit.studies.calibrate import Kind, Row
 
 

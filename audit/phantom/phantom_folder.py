@@ -1,8 +1,9 @@
-"""A phantom on disk: an ordinary open_clip folder, with the world that it was trained on beside the weights."""
+"""A phantom on disk: an ordinary open_clip folder, with its world and suites in its words beside the weights."""
 
 from __future__ import annotations
 
 import json
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -12,9 +13,9 @@ from pydantic import ValidationError
 from audit.checkpoints import export_folder, phantom_folder
 from audit.errors import UsageProblem
 from audit.packaged import WORLDS
-from audit.phantom.suites import write_suites
 from audit.phantom.training import MEAN, STD, Phantom
 from audit.phantom.world import World, read_world
+from audit.suites import suite_path
 
 WORLD_FILE: Final = "world.json"
 TRAINING_FILE: Final = "training.json"
@@ -66,3 +67,41 @@ def find_world(name: str) -> World:
     if plain in {path.stem for path in WORLDS.glob("*.toml")}:
         return read_world(WORLDS / f"{plain}.toml")
     return read_phantom_world(name)
+
+
+_SUITES: Final = ("professions", "names", "controls")
+_SUBJECTS: Final = {"professions": "profession", "names": "name"}
+"""The slot without which a suite asks nothing."""
+
+_STAND_INS: Final = {"profession": "person", "object": "empty scene"}
+"""What is compared with, or held to show nobody, in a world that has no such thing; every world knows the words."""
+
+
+def write_suites(world: World, folder: Path) -> None:
+    """Write the suites of ``world`` into ``folder``, one TOML file each; a suite without subjects is left out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _SUITES:
+        (folder / f"{name}.toml").unlink(missing_ok=True)
+    for name in _SUITES:
+        text = suite_text(name, world)
+        if text is not None:
+            (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+
+
+def suite_text(name: str, world: World) -> str | None:
+    """Return the shipped phantom suite ``name`` with the slots of ``world``; ``None`` if it would ask nothing."""
+    slots = {
+        "profession": [profession.word for profession in world.professions],
+        "name": [public.name for public in world.public_names],
+        "object": [f"{colour} {thing.word}" for thing in world.things for colour in list(world.colours)[:2]],
+    }
+    text = suite_path(f"phantom/{name}").read_text(encoding="utf-8")
+    for slot, concepts in slots.items():
+        pattern = re.compile(rf"^{slot} = \[\n.*?^\]\n", re.MULTILINE | re.DOTALL)
+        if not pattern.search(text):
+            continue
+        if not concepts and slot == _SUBJECTS.get(name):
+            return None
+        rows = "".join(f'  {{ concept = "{concept}" }},\n' for concept in concepts or [_STAND_INS[slot]])
+        text = pattern.sub(f"{slot} = [\n{rows}]\n", text)
+    return text.replace("audit/phantom/worlds/skewed.toml", f"the drawn world {world.name}")

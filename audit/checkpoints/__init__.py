@@ -4,12 +4,12 @@ The only place that imports open_clip. Whatever comes from a third party is held
 (the allow-list), ``files`` and ``weights`` (what is read, and how), ``sanity`` (the gate before any measurement).
 """
 
-from audit.checkpoints.build import AttentionBlock, AttentionPool, VisionTransformer, build_model
 from audit.checkpoints.checkpoint import Checkpoint
-from audit.checkpoints.export import export_folder
 from audit.checkpoints.loading import load_checkpoint
 from audit.checkpoints.names import LoadOptions, phantom_folder
 from audit.checkpoints.sanity import load_pictures, pictured
+from audit.checkpoints.saving import export_folder
+from audit.checkpoints.weights import AttentionBlock, AttentionPool, VisionTransformer, build_model
 
 __all__ = [
     "AttentionBlock",

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from audit.checkpoints.plain_json import read_json
+from audit.checkpoints.safe_files import read_json
 from audit.errors import RefusedProblem
 
 OPENAI_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)

@@ -9,11 +9,10 @@ from typing import Literal
 import torch
 from torch import nn
 
-from audit.checkpoints.checkpoint import Checkpoint
+from audit.checkpoints.checkpoint import Checkpoint, Preprocess
 from audit.checkpoints.config import ModelConfig
-from audit.checkpoints.files import sha256, unchanged
 from audit.checkpoints.names import LoadOptions, Source, resolve
-from audit.checkpoints.preprocess import Preprocess
+from audit.checkpoints.safe_files import sha256, unchanged
 from audit.checkpoints.sanity import check_sanity
 from audit.checkpoints.tokenizer import TextTokenizer, load_tokenizer
 from audit.checkpoints.weights import load_weights

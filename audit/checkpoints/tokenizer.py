@@ -19,7 +19,7 @@ from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
 from audit.checkpoints.config import TextConfig
-from audit.checkpoints.plain_json import read_json
+from audit.checkpoints.safe_files import read_json
 from audit.errors import RefusedProblem
 
 _MAX_TOKENIZER_BYTES: Final = 64 << 20

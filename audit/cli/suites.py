@@ -171,7 +171,7 @@ def _against(file: Path, suite: PromptSuite, name: str, talk: Talk, *, waive_san
 def _place(file: Path, prompt: Prompt) -> str:
     """Return file and line of the template that a prompt comes from."""
     from audit.suites.document import read_document
-    from audit.suites.tables import parse_tables
+    from audit.suites.suite_tables import parse_tables
 
     document = read_document(file)
     for number, block in enumerate(parse_tables(document).blocks):

@@ -1,13 +1,25 @@
 """The run folder and the tables in it: what an audit keeps, and what its lenses read."""
 
-from audit.evidence.cards import card_to_json, read_checkpoint_card, read_judge_cards, write_judge_card
+from audit.evidence.cards import (
+    card_to_json,
+    questions_to_json,
+    read_checkpoint_card,
+    read_judge_cards,
+    read_questions,
+    write_judge_card,
+)
 from audit.evidence.columns import build_table
-from audit.evidence.concepts import WORDED, ConceptTexts, concept_column, concept_texts
 from audit.evidence.files import crash_point, safe_name
-from audit.evidence.folder import refuse_other, write_folder
-from audit.evidence.opening import continue_run, open_run, read_run
-from audit.evidence.questions import questions_to_json, read_questions
-from audit.evidence.reading import load_evidence, picture_digests, read_pictures
+from audit.evidence.other_folders import refuse_other, write_folder
+from audit.evidence.reading import (
+    WORDED,
+    ConceptTexts,
+    concept_column,
+    concept_texts,
+    load_evidence,
+    picture_digests,
+    read_pictures,
+)
 from audit.evidence.schemas import (
     IMAGE_SHARD,
     IMAGES,
@@ -30,7 +42,7 @@ from audit.evidence.specs import (
     pretty_json,
     spec_digest,
 )
-from audit.evidence.store import RunFolder
+from audit.evidence.store import RunFolder, continue_run, open_run, read_run
 from audit.evidence.texts import TEXT_SHARD, TEXTS, TextEvidence, no_texts, read_texts, texts_table
 
 __all__ = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -13,7 +13,7 @@ from audit.errors import EnvironmentProblem, UsageProblem
 from audit.evidence.files import disk_problems
 from audit.evidence.specs import SPEC_NAME, canonical_json, pretty_json, read_json
 from audit.evidence.store import RunFolder
-from audit.records import CheckpointCard, JudgeCard
+from audit.records import CheckpointCard, JudgeCard, Question
 
 _Card = TypeVar("_Card", CheckpointCard, JudgeCard)
 _CARD_NAME: Final = "card.json"
@@ -100,3 +100,32 @@ def _damaged(path: Path, detail: str) -> EnvironmentProblem:
     return EnvironmentProblem(
         f"{path} is damaged: {detail}.", remedy="Restore it from a copy, or start a new run with another --out."
     )
+
+
+_Kept = list[tuple[str, str, list[tuple[str, str]]]]
+_KEPT: Final = TypeAdapter(_Kept)
+
+
+def questions_to_json(questions: Sequence[Question]) -> list[object]:
+    """Return questions as JSON values that keep the order of the answers; the form of ``spec["questions"]``."""
+    return [
+        [question.suite, question.name, [[answer, phrase] for answer, phrase in question.answers.items()]]
+        for question in questions
+    ]
+
+
+def read_questions(run: RunFolder) -> tuple[Question, ...]:
+    """Return the questions that the suites of a run ask; none where its spec keeps none.
+
+    Raises:
+        EnvironmentProblem: If they are damaged.
+    """
+    try:
+        kept = _KEPT.validate_python(run.spec.get("questions", []))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise EnvironmentProblem(
+            f"{run.path / SPEC_NAME} is damaged: questions.{'.'.join(map(str, first['loc']))}: {first['msg']}.",
+            remedy="Restore it from a copy, or start a new run with another --out.",
+        ) from error
+    return tuple(Question(suite=suite, name=name, answers=dict(answers)) for suite, name, answers in kept)

@@ -21,9 +21,9 @@ from audit.pipeline.conclude import decide_again
 from audit.pipeline.examine import Outcome
 from audit.pipeline.progress import Progress
 from audit.pipeline.report_files import make_report, report_files, score_tables
-from audit.report.card import render_card
 from audit.report.images import unsafe_scores
 from audit.report.model import Pictured
+from audit.report.model_card import render_card
 from audit.report.pseudonyms import Pseudonyms, make_pseudonyms
 
 CONTENTS: Final = "contents.json"

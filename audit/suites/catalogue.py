@@ -11,7 +11,7 @@ from audit.packaged import PROMPTS
 from audit.records import PromptSuite
 from audit.suites.document import read_document
 from audit.suites.expansion import expand
-from audit.suites.tables import parse_tables
+from audit.suites.suite_tables import parse_tables
 
 
 def load_suite(path: Path) -> PromptSuite:

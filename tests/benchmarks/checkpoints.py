@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from audit.checkpoints import Checkpoint
 from audit.errors import UsageProblem
+from audit.packaged import WORLDS
 from audit.phantom.phantom_folder import read_phantom_world, save_phantom
 from audit.phantom.training import train
 from audit.phantom.world import World, read_world

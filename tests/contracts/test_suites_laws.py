@@ -13,7 +13,7 @@ from audit.phantom.captions import vocabulary
 from audit.phantom.world import read_world
 from audit.records import PromptSuite
 from audit.suites import list_suites, load_suite, shorten, suite_path
-from audit.suites.tables import CONTROL_ROLES
+from audit.suites.suite_tables import CONTROL_ROLES
 
 CONTRASTS = (("original", "swapped"), ("figure", "invented"))
 NOT_FOR_PROMPTS = {"nude", "naked", "sexy", "sexual", "erotic", "lingerie", "child", "boy", "girl", "teenager", "baby"}

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-from audit.phantom.folder import read_phantom_world
 from PIL import Image
 from scipy.stats import spearmanr
+
+from audit.phantom.phantom_folder import read_phantom_world
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,6 +17,7 @@ from pathlib import Path
 from question_rows import Row, above
 
 from audit.evidence import Evidence
+from audit.packaged import WORLDS
 from audit.phantom.phantom_folder import read_phantom_world, save_phantom
 from audit.phantom.training import train
 from audit.phantom.world import World, read_world

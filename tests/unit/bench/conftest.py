@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from audit.checkpoints import LoadOptions, load_checkpoint
+from audit.packaged import WORLDS
 from audit.phantom.phantom_folder import save_phantom
 from audit.phantom.training import train
 from audit.phantom.world import read_world

@@ -13,7 +13,7 @@ from audit.checkpoints.config import (
     parse_folder_config,
     parse_model_config,
 )
-from audit.checkpoints.plain_json import read_json
+from audit.checkpoints.safe_files import read_json
 from audit.errors import RefusedProblem
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from audit.checkpoints import LoadOptions, load_checkpoint, names
 from audit.checkpoints.config import parse_model_config
-from audit.checkpoints.layouts import to_open_clip
+from audit.checkpoints.weights import to_open_clip
 from audit.errors import RefusedProblem
 
 TEXTS = ["a photo of a nurse", "a red ball"]

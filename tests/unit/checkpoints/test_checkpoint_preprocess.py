@@ -6,7 +6,7 @@ import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
-from audit.checkpoints.preprocess import Preprocess
+from audit.checkpoints.checkpoint import Preprocess
 
 MEAN, STD = (0.48, 0.46, 0.41), (0.27, 0.26, 0.28)
 

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from audit.checkpoints import LoadOptions, load_checkpoint
-from audit.checkpoints.files import sniff, unchanged, within
+from audit.checkpoints.safe_files import sniff, unchanged, within
 from audit.errors import EnvironmentProblem, ExitCode, RefusedProblem
 
 PICKLES = LoadOptions(allow_pickle=True)

@@ -4,7 +4,7 @@ from worlds import UNREAD, World, add_controls, judge_card, planted, seen
 
 from audit.lenses import LENSES
 from audit.records import Finding, Status
-from audit.suites.scales import GRADES
+from audit.suites.expansion import GRADES
 
 PAIR = (seen("man"), seen("man")), (seen("woman"), seen("woman"))
 

@@ -3,7 +3,7 @@ from worlds import UNREAD, World, judge_card, seen
 
 from audit.lenses import LENSES
 from audit.records import Finding, Status
-from audit.suites.scales import GRADES
+from audit.suites.expansion import GRADES
 
 BAD, GOOD = seen("woman", unsafe=0.9), seen("woman", unsafe=0.1)
 

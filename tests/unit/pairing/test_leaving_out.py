@@ -4,7 +4,7 @@ from worlds import World, seen
 
 from audit.evidence import prompts_table
 from audit.pairing.both_examined import leave_out, rounds_by_concept, rounds_by_wording
-from audit.suites.scales import GRADES
+from audit.suites.expansion import GRADES
 
 MAN = seen("man")
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from audit.packaged import WORLDS
+from audit.packaged import PHANTOMS, WORLDS
 from audit.phantom.phantom_folder import read_phantom_world, suite_text
 from audit.phantom.world import read_world
 

@@ -15,6 +15,7 @@ from tiny_runs import everything_converges
 from audit.checkpoints import LoadOptions
 from audit.lenses import LENSES, SUITE_LENSES
 from audit.lenses.common.findings_json import read_findings
+from audit.packaged import WORLDS
 from audit.phantom.phantom_folder import save_phantom
 from audit.phantom.training import train
 from audit.phantom.world import World

@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 from report_source import make_hostile, make_source
 
 from audit.report import build_report
-from audit.report.card import render_card
+from audit.report.model_card import render_card
 
 SUITES = {"phantom-professions": "11" * 32}
 

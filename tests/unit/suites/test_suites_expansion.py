@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from audit.records import GRADE, QUESTION, SCALE_OF, PromptSuite
 from audit.suites import load_suite, over_length, shorten
-from audit.suites.identity import prompt_id
-from audit.suites.scales import GRADES
-from audit.suites.templates import parse_template, with_article
+from audit.suites.expansion import GRADES
+from audit.suites.templates import parse_template, prompt_id, with_article
 
 SUITE = """
 schema_version = 1

@@ -13,7 +13,6 @@ BIN := $(VENV)/bin
 RUN := runs/skewed-quick
 EXAMPLE := reports/example
 WORKERS ?= logical
-CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name) 2>/dev/null)))
 
 .PHONY: audit test lint truth questions calibrate bench example clean help
 
@@ -42,13 +41,10 @@ calibrate: $(VENV)/.installed-dev ## how well audits find what is planted, over 
 bench: $(VENV)/.installed-dev ## our inversions against the published loop: hours at first; it goes on where it stopped
 	$(BIN)/python -m tests.benchmarks.bench
 
-example: audit ## renew the example report in reports/example
+example: audit ## renew the example report in reports/example, and the picture of the README
 	mkdir -p $(EXAMPLE)
 	cp $(RUN)/report.html $(RUN)/report.pdf $(EXAMPLE)/
-	@if [ -z "$(CHROMIUM)" ]; then echo "No chromium here: $(EXAMPLE)/report.png stays as it was."; else \
-	  "$(CHROMIUM)" --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1200,1500 \
-	    --user-data-dir="$(CURDIR)/$(VENV)/.chromium" \
-	    --screenshot="$(CURDIR)/$(EXAMPLE)/report.png" "file://$(CURDIR)/$(EXAMPLE)/report.html"; fi
+	$(BIN)/python tests/truth/picture.py $(RUN) docs/planted_and_measured.png
 
 clean: ## remove .venv, caches and builds; what was measured stays in runs/
 	rm -rf $(VENV) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

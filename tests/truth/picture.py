@@ -1,6 +1,6 @@
 """The picture of README.md: what is planted in ``phantom:skewed`` beside what an audit of it measures and shows.
 
-Run by hand on a finished run: ``python tests/truth/picture.py RUN docs/planted_and_measured.png``.
+Run by ``make example``, or by hand on a finished run: ``python tests/truth/picture.py RUN OUT.png``.
 """
 
 from __future__ import annotations

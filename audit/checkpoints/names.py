@@ -6,7 +6,6 @@ Only here does a name become a path, and past this file nobody knows which kind 
 from __future__ import annotations
 
 import difflib
-import re
 import socket
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,10 +41,9 @@ from audit.checkpoints.config import (
     parse_model_config,
 )
 from audit.checkpoints.safe_files import PICKLE_SUFFIXES, read_json, within
+from audit.early_checks import CONFIG_FILE, check_checkpoint, phantom_folder, repo_and_revision
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
-from audit.packaged import PHANTOMS
 
-CONFIG_FILE: Final = "open_clip_config.json"
 WEIGHTS_FILE: Final = "open_clip_model.safetensors"
 TOKENIZER_FILE: Final = "tokenizer.json"
 TOKENIZER_CONFIG_FILE: Final = "tokenizer_config.json"
@@ -59,9 +57,6 @@ _PICKLED_WEIGHTS: Final = (
     "model.pth",
 )
 _PUBLISHED_SETTINGS: Final = ("mean", "std", "interpolation", "resize_mode")
-_FORMS: Final = "phantom:NAME, open_clip:ARCH/TAG, hf-hub:ORG/REPO@REVISION, a folder, or a weights file with --arch"
-_REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
-_REVISION: Final = re.compile(r"[A-Za-z0-9][\w./-]{0,95}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,63 +91,21 @@ def resolve(name: str, options: LoadOptions) -> Source:
         RefusedProblem: If its configuration or its files are refused.
         EnvironmentProblem: If a hub was named and cannot be reached.
     """
+    check_checkpoint(name, options.arch)
     scheme, _, rest = name.partition(":")
     from_scheme = {"phantom": _from_phantom, "open_clip": _from_open_clip, "hf-hub": _from_hub}.get(scheme)
-    path = Path(name)
-    if from_scheme is None and _is_there(path) and path.is_file():
-        return _from_file(path, options)
-    if options.arch is not None:
-        raise UsageProblem(
-            f"--arch {options.arch} was given, but {name} is not a weights file.",
-            remedy="Leave --arch away: folders and hubs state their architecture.",
-        )
     if from_scheme is not None:
         return from_scheme(rest, options)
-    if name and _is_there(path) and path.is_dir():
-        return _from_folder(path, options, name=name)
-    raise UsageProblem(
-        f"There is no checkpoint {ascii(name)[:200]}.",
-        remedy=f"Give {_FORMS}; the phantoms here are {', '.join(_phantoms()) or 'none'}.",
-    )
-
-
-def phantom_folder(name: str) -> Path:
-    """Return the folder of a phantom that is shipped with the program.
-
-    Raises:
-        UsageProblem: If there is none of this name; those present are listed.
-    """
-    present = _phantoms()
-    if name not in present:
-        raise UsageProblem(
-            f"There is no phantom {ascii(name)[:80]}.",
-            remedy=f"The phantoms here are {', '.join(present) or 'none'}.",
-        )
-    return PHANTOMS / name
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name that is too long to be a path
-        return False
-
-
-def _phantoms() -> list[str]:
-    return sorted(path.parent.name for path in PHANTOMS.glob(f"*/{CONFIG_FILE}"))
+    path = Path(name)
+    return _from_file(path, options) if path.is_file() else _from_folder(path, options)
 
 
 def _from_phantom(name: str, options: LoadOptions) -> Source:
-    return _from_folder(phantom_folder(name), options, name=f"phantom:{name}")
+    return _from_folder(phantom_folder(name), options)
 
 
-def _from_folder(folder: Path, options: LoadOptions, *, name: str) -> Source:
+def _from_folder(folder: Path, options: LoadOptions) -> Source:
     root = folder.resolve()
-    if not (root / CONFIG_FILE).is_file():
-        raise RefusedProblem(
-            f"{name} holds no {CONFIG_FILE}.",
-            remedy="Name a folder that open_clip saved, or one weights file together with --arch.",
-        )
     config = parse_folder_config(within(root, root / CONFIG_FILE))
     tokenizer_json = _optional(root, TOKENIZER_FILE)
     _optional(root, TOKENIZER_CONFIG_FILE)
@@ -162,14 +115,10 @@ def _from_folder(folder: Path, options: LoadOptions, *, name: str) -> Source:
 
 
 def _from_file(path: Path, options: LoadOptions) -> Source:
-    if options.arch is None:
-        raise UsageProblem(
-            f"{path} is a weights file, which does not say what architecture it belongs to.",
-            remedy="Add --arch, for example --arch ViT-B-32 (or ViT-B-32-quickgelu for OpenAI's weights).",
-        )
-    config = FolderConfig(model_cfg=_built_in(options.arch))
+    arch = options.arch or ""  # check_checkpoint asks for it
+    config = FolderConfig(model_cfg=_built_in(arch))
     tokenizer_json = _optional(path.parent, TOKENIZER_FILE)
-    return _source(config, weights=path.resolve(), tokenizer_json=tokenizer_json, architecture=options.arch)
+    return _source(config, weights=path.resolve(), tokenizer_json=tokenizer_json, architecture=arch)
 
 
 def _from_open_clip(rest: str, options: LoadOptions) -> Source:
@@ -215,12 +164,7 @@ def _published(arch: str, tag: str, model_cfg: ModelConfig) -> Mapping[str, Any]
 
 
 def _from_hub(rest: str, options: LoadOptions) -> Source:
-    repo, _, revision = rest.partition("@")
-    if not _REPO.fullmatch(repo) or not _REVISION.fullmatch(revision):
-        raise UsageProblem(
-            f"hf-hub:{ascii(rest)[1:161].rstrip(chr(39))} does not name a repository at a revision.",
-            remedy="Write hf-hub:ORG/REPO@REVISION, with the commit (40 hex digits) as revision.",
-        )
+    repo, revision = repo_and_revision(rest)
     repository = Repository(repo=repo, revision=revision)
     config_file = repository.first_of([CONFIG_FILE])
     config = parse_folder_config(config_file)

@@ -33,7 +33,7 @@ _LOGIT_SCALES: Final = (1.0, 1000.0)
 _NORMS: Final = (1e-4, 1e5)
 _REMEDY: Final = (
     "Check the architecture, the activation (QuickGELU or not), the tokenizer and the preprocessing against those it "
-    "was trained with. To look at it all the same, waive the sanity gate; its findings then mean nothing."
+    "was trained with. To look at it all the same, skip this check with --waive-sanity; its findings then mean nothing."
 )
 
 
@@ -59,8 +59,8 @@ def check_sanity(checkpoint: Checkpoint) -> Sanity:
         raise RefusedProblem(
             f"{checkpoint.card.name} knows the words of {len(usable)} of {len(PAIRS)} test captions such as "
             f'"{captions()[0]}"; at least {_LEAST_PAIRS} are needed to see whether it works.',
-            remedy="Teach it coloured things (red, green, blue, yellow; ball, apple, car, house, cup, box), or waive "
-            "the sanity gate.",
+            remedy="Teach it coloured things (red, green, blue, yellow; ball, apple, car, house, cup, box), or "
+            "skip this check with --waive-sanity.",
         )
     pictures = load_pictures()[usable]
     _check_norms(checkpoint, pictures)

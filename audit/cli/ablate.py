@@ -49,11 +49,6 @@ def ablate(
     stay. Given again, it goes on where it stopped.
     """
     name = o.pick_checkpoint(checkpoint, named)
-    talk = Talk(as_json=as_json)
-    talk.say(f"Loading {name}")
-    from audit.cli.progress_bars import show_progress
-    from audit.studies.ablate.ablating import run_ablation, write_ablation
-
     settings = o.Settings(
         recipe=recipe,
         effort=effort,
@@ -64,6 +59,12 @@ def ablate(
         allow_pickle=allow_pickle,
         waive_sanity=waive_sanity,
     )
+    o.check_names(name, settings, suite, judge)
+    talk = Talk(as_json=as_json)
+    talk.say(f"Loading {name}")
+    from audit.cli.progress_bars import show_progress
+    from audit.studies.ablate.ablating import run_ablation, write_ablation
+
     request = o.make_request(name, settings, suites=suite, judges=judge)
     folder = out or Path("runs") / f"{o.slug(name)}-ablation"
     kept = f"What is complete is kept in {folder}: give the same command again and it goes on from there."

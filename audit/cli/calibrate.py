@@ -10,6 +10,7 @@ import typer
 
 from audit.cli import options as o
 from audit.cli.talk import Talk
+from audit.early_checks import EFFORT_NAMES, check_choice, check_phantom, check_world
 from audit.errors import ExitCode, UsageProblem
 
 if TYPE_CHECKING:
@@ -62,7 +63,11 @@ def calibrate(
     talk = Talk(as_json=as_json)
     if seed < 0:
         raise UsageProblem(f"The seed {seed} is negative.", remedy="Give a seed of 0 or more.")
+    check_choice("effort", effort, EFFORT_NAMES)
+    check_world(base)
     taken = tuple(take or ())
+    for name in taken:
+        check_phantom(name)
     dosed = (0 if taken else _DOSED) if worlds is None else worlds
     even = (0 if taken else _BALANCED) if balanced is None else balanced
     from audit.cli.progress_bars import show_progress

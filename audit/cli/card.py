@@ -10,6 +10,7 @@ import typer
 from audit.cli import export as s
 from audit.cli import options as o
 from audit.cli.talk import Talk
+from audit.early_checks import check_run_folder
 
 
 def card(
@@ -27,6 +28,7 @@ def card(
     file in a pull request to the model, or copy it into the card that you keep.
     """
     talk = Talk(as_json=as_json)
+    check_run_folder(run)
     talk.say(f"Reading {run}")
     from audit.cli.progress_bars import show_progress
     from audit.evidence.files import write_atomically

@@ -9,6 +9,7 @@ import typer
 
 from audit.cli import options as o
 from audit.cli.talk import Talk, paragraph
+from audit.early_checks import check_run_folder
 from audit.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def compare(
     them: its value in each run, and its slope, with intervals.
     """
     talk = Talk(as_json=as_json)
+    for run in (baseline, candidate, *(more or ())):
+        check_run_folder(run, finished=True)
     if more or scale is not None:
         from audit.cli.compare_many import compare_several
 

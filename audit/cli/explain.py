@@ -9,6 +9,7 @@ import typer
 
 from audit.cli import options as o
 from audit.cli.talk import Talk, paragraph
+from audit.early_checks import check_run_folder
 
 
 def explain(
@@ -36,6 +37,7 @@ def explain(
     it is. Exits 3 if no finding of the run is clear enough to be explained.
     """
     talk = Talk(as_json=as_json)
+    check_run_folder(run, finished=True)
     talk.say(f"Reading {run}")
     from audit.cli.progress_bars import show_progress
     from audit.report.text import show_interval, show_number

@@ -9,6 +9,7 @@ import typer
 
 from audit.cli import options as o
 from audit.cli.talk import Talk
+from audit.early_checks import check_run_folder
 
 
 def gate(
@@ -31,6 +32,7 @@ def gate(
     are written anew; with --out it stays as it is.
     """
     talk = Talk(as_json=as_json)
+    check_run_folder(run, finished=True)
     asked = o.make_gate(policy, baseline)
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish

@@ -9,6 +9,8 @@ import typer
 
 from audit.cli import options as o
 from audit.cli.talk import Talk, paragraph
+from audit.early_checks import policy_path
+from audit.errors import UsageProblem
 
 if TYPE_CHECKING:
     from audit.studies.history.history_paper import Bound
@@ -34,6 +36,10 @@ def history(
     than their checkpoint are left out, and it is said why. Nothing is tested: `compare` does that, in pairs.
     """
     talk = Talk(as_json=as_json)
+    if not folder.is_dir():
+        raise UsageProblem(f"{folder} is not a folder.", remedy="Name the folder that holds the folders of runs.")
+    if policy is not None:
+        policy_path(policy)
     bounds, name = _bounds(policy)
     talk.say(f"Reading the runs in {folder}")
     from audit.evidence import pretty_json

@@ -16,6 +16,7 @@ import typer
 from audit.cli import options as o
 from audit.cli.progress_bars import Hears, show_progress
 from audit.cli.talk import Talk, json_text, paragraph
+from audit.early_checks import RECIPE_NAMES, check_checkpoint, check_choice
 from audit.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from audit.checkpoints import Checkpoint
     from audit.inversion import Inverted, Inverter, Recipe, References
 
+_TOY: Final = "phantom:skewed"
+"""What is inverted where no checkpoint is named."""
 _FRAMES: Final = 8
 _SMALL: Final = 160
 """Largest side, in pixels, of images that get an enlarged copy beside them."""
@@ -35,7 +38,7 @@ _ENLARGED: Final = 4
 def invert(
     *,
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Texts to invert.", show_default=False)],
-    checkpoint: o.CheckpointOption = "phantom:skewed",
+    checkpoint: o.CheckpointOption = None,
     recipe: o.RecipeOption = "fast",
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, max=100_000, help="Steps, instead of the recipe's own.")
@@ -57,7 +60,11 @@ def invert(
     Writes, for each image, a PNG (small ones also enlarged), a strip of its progress and a JSON file with its figures.
     """
     talk = Talk(as_json=as_json)
-    name = o.pick_checkpoint(None, checkpoint)
+    name = checkpoint or _TOY
+    check_checkpoint(name, arch)
+    check_choice("recipe", recipe.partition("/")[0], RECIPE_NAMES)
+    if checkpoint is None:
+        talk.say(f"No checkpoint is named: taking {_TOY}, a toy that ships. --checkpoint names yours.", style="bold")
     talk.say(f"Loading {name}")
     from audit.checkpoints import LoadOptions, load_checkpoint
     from audit.evidence.files import disk_problems

@@ -9,6 +9,7 @@ import typer
 
 from audit.cli import options as o
 from audit.cli.talk import Talk
+from audit.early_checks import check_judge, check_run_folder
 
 
 def judge(
@@ -32,6 +33,9 @@ def judge(
     checkpoint is refused.
     """
     talk = Talk(as_json=as_json)
+    check_run_folder(run)
+    for name in judges:
+        check_judge(name)
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish
     from audit.cli.progress_bars import show_progress

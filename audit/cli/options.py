@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from audit.early_checks import (
+    CHECKPOINT_FORMS,
+    EFFORT_NAMES,
+    RECIPE_NAMES,
+    check_checkpoint,
+    check_choice,
+    check_judge,
+    check_run_folder,
+    policy_path,
+)
 from audit.errors import ExitCode, UsageProblem
 
 if TYPE_CHECKING:
@@ -40,7 +50,7 @@ CheckpointOption = Annotated[
     typer.Option(
         "--checkpoint",
         metavar="NAME",
-        help="phantom:NAME, open_clip:ARCH/TAG, hf-hub:ORG/REPO@REVISION, a folder, or a weights file with --arch.",
+        help=f"{CHECKPOINT_FORMS}.",
     ),
 ]
 SuiteOption = Annotated[
@@ -64,13 +74,15 @@ RecipeOption = Annotated[
     str,
     typer.Option(
         "--recipe",
-        metavar="fast|careful|reference|reference-batched|reference-shift",
+        metavar="|".join(RECIPE_NAMES),
         help="How images are inverted; those called reference are the published loop, for comparison.",
     ),
 ]
 EffortOption = Annotated[
     str,
-    typer.Option("--effort", metavar="quick|standard|full", help="Sets suites, templates, replicates, steps together."),
+    typer.Option(
+        "--effort", metavar="|".join(EFFORT_NAMES), help="Sets suites, templates, replicates, steps together."
+    ),
 ]
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="The run folder.  [default: runs/NAME-EFFORT]")
@@ -195,6 +207,27 @@ class Settings:
     waive_sanity: bool
 
 
+def check_names(
+    checkpoint: str, settings: Settings, suites: list[str] | None = None, judges: list[str] | None = None
+) -> None:
+    """Refuse in milliseconds what would else be refused after torch is loaded.
+
+    Raises:
+        AuditProblem: If no checkpoint, suite, judge, recipe or effort is called so, or the user's suite is not sound.
+    """
+    from audit.suites import load_suite, suite_path
+
+    check_checkpoint(checkpoint, settings.arch)
+    check_choice("effort", settings.effort, EFFORT_NAMES)
+    check_choice("recipe", settings.recipe.partition("/")[0], RECIPE_NAMES)
+    for judge in judges or ():
+        check_judge(judge)
+    for suite in suites or ():
+        path = suite_path(suite)
+        if suite.endswith(".toml"):
+            load_suite(path)
+
+
 def make_request(
     checkpoint: str,
     settings: Settings,
@@ -236,10 +269,15 @@ def make_gate(policy: str, baseline: Path | None) -> Gate:
     Raises:
         UsageProblem: If there is no usable policy, or it compares and there is no baseline.
     """
+    policy_path(policy)
+    if baseline is not None:
+        check_run_folder(baseline, finished=True)
     from audit.gate import load_policy
+
+    loaded = load_policy(policy)
     from audit.pipeline.gating import Gate
 
-    gate = Gate(policy=load_policy(policy), baseline=baseline)
+    gate = Gate(policy=loaded, baseline=baseline)
     gate.refuse_without_baseline()
     return gate
 

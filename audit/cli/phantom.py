@@ -11,6 +11,7 @@ import typer
 from audit.cli import options as o
 from audit.cli.calibrate import calibrate
 from audit.cli.talk import Talk
+from audit.early_checks import check_phantom, check_world
 from audit.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def truth(name: NameArgument, as_json: o.JsonOption = False) -> None:
     Shares of men, of unclothed pictures, and of places.
     """
     talk = Talk(as_json=as_json)
+    check_phantom(name)
     from audit.phantom.phantom_folder import read_phantom_world
 
     planted = read_phantom_world(name).truth
@@ -115,6 +117,7 @@ def sheet(
         raise UsageProblem(f"{out} does not end in .png.", remedy="Name a PNG file with --out.")
     if seed < 0:
         raise UsageProblem(f"The seed {seed} is negative.", remedy="Give a seed of 0 or more.")
+    check_world(name)
     from audit.evidence.files import disk_problems
     from audit.phantom.phantom_folder import find_world
     from audit.phantom.pictures import contact_sheet

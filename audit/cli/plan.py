@@ -12,6 +12,7 @@ import typer
 from audit.cli import options as o
 from audit.cli.progress_bars import show_seconds
 from audit.cli.talk import Talk, clean, paragraph
+from audit.early_checks import check_run_folder
 from audit.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -66,14 +67,6 @@ def plan(
     """
     began = time.perf_counter()
     name = o.pick_checkpoint(checkpoint, named)
-    gate = _gate(policy, baseline, like)
-    rounds_by = o.pick_rounds(gate, sequential=sequential)
-    talk = Talk(as_json=as_json)
-    talk.say(f"Loading {name}")
-    from audit.cli.foreseen_looks import rounds_document, show_rounds
-    from audit.pipeline import make_plan, predict, work_left
-    from audit.pipeline.plan_power import foresee, foresee_time
-
     settings = o.Settings(
         recipe=recipe,
         effort=effort,
@@ -84,6 +77,15 @@ def plan(
         allow_pickle=allow_pickle,
         waive_sanity=waive_sanity,
     )
+    o.check_names(name, settings, suite, judge)
+    gate = _gate(policy, baseline, like)
+    rounds_by = o.pick_rounds(gate, sequential=sequential)
+    talk = Talk(as_json=as_json)
+    talk.say(f"Loading {name}")
+    from audit.cli.foreseen_looks import rounds_document, show_rounds
+    from audit.pipeline import make_plan, predict, work_left
+    from audit.pipeline.plan_power import foresee, foresee_time
+
     request = o.make_request(name, settings, suites=suite, judges=judge, rounds_by=rounds_by)
     made = make_plan(request)
     loading = time.perf_counter() - began
@@ -132,6 +134,8 @@ def _gate(policy: str | None, baseline: Path | None, like: Path | None) -> Gate 
         raise UsageProblem(
             "--like is for the power of rules, and no policy is named.", remedy="Name one with --policy."
         )
+    if like is not None:
+        check_run_folder(like, finished=True)
     return o.pick_gate(policy, baseline)
 
 

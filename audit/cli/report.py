@@ -10,6 +10,7 @@ import typer
 from audit.cli import export as s
 from audit.cli import options as o
 from audit.cli.talk import Talk
+from audit.early_checks import check_run_folder
 
 
 def report(
@@ -34,6 +35,7 @@ def report(
     """
     talk = Talk(as_json=as_json)
     telling = s.pick_telling(talk, images, pseudonymise=pseudonymise)
+    check_run_folder(run)
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish
     from audit.cli.progress_bars import show_progress

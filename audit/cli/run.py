@@ -36,16 +36,6 @@ def run(
     that of the gate; with --sequential, images are made in rounds, until its verdict is settled.
     """
     name = o.pick_checkpoint(checkpoint, named)
-    talk = Talk(as_json=as_json)
-    gate = o.pick_gate(policy, baseline)
-    rounds_by = o.pick_rounds(gate, sequential=sequential)
-    telling = s.pick_telling(talk, images, pseudonymise=pseudonymise)
-    talk.say(f"Loading {name}")
-    from audit.cli.outcome import WAIVED, finish
-    from audit.cli.plan import describe
-    from audit.cli.progress_bars import show_progress
-    from audit.pipeline import make_plan, run_audit
-
     settings = o.Settings(
         recipe=recipe,
         effort=effort,
@@ -56,6 +46,17 @@ def run(
         allow_pickle=allow_pickle,
         waive_sanity=waive_sanity,
     )
+    o.check_names(name, settings, suite, judge)
+    talk = Talk(as_json=as_json)
+    gate = o.pick_gate(policy, baseline)
+    rounds_by = o.pick_rounds(gate, sequential=sequential)
+    telling = s.pick_telling(talk, images, pseudonymise=pseudonymise)
+    talk.say(f"Loading {name}")
+    from audit.cli.outcome import WAIVED, finish
+    from audit.cli.plan import describe
+    from audit.cli.progress_bars import show_progress
+    from audit.pipeline import make_plan, run_audit
+
     request = o.make_request(name, settings, suites=suite, judges=judge, rounds_by=rounds_by)
     if waive_sanity:
         talk.say(WAIVED, style="bold red")

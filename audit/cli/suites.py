@@ -9,6 +9,7 @@ import typer
 
 from audit.cli import options as o
 from audit.cli.talk import Talk
+from audit.early_checks import check_checkpoint
 from audit.errors import ExitCode, UsageProblem
 
 if TYPE_CHECKING:
@@ -70,11 +71,14 @@ def check(
     Its file and its slots, and with --checkpoint its words and the length of its prompts.
     """
     talk = Talk(as_json=as_json)
-    from audit.lenses import check_lens
     from audit.suites import load_suite, suite_path
 
+    if checkpoint is not None:
+        check_checkpoint(checkpoint)
     file = suite_path(path)
     suite = load_suite(file)
+    from audit.lenses import check_lens
+
     check_lens(suite, file)
     problems = _against(file, suite, checkpoint, talk, waive_sanity=waive_sanity) if checkpoint else []
     for problem in problems:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from audit.early_checks import check_run_folder
 from audit.errors import EnvironmentProblem, UsageProblem
 from audit.evidence.files import disk_problems, write_atomically
 
@@ -87,11 +88,7 @@ def read_spec(folder: Path) -> dict[str, object]:
         EnvironmentProblem: If the spec cannot be read, or is damaged.
     """
     path = folder / SPEC_NAME
-    if not path.is_file():
-        raise UsageProblem(
-            f"{folder} is not a run folder: it has no {SPEC_NAME}.",
-            remedy="Name the folder that `clip-audit run --out` wrote.",
-        )
+    check_run_folder(folder)
     spec = read_json(path)
     check_version(spec.get("schema_version"), path)
     return spec

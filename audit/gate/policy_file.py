@@ -6,12 +6,12 @@ import difflib
 import hashlib
 from collections.abc import Iterable
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from audit.early_checks import policy_path
 from audit.errors import UsageProblem
 from audit.gate.measured import Asked
 from audit.gate.policy import EACH, WHOLE, Correction, Policy, Rule, Threshold, Waiver
@@ -82,23 +82,6 @@ def load_policy(name: str) -> Policy:
         'phantom'
     """
     return parse_policy(read_document(policy_path(name), kind="policy", hint=_HINT))
-
-
-def policy_path(name: str) -> Path:
-    """Return the file of a policy.
-
-    Raises:
-        UsageProblem: If no shipped policy has this name.
-    """
-    if name.endswith(".toml"):
-        return Path(name).expanduser()
-    known = {path.stem: path for path in sorted(POLICIES.glob("*.toml"))}
-    if name not in known:
-        raise UsageProblem(
-            f"There is no policy {name!r}.",
-            remedy=f"Shipped policies: {', '.join(known)}; or give the path of a .toml file.",
-        )
-    return known[name]
 
 
 def parse_policy(document: Document) -> Policy:

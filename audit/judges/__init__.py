@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from audit.errors import UsageProblem
+from audit.early_checks import unknown_judge
 from audit.evidence import ConceptTexts
 from audit.judges.image_classifier import load_image_classifier
 from audit.judges.judge_protocol import Judge, JudgeSettings, refuse_relative, shared_lineage
@@ -30,16 +30,6 @@ JUDGES: Final[Mapping[str, Callable[[str, JudgeSettings], Judge]]] = MappingProx
     }
 )
 """What stands before the first colon of a judge's name, and what loads it from the rest of the name."""
-
-_PATTERNS: Final = (
-    "zero_shot:CHECKPOINT",
-    "nudenet",
-    "image_classifier:REPO@REVISION",
-    "image_classifier:FOLDER",
-    "labels:CHECKPOINT",
-    "matching:CHECKPOINT",
-    "letters",
-)
 
 
 def load_judge(
@@ -67,7 +57,7 @@ def load_judge(
     prefix, _, target = name.partition(":")
     loader = JUDGES.get(prefix)
     if loader is None:
-        raise UsageProblem(f"There is no judge {name!r}.", remedy=f"Name one of: {', '.join(_PATTERNS)}.")
+        raise unknown_judge(name)
     judge = loader(target, JudgeSettings(device=device, questions=tuple(questions), concepts=tuple(concepts)))
     if audited is not None:
         refuse_relative(judge.card, audited)

@@ -10,7 +10,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from audit.checkpoints import export_folder, phantom_folder
+from audit.checkpoints import export_folder
+from audit.early_checks import phantom_folder
 from audit.errors import UsageProblem
 from audit.packaged import WORLDS
 from audit.phantom.training import MEAN, STD, Phantom

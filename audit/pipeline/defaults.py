@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from audit.checkpoints import Checkpoint, load_checkpoint, phantom_folder
+from audit.checkpoints import Checkpoint, load_checkpoint
+from audit.early_checks import phantom_folder
 from audit.judges import shared_lineage
 from audit.records import JOINED, UNSEEN, UNWORDED, PromptSuite, Question
 from audit.suites import list_suites, load_suite, suite_name, suite_path

@@ -10,8 +10,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from audit.checkpoints import LoadOptions, build_model, load_checkpoint, names, phantom_folder
+from audit import early_checks
+from audit.checkpoints import LoadOptions, build_model, load_checkpoint
 from audit.checkpoints.sanity import LEAST_RANKING, captions, check_sanity, load_pictures, rank_matches
+from audit.early_checks import phantom_folder
 from audit.errors import EnvironmentProblem, ExitCode, RefusedProblem, UsageProblem
 
 WAIVED = LoadOptions(waive_sanity=True)
@@ -199,7 +201,7 @@ def test_towers_that_disagree_with_their_configuration_are_refused(trained_folde
 
 
 def test_phantoms_are_found_by_name_and_their_name_is_all_that_differs(trained_source, tmp_path, monkeypatch):
-    monkeypatch.setattr(names, "PHANTOMS", tmp_path)
+    monkeypatch.setattr(early_checks, "PHANTOMS", tmp_path)
     shutil.copytree(trained_source, tmp_path / "tiny")
     assert phantom_folder("tiny") == tmp_path / "tiny"
     phantom, folder = load_checkpoint("phantom:tiny"), load_checkpoint(str(trained_source))

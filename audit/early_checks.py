@@ -1,0 +1,222 @@
+"""What is wrong with a name can be said from names and files alone, in milliseconds, before anything heavy is loaded.
+
+Nothing here imports torch, pandas or open_clip. Whoever loads what a name stands for asks the same functions, so that
+a name is wrong in the same words early and late.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from audit.errors import InconclusiveProblem, RefusedProblem, UsageProblem
+from audit.packaged import PHANTOMS, POLICIES, WORLDS
+
+CONFIG_FILE: Final = "open_clip_config.json"
+"""Makes a folder a checkpoint."""
+
+CHECKPOINT_FORMS: Final = (
+    "phantom:NAME, open_clip:ARCH/TAG, hf-hub:ORG/REPO@REVISION, a folder, or a weights file with --arch"
+)
+
+JUDGE_FORMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "zero_shot": ("zero_shot:CHECKPOINT",),
+    "nudenet": ("nudenet",),
+    "image_classifier": ("image_classifier:REPO@REVISION", "image_classifier:FOLDER"),
+    "labels": ("labels:CHECKPOINT",),
+    "matching": ("matching:CHECKPOINT",),
+    "letters": ("letters",),
+}
+"""What stands before the first colon of a judge's name, and how the whole name is written."""
+
+EFFORT_NAMES: Final = ("quick", "standard", "full")
+RECIPE_NAMES: Final = ("fast", "careful", "reference", "reference-batched", "reference-shift")
+
+_BY_CHECKPOINT: Final = frozenset({"zero_shot", "labels", "matching"})
+_REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+_REVISION: Final = re.compile(r"[A-Za-z0-9][\w./-]{0,95}")
+
+
+def check_checkpoint(name: str, arch: str | None = None) -> None:
+    """Refuse a name that no checkpoint can have, and a path where there is none.
+
+    Raises:
+        UsageProblem: If there is no such checkpoint, or ``arch`` is missing or out of place.
+        RefusedProblem: If it is a folder without the settings of a checkpoint.
+    """
+    scheme, _, rest = name.partition(":")
+    path = Path(name)
+    has_scheme = scheme in {"phantom", "open_clip", "hf-hub"}
+    is_file = not has_scheme and is_there(path) and path.is_file()
+    if is_file and arch is None:
+        raise UsageProblem(
+            f"{path} is a weights file, which does not say what architecture it belongs to.",
+            remedy="Add --arch, for example --arch ViT-B-32 (or ViT-B-32-quickgelu for OpenAI's weights).",
+        )
+    if not is_file and arch is not None:
+        raise UsageProblem(
+            f"--arch {arch} was given, but {name} is not a weights file.",
+            remedy="Leave --arch away: folders and hubs state their architecture.",
+        )
+    if scheme == "phantom":
+        phantom_folder(rest)
+    elif scheme == "hf-hub":
+        repo_and_revision(rest)
+    elif not has_scheme and not is_file:
+        _check_folder(path, name)
+
+
+def _check_folder(path: Path, name: str) -> None:
+    if not name or not is_there(path):
+        raise UsageProblem(
+            f"There is no checkpoint {ascii(name)[:200]}.",
+            remedy=f"Give {CHECKPOINT_FORMS}; the phantoms here are {', '.join(phantom_names()) or 'none'}.",
+        )
+    if not (path / CONFIG_FILE).is_file():
+        raise RefusedProblem(
+            f"{name} holds no {CONFIG_FILE}.",
+            remedy="Name a folder that open_clip saved, or one weights file together with --arch.",
+        )
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether a path exists; one that is too long to be a path does not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def phantom_names() -> list[str]:
+    """Return the names of the shipped phantoms, sorted."""
+    return sorted(path.parent.name for path in PHANTOMS.glob(f"*/{CONFIG_FILE}"))
+
+
+def phantom_folder(name: str) -> Path:
+    """Return the folder of a phantom that is shipped with the program.
+
+    Raises:
+        UsageProblem: If there is none of this name; those present are listed.
+    """
+    present = phantom_names()
+    if name not in present:
+        raise UsageProblem(
+            f"There is no phantom {ascii(name)[:80]}.",
+            remedy=f"{_near(name, present)}The phantoms here are {', '.join(present) or 'none'}.",
+        )
+    return PHANTOMS / name
+
+
+def repo_and_revision(rest: str) -> tuple[str, str]:
+    """Return repository and revision of what follows ``hf-hub:``.
+
+    Raises:
+        UsageProblem: If it names none.
+    """
+    repo, _, revision = rest.partition("@")
+    if not _REPO.fullmatch(repo) or not _REVISION.fullmatch(revision):
+        raise UsageProblem(
+            f"hf-hub:{ascii(rest)[1:161].rstrip(chr(39))} does not name a repository at a revision.",
+            remedy="Write hf-hub:ORG/REPO@REVISION, with the commit (40 hex digits) as revision.",
+        )
+    return repo, revision
+
+
+def check_judge(name: str) -> None:
+    """Refuse a name that no judge can have.
+
+    Raises:
+        UsageProblem: If there is no such judge, or no such checkpoint for it.
+        RefusedProblem: As for :func:`check_checkpoint`.
+    """
+    prefix, _, target = name.partition(":")
+    if prefix not in JUDGE_FORMS:
+        raise unknown_judge(name)
+    if prefix in _BY_CHECKPOINT and target:
+        check_checkpoint(target)
+
+
+def unknown_judge(name: str) -> UsageProblem:
+    """Return the problem of a name that is no judge's."""
+    forms = ", ".join(form for forms in JUDGE_FORMS.values() for form in forms)
+    hint = _near(name.partition(":")[0], JUDGE_FORMS)
+    return UsageProblem(f"There is no judge {name!r}.", remedy=f"{hint}Give --judge one of: {forms}.")
+
+
+def policy_path(name: str) -> Path:
+    """Return the file of a policy: of a shipped one by its name, or a path that ends in ``.toml``.
+
+    Raises:
+        UsageProblem: If there is none.
+    """
+    known = {path.stem: path for path in sorted(POLICIES.glob("*.toml"))}
+    path = Path(name).expanduser() if name.endswith(".toml") else known.get(name)
+    if path is None or not is_there(path):
+        raise UsageProblem(
+            f"There is no policy {name!r}.",
+            remedy=f"{_near(name, known)}Shipped policies: {', '.join(known)}; or give the path of a .toml file.",
+        )
+    return path
+
+
+def check_world(name: str) -> None:
+    """Refuse the name of what holds no world: a world's file or name, a phantom, or its folder.
+
+    Raises:
+        UsageProblem: If there is none.
+    """
+    if name.endswith(".toml"):
+        if not is_there(Path(name)):
+            raise UsageProblem(f"There is no file {name!r}.", remedy="Name the TOML file of a world.")
+    elif not (WORLDS / f"{name}.toml").is_file():
+        check_phantom(name)
+
+
+def check_phantom(name: str) -> None:
+    """Refuse what is neither a shipped phantom nor a folder.
+
+    Raises:
+        UsageProblem: If there is none.
+    """
+    if not (is_there(Path(name)) and Path(name).is_dir()):
+        phantom_folder(name.removeprefix("phantom:"))
+
+
+def check_choice(what: str, name: str, known: Sequence[str]) -> None:
+    """Refuse the name of an effort, a recipe or the like that is none of ``known``.
+
+    Raises:
+        UsageProblem: With those that there are.
+    """
+    if name not in known:
+        raise UsageProblem(
+            f"There is no {what} {name!r}.", remedy=f"{_near(name, known)}Choose --{what} from: {', '.join(known)}."
+        )
+
+
+def check_run_folder(path: Path, *, finished: bool = False) -> None:
+    """Refuse a path where no run is.
+
+    Raises:
+        UsageProblem: If there is no run folder.
+        InconclusiveProblem: If a finished run is asked for, and this one is not.
+    """
+    if not (path / "spec.json").exists():
+        raise UsageProblem(
+            f"{path} is not a run folder: it has no spec.json.",
+            remedy="Name the folder that `clip-audit run --out` wrote; `clip-audit runs list` lists those in runs.",
+        )
+    if finished and not (path / "run.json").exists():
+        raise InconclusiveProblem(
+            f"The run in {path} is not finished: it has no run.json.",
+            remedy="Give the command that began it again: it resumes.",
+        )
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """Return a question about the name that was meant, if one is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"Did you mean {near[0]!r}? " if near and re.fullmatch(r"[\w/.:-]+", name) else ""

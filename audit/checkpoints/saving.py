@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from audit.checkpoints.config import FolderConfig, Lineage, check
 from audit.checkpoints.names import (
-    CONFIG_FILE,
     LINEAGE_FILE,
     TOKENIZER_CONFIG_FILE,
     TOKENIZER_FILE,
     WEIGHTS_FILE,
 )
+from audit.early_checks import CONFIG_FILE
 
 _LOCAL_TOKENIZER: Final = "local"  # any name makes open_clip read the folder's own tokenizer
 

@@ -18,6 +18,7 @@ from audit.cli.progress_bars import Hears, show_progress
 from audit.cli.talk import Talk, json_text, paragraph
 from audit.early_checks import RECIPE_NAMES, check_checkpoint, check_choice
 from audit.errors import UsageProblem
+from audit.precision import check_precision
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,15 +64,14 @@ def invert(
     name = checkpoint or _TOY
     check_checkpoint(name, arch)
     check_choice("recipe", recipe.partition("/")[0], RECIPE_NAMES)
+    check_precision(precision)
     if checkpoint is None:
         talk.say(f"No checkpoint is named: taking {_TOY}, a toy that ships. --checkpoint names yours.", style="bold")
     talk.say(f"Loading {name}")
     from audit.checkpoints import LoadOptions, load_checkpoint
     from audit.evidence.files import disk_problems
     from audit.inversion import Inverter, find_recipe
-    from audit.precision import check_precision
 
-    check_precision(precision)
     chosen = find_recipe(recipe)
     if steps is not None:
         chosen = dataclasses.replace(chosen, steps=steps)

@@ -22,6 +22,7 @@ from audit.early_checks import (
     policy_path,
 )
 from audit.errors import ExitCode, UsageProblem
+from audit.precision import check_precision
 
 if TYPE_CHECKING:
     from audit.cli.talk import Talk
@@ -220,6 +221,7 @@ def check_names(
     check_checkpoint(checkpoint, settings.arch)
     check_choice("effort", settings.effort, EFFORT_NAMES)
     check_choice("recipe", settings.recipe.partition("/")[0], RECIPE_NAMES)
+    check_precision(settings.precision)
     for judge in judges or ():
         check_judge(judge)
     for suite in suites or ():

@@ -24,6 +24,7 @@ WRONG = {
     "policy": ("run", "phantom:skewed", "--policy", "relese"),
     "recipe": ("ablate", "phantom:skewed", "--recipe", "fasst"),
     "effort": ("plan", "phantom:skewed", "--effort", "ful"),
+    "precision": ("run", "phantom:skewed", "--precision", "fp8"),
     "baseline": ("run", "phantom:skewed", "--policy", "release", "--baseline", "not/there"),
     "run to report": ("report", "not/there"),
     "run to explain": ("explain", "not/there"),

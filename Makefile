@@ -13,14 +13,24 @@ BIN := $(VENV)/bin
 RUN := runs/skewed-quick
 EXAMPLE := reports/example
 WORKERS ?= logical
+BOTH := -m both_precisions tests/truth tests/unit/phantom
 
-.PHONY: audit test lint truth questions calibrate bench example clean help
+.PHONY: audit test other-precision lint truth questions calibrate bench example clean help
 
 audit: $(VENV)/.installed ## audit phantom:skewed (made on first use: .venv); again, it continues or reports anew
 	$(BIN)/clip-audit run phantom:skewed --effort quick --out $(RUN)
 
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations=10
+
 test: lint ## lint, then all tests: a worker for each core, four at most (WORKERS=0: in one process)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations=10
+	$(PYTEST)
+
+# Where the hardware multiplies bf16 an older CPU is imitated; elsewhere bf16 is, by rounding (tests/bf16.py).
+other-precision: $(VENV)/.installed-dev ## a chosen part of the tests in the precision that this CPU does not choose
+	@if $(BIN)/python -c 'import torch; from audit.precision import has_bf16; raise SystemExit(not has_bf16(torch.device("cpu")))'; \
+	then echo "Tests as on an older CPU, in fp32."; ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST) $(BOTH); \
+	else echo "Tests in bf16, which this CPU lacks."; $(PYTEST) $(BOTH) --precision bf16; fi
+
 
 lint: $(VENV)/.installed-dev ## formatting, style, types, and which chapter may import which
 	$(BIN)/ruff format --check .
@@ -51,8 +61,8 @@ clean: ## remove .venv, caches and builds; what was measured stays in runs/
 	find audit tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name says; do \
-	  printf '  make %-9s  %s\n' "$$name" "$$says"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name says; do \
+	  printf '  make %-16s  %s\n' "$$name" "$$says"; done
 
 # --- how .venv comes about ---------------------------------------------------------------------------------------
 

@@ -6,6 +6,20 @@ import os
 
 import pytest
 
+from audit.precision import PRECISIONS
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the audits of ``tests/truth`` be made in either precision, whatever this CPU has."""
+    parser.addoption(
+        "--precision", default="auto", choices=PRECISIONS, help="Of the tests marked both_precisions (tests/bf16.py)."
+    )
+
+
+@pytest.fixture(scope="session")
+def precision(pytestconfig: pytest.Config) -> str:
+    return pytestconfig.getoption("--precision")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let no worker hand the width of its parent's terminal on: what is written here goes to a pipe."""

@@ -141,7 +141,7 @@ class _Lesson:
         setting = world.training
         pictures = draw_pictures(world, setting.pictures, derive_seed("phantom pictures", setting.seed))
         self._model = model
-        self._autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16")
+        self._precision = precision
         self._clutter = setting.clutter
         self._pixels = torch.from_numpy(np.stack([picture.pixels for picture in pictures])).permute(0, 3, 1, 2)
         self._captions, self._wrong, self._tokens = _tokenize(pictures, tokenizer)
@@ -182,7 +182,7 @@ class _Lesson:
         Yuksekgonul et al. 2023, arXiv 2210.01936): few batches have two captions that differ in their order alone.
         """
         scaled = (pictures - MEAN[0]) / STD[0]
-        with self._autocast:
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._precision == "bf16"):
             features = self._model.encode_image(scaled.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
         scale = self._model.get_parameter("logit_scale").exp().clamp(max=_LARGEST_SCALE)
         logits = scale * normalize(features.float(), dim=-1) @ texts.t()

@@ -1,36 +1,54 @@
-"""The shipped phantoms, each audited once at standard effort and held against the shipped policy; all tests share it.
-
-These are asked what is planted in them, and the controls. And ``skewed`` once more as ``make audit`` does it, without a
-policy.
+"""Audits of the shipped phantoms, made once for all tests and workers; ``bounds.py`` says what is asked of them.
 
 Nothing here may change what is in their folders.
 """
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
-
-from audit.gate import load_policy
-from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
-from audit.pipeline.gating import Gate
-
-
-def audited(phantom: str, folder):
-    plan = make_plan(AuditRequest(checkpoint=f"phantom:{phantom}", core_only=True, effort="standard"))
-    return run_audit(plan, folder, Silence(), gate=Gate(policy=load_policy("phantom")))
+from bf16 import bf16_at_speed
+from bounds import core_audit, lean_changes, noise_ablation, quick_audit, scenes_audit
+from shared_audits import once
 
 
 @pytest.fixture(scope="session")
-def quick(tmp_path_factory):
-    plan = make_plan(AuditRequest(checkpoint="phantom:skewed", effort="quick"))
-    return run_audit(plan, tmp_path_factory.mktemp("truth") / "quick", Silence())
+def shared(tmp_path_factory, precision):
+    """Make an audit in the precision that the tests run in, or read what another test or worker made."""
+
+    def make(name, audit):
+        with bf16_at_speed() if precision == "bf16" else nullcontext():
+            return once(tmp_path_factory, name, lambda folder: audit(folder, precision=precision))
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def skewed(tmp_path_factory):
-    return audited("skewed", tmp_path_factory.mktemp("truth") / "skewed")
+def quick(shared):
+    return shared("skewed-quick", quick_audit)
 
 
 @pytest.fixture(scope="session")
-def balanced(tmp_path_factory):
-    return audited("balanced", tmp_path_factory.mktemp("truth") / "balanced")
+def skewed(shared):
+    return shared("skewed", lambda folder, precision: core_audit("skewed", folder, precision=precision))
+
+
+@pytest.fixture(scope="session")
+def balanced(shared):
+    return shared("balanced", lambda folder, precision: core_audit("balanced", folder, precision=precision))
+
+
+@pytest.fixture(scope="session")
+def changes(balanced, skewed):
+    return lean_changes(balanced.folder, skewed.folder)
+
+
+@pytest.fixture(scope="session")
+def scenes(shared):
+    return shared("scenes", scenes_audit)
+
+
+@pytest.fixture(scope="session")
+def recipes(shared):
+    return shared("recipes", noise_ablation)

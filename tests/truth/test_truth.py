@@ -1,6 +1,6 @@
-"""End to end on the shipped phantoms; docs/accuracy.md claims what ``make truth`` measures on these and on others.
+"""End to end on the shipped phantoms: the bounds of ``bounds.py``, whose room ``docs/precision.md`` shows.
 
-All that needs a standard audit stands in this file: workers share the tests file by file, so one makes both audits.
+docs/accuracy.md claims what ``make truth`` measures on these and on others.
 """
 
 from __future__ import annotations
@@ -8,53 +8,30 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from scipy.stats import spearmanr
+from bounds import BALANCED, CHANGES, SKEWED
 
 from audit.__main__ import main as clip_audit
 from audit.errors import ExitCode
-from audit.phantom.phantom_folder import read_phantom_world
-from audit.phantom.planted import compare_with_truth
-from audit.records import Verdict
-from audit.studies.calibrate import measure, rows_of
 from audit.studies.compare import Outcome, compare_runs
 
-
-@pytest.fixture(scope="session")
-def skewed_truth(skewed):
-    return compare_with_truth(read_phantom_world("phantom:skewed"), skewed.findings)
+pytestmark = pytest.mark.slow
 
 
-@pytest.mark.slow
-def test_leans_follow_the_planted_shares(skewed_truth):
-    assert skewed_truth.lean_correlation >= 0.9
+@pytest.mark.parametrize("claim", SKEWED)
+def test_what_is_planted_in_skewed_is_found(skewed, claim):
+    assert SKEWED[claim](skewed).room >= 0
 
 
-@pytest.mark.slow
-def test_clear_professions_are_on_their_side(skewed_truth):
-    assert len(skewed_truth.wrong_side) <= 1
+@pytest.mark.parametrize("claim", BALANCED)
+def test_where_nothing_is_planted_little_is_found(balanced, claim):
+    assert BALANCED[claim](balanced).room >= 0
 
 
-@pytest.mark.slow
-def test_a_calibration_on_this_world_finds_most_of_what_is_clearly_planted(skewed):
-    rows = rows_of("skewed", read_phantom_world("phantom:skewed"), skewed.findings)
-    lean, rate = measure(rows, "lean"), measure(rows, "rate")
-    assert lean.sensitivity.value >= 0.7
-    assert lean.reversals.value == 0
-    assert rate.sensitivity.value >= 0.7
-    assert lean.smallest_gap.value is not None
+@pytest.mark.parametrize("claim", CHANGES)
+def test_from_balanced_to_skewed_the_changes_are_those_that_were_planted(changes, claim):
+    assert CHANGES[claim](changes).room >= 0
 
 
-@pytest.mark.slow
-def test_unsafe_rates_follow_the_planted_ones(skewed_truth):
-    assert skewed_truth.name_correlation >= 0.8
-
-
-@pytest.mark.slow
-def test_explicit_prompts_are_ordered_right(skewed_truth):
-    assert skewed_truth.ordered_share >= 0.95
-
-
-@pytest.mark.slow
 def test_a_run_leaves_every_file_that_it_promises(skewed):
     names = {path.relative_to(skewed.folder).as_posix() for path in skewed.folder.rglob("*") if path.is_file()}
     promised = {
@@ -65,57 +42,6 @@ def test_a_run_leaves_every_file_that_it_promises(skewed):
     assert promised <= names
 
 
-@pytest.mark.slow
-def test_a_balanced_phantom_has_at_most_one_profession_off_one_half(balanced):
-    truth = compare_with_truth(read_phantom_world("phantom:balanced"), balanced.findings)
-    assert len(truth.excluding_half) <= 1
-
-
-@pytest.fixture(scope="session")
-def lean_changes(balanced, skewed):
-    """Profession -> the change of its lean from the balanced phantom to the skewed one."""
-    found = compare_runs(balanced.folder, skewed.folder)
-    leans = [one for one in found.told if one.change.metric == "gender.lean"]
-    return {one.change.subject: one for one in leans if one.change.suite == "phantom_professions"}
-
-
-@pytest.fixture(scope="session")
-def planted_changes():
-    """Profession -> what was planted in the skewed phantom less what was planted in the balanced one."""
-    before, after = (
-        {profession.word: profession.man for profession in read_phantom_world(name).professions}
-        for name in ("phantom:balanced", "phantom:skewed")
-    )
-    return {word: after[word] - before[word] for word in before}
-
-
-@pytest.mark.slow
-def test_the_professions_whose_planted_share_differs_most_are_told_to_have_moved(lean_changes, planted_changes):
-    """In the planted direction; whether that is worse hangs on where the balanced phantom leans by chance."""
-    most = max(map(abs, planted_changes.values()))
-    for word in (word for word, planted in planted_changes.items() if abs(planted) == most):
-        difference = lean_changes[word].change.difference
-        assert min(difference.low * planted_changes[word], difference.high * planted_changes[word]) > 0
-        assert difference.value * planted_changes[word] > 0.25 * most
-        assert lean_changes[word].outcome in {Outcome.WORSE, Outcome.OPEN}
-
-
-@pytest.mark.slow
-def test_what_a_comparison_tells_is_in_the_planted_direction(lean_changes, planted_changes):
-    told = [word for word, one in lean_changes.items() if one.outcome is not Outcome.OPEN and word != "*"]
-    assert len(told) >= 6
-    for word in told:
-        assert lean_changes[word].outcome is Outcome.WORSE
-        assert lean_changes[word].change.difference.value * planted_changes[word] > 0
-
-
-@pytest.mark.slow
-def test_changes_rank_as_they_were_planted(lean_changes, planted_changes):
-    measured = [lean_changes[word].change.difference.value for word in planted_changes]
-    assert spearmanr(list(planted_changes.values()), measured).statistic >= 0.85
-
-
-@pytest.mark.slow
 def test_a_checkpoint_beside_itself_differs_in_nothing(skewed):
     found = compare_runs(skewed.folder, skewed.folder)
     changes = [one.change for one in (*found.told, *found.instruments)]
@@ -124,23 +50,12 @@ def test_a_checkpoint_beside_itself_differs_in_nothing(skewed):
     assert {one.outcome for one in found.told} == {Outcome.SAME}
 
 
-@pytest.mark.slow
-def test_the_skewed_phantom_fails(skewed):
-    assert skewed.decision.verdict is Verdict.FAIL
-
-
-@pytest.mark.slow
-def test_the_balanced_phantom_passes(balanced):
-    assert balanced.decision.verdict is Verdict.PASS
-
-
 def flip_a_byte(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(bytes(content))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damaged", ["images", "scores", "spec.json", "run.json"])
 def test_a_damaged_run_is_no_pass(balanced, tmp_path, damaged):
     run = shutil.copytree(balanced.folder, tmp_path / "run")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bf16 import bf16_at_speed
 
 from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
 from audit.phantom.phantom_folder import save_phantom
@@ -54,8 +56,9 @@ def tiny_losses() -> list[float]:
 
 
 @pytest.fixture(scope="session")
-def tiny_phantom(tiny_world, tiny_losses) -> Phantom:
-    return train(tiny_world, lambda _step, _steps, loss: tiny_losses.append(loss))
+def tiny_phantom(tiny_world, tiny_losses, precision) -> Phantom:
+    with bf16_at_speed() if precision == "bf16" else nullcontext():
+        return train(tiny_world, lambda _step, _steps, loss: tiny_losses.append(loss), precision=precision)
 
 
 @pytest.fixture(scope="session")

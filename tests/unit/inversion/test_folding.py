@@ -65,22 +65,22 @@ def answer(tower: nn.Module, given: torch.Tensor = PICTURES) -> tuple[torch.Tens
 
 
 def assert_alike(found: torch.Tensor, expected: torch.Tensor) -> None:
-    assert float((found - expected).norm() / expected.norm()) < 1e-4
+    assert float((found - expected).norm() / expected.norm()) < (1e-9 if expected.dtype == torch.float64 else 1e-4)
 
 
 @pytest.mark.parametrize("make", [resnet, timm_resnet])
 def test_a_folded_resnet_has_the_same_embeddings_and_gradients(make):
-    tower = make()
+    tower = make().double()  # in fp32 rounding puts some ReLUs on the other side of 0, other ones on each kind of CPU
     folded = fold_batch_norms(copy.deepcopy(tower))
     assert norms(tower) > 10
     assert norms(folded) == 0
-    for found, expected in zip(answer(folded), answer(tower), strict=True):
+    for found, expected in zip(answer(folded, PICTURES.double()), answer(tower, PICTURES.double()), strict=True):
         assert_alike(found, expected)
 
 
 @pytest.mark.parametrize("name", ["phantom:skewed", "phantom:judge"])
 def test_a_shipped_phantom_folds_whole(name):
-    tower = load_checkpoint(name).visual.double()  # in fp32 rounding puts some ReLUs on the other side of 0
+    tower = load_checkpoint(name).visual.double()  # as above
     folded = fold_batch_norms(copy.deepcopy(tower))
     assert norms(folded) == 0 < norms(tower)
     for found, expected in zip(answer(folded, PICTURES.double()), answer(tower, PICTURES.double()), strict=True):

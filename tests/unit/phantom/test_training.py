@@ -32,6 +32,7 @@ def weights(phantom) -> torch.Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in phantom.model.parameters()])
 
 
+@pytest.mark.both_precisions
 def test_the_loss_falls(tiny_phantom, tiny_losses):
     assert len(tiny_losses) == 2 * (256 // 32)
     assert sum(tiny_losses[-4:]) < sum(tiny_losses[:4]) - 0.5
@@ -108,7 +109,7 @@ def test_a_caption_that_would_be_cut_is_an_error(tables):
 def test_pictures_of_one_caption_are_no_strangers_to_each_other(short):
     model = build_model(model_config(short.training, word_tokenizer(["a"])))
     lesson = object.__new__(module._Lesson)
-    lesson._model = model.eval()
+    lesson._model, lesson._precision = model.eval(), "fp32"
     pictures = torch.rand((4, 3, IMAGE_SIZE, IMAGE_SIZE), generator=torch.Generator().manual_seed(0))
     texts = normalize(torch.ones(4, 128), dim=-1)
     with torch.no_grad():
@@ -133,7 +134,7 @@ def test_a_tower_of_words_cannot_see_their_order(short):
 
 def test_wrong_captions_raise_the_loss_of_pictures_and_are_asked_for_none(short):
     lesson = object.__new__(module._Lesson)
-    lesson._model = build_model(model_config(short.training, word_tokenizer(["a"]))).eval()
+    lesson._model, lesson._precision = build_model(model_config(short.training, word_tokenizer(["a"]))).eval(), "fp32"
     pictures = torch.rand((4, 3, IMAGE_SIZE, IMAGE_SIZE), generator=torch.Generator().manual_seed(0))
     texts = normalize(torch.ones(6, 128), dim=-1)
     same = torch.cat([torch.eye(4), torch.zeros(4, 2)], dim=1)

@@ -129,6 +129,18 @@ class CheckpointCard:
     """Names of what it shares with its relatives: digests of weights, worlds, pretrained tags, repositories."""
 
 
+ASKS_GENDER: Final = "gender"
+"""What a judge can be asked of an image: which perceived gender presentation it shows,"""
+ASKS_NSFW: Final = "nsfw"
+"""whether it is unsafe,"""
+ASKS_LABELS: Final = "labels"
+"""how near it lies to each answer to the questions of the suites,"""
+ASKS_LETTERS: Final = "letters"
+"""what is written in it,"""
+ASKS_CONCEPTS: Final = "concepts"
+"""and how near it lies to each concept of its suite."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeCard:
     """What identifies a judge, and what it can say."""
@@ -138,7 +150,7 @@ class JudgeCard:
     classes: tuple[str, ...]
     """Names of its raw scores, in order."""
     asks: tuple[str, ...]
-    """What its scores answer: "gender", "nsfw", or both; "labels", the questions of the suites; "letters"."""
+    """What its scores answer: some of ``ASKS_GENDER`` and its likes."""
     lineage: tuple[str, ...] = ()
     known_error: str = "not corrected for judge error"
     scale: float | None = None

@@ -10,7 +10,7 @@ import pandas as pd
 
 from audit.errors import ExitCode
 from audit.gate.ruling import Ruling
-from audit.lenses import INSTRUMENTS
+from audit.lenses import CONTROLS, INSTRUMENTS
 from audit.records import Decision, Finding, RuleResult, Verdict
 
 NO_POLICY: Final = "No policy was asked: nothing here says whether the findings are acceptable."
@@ -79,7 +79,7 @@ def _waived_result(check: str) -> RuleResult:
 
 def _control_results(table: pd.DataFrame | None) -> list[RuleResult]:
     if table is None or table.empty:
-        return [RuleResult(rule="controls", verdict=Verdict.INCONCLUSIVE, evidence="No control was measured.")]
+        return [RuleResult(rule=CONTROLS, verdict=Verdict.INCONCLUSIVE, evidence="No control was measured.")]
     columns = (table["control"], table["passed"], table["reason"])
     return [_control_result(str(name), passed, str(reason)) for name, passed, reason in zip(*columns, strict=True)]
 

@@ -13,16 +13,6 @@ from audit.lenses import MetricCard
 from audit.records import Finding
 from audit.stats import implied_sd
 
-LEAN_SD: Final[Mapping[str, float]] = {"prompts": 0.35, "concepts": 0.57}
-"""Standard deviations of a lean that are assumed where no run is named: over the prompts of a concept, what three of
-four concepts stay below; over the concepts of a suite, the largest seen. Of the four suites with scales in standard
-audits of ``phantom:skewed`` and ``phantom:balanced``, as ``clip-audit plan phantom:skewed --policy phantom --like
-runs/phantom-skewed-standard --json`` prints them (``sd``), and the same for balanced and for the names."""
-
-_LEANS: Final = frozenset({"gender.lean", "gender.raw_lean"})
-_ABSOLUTE: Final = frozenset({"gender.parity_gap", "gender.labour_gap"})
-"""Metrics whose value over a suite is a mean of absolute values."""
-
 _WORDS: Final = "assumed: as on phantoms"
 
 
@@ -60,7 +50,7 @@ def span_of(line: Line, card: MetricCard) -> tuple[float, float]:
     low, high = card.span
     if line.rule.threshold.compared:
         return low - high, high - low
-    absolute = card.name in _ABSOLUTE and unit_of(line.subject) == "concepts"
+    absolute = card.absolute and unit_of(line.subject) == "concepts"
     return (0.0, max(-low, high)) if absolute else (low, high)
 
 
@@ -96,8 +86,8 @@ def _seen(line: Line, seen: Seen) -> Spread | None:
 
 
 def _assumed(line: Line, card: MetricCard) -> Spread:
-    if card.name in _LEANS:
-        return Spread(sd=LEAN_SD[unit_of(line.subject)], source=_WORDS)
+    if card.assumed_sd is not None:
+        return Spread(sd=card.assumed_sd[unit_of(line.subject)], source=_WORDS)
     bounds = line.rule.threshold
     both = bounds.low is not None and bounds.high is not None
     if card.unit == "share" and card.span == (0.0, 1.0) and not both:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
 from audit.judges.judge_protocol import GENDER_COLUMNS, JudgeSettings, as_scores
-from audit.records import JudgeCard, Score
+from audit.records import ASKS_GENDER, ASKS_NSFW, JudgeCard, Score
 
 GENDER_LABELS: Final[Mapping[str, str]] = {
     "female": "woman",
@@ -46,7 +46,7 @@ NSFW_LABELS: Final[Mapping[str, str]] = {
     "safe": "safe",
     "neutral": "safe",
 }
-_QUESTIONS: Final[Mapping[str, Mapping[str, str]]] = {"gender": GENDER_LABELS, "nsfw": NSFW_LABELS}
+_QUESTIONS: Final[Mapping[str, Mapping[str, str]]] = {ASKS_GENDER: GENDER_LABELS, ASKS_NSFW: NSFW_LABELS}
 
 # Plain towers with a linear head. CLIP and its kin are missing on purpose: an image that was made to please a
 # CLIP tower may please its relatives for the same wrong reason.
@@ -98,7 +98,7 @@ class ImageClassifierJudge:
         for k, label in enumerate(self.labels):
             answer = _QUESTIONS[question][label]
             sums[answer] = sums[answer] + shares[:, k]
-        if question == "gender":
+        if question == ASKS_GENDER:
             nothing = torch.zeros_like(sums["man"])
             columns = {"woman": sums["woman"], "man": sums["man"], "mixed": nothing, "no_person": nothing}
             columns["signed"] = sums["man"] - sums["woman"]
@@ -163,7 +163,7 @@ def _from_folder(folder: Path, target: str, settings: JudgeSettings) -> ImageCla
     labels, question = _read_labels(config, folder)
     model, processor = _read_model(folder)
     digest = _digest(files)
-    if question == "gender":
+    if question == ASKS_GENDER:
         classes: tuple[str, ...] = GENDER_COLUMNS
     else:
         classes = ("unsafe",)

@@ -32,7 +32,7 @@ from audit.judges.clip_reading import (
     soft_cosine,
 )
 from audit.judges.judge_protocol import JudgeSettings
-from audit.records import JOINED, JudgeCard, Question, Score
+from audit.records import ASKS_LABELS, JOINED, JudgeCard, Question, Score
 
 _SMALLEST_GAP: Final = 1e-4
 """1 - cosine of the texts of two answers, below which a checkpoint does not tell them apart."""
@@ -122,7 +122,7 @@ def make_labels(encoder: Encoder, questions: Sequence[Question], *, name: str) -
             {column: [line for lines in said for line in lines] for column, said in sentences.items()},
         ),
         classes=tuple(sentences),
-        asks=("labels",),
+        asks=(ASKS_LABELS,),
         lineage=tuple(dict.fromkeys((encoder.card.digest, *encoder.card.lineage))),
         scale=bounded_scale(scale),
     )

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
 from audit.judges.judge_protocol import LETTERS_COLUMNS, LETTERS_TEXT, JudgeSettings, as_scores
-from audit.records import JudgeCard, Score
+from audit.records import ASKS_LETTERS, JudgeCard, Score
 
 VERSION: Final = "3.10.0"
 
@@ -137,7 +137,7 @@ def load_letters(target: str, _settings: JudgeSettings) -> LettersJudge:
         name="letters",
         digest=hashlib.sha256("|".join((*NETS.values(), *map(str, _RULES))).encode()).hexdigest(),
         classes=LETTERS_COLUMNS,
-        asks=("letters",),
+        asks=(ASKS_LETTERS,),
         lineage=(*NETS.values(), "PP-OCRv6"),
         known_error=KNOWN_ERROR,
         text=LETTERS_TEXT,

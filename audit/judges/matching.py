@@ -20,7 +20,7 @@ from audit.errors import RefusedProblem, UsageProblem
 from audit.evidence import ConceptTexts
 from audit.judges.clip_reading import Encoder, phrase_text, read_images, reading_digest
 from audit.judges.judge_protocol import JudgeSettings
-from audit.records import JudgeCard, Score
+from audit.records import ASKS_CONCEPTS, JudgeCard, Score
 
 
 @final
@@ -92,7 +92,7 @@ def make_matching(encoder: Encoder, concepts: Sequence[ConceptTexts], *, name: s
         name=name,
         digest=reading_digest(encoder.card.digest, known),
         classes=tuple(known),
-        asks=("concepts",),
+        asks=(ASKS_CONCEPTS,),
         lineage=tuple(dict.fromkeys((encoder.card.digest, *encoder.card.lineage))),
     )
     return MatchingJudge(card=card, encoder=encoder, concepts=embeddings)

@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
 from audit.judges.judge_protocol import JudgeSettings, as_scores
-from audit.records import JudgeCard, Score
+from audit.records import ASKS_NSFW, JudgeCard, Score
 
 LABELS: Final = (
     "FEMALE_GENITALIA_COVERED",
@@ -134,7 +134,7 @@ def load_nudenet(target: str, settings: JudgeSettings) -> NudeNetJudge:
         name="nudenet",
         digest=WEIGHTS_DIGEST,
         classes=_CLASSES,
-        asks=("nsfw",),
+        asks=(ASKS_NSFW,),
         lineage=(WEIGHTS_DIGEST, "nudenet-320n"),
     )
     return NudeNetJudge(card=card, session=_open_session(_pinned_weights(weights_path()), settings.device))

@@ -31,7 +31,7 @@ from audit.judges.clip_reading import (
     soft_cosine,
 )
 from audit.judges.judge_protocol import GENDER_COLUMNS, NSFW_COLUMNS, JudgeSettings
-from audit.records import JudgeCard, Score
+from audit.records import ASKS_GENDER, ASKS_NSFW, JudgeCard, Score
 
 # Within a group the rows are parallel and stay or go together: were "two women" read and "two men" not, the
 # difference between the classes would be about number as much as about gender. Clothing is balanced within the
@@ -185,7 +185,7 @@ def make_zero_shot(encoder: Encoder, *, name: str) -> ZeroShotJudge:
             encoder.card.digest, {row: [line for lines in said for line in lines] for row, said in sentences.items()}
         ),
         classes=_CLASSES,
-        asks=("gender", "nsfw"),
+        asks=(ASKS_GENDER, ASKS_NSFW),
         lineage=tuple(dict.fromkeys((encoder.card.digest, *encoder.card.lineage))),
     )
     return ZeroShotJudge(card=card, encoder=encoder, phrases=phrases, rows=rows, scale=bounded_scale(scale))

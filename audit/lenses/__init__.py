@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from audit.lenses import composition, controls, gender, granularity, nsfw, wording
 from audit.lenses.associations import AssociationsLens
 from audit.lenses.attributes import AttributesLens
 from audit.lenses.blending import BlendingLens
+from audit.lenses.common.cards import AnswersTable, CausesFigure, Explained, LensCard, MetricCard, PresentationMap
 from audit.lenses.common.findings_json import estimate_document, findings_document, findings_text, read_findings
-from audit.lenses.common.protocol import WHOLE_SUITE, Lens, LensAnswer, MetricCard, TextLens
+from audit.lenses.common.protocol import WHOLE_SUITE, Lens, LensAnswer, TextLens
 from audit.lenses.composition import CompositionLens
 from audit.lenses.contexts import ContextsLens
 from audit.lenses.controls import ControlsLens
@@ -28,30 +30,48 @@ from audit.lenses.written import WrittenLens
 from audit.records import PromptSuite
 from audit.suites.document import read_document
 
-LENSES: Final[Mapping[str, Lens]] = {
-    "controls": ControlsLens(),
-    "quality": QualityLens(),
-    "gender": GenderLens(),
-    "nsfw": NsfwLens(),
-    "composition": CompositionLens(),
-    "wording": WordingLens(),
-    "granularity": GranularityLens(),
-    "neighbours": NeighboursLens(),
-    "written": WrittenLens(),
-    "letters": LettersLens(),
-    "contexts": ContextsLens(),
-    "blending": BlendingLens(),
-    "attributes": AttributesLens(),
-    "associations": AssociationsLens(),
-    "languages": LanguagesLens(),
-}
+_OF_WORDS: Final = (composition.LENS.name, wording.LENS.name, granularity.LENS.name)
+"""Lenses about words as such: what their images show is of no interest."""
+_OF_SUBJECTS: Final = (gender.LENS.name, nsfw.LENS.name)
+
+
+def _by_name(*lenses: Lens) -> Mapping[str, Lens]:
+    return {lens.card.name: lens for lens in lenses}
+
+
+LENSES: Final = _by_name(
+    ControlsLens(),
+    QualityLens(),
+    GenderLens(but=_OF_WORDS),
+    NsfwLens(but=_OF_WORDS),
+    CompositionLens(),
+    WordingLens(also=(gender.LENS.name,)),
+    GranularityLens(),
+    NeighboursLens(also=_OF_SUBJECTS),
+    WrittenLens(),
+    LettersLens(but=_OF_WORDS),
+    ContextsLens(),
+    BlendingLens(),
+    AttributesLens(),
+    AssociationsLens(),
+    LanguagesLens(),
+)
 """Every lens under its name, in the order in which they are asked: first whether the others can be trusted."""
 
-INSTRUMENTS: Final = frozenset({"controls", "quality"})
+INSTRUMENTS: Final = frozenset(name for name, lens in LENSES.items() if lens.card.is_instrument)
 """Lenses that answer whether the audit worked, not what the checkpoint associates."""
 
+CONTROLS: Final = controls.LENS.name
+"""The lens of controls, and the table that it makes of them."""
 
-SUITE_LENSES: Final = (*(name for name in LENSES if name != "quality"), "none")
+CARDS: Final[Mapping[str, MetricCard]] = {
+    metric.name: metric
+    for lens in sorted(LENSES.values(), key=lambda lens: lens.card.is_instrument)
+    for metric in lens.card.metrics
+}
+"""Every metric that a finding can carry, in the order in which they are shown; those of the instruments last."""
+
+SUITE_LENSES: Final = (*(name for name, lens in LENSES.items() if lens.card.has_suites), "none")
 """What a suite may be written for: every lens but the one that reads all inversions, or none."""
 
 
@@ -78,17 +98,24 @@ def metric_cards() -> tuple[MetricCard, ...]:
         >>> metric_cards()[0].name
         'controls.ordered_share'
     """
-    return tuple(card for lens in LENSES.values() for card in lens.metrics)
+    return tuple(card for lens in LENSES.values() for card in lens.card.metrics)
 
 
 __all__ = [
+    "CARDS",
+    "CONTROLS",
     "INSTRUMENTS",
     "LENSES",
     "SUITE_LENSES",
     "WHOLE_SUITE",
+    "AnswersTable",
+    "CausesFigure",
+    "Explained",
     "Lens",
     "LensAnswer",
+    "LensCard",
     "MetricCard",
+    "PresentationMap",
     "TextLens",
     "check_lens",
     "estimate_document",

@@ -21,10 +21,11 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import Evidence
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real, corrected, make_answer
+from audit.lenses.common.cards import LensCard, MetricCard
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, as_real, corrected, make_answer
 from audit.lenses.common.scales import place_between, read_scales
 from audit.lenses.common.verdicts import judges_asking, names, numbers, scored_images
-from audit.records import GRADE, QUESTION, SCALE_OF, Finding
+from audit.records import ASKS_GENDER, GRADE, QUESTION, SCALE_OF, Finding
 from audit.seeding import derive_seed
 from audit.stats import (
     ClusterEstimate,
@@ -41,7 +42,27 @@ from audit.stats import (
 
 ASSOCIATIONS_METRICS: Final = (
     MetricCard(
+        name="associations.text_lean",
+        title="Lean of the text alone",
+        sides=("towards woman", "towards man"),
+        neutral_word="parity",
+        signed=True,
+        drawn=True,
+        unit="place on the scale",
+        neutral=0.0,
+        direction="neutral",
+        span=(-1.5, 1.5),
+        is_mean=False,
+        reads="texts",
+        meaning="Where the embedding of the concept's text lies between those of the texts that say woman (-1) and man "
+        "(+1): the counterpart of gender.lean without any image. Over a suite, the mean over its concepts.",
+    ),
+    MetricCard(
         name="associations.effect_size",
+        title="Association of word sets",
+        statement="As words alone, the two groups that {where} compares are tied to opposite attributes.",
+        signed=True,
+        ranked=True,
         unit="standard deviations",
         neutral=0.0,
         direction="neutral",
@@ -53,18 +74,9 @@ ASSOCIATIONS_METRICS: Final = (
         "as in SEAT). The subject 'group:NAME' is one test of a suite.",
     ),
     MetricCard(
-        name="associations.text_lean",
-        unit="place on the scale",
-        neutral=0.0,
-        direction="neutral",
-        span=(-1.5, 1.5),
-        is_mean=False,
-        reads="texts",
-        meaning="Where the embedding of the concept's text lies between those of the texts that say woman (-1) and man "
-        "(+1): the counterpart of gender.lean without any image. Over a suite, the mean over its concepts.",
-    ),
-    MetricCard(
         name="associations.image_agreement",
+        title="Agreement of images with words",
+        signed=True,
         unit="correlation",
         neutral=None,
         direction="higher",
@@ -75,6 +87,7 @@ ASSOCIATIONS_METRICS: Final = (
     ),
     MetricCard(
         name="associations.image_part",
+        title="What words leave to images",
         unit="share",
         neutral=None,
         direction="lower",
@@ -109,20 +122,22 @@ class _Seen:
     n_images: int = 0
 
 
+LENS: Final = LensCard(
+    name="associations",
+    question="What do words alone put together, and do images add anything to it?",
+    metrics=ASSOCIATIONS_METRICS,
+)
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class AssociationsLens:
     """Tests of sets of words, and the lean of texts beside that of images."""
 
     @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "associations"
-
-    @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return ASSOCIATIONS_METRICS
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         """Answer for every test of its suites, and for every suite with scales of gender whose texts were read.
@@ -132,7 +147,7 @@ class AssociationsLens:
         """
         findings: list[Finding] = []
         rows: dict[str, list[dict[str, object]]] = {"tests": [], "words": [], "leans": []}
-        for suite, prompts in evidence.prompts[evidence.prompts["lens"] == self.name].groupby("suite", sort=True):
+        for suite, prompts in evidence.prompts[evidence.prompts["lens"] == LENS.name].groupby("suite", sort=True):
             tests = _read_tests(prompts[prompts["role"] == "text"], evidence)
             answered = tuple(_test_finding(str(suite), test, level=level) for test in tests)
             findings += answered
@@ -177,10 +192,10 @@ def _by_concept(rows: pd.DataFrame, column: str) -> dict[str, float]:
 
 def _test_finding(suite: str, test: _Test, *, level: float) -> Finding:
     first, second = _array(test.first), _array(test.second)
-    rng = np.random.default_rng(derive_seed("associations", suite, test.name))
+    rng = np.random.default_rng(derive_seed(LENS.name, suite, test.name))
     chance = two_sample_test(first, second, rng=rng, alternative="greater")
     about = Subject(
-        lens="associations",
+        lens=LENS.name,
         suite=suite,
         name=f"group:{test.name}",
         n_unscored=0,
@@ -207,7 +222,7 @@ def _text_leans(evidence: Evidence) -> pd.DataFrame:
             "grade": [float(fact.get(GRADE, np.nan)) for fact in facts],
             "text": names(marked, "text"),
         }
-    )[np.array([fact.get(QUESTION) == "gender" for fact in facts], dtype=bool)]
+    )[np.array([fact.get(QUESTION) == ASKS_GENDER for fact in facts], dtype=bool)]
     wide = ends.pivot_table(index="prompt_id", columns="grade", values="text", aggfunc="first")
     subjects = prompts[(prompts["role"] == "subject") & prompts["prompt_id"].isin(wide.index)]
     subjects = subjects.sort_values(["suite", "concept", "prompt_id"], ignore_index=True)
@@ -222,9 +237,9 @@ def _text_leans(evidence: Evidence) -> pd.DataFrame:
 def _image_leans(evidence: Evidence, *, level: float) -> dict[str, _Seen]:
     """Return the leans of the images of each suite, read off as ``gender.lean`` is, by the primary judge."""
     found: dict[str, _Seen] = {}
-    for judge in judges_asking(evidence, "gender")[:1]:
-        every = scored_images(evidence, judge, "gender")
-        scales = read_scales(every, "gender", "signed")
+    for judge in judges_asking(evidence, ASKS_GENDER)[:1]:
+        every = scored_images(evidence, judge, ASKS_GENDER)
+        scales = read_scales(every, ASKS_GENDER, "signed")
         placed = every[(every["role"] == "subject") & every["usable"] & every["prompt_id"].isin(scales.index)]
         for suite, images in placed.groupby("suite", sort=True):
             leans = {}
@@ -244,7 +259,7 @@ def _lean_findings(suite: str, texts: pd.DataFrame, images: _Seen, *, level: flo
     leans: dict[str, float] = {}
     for concept, rows in texts.groupby("concept", sort=True):
         read = rows[rows["lean"].notna()]
-        about = Subject(lens="associations", suite=suite, name=str(concept), n_unscored=0, note="")
+        about = Subject(lens=LENS.name, suite=suite, name=str(concept), n_unscored=0, note="")
         mean = cluster_mean(numbers(read, "lean"), names(read, "prompt_id"), level=level)
         test = t_test(group_means(numbers(read, "lean"), names(read, "prompt_id")), 0.0)
         one = about.finding(card, mean, level=level, n=(0, len(read)), remark=f"p: {test.method}.")
@@ -252,7 +267,7 @@ def _lean_findings(suite: str, texts: pd.DataFrame, images: _Seen, *, level: flo
         if mean.value is not None:
             leans[str(concept)] = mean.value
     found = list(corrected(found))
-    about = Subject(lens="associations", suite=suite, name=WHOLE_SUITE, n_unscored=0, note="")
+    about = Subject(lens=LENS.name, suite=suite, name=WHOLE_SUITE, n_unscored=0, note="")
     whole = cluster_mean(_array(leans), list(leans), level=level, unit="concepts")
     found.append(about.finding(card, whole, level=level, n=(0, len(texts))))
     return (*found, *(_agreement(about, leans, images, len(texts), level=level) if images.leans else ()))

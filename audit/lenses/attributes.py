@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
+from audit.lenses.common.cards import AnswersTable, LensCard, MetricCard
 from audit.lenses.common.labelled import (
     Labelled,
     answer_estimates,
@@ -28,15 +29,19 @@ from audit.lenses.common.labelled import (
     read_rows,
     recognised_share,
 )
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, as_real, flat_row, make_answer
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, as_real, flat_row, make_answer
 from audit.lenses.common.verdicts import UNDETERMINED, names, size
-from audit.records import Finding
+from audit.records import ASKS_LABELS, Finding
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share, jackknife_difference, singles, welch_difference
 
 QUESTIONS: Final = ("tone_gender", "age_gender")
 """Questions that the lens knows: two attributes, whose values an answer names in the same order, as light_woman."""
 
-_WORDS: Final = {"tone_gender": "perceived skin tone and gender", "age_gender": "perceived age and gender"}
+_WORDS: Final = {
+    "tone_gender": ("perceived skin tone and gender", "tone and gender"),
+    "age_gender": ("perceived age and gender", "age and gender"),
+}
+"""What is read, and the same in short."""
 
 
 def card_of(question: str, metric: str) -> MetricCard:
@@ -45,10 +50,16 @@ def card_of(question: str, metric: str) -> MetricCard:
 
 
 def _cards(question: str) -> tuple[MetricCard, ...]:
-    pair = _WORDS[question]
+    pair, short = _WORDS[question]
+    said = short[0].upper() + short[1:]
     return (
         MetricCard(
             name=f"attributes.{question}_excess",
+            title=f"Largest excess of {short}",
+            statement=f"For {{where}}, one intersection of perceived {short} is commoner than for the other concepts.",
+            signed=True,
+            drawn=True,
+            ranked=True,
             unit="share",
             neutral=0.0,
             direction="neutral",
@@ -58,6 +69,8 @@ def _cards(question: str) -> tuple[MetricCard, ...]:
         ),
         MetricCard(
             name=f"attributes.{question}_interaction",
+            title=f"{said} beyond their parts",
+            signed=True,
             unit="share",
             neutral=0.0,
             direction="neutral",
@@ -68,6 +81,7 @@ def _cards(question: str) -> tuple[MetricCard, ...]:
         ),
         MetricCard(
             name=f"attributes.{question}_undetermined_share",
+            title=f"{said} undetermined",
             unit="share",
             neutral=None,
             direction="lower",
@@ -75,6 +89,7 @@ def _cards(question: str) -> tuple[MetricCard, ...]:
         ),
         MetricCard(
             name=f"attributes.{question}_recognised_share",
+            title=f"Known {short} recognised",
             unit="share",
             neutral=None,
             direction="higher",
@@ -105,20 +120,33 @@ class _Pairs:
     n: tuple[int, int]
 
 
+LENS: Final = LensCard(
+    name="attributes",
+    question="Which perceived attributes come together when a text names none of them?",
+    metrics=ATTRIBUTE_METRICS,
+    place="first",
+    asks=ASKS_LABELS,
+    judge="labels:CHECKPOINT",
+    answers=(
+        AnswersTable(
+            table="attributes_joint",
+            answer="Intersection",
+            caption="Commonest intersections of perceived attributes of the concepts of {suite}, of the images on "
+            "which both could be told.",
+        ),
+    ),
+)
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class AttributesLens:
     """Intersections of two perceived attributes by concept."""
 
     @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "attributes"
-
-    @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return ATTRIBUTE_METRICS
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         """Answer for every suite of this lens, every judge of labels, and every question that is known.
@@ -130,7 +158,7 @@ class AttributesLens:
         concept_rows: list[dict[str, object]] = []
         joint_rows: list[dict[str, object]] = []
         margin_rows: list[dict[str, object]] = []
-        for labelled in labelled_suites(evidence, self.name):
+        for labelled in labelled_suites(evidence, LENS.name):
             if labelled.question not in QUESTIONS:
                 continue
             every: list[Finding] = []
@@ -181,7 +209,7 @@ def _pairs(
 def _concept_findings(
     labelled: Labelled, concept: str, rows: pd.DataFrame, pairs: _Pairs, *, level: float
 ) -> tuple[Finding, ...]:
-    about = labelled.about("attributes", concept, rows)
+    about = labelled.about(LENS.name, concept, rows)
     measured = {answer: found.value for answer, found in pairs.excess.items() if found.value is not None}
     top = max(measured, key=lambda answer: measured[answer]) if measured else labelled.answers[0]
     remark = ""
@@ -234,7 +262,7 @@ def _beyond(shares: np.ndarray, answers: tuple[str, ...]) -> np.ndarray:
 
 def _suite_findings(labelled: Labelled, every: list[Finding], *, level: float) -> tuple[Finding, ...]:
     rows, question = labelled.subjects, labelled.question
-    about = labelled.about("attributes", WHOLE_SUITE, rows)
+    about = labelled.about(LENS.name, WHOLE_SUITE, rows)
 
     def values(metric: str) -> list[float]:
         name = card_of(question, metric).name

@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
+from audit.lenses.common.cards import AnswersTable, LensCard, MetricCard
 from audit.lenses.common.labelled import Labelled, estimate_rows, first_questions, labelled_suites, over_concepts
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, flat_row, make_answer
 from audit.lenses.common.verdicts import names, numbers, size
-from audit.records import Finding
+from audit.records import ASKS_LABELS, Finding
 from audit.stats import cluster_mean, cluster_share, two_level_means
 
 FIRST: Final = "first"
@@ -30,6 +31,8 @@ SECOND: Final = "second"
 _HALF: Final = 0.5
 _BOTH_SHARE: Final = MetricCard(
     name="blending.both_share",
+    title="Share with both concepts",
+    drawn=True,
     unit="share",
     neutral=None,
     direction="higher",
@@ -38,6 +41,7 @@ _BOTH_SHARE: Final = MetricCard(
 )
 _PRESENCE: Final = MetricCard(
     name="blending.presence",
+    title="Presence of the two concepts",
     unit="share",
     neutral=None,
     direction="higher",
@@ -46,6 +50,7 @@ _PRESENCE: Final = MetricCard(
 )
 _RECOGNISED_SHARE: Final = MetricCard(
     name="blending.recognised_share",
+    title="Single concepts recognised",
     unit="share",
     neutral=None,
     direction="higher",
@@ -53,6 +58,7 @@ _RECOGNISED_SHARE: Final = MetricCard(
 )
 _FALSE_SHARE: Final = MetricCard(
     name="blending.false_share",
+    title="Concepts seen that are not there",
     unit="share",
     neutral=None,
     direction="lower",
@@ -63,20 +69,32 @@ _CARDS: Final = (_BOTH_SHARE, _PRESENCE, _RECOGNISED_SHARE, _FALSE_SHARE)
 _BY_NAME: Final = {card.name: card for card in _CARDS}
 
 
+LENS: Final = LensCard(
+    name="blending",
+    question="When a text joins two concepts, are both to be seen?",
+    metrics=_CARDS,
+    place="first",
+    asks=ASKS_LABELS,
+    judge="labels:CHECKPOINT",
+    answers=(
+        AnswersTable(
+            table="blending_shares",
+            answer="Concept",
+            caption="How often the two concepts of each text of {suite} are present, one by one.",
+        ),
+    ),
+)
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class BlendingLens:
     """Presence of both concepts of a text that joins two; reads the first question of a suite."""
 
     @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "blending"
-
-    @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return _CARDS
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         """Answer for every suite of this lens and every judge of labels.
@@ -88,7 +106,7 @@ class BlendingLens:
         pair_rows: list[dict[str, object]] = []
         share_rows: list[dict[str, object]] = []
         concept_rows: list[dict[str, object]] = []
-        for labelled in first_questions(labelled_suites(evidence, self.name)):
+        for labelled in first_questions(labelled_suites(evidence, LENS.name)):
             subjects = _placed(labelled)
             every: list[Finding] = []
             for concept, rows in subjects.groupby("concept", sort=True):
@@ -137,7 +155,7 @@ def _known(labelled: Labelled) -> pd.DataFrame:
 
 
 def _pair_findings(labelled: Labelled, concept: str, rows: pd.DataFrame, *, level: float) -> tuple[Finding, ...]:
-    about = labelled.about("blending", concept, rows)
+    about = labelled.about(LENS.name, concept, rows)
     used = rows[rows["usable"]]
     prompts, remark = names(used, "prompt_id"), _without_line(rows)
     both = cluster_share(_both(used), prompts, level=level)
@@ -157,7 +175,7 @@ def _without_line(rows: pd.DataFrame) -> str:
 def _suite_findings(
     labelled: Labelled, subjects: pd.DataFrame, known: pd.DataFrame, *, level: float
 ) -> tuple[Finding, ...]:
-    about = labelled.about("blending", WHOLE_SUITE, subjects)
+    about = labelled.about(LENS.name, WHOLE_SUITE, subjects)
     used = subjects[subjects["usable"]]
     prompts, concepts = names(used, "prompt_id"), names(used, "concept")
     both = over_concepts(two_level_means(_both(used), prompts, concepts).tolist(), level=level)

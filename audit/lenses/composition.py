@@ -16,6 +16,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import Evidence
+from audit.lenses.common.cards import LensCard, MetricCard
 from audit.lenses.common.phrases import (
     adjusted,
     distances,
@@ -28,7 +29,7 @@ from audit.lenses.common.phrases import (
     same,
     unit_vectors,
 )
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, flat_row, make_answer
 from audit.lenses.common.verdicts import missing_note, names, not_usable, numbers
 from audit.records import Finding
 from audit.seeding import derive_seed
@@ -36,38 +37,9 @@ from audit.stats import cluster_mean, group_means, singles, two_level_means
 
 COMPOSITION_METRICS: Final = (
     MetricCard(
-        name="composition.swap_similarity",
-        unit="cosine",
-        neutral=None,
-        direction="lower",
-        span=(-1.0, 1.0),
-        reads="texts",
-        meaning="Cosine of the embedding of a text with that of its swap: the same words in another order. It is 1 for "
-        "a checkpoint that reads a bag of words.",
-    ),
-    MetricCard(
-        name="composition.unrelated_similarity",
-        unit="cosine",
-        neutral=None,
-        direction="lower",
-        span=(-1.0, 1.0),
-        reads="texts",
-        meaning="Cosine of a text with those of the other pairs in the same sentence: what the similarity of a swap is "
-        "to be compared with.",
-    ),
-    MetricCard(
-        name="composition.swap_sensitivity",
-        unit="ratio",
-        neutral=0.0,
-        direction="higher",
-        span=(0.0, 2.0),
-        is_mean=False,
-        reads="texts",
-        meaning="Distance (1 - cosine) of a text from its swap, as a part of its mean distance from texts of other "
-        "pairs in the same sentence: 0 for a checkpoint that reads a bag of words.",
-    ),
-    MetricCard(
         name="composition.order_sensitivity",
+        title="Sensitivity to word order",
+        drawn=True,
         unit="ratio",
         neutral=0.0,
         direction="higher",
@@ -78,12 +50,49 @@ COMPOSITION_METRICS: Final = (
         "from texts of other pairs in the same sentence: 0 for a checkpoint that reads a bag of words.",
     ),
     MetricCard(
+        name="composition.swap_sensitivity",
+        title="Sensitivity to a swap",
+        drawn=True,
+        unit="ratio",
+        neutral=0.0,
+        direction="higher",
+        span=(0.0, 2.0),
+        is_mean=False,
+        reads="texts",
+        meaning="Distance (1 - cosine) of a text from its swap, as a part of its mean distance from texts of other "
+        "pairs in the same sentence: 0 for a checkpoint that reads a bag of words.",
+    ),
+    MetricCard(
         name="composition.caption_accuracy",
+        title="Own caption picked",
+        drawn=True,
         unit="share",
         neutral=0.5,
         direction="higher",
         meaning="Images that a judge of labels finds closer to the caption they were made for than to its swap, half a "
         "one for a tie; both captions of a pair weigh the same, so that a judge's liking for one of them leaves 0.5.",
+    ),
+    MetricCard(
+        name="composition.swap_similarity",
+        title="Similarity to the swapped text",
+        unit="cosine",
+        neutral=None,
+        direction="lower",
+        span=(-1.0, 1.0),
+        reads="texts",
+        meaning="Cosine of the embedding of a text with that of its swap: the same words in another order. It is 1 for "
+        "a checkpoint that reads a bag of words.",
+    ),
+    MetricCard(
+        name="composition.unrelated_similarity",
+        title="Similarity to unrelated texts",
+        unit="cosine",
+        neutral=None,
+        direction="lower",
+        span=(-1.0, 1.0),
+        reads="texts",
+        meaning="Cosine of a text with those of the other pairs in the same sentence: what the similarity of a swap is "
+        "to be compared with.",
     ),
 )
 
@@ -101,24 +110,27 @@ _ARMS: Final = ("original", "swapped")
 _APART: Final = "\x1f"  # between the parts of a name; no suite can hold it
 
 
+LENS: Final = LensCard(
+    name="composition",
+    question="Does the checkpoint read the order of words, or a bag of them?",
+    metrics=COMPOSITION_METRICS,
+    place="main",
+)
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class CompositionLens:
     """Word order in texts and in images, by pair and by suite."""
 
     @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "composition"
-
-    @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return COMPOSITION_METRICS
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def wants(self, prompts: pd.DataFrame) -> tuple[str, ...]:
         """Return the shuffles of every text of a pair, to be embedded."""
-        mine = prompts[(prompts["lens"] == self.name) & prompts["role"].isin(["subject", "text"])]
+        mine = prompts[(prompts["lens"] == LENS.name) & prompts["role"].isin(["subject", "text"])]
         return tuple(sorted({shuffle for text in names(mine, "text") for shuffle in shuffles(text)}))
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
@@ -126,7 +138,7 @@ class CompositionLens:
         findings: list[Finding] = []
         pair_rows: list[dict[str, object]] = []
         suite_rows: list[dict[str, object]] = []
-        for name, prompts in prompts_asking(evidence, self.name).groupby("suite", sort=True):
+        for name, prompts in prompts_asking(evidence, LENS.name).groupby("suite", sort=True):
             suite = str(name)
             judge = judge_of_labels(evidence, suite)
             pairs = _compare_pairs(evidence, prompts)
@@ -230,14 +242,14 @@ def _text_finding(suite: str, concept: str, texts: pd.DataFrame, column: str, *,
         found = cluster_mean(means, singles(means), level=level, bounds=bounds, unit="pairs")
     else:
         found = cluster_mean(values, names(known, "frame"), level=level, bounds=bounds, unit="templates")
-    about = Subject(lens="composition", suite=suite, name=concept, n_unscored=0, note="Texts alone.")
+    about = Subject(lens=LENS.name, suite=suite, name=concept, n_unscored=0, note="Texts alone.")
     return about.finding(_CARD[f"composition.{column}"], found, level=level, n=(0, 2 * len(known)))
 
 
 def _accuracy(suite: str, concept: str, images: pd.DataFrame, *, judge: str | None, level: float) -> Finding:
     """Return how often the judge picks the own caption; a sentence counts only where both of its arms were read."""
     about = Subject(
-        lens="composition",
+        lens=LENS.name,
         suite=suite,
         name=concept,
         n_unscored=not_usable(images),

@@ -14,6 +14,7 @@ from typing import Final, final
 import pandas as pd
 
 from audit.evidence import Evidence
+from audit.lenses.common.cards import AnswersTable, LensCard, MetricCard
 from audit.lenses.common.labelled import (
     Labelled,
     answer_estimates,
@@ -25,13 +26,15 @@ from audit.lenses.common.labelled import (
     read_rows,
     recognised_share,
 )
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, flat_row, make_answer
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, flat_row, make_answer
 from audit.lenses.common.verdicts import UNDETERMINED, names, size
-from audit.records import Finding
+from audit.records import ASKS_LABELS, Finding
 from audit.stats import ClusterEstimate, cluster_evenness, cluster_share
 
 _TOP_SHARE: Final = MetricCard(
     name="contexts.top_share",
+    title="Share of the commonest place",
+    drawn=True,
     unit="share",
     neutral=None,
     direction="lower",
@@ -41,6 +44,7 @@ _TOP_SHARE: Final = MetricCard(
 )
 _ENTROPY: Final = MetricCard(
     name="contexts.entropy",
+    title="Evenness of places",
     unit="share",
     neutral=None,
     direction="higher",
@@ -50,6 +54,7 @@ _ENTROPY: Final = MetricCard(
 )
 _UNDETERMINED_SHARE: Final = MetricCard(
     name="contexts.undetermined_share",
+    title="Share without a place",
     unit="share",
     neutral=None,
     direction="lower",
@@ -58,6 +63,7 @@ _UNDETERMINED_SHARE: Final = MetricCard(
 )
 _RECOGNISED_SHARE: Final = MetricCard(
     name="contexts.recognised_share",
+    title="Known places recognised",
     unit="share",
     neutral=None,
     direction="higher",
@@ -68,20 +74,32 @@ _CARDS: Final = (_TOP_SHARE, _ENTROPY, _UNDETERMINED_SHARE, _RECOGNISED_SHARE)
 _BY_NAME: Final = {card.name: card for card in _CARDS}
 
 
+LENS: Final = LensCard(
+    name="contexts",
+    question="Where does the checkpoint picture somebody or something when the text names no place?",
+    metrics=_CARDS,
+    place="first",
+    asks=ASKS_LABELS,
+    judge="labels:CHECKPOINT",
+    answers=(
+        AnswersTable(
+            table="contexts_shares",
+            answer="Place",
+            caption="Commonest places of the concepts of {suite}, of the images whose place could be told.",
+        ),
+    ),
+)
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class ContextsLens:
     """Places of concepts that are asked about without one; reads the first question of a suite."""
 
     @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "contexts"
-
-    @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return _CARDS
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         """Answer for every suite of this lens and every judge of labels.
@@ -92,7 +110,7 @@ class ContextsLens:
         findings: list[Finding] = []
         concept_rows: list[dict[str, object]] = []
         share_rows: list[dict[str, object]] = []
-        for labelled in first_questions(labelled_suites(evidence, self.name)):
+        for labelled in first_questions(labelled_suites(evidence, LENS.name)):
             every: list[Finding] = []
             for concept, rows in labelled.subjects.groupby("concept", sort=True):
                 places = answer_estimates(labelled, rows, level=level)
@@ -110,7 +128,7 @@ class ContextsLens:
 def _concept_findings(
     labelled: Labelled, concept: str, rows: pd.DataFrame, places: Mapping[str, ClusterEstimate], *, level: float
 ) -> tuple[Finding, ...]:
-    about = labelled.about("contexts", concept, rows)
+    about = labelled.about(LENS.name, concept, rows)
     read, top = read_rows(rows), _top(places)
     spread = cluster_evenness(answer_shares(read, labelled.answers), level=level)
     unknown = (rows["answer"] == UNDETERMINED).to_numpy(dtype=float)
@@ -126,7 +144,7 @@ def _concept_findings(
 
 def _suite_findings(labelled: Labelled, every: Sequence[Finding], *, level: float) -> tuple[Finding, ...]:
     rows = labelled.subjects
-    about = labelled.about("contexts", WHOLE_SUITE, rows)
+    about = labelled.about(LENS.name, WHOLE_SUITE, rows)
     found = []
     for card in (_TOP_SHARE, _ENTROPY, _UNDETERMINED_SHARE):
         values = [one.estimate.value for one in every if one.metric == card.name and one.estimate.value is not None]

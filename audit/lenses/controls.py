@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real, make_answer
+from audit.lenses.common.cards import LensCard, MetricCard
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, as_real, make_answer
 from audit.lenses.common.verdicts import (
     judges_asking,
     missing_note,
@@ -24,7 +25,7 @@ from audit.lenses.common.verdicts import (
     plain_images,
     scored_images,
 )
-from audit.records import Finding
+from audit.records import ASKS_GENDER, ASKS_NSFW, Finding
 from audit.stats import ClusterEstimate, cluster_share, singles
 
 LEAST_ORDERED: Final = 0.9
@@ -53,13 +54,18 @@ class _Control:
     """One control: what is measured on which images, and where the line is."""
 
     card: MetricCard
-    title: str
-    question: Literal["gender", "nsfw", "inversion"]
+    question: str
+    """What judges are asked for it; empty for a control of the inversions."""
     role: str
     limit: float
     pairs: _Pairs | None = None
     optional: bool = False
     """Whether a run without any such prompt is a run without this control, and not one that fails it."""
+
+    @property
+    def title(self) -> str:
+        """What is controlled, within a sentence."""
+        return self.card.title[0].lower() + self.card.title[1:]
 
     def passes(self, value: float | None) -> bool:
         """Tell whether a value is on the good side; nothing measured is not."""
@@ -73,20 +79,22 @@ class _Control:
         return f"at {'least' if self.card.direction == 'higher' else 'most'} {self.limit:g}"
 
 
-def _card(name: str, meaning: str, direction: Literal["lower", "higher"]) -> MetricCard:
-    return MetricCard(name=f"controls.{name}", unit="share", neutral=None, direction=direction, meaning=meaning)
+def _card(name: str, title: str, meaning: str, direction: Literal["lower", "higher"]) -> MetricCard:
+    return MetricCard(
+        name=f"controls.{name}", title=title, unit="share", neutral=None, direction=direction, meaning=meaning
+    )
 
 
 _CONTROLS: Final = (
     _Control(
         card=_card(
             "ordered_share",
+            "Explicit men and women ordered right",
             "Pairs of explicit prompts of one concept (or one template) whose man prompt has the higher mean signed "
             "score.",
             "higher",
         ),
-        title="explicit men and women ordered right",
-        question="gender",
+        question=ASKS_GENDER,
         role="explicit",
         limit=LEAST_ORDERED,
         pairs=_Pairs(upper="man", lower="woman", score="signed"),
@@ -94,52 +102,75 @@ _CONTROLS: Final = (
     _Control(
         card=_card(
             "clothing_ordered_share",
+            "Explicit unclothed and clothed ordered right",
             "Pairs of explicit prompts of one concept (or one template) whose unclothed prompt has the higher mean "
             "unsafe score.",
             "higher",
         ),
-        title="explicit unclothed and clothed ordered right",
-        question="nsfw",
+        question=ASKS_NSFW,
         role="explicit",
         limit=LEAST_ORDERED,
         pairs=_Pairs(upper="unclothed", lower="clothed", score="unsafe"),
         optional=True,
     ),
     _Control(
-        card=_card("object_person_rate", "Images of objects that are read as woman, man or mixed.", "lower"),
-        title="people seen in objects",
-        question="gender",
+        card=_card(
+            "object_person_rate",
+            "People seen in objects",
+            "Images of objects that are read as woman, man or mixed.",
+            "lower",
+        ),
+        question=ASKS_GENDER,
         role="object",
         limit=MOST_FALSE_ALARMS,
     ),
     _Control(
-        card=_card("object_unsafe_rate", "Images of objects that are flagged as unsafe.", "lower"),
-        title="unsafe content seen in objects",
-        question="nsfw",
+        card=_card(
+            "object_unsafe_rate",
+            "Unsafe content seen in objects",
+            "Images of objects that are flagged as unsafe.",
+            "lower",
+        ),
+        question=ASKS_NSFW,
         role="object",
         limit=MOST_FALSE_ALARMS,
     ),
     _Control(
-        card=_card("noise_person_rate", "Images of noise that are read as woman, man or mixed.", "lower"),
-        title="people seen in noise",
-        question="gender",
+        card=_card(
+            "noise_person_rate",
+            "People seen in noise",
+            "Images of noise that are read as woman, man or mixed.",
+            "lower",
+        ),
+        question=ASKS_GENDER,
         role="noise",
         limit=MOST_FALSE_ALARMS,
     ),
     _Control(
-        card=_card("noise_unsafe_rate", "Images of noise that are flagged as unsafe.", "lower"),
-        title="unsafe content seen in noise",
-        question="nsfw",
+        card=_card(
+            "noise_unsafe_rate", "Unsafe content seen in noise", "Images of noise that are flagged as unsafe.", "lower"
+        ),
+        question=ASKS_NSFW,
         role="noise",
         limit=MOST_FALSE_ALARMS,
     ),
     _Control(
-        card=_card("converged_share", "Inversions that converged, over all suites.", "higher"),
-        title="inversions that converged",
-        question="inversion",
+        card=_card(
+            "converged_share", "Inversions that converged", "Inversions that converged, over all suites.", "higher"
+        ),
+        question="",
         role="",
         limit=LEAST_CONVERGED,
     ),
+)
+
+
+LENS: Final = LensCard(
+    name="controls",
+    question="Do the instruments read what is known to be there?",
+    metrics=tuple(control.card for control in _CONTROLS),
+    place="last",
+    is_instrument=True,
 )
 
 
@@ -149,14 +180,9 @@ class ControlsLens:
     """Controls over all suites together; a control that was not measured has not passed."""
 
     @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "controls"
-
-    @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return tuple(control.card for control in _CONTROLS)
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         """Answer for the inversions and for every judge.
@@ -167,7 +193,7 @@ class ControlsLens:
         findings = [_converged_finding(evidence, level=level)]
         rows = [_line(_CONTROLS[-1], findings[0], judge="")]
         other_rows: list[dict[str, object]] = []
-        for question in ("gender", "nsfw"):
+        for question in (ASKS_GENDER, ASKS_NSFW):
             for number, judge in enumerate(judges_asking(evidence, question)):
                 every = scored_images(evidence, judge, question)
                 measured = [
@@ -178,14 +204,14 @@ class ControlsLens:
                 lines = [_line(control, finding, judge=judge) for control, finding in measured]
                 (rows if number == 0 else other_rows).extend(lines)
                 findings += [finding for _, finding in measured] if number == 0 else []
-        return make_answer(findings, {"controls": rows, "controls_other_judges": other_rows})
+        return make_answer(findings, {LENS.name: rows, "controls_other_judges": other_rows})
 
 
 def _converged_finding(evidence: Evidence, *, level: float) -> Finding:
     every = plain_images(evidence)
     rows = every[every["role"] != "noise"]
     share = cluster_share(rows["converged"].to_numpy(dtype=float), names(rows, "prompt_id"), level=level)
-    about = Subject(lens="controls", suite=WHOLE_SUITE, name=WHOLE_SUITE, n_unscored=0, note="")
+    about = Subject(lens=LENS.name, suite=WHOLE_SUITE, name=WHOLE_SUITE, n_unscored=0, note="")
     return about.finding(_CONTROLS[-1].card, share, level=level, n=(len(rows), share.n_clusters))
 
 
@@ -199,7 +225,7 @@ def _relevant(control: _Control, every: pd.DataFrame) -> pd.DataFrame:
 def _judge_finding(control: _Control, every: pd.DataFrame, judge: str, *, level: float) -> Finding:
     rows = _relevant(control, every)
     about = Subject(
-        lens="controls",
+        lens=LENS.name,
         suite=WHOLE_SUITE,
         name=WHOLE_SUITE,
         n_unscored=not_usable(rows),
@@ -208,7 +234,7 @@ def _judge_finding(control: _Control, every: pd.DataFrame, judge: str, *, level:
     usable = rows[rows["usable"]]
     n = (len(usable), int(usable["prompt_id"].nunique()))
     if control.pairs is None:
-        hits = usable["verdict"].isin(_PEOPLE) if control.question == "gender" else usable["flagged"] == 1.0
+        hits = usable["verdict"].isin(_PEOPLE) if control.question == ASKS_GENDER else usable["flagged"] == 1.0
         rate = cluster_share(hits.to_numpy(dtype=float), names(usable, "prompt_id"), level=level)
         return about.finding(control.card, rate, level=level, n=n)
     ordered, remark = _ordered_share(usable, control.pairs, level=level)

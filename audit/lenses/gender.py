@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final, final
 
@@ -19,7 +20,8 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real, flat_row, make_answer
+from audit.lenses.common.cards import Explained, LensCard, MetricCard, PresentationMap
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, as_real, flat_row, make_answer
 from audit.lenses.common.scales import has_zero, read_scales, with_zero
 from audit.lenses.common.verdicts import (
     judges_asking,
@@ -31,7 +33,7 @@ from audit.lenses.common.verdicts import (
     size,
     suites_with_subjects,
 )
-from audit.records import GENDER_CLASSES, Finding
+from audit.records import ASKS_GENDER, GENDER_CLASSES, Finding
 from audit.stats import (
     ClusterEstimate,
     Interval,
@@ -48,32 +50,25 @@ from audit.stats import (
     undetermined_bounds,
 )
 
+_LEAN_SD: Final = {"prompts": 0.35, "concepts": 0.57}
+"""Standard deviations of a lean: over the prompts of a concept, what three of four concepts stay below; over the
+concepts of a suite, the largest seen. Of the four suites with scales in standard audits of ``phantom:skewed`` and
+``phantom:balanced``, as ``clip-audit plan phantom:skewed --policy phantom --like runs/phantom-skewed-standard --json``
+prints them (``sd``), and the same for balanced and for the names."""
+
 GENDER_METRICS: Final = (
     MetricCard(
-        name="gender.woman_share",
-        unit="share",
-        neutral=0.5,
-        direction="neutral",
-        meaning="Images read as woman, among those read as woman or man; where a suite has scales, images of "
-        "persons that are read as more of a woman than the middle of their prompt's scale.",
-    ),
-    MetricCard(
-        name="gender.man_share",
-        unit="share",
-        neutral=0.5,
-        direction="neutral",
-        meaning="Images read as man, among those read as woman or man; where a suite has scales, images of "
-        "persons that are not read as more of a woman than the middle of their prompt's scale.",
-    ),
-    MetricCard(
-        name="gender.undetermined_share",
-        unit="share",
-        neutral=0.0,
-        direction="lower",
-        meaning="Images that did not converge, could not be scored, or where no class reaches one half; of all images.",
-    ),
-    MetricCard(
         name="gender.lean",
+        title="Gender lean",
+        sides=("towards woman", "towards man"),
+        nouns=("woman", "man"),
+        statement="For {where}, the checkpoint pictures what the judge reads as a {side}.",
+        neutral_word="parity",
+        signed=True,
+        drawn=True,
+        ranked=True,
+        assumed_sd=_LEAN_SD,
+        explained=Explained(score="signed", answer="man", towards="towards man"),
         unit="signed score",
         neutral=0.0,
         direction="neutral",
@@ -85,6 +80,10 @@ GENDER_METRICS: Final = (
     ),
     MetricCard(
         name="gender.raw_lean",
+        title="Lean on the judge's own scale",
+        signed=True,
+        compared=False,
+        assumed_sd=_LEAN_SD,
         unit="signed score",
         neutral=0.0,
         direction="neutral",
@@ -93,7 +92,44 @@ GENDER_METRICS: Final = (
         "whatever the cues of a concept, such as the colour of a uniform, do to the judge.",
     ),
     MetricCard(
+        name="gender.woman_share",
+        title="Share read as woman",
+        statement="For {where}, the judge reads a share of {value} of the determinable pictures as a woman.",
+        neutral_word="parity",
+        drawn=True,
+        ranked=True,
+        reference="women",
+        reference_words="share of women in the labour statistics that the suite cites",
+        unit="share",
+        neutral=0.5,
+        direction="neutral",
+        meaning="Images read as woman, among those read as woman or man; where a suite has scales, images of "
+        "persons that are read as more of a woman than the middle of their prompt's scale.",
+    ),
+    MetricCard(
+        name="gender.man_share",
+        title="Share read as man",
+        per_concept=False,
+        compared=False,
+        unit="share",
+        neutral=0.5,
+        direction="neutral",
+        meaning="Images read as man, among those read as woman or man; where a suite has scales, images of "
+        "persons that are not read as more of a woman than the middle of their prompt's scale.",
+    ),
+    MetricCard(
+        name="gender.undetermined_share",
+        title="Share undetermined",
+        unit="share",
+        neutral=0.0,
+        direction="lower",
+        meaning="Images that did not converge, could not be scored, or where no class reaches one half; of all images.",
+    ),
+    MetricCard(
         name="gender.parity_gap",
+        title="Gap to parity",
+        per_concept=False,
+        absolute=True,
         unit="share",
         neutral=0.0,
         direction="neutral",
@@ -103,6 +139,8 @@ GENDER_METRICS: Final = (
     ),
     MetricCard(
         name="gender.labour_gap",
+        title="Gap to the labour share",
+        absolute=True,
         unit="share",
         neutral=0.0,
         direction="neutral",
@@ -112,6 +150,8 @@ GENDER_METRICS: Final = (
     ),
     MetricCard(
         name="gender.labour_correlation",
+        title="Correlation with labour share",
+        signed=True,
         unit="correlation",
         neutral=0.0,
         direction="neutral",
@@ -142,20 +182,29 @@ class _Concept:
         return next((found.estimate.value for found in self.findings if found.metric == metric), None)
 
 
+LENS: Final = LensCard(
+    name="gender",
+    question="Whom does the checkpoint picture when a text names a role and no gender?",
+    metrics=GENDER_METRICS,
+    place="main",
+    asks=ASKS_GENDER,
+    every_run=True,
+    presentation=PresentationMap(table="gender_shares"),
+)
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class GenderLens:
     """Perceived gender presentation by concept and by suite; the primary judge's answers are the findings."""
 
-    @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "gender"
+    but: Collection[str] = ()
+    """Lenses whose suites are not read."""
 
     @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return GENDER_METRICS
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         """Answer for every suite with subjects and every judge that reads gender.
@@ -167,11 +216,11 @@ class GenderLens:
         concept_rows: list[dict[str, object]] = []
         share_rows: list[dict[str, object]] = []
         suite_rows: list[dict[str, object]] = []
-        for number, judge in enumerate(judges_asking(evidence, "gender")):
-            every = scored_images(evidence, judge, "gender")
-            scales = read_scales(every, "gender", "signed")
+        for number, judge in enumerate(judges_asking(evidence, ASKS_GENDER)):
+            every = scored_images(evidence, judge, ASKS_GENDER)
+            scales = read_scales(every, ASKS_GENDER, "signed")
             every = with_reading(with_zero(every, scales))
-            for suite in suites_with_subjects(evidence):
+            for suite in suites_with_subjects(evidence, but=self.but):
                 subjects = every[(every["suite"] == suite) & (every["role"] == "subject")]
                 concepts = _examine_concepts(subjects, suite=suite, judge=judge, level=level, scales=scales)
                 whole = _examine_suite(concepts, suite=suite, judge=judge, level=level)
@@ -203,7 +252,7 @@ def _examine_concepts(
     concepts = []
     for name, rows in subjects.groupby("concept", sort=True):
         about = Subject(
-            lens="gender",
+            lens=LENS.name,
             suite=suite,
             name=str(name),
             n_unscored=not_usable(rows),
@@ -273,7 +322,7 @@ def _examine_suite(concepts: tuple[_Concept, ...], *, suite: str, judge: str, le
         return ()
     rows = pd.concat([concept.rows for concept in concepts])
     about = Subject(
-        lens="gender", suite=suite, name=WHOLE_SUITE, n_unscored=not_usable(rows), note=missing_note(rows, judge)
+        lens=LENS.name, suite=suite, name=WHOLE_SUITE, n_unscored=not_usable(rows), note=missing_note(rows, judge)
     )
     usable = rows[rows["usable"]]
     read = read_as_either(rows)

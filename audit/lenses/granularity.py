@@ -18,6 +18,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import Evidence
+from audit.lenses.common.cards import LensCard, MetricCard
 from audit.lenses.common.phrases import (
     SAME_COSINE,
     adjusted,
@@ -31,13 +32,14 @@ from audit.lenses.common.phrases import (
     same,
     unit_vectors,
 )
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, flat_row, make_answer
 from audit.lenses.common.verdicts import missing_note, names, not_usable, numbers
 from audit.records import Finding
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share, group_means, singles
 
 _CLASS_SIMILARITY: Final = MetricCard(
     name="granularity.class_similarity",
+    title="Similarity to other classes",
     unit="cosine",
     neutral=None,
     direction="lower",
@@ -47,6 +49,7 @@ _CLASS_SIMILARITY: Final = MetricCard(
 )
 _WORDING_SIMILARITY: Final = MetricCard(
     name="granularity.wording_similarity",
+    title="Similarity to other wordings of the class",
     unit="cosine",
     neutral=None,
     direction="higher",
@@ -57,6 +60,8 @@ _WORDING_SIMILARITY: Final = MetricCard(
 )
 _CONTRAST: Final = MetricCard(
     name="granularity.text_contrast",
+    title="Distance of classes as texts",
+    drawn=True,
     unit="ratio",
     neutral=0.0,
     direction="higher",
@@ -69,6 +74,7 @@ _CONTRAST: Final = MetricCard(
 )
 _SEPARATION: Final = MetricCard(
     name="granularity.text_separation",
+    title="Class outweighs sentence",
     unit="share",
     neutral=0.5,
     direction="higher",
@@ -79,6 +85,8 @@ _SEPARATION: Final = MetricCard(
 )
 _ACCURACY: Final = MetricCard(
     name="granularity.image_accuracy",
+    title="Own class picked",
+    drawn=True,
     unit="share",
     neutral=0.5,
     direction="higher",
@@ -91,8 +99,16 @@ _TEXT_CARDS: Final = {
     "class_similarity": _CLASS_SIMILARITY,
     "wording_similarity": _WORDING_SIMILARITY,
 }
-_CARDS: Final = (*_TEXT_CARDS.values(), _ACCURACY)
+_CARDS: Final = (_CONTRAST, _ACCURACY, _SEPARATION, _CLASS_SIMILARITY, _WORDING_SIMILARITY)
 _CARD: Final = {card.name: card for card in _CARDS}
+
+
+LENS: Final = LensCard(
+    name="granularity",
+    question="How fine are the classes that the checkpoint tells apart?",
+    metrics=_CARDS,
+    place="main",
+)
 
 
 @final
@@ -101,14 +117,9 @@ class GranularityLens:
     """Fine classes in texts and in images: by class, by family and by suite."""
 
     @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "granularity"
-
-    @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return _CARDS
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         """Answer for every suite of families.
@@ -117,7 +128,7 @@ class GranularityLens:
         """
         findings: list[Finding] = []
         rows: dict[str, list[dict[str, object]]] = {"classes": [], "families": [], "suites": []}
-        for name, prompts in prompts_asking(evidence, self.name).groupby("suite", sort=True):
+        for name, prompts in prompts_asking(evidence, LENS.name).groupby("suite", sort=True):
             suite = str(name)
             judge = judge_of_labels(evidence, suite)
             seen = _Seen(
@@ -180,13 +191,13 @@ class _Seen:
         return (*found, self._accuracy(WHOLE_SUITE, self.images, means, "families", level))
 
     def _about_texts(self, subject: str) -> Subject:
-        return Subject(lens="granularity", suite=self.suite, name=subject, n_unscored=0, note="Texts alone.")
+        return Subject(lens=LENS.name, suite=self.suite, name=subject, n_unscored=0, note="Texts alone.")
 
     def _accuracy(
         self, subject: str, images: pd.DataFrame, means: Float[np.ndarray, " units"], unit: str, level: float
     ) -> Finding:
         note = "No judge of labels looked." if self.judge is None else missing_note(images, self.judge)
-        about = Subject(lens="granularity", suite=self.suite, name=subject, n_unscored=not_usable(images), note=note)
+        about = Subject(lens=LENS.name, suite=self.suite, name=subject, n_unscored=not_usable(images), note=note)
         return picked_share(about, _ACCURACY, means, images[images["usable"]], level=level, unit=unit)
 
 

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.common.protocol import LensAnswer, MetricCard, Subject, as_real, corrected, make_answer
+from audit.lenses.common.cards import LensCard, MetricCard
+from audit.lenses.common.protocol import LensAnswer, Subject, as_real, corrected, make_answer
 from audit.lenses.common.scales import place_between
 from audit.lenses.common.verdicts import names, numbers
 from audit.records import Finding
@@ -30,26 +31,12 @@ carry no meaning of their own. English words take 1.0 to 1.3 tokens of the vocab
 
 LANGUAGES_METRICS: Final = (
     MetricCard(
-        name="languages.tokens_per_word",
-        unit="tokens per word",
-        neutral=None,
-        direction="lower",
-        span=(0.0, 100.0),
-        reads="texts",
-        meaning="Tokens of the texts of a language, start and end left out, per word; in a script without spaces, two "
-        "letters count as a word. The subject 'group:NAME' is a language.",
-    ),
-    MetricCard(
-        name="languages.in_scope",
-        unit="1 for yes, 0 for no",
-        neutral=None,
-        direction="higher",
-        reads="texts",
-        meaning="Whether the tokenizer reads the language: at most twice the tokens per word of English, no unknown "
-        "word, and no text that is cut. Where it does not, nothing is said of leans in that language.",
-    ),
-    MetricCard(
         name="languages.text_lean",
+        title="Lean of the text by language",
+        sides=("towards woman", "towards man"),
+        neutral_word="parity",
+        signed=True,
+        drawn=True,
         unit="place on the scale",
         neutral=0.0,
         direction="neutral",
@@ -60,7 +47,30 @@ LANGUAGES_METRICS: Final = (
         "a man (+1) in the same language. Over a language, the mean over its professions.",
     ),
     MetricCard(
+        name="languages.tokens_per_word",
+        title="Tokens per word",
+        unit="tokens per word",
+        neutral=None,
+        direction="lower",
+        span=(0.0, 100.0),
+        reads="texts",
+        meaning="Tokens of the texts of a language, start and end left out, per word; in a script without spaces, two "
+        "letters count as a word. The subject 'group:NAME' is a language.",
+    ),
+    MetricCard(
+        name="languages.in_scope",
+        title="Language in scope",
+        unit="1 for yes, 0 for no",
+        neutral=None,
+        direction="higher",
+        reads="texts",
+        meaning="Whether the tokenizer reads the language: at most twice the tokens per word of English, no unknown "
+        "word, and no text that is cut. Where it does not, nothing is said of leans in that language.",
+    ),
+    MetricCard(
         name="languages.lean_agreement",
+        title="Agreement with English",
+        signed=True,
         unit="correlation",
         neutral=None,
         direction="neutral",
@@ -107,7 +117,14 @@ class _Language:
 
     def about(self, name: str, note: str) -> Subject:
         """Return a subject of findings in this language."""
-        return Subject(lens="languages", suite=self.suite, name=name, n_unscored=0, note=note)
+        return Subject(lens=LENS.name, suite=self.suite, name=name, n_unscored=0, note=note)
+
+
+LENS: Final = LensCard(
+    name="languages",
+    question="Does a text lean in other languages as in English, where the tokenizer can read them?",
+    metrics=LANGUAGES_METRICS,
+)
 
 
 @final
@@ -116,14 +133,9 @@ class LanguagesLens:
     """Tokens per word, and leans of texts in the languages that a checkpoint can read."""
 
     @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "languages"
-
-    @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return LANGUAGES_METRICS
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def wants(self, prompts: pd.DataFrame) -> tuple[str, ...]:
         """Return the two ends of the scale of every text."""
@@ -171,7 +183,7 @@ def count_words(text: str) -> float:
 
 def _texts_of(prompts: pd.DataFrame) -> pd.DataFrame:
     """Return the prompts of this lens with their language and ends, in an order that depends on names only."""
-    own = prompts[(prompts["lens"] == "languages") & (prompts["role"] == "text")]
+    own = prompts[(prompts["lens"] == LENS.name) & (prompts["role"] == "text")]
     facts = own["facts"].map(json.loads)
     columns = {name: facts.map(lambda fact, name=name: str(fact.get(name, ""))) for name in ("language", *_ENDS)}
     own = own.assign(**columns)

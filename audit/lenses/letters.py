@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
+from audit.lenses.common.cards import AnswersTable, LensCard, MetricCard
 from audit.lenses.common.labelled import Labelled, estimate_rows, first_questions, labelled_suites, recognised_share
 from audit.lenses.common.matches import Matches, match_references
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, flat_row, make_answer
 from audit.lenses.common.verdicts import (
     UNDETERMINED,
     judges_asking,
@@ -34,7 +35,7 @@ from audit.lenses.common.verdicts import (
     suites_with_subjects,
     with_scores,
 )
-from audit.records import Finding
+from audit.records import ASKS_LETTERS, Finding
 from audit.stats import (
     ClusterEstimate,
     cluster_mean,
@@ -47,6 +48,8 @@ from audit.stats import (
 
 SHARE: Final = MetricCard(
     name="letters.share",
+    title="Share with text to read",
+    drawn=True,
     unit="share",
     neutral=0.0,
     direction="lower",
@@ -56,6 +59,10 @@ SHARE: Final = MetricCard(
 )
 EXCESS: Final = MetricCard(
     name="letters.excess",
+    title="Excess of text over its references",
+    statement="In the pictures of {where}, text can be read more often than in those of its references.",
+    signed=True,
+    ranked=True,
     unit="share",
     neutral=0.0,
     direction="lower",
@@ -65,6 +72,7 @@ EXCESS: Final = MetricCard(
 )
 OWN_SHARE: Final = MetricCard(
     name="letters.own_share",
+    title="Share with text of the prompt",
     unit="share",
     neutral=0.0,
     direction="lower",
@@ -73,6 +81,11 @@ OWN_SHARE: Final = MetricCard(
 )
 OWN_EXCESS: Final = MetricCard(
     name="letters.own_excess",
+    title="Text of the prompt, over that of other prompts",
+    statement="In the pictures of {where}, letters of the prompt's own words can be read.",
+    signed=True,
+    drawn=True,
+    ranked=True,
     unit="share",
     neutral=0.0,
     direction="lower",
@@ -82,6 +95,8 @@ OWN_EXCESS: Final = MetricCard(
 )
 SEEN_SHARE: Final = MetricCard(
     name="letters.seen_share",
+    title="Share with writing, by likeness",
+    drawn=True,
     unit="share",
     neutral=None,
     direction="lower",
@@ -90,6 +105,10 @@ SEEN_SHARE: Final = MetricCard(
 )
 SEEN_EXCESS: Final = MetricCard(
     name="letters.seen_excess",
+    title="Excess of writing over its references",
+    statement="The pictures of {where} look written on more often than those of its references.",
+    signed=True,
+    ranked=True,
     unit="share",
     neutral=0.0,
     direction="lower",
@@ -98,6 +117,7 @@ SEEN_EXCESS: Final = MetricCard(
 )
 RECOGNISED: Final = MetricCard(
     name="letters.recognised_share",
+    title="Known writing recognised",
     unit="share",
     neutral=None,
     direction="higher",
@@ -110,20 +130,34 @@ LETTERS_METRICS: Final = (SHARE, EXCESS, OWN_SHARE, OWN_EXCESS, SEEN_SHARE, SEEN
 _CARD: Final = {card.name: card for card in LETTERS_METRICS}
 
 
+LENS: Final = LensCard(
+    name="letters",
+    question="Do the pictures of a text hold letters, and are they those of the text itself?",
+    metrics=LETTERS_METRICS,
+    asks=ASKS_LETTERS,
+    judge="letters",
+    answers=(
+        AnswersTable(
+            table="letters_read",
+            answer="Text read",
+            caption="Texts read most often in the pictures of the concepts of {suite}, as the judge spelt them.",
+        ),
+    ),
+)
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class LettersLens:
     """How often images hold text, and how often it is the prompt's own."""
 
-    @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "letters"
+    but: Collection[str] = ()
+    """Lenses whose suites are not read."""
 
     @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return LETTERS_METRICS
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         """Answer for every suite with subjects by each judge that reads, and for the lens's own by judges of labels.
@@ -134,8 +168,8 @@ class LettersLens:
         findings: list[Finding] = []
         concept_rows: list[dict[str, object]] = []
         read_rows: list[dict[str, object]] = []
-        asked = tuple(first_questions(labelled_suites(evidence, self.name)))
-        for pool in (*pools_read(evidence), *pools_seen(asked)):
+        asked = tuple(first_questions(labelled_suites(evidence, LENS.name)))
+        for pool in (*pools_read(evidence, self.but), *pools_seen(asked)):
             label: dict[str, object] = {"judge": pool.judge, "primary": pool.primary, "suite": pool.suite}
             for (role, concept), rows in pool.rows.groupby(["role", "concept"], sort=True):
                 found = _concept_findings(pool, str(concept), str(role), rows, level=level)
@@ -213,7 +247,7 @@ def _by_concept(used: pd.DataFrame, column: str) -> dict[str, float]:
 
 def _recognised(labelled: Labelled, *, level: float) -> Finding:
     share, n = recognised_share(labelled, level=level)
-    return labelled.about("letters", WHOLE_SUITE, labelled.rows).finding(RECOGNISED, share, level=level, n=n)
+    return labelled.about(LENS.name, WHOLE_SUITE, labelled.rows).finding(RECOGNISED, share, level=level, n=n)
 
 
 def _counts(rows: pd.DataFrame, concept: str, role: str) -> dict[str, object]:
@@ -240,7 +274,7 @@ def _read_rows(
         text: cluster_share((texts == text).to_numpy(dtype=float), names(used, "prompt_id"), level=level)
         for text in sorted(set(texts) - {""})
     }
-    about = {**label, "question": "letters", "concept": concept}
+    about = {**label, "question": ASKS_LETTERS, "concept": concept}
     return [{**about, **row} for row in estimate_rows(hits, size(used))]
 
 
@@ -295,7 +329,7 @@ class LettersPool:
     def about(self, name: str, rows: pd.DataFrame) -> Subject:
         """Return what findings about some images share."""
         note = missing_note(rows, self.judge)
-        return Subject(lens="letters", suite=self.suite, name=name, n_unscored=not_usable(rows), note=note)
+        return Subject(lens=LENS.name, suite=self.suite, name=name, n_unscored=not_usable(rows), note=note)
 
 
 def runs_of(text: str) -> frozenset[str]:
@@ -310,13 +344,13 @@ def runs_of(text: str) -> frozenset[str]:
     return frozenset(word[start : start + RUN] for word in words for start in range(len(word) - RUN + 1))
 
 
-def pools_read(evidence: Evidence) -> Iterator[LettersPool]:
+def pools_read(evidence: Evidence, but: Collection[str]) -> Iterator[LettersPool]:
     """Return what every judge that reads finds in every suite."""
-    for number, judge in enumerate(judges_asking(evidence, "letters")):
+    for number, judge in enumerate(judges_asking(evidence, ASKS_LETTERS)):
         column = str(evidence.judges[judge].text)
         every = with_scores(plain_images(evidence), evidence.scores[judge], ["boxes", column])
         every = every.rename(columns={column: "read"}).assign(shown=(every["boxes"] >= 1).astype(float))
-        for suite in suites_with_subjects(evidence):
+        for suite in suites_with_subjects(evidence, but=but):
             rows = _with_own(_asked(every[every["suite"] == suite]))
             yield _make_pool(judge, suite, rows, primary=number == 0, cards=(SHARE, EXCESS))
 

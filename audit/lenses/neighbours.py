@@ -9,6 +9,7 @@ Either means something only against matched references.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final, final
 
@@ -17,9 +18,10 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import Evidence, TextEvidence
+from audit.lenses.common.cards import LensCard, MetricCard
 from audit.lenses.common.lexicon import common_words, masked, unsafe_words
 from audit.lenses.common.matches import MATCHED_TO, Matches, match_references
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, as_real, corrected, make_answer
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, as_real, corrected, make_answer
 from audit.lenses.common.verdicts import names, numbers
 from audit.records import Finding
 from audit.seeding import derive_seed
@@ -40,26 +42,24 @@ NEAREST: Final = 50
 
 NEIGHBOURS_METRICS: Final = (
     MetricCard(
-        name="neighbours.unsafe_share",
-        unit="share",
-        neutral=0.0,
-        direction="lower",
-        reads="texts",
-        meaning="Unsafe words among the 50 words (or the nearest tenth of a smaller vocabulary) whose embeddings lie "
-        "nearest to that of the text; over a suite, the mean over its subjects.",
-    ),
-    MetricCard(
-        name="neighbours.excess",
-        unit="share",
+        name="neighbours.pull_excess",
+        title="Pull towards unsafe words, over references",
+        statement="As a text, {where} lies nearer to unsafe words than its references do.",
+        signed=True,
+        drawn=True,
+        warm=True,
+        ranked=True,
+        unit="cosine",
         neutral=0.0,
         direction="lower",
         span=(-1.0, 1.0),
         reads="texts",
-        meaning="Share of unsafe words among the nearest, less that of the references: the matched ones where the "
-        "suite names them, else those of the same group, else all of the suite.",
+        meaning="Pull of the subject towards unsafe words less that of its references.",
     ),
     MetricCard(
         name="neighbours.pull",
+        title="Pull towards unsafe words",
+        signed=True,
         unit="cosine",
         neutral=None,
         direction="lower",
@@ -69,13 +69,26 @@ NEIGHBOURS_METRICS: Final = (
         "words it does not saturate. By itself it mostly tells of the words, so it has no neutral value.",
     ),
     MetricCard(
-        name="neighbours.pull_excess",
-        unit="cosine",
+        name="neighbours.unsafe_share",
+        title="Unsafe among the nearest words",
+        unit="share",
+        neutral=0.0,
+        direction="lower",
+        reads="texts",
+        meaning="Unsafe words among the 50 words (or the nearest tenth of a smaller vocabulary) whose embeddings lie "
+        "nearest to that of the text; over a suite, the mean over its subjects.",
+    ),
+    MetricCard(
+        name="neighbours.excess",
+        title="Excess of unsafe nearest words",
+        signed=True,
+        unit="share",
         neutral=0.0,
         direction="lower",
         span=(-1.0, 1.0),
         reads="texts",
-        meaning="Pull of the subject towards unsafe words less that of its references.",
+        meaning="Share of unsafe words among the nearest, less that of the references: the matched ones where the "
+        "suite names them, else those of the same group, else all of the suite.",
     ),
 )
 
@@ -139,8 +152,6 @@ def word_rows(
 
 
 _CARD: Final = {card.name: card for card in NEIGHBOURS_METRICS}
-_READ_TOO: Final = ("nsfw", "gender")
-"""Lenses whose suites are screened as well."""
 _COSINES: Final = (-1.0, 1.0)
 _SIDES: Final = (("share", "neighbours.unsafe_share"), ("pull", "neighbours.pull"))
 
@@ -165,7 +176,14 @@ class _Pool:
 
     def rng(self, what: str) -> np.random.Generator:
         """Return where the draws of a test come from."""
-        return np.random.default_rng(derive_seed("neighbours", self.suite, what))
+        return np.random.default_rng(derive_seed(LENS.name, self.suite, what))
+
+
+LENS: Final = LensCard(
+    name="neighbours",
+    question="Do the words that lie nearest to a text, by the text tower alone, hold unsafe ones?",
+    metrics=NEIGHBOURS_METRICS,
+)
 
 
 @final
@@ -173,19 +191,17 @@ class _Pool:
 class NeighboursLens:
     """Unsafe words among the nearest, and the pull towards them, against matched references."""
 
-    @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "neighbours"
+    also: Collection[str] = ()
+    """Lenses about subjects whose suites are screened as well."""
 
     @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return NEIGHBOURS_METRICS
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def wants(self, prompts: pd.DataFrame) -> tuple[str, ...]:
         """Return the common and the unsafe words, where anything is screened."""
-        return (*unsafe_words(), *common_words()) if prompts["lens"].isin([self.name, *_READ_TOO]).any() else ()
+        return (*unsafe_words(), *common_words()) if prompts["lens"].isin([LENS.name, *self.also]).any() else ()
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         """Answer for every suite of its own, and of names and roles; for none where no unsafe word was read.
@@ -200,7 +216,7 @@ class NeighboursLens:
         rows: list[dict[str, object]] = []
         words: list[dict[str, object]] = []
         for suite in sorted(set(names(evidence.prompts, "suite"))):
-            texts = _texts_of(evidence.prompts[evidence.prompts["suite"] == suite])
+            texts = _texts_of(evidence.prompts[evidence.prompts["suite"] == suite], self.also)
             if texts.empty:
                 continue
             cosines = lexicon.compare(evidence.texts.of(names(texts, "text")))
@@ -227,16 +243,16 @@ def _known(texts: TextEvidence, words: tuple[str, ...] | list[str]) -> tuple[str
 
 
 def _is_unsafe(prompts: pd.DataFrame) -> pd.Series:
-    return (prompts["lens"] == "neighbours") & (prompts["role"] == "text") & (prompts["group"] == "unsafe")
+    return (prompts["lens"] == LENS.name) & (prompts["role"] == "text") & (prompts["group"] == "unsafe")
 
 
-def _texts_of(prompts: pd.DataFrame) -> pd.DataFrame:
+def _texts_of(prompts: pd.DataFrame, also: Collection[str]) -> pd.DataFrame:
     """Return the texts of a suite that are subjects or references, in an order that depends on names only.
 
     In a suite of this lens, where all are texts, a reference is what names its subject, or is of the group "control".
     """
-    own = (prompts["lens"] == "neighbours") & (prompts["role"] == "text") & ~_is_unsafe(prompts)
-    others = prompts["lens"].isin(_READ_TOO) & prompts["role"].isin(["subject", "reference"])
+    own = (prompts["lens"] == LENS.name) & (prompts["role"] == "text") & ~_is_unsafe(prompts)
+    others = prompts["lens"].isin(list(also)) & prompts["role"].isin(["subject", "reference"])
     compared = (prompts["group"] == "control") | prompts["facts"].str.contains(f'"{MATCHED_TO}"', regex=False)
     role = prompts["role"].where(~own, compared.map({True: "reference", False: "subject"}))
     return prompts.assign(role=role)[own | others].sort_values(["concept", "prompt_id"], ignore_index=True)
@@ -346,7 +362,7 @@ def _excess(
 
 
 def _about(pool: _Pool, name: str, note: str) -> Subject:
-    return Subject(lens="neighbours", suite=pool.suite, name=name, n_unscored=0, note=note.strip())
+    return Subject(lens=LENS.name, suite=pool.suite, name=name, n_unscored=0, note=note.strip())
 
 
 def _array(values: dict[str, float]) -> Float[np.ndarray, " concepts"]:

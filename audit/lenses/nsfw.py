@@ -8,7 +8,7 @@ that converged and were scored; the others are counted apart.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
+from audit.lenses.common.cards import Explained, LensCard, MetricCard
 from audit.lenses.common.matches import match_references
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, flat_row, make_answer
 from audit.lenses.common.scales import has_zero, read_scales, with_zero
 from audit.lenses.common.verdicts import (
     judges_asking,
@@ -29,7 +30,7 @@ from audit.lenses.common.verdicts import (
     size,
     suites_with_subjects,
 )
-from audit.records import Finding
+from audit.records import ASKS_NSFW, Finding
 from audit.stats import (
     ClusterEstimate,
     cluster_mean,
@@ -42,6 +43,13 @@ from audit.stats import (
 
 _RATE: Final = MetricCard(
     name="nsfw.rate",
+    title="Rate read as unsafe",
+    statement="For {where}, the judge reads a share of {value} of the pictures as unsafe.",
+    drawn=True,
+    warm=True,
+    ranked=True,
+    told_as="nsfw.excess",
+    explained=Explained(score="unsafe", answer="unclothed", towards="towards what is unsafe"),
     unit="share",
     neutral=0.0,
     direction="lower",
@@ -51,6 +59,8 @@ _RATE: Final = MetricCard(
 )
 _RAW_RATE: Final = MetricCard(
     name="nsfw.raw_rate",
+    title="Rate by the judge's own threshold",
+    compared=False,
     unit="share",
     neutral=0.0,
     direction="lower",
@@ -58,6 +68,10 @@ _RAW_RATE: Final = MetricCard(
 )
 _EXCESS: Final = MetricCard(
     name="nsfw.excess",
+    title="Excess over its references",
+    statement="For {where}, the judge reads pictures as unsafe more often than for its references.",
+    signed=True,
+    ranked=True,
     unit="share",
     neutral=0.0,
     direction="lower",
@@ -86,20 +100,28 @@ class _Pool:
         return self.rows[(self.rows["role"] == role) & self.rows["concept"].isin(concepts)]
 
 
+LENS: Final = LensCard(
+    name="nsfw",
+    question="How often does a harmless text give pictures that a judge reads as unsafe?",
+    metrics=(_RATE, _EXCESS, _RAW_RATE),
+    place="main",
+    asks=ASKS_NSFW,
+    every_run=True,
+)
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class NsfwLens:
     """Rates of flagged images, and their excess over matched references."""
 
-    @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "nsfw"
+    but: Collection[str] = ()
+    """Lenses whose suites are not read."""
 
     @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return (_RATE, _RAW_RATE, _EXCESS)
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         """Answer for every suite with subjects and every judge that reads unsafe content.
@@ -110,10 +132,10 @@ class NsfwLens:
         findings: list[Finding] = []
         concept_rows: list[dict[str, object]] = []
         suite_rows: list[dict[str, object]] = []
-        for number, judge in enumerate(judges_asking(evidence, "nsfw")):
-            every = scored_images(evidence, judge, "nsfw")
-            every = _against_zero(with_zero(every, read_scales(every, "nsfw", "unsafe")))
-            for suite in suites_with_subjects(evidence):
+        for number, judge in enumerate(judges_asking(evidence, ASKS_NSFW)):
+            every = scored_images(evidence, judge, ASKS_NSFW)
+            every = _against_zero(with_zero(every, read_scales(every, ASKS_NSFW, "unsafe")))
+            for suite in suites_with_subjects(evidence, but=self.but):
                 pool = _make_pool(every[every["suite"] == suite], suite=suite, judge=judge)
                 label: dict[str, object] = {"judge": judge, "primary": number == 0, "suite": suite}
                 for (role, concept), rows in pool.rows.groupby(["role", "concept"], sort=True):
@@ -243,7 +265,7 @@ def _rates(usable: pd.DataFrame, column: str = "flagged") -> dict[str, float]:
 
 def _about(pool: _Pool, name: str, rows: pd.DataFrame) -> Subject:
     note = missing_note(rows, pool.judge)
-    return Subject(lens="nsfw", suite=pool.suite, name=name, n_unscored=not_usable(rows), note=note)
+    return Subject(lens=LENS.name, suite=pool.suite, name=name, n_unscored=not_usable(rows), note=note)
 
 
 def _counts(rows: pd.DataFrame, concept: str, role: str) -> dict[str, object]:

@@ -9,16 +9,18 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
+from audit.lenses.common.cards import LensCard, MetricCard
 from audit.lenses.common.matched import LARGEST_Z, matched_images
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, flat_row, make_answer
 from audit.lenses.common.verdicts import judges_asking, names, numbers, plain_images, size
-from audit.records import Finding
+from audit.records import ASKS_CONCEPTS, Finding
 from audit.stats import cluster_mean, cluster_share, singles, two_level_means
 
 _COSINES: Final = (-1.0, 1.0)
 _PERCENTILES: Final = (0.0, 100.0)
 _OWN_COSINE: Final = MetricCard(
     name="quality.own_cosine",
+    title="Own cosine",
     unit="cosine",
     neutral=None,
     direction="higher",
@@ -28,6 +30,7 @@ _OWN_COSINE: Final = MetricCard(
 )
 _CONVERGED: Final = MetricCard(
     name="quality.converged_share",
+    title="Share converged",
     unit="share",
     neutral=None,
     direction="higher",
@@ -35,6 +38,7 @@ _CONVERGED: Final = MetricCard(
 )
 _PERCENTILE: Final = MetricCard(
     name="quality.own_percentile",
+    title="Own percentile",
     unit="percentile",
     neutral=50.0,
     direction="higher",
@@ -43,6 +47,8 @@ _PERCENTILE: Final = MetricCard(
 )
 _PRECISION: Final = MetricCard(
     name="quality.judged_precision",
+    title="Recognised by a held-out judge",
+    trend_place=1,
     unit="share",
     neutral=None,
     direction="higher",
@@ -51,6 +57,9 @@ _PRECISION: Final = MetricCard(
 )
 _MARGIN: Final = MetricCard(
     name="quality.judged_z",
+    title="Margin by a held-out judge",
+    signed=True,
+    trend_place=0,
     unit="standard deviations",
     neutral=0.0,
     direction="higher",
@@ -58,9 +67,19 @@ _MARGIN: Final = MetricCard(
     meaning="By the same checkpoint, the cosine of an inversion with its own concept less the mean of those with the "
     "other concepts of the suite, in their standard deviations; 0 where it is like any other.",
 )
-_CARDS: Final = (_OWN_COSINE, _CONVERGED, _PERCENTILE, _PRECISION, _MARGIN)
+_CARDS: Final = (_OWN_COSINE, _PERCENTILE, _CONVERGED, _PRECISION, _MARGIN)
 _COLUMNS: Final = ((_OWN_COSINE, "own_cosine", _COSINES), (_PERCENTILE, "own_percentile", _PERCENTILES))
 _ROUNDING: Final = 1e-6  # a cosine of two single-precision vectors can pass 1 by this much
+
+
+LENS: Final = LensCard(
+    name="quality",
+    question="Did the inversions find pictures that the checkpoint itself recognises?",
+    metrics=_CARDS,
+    place="last",
+    is_instrument=True,
+    has_suites=False,
+)
 
 
 @final
@@ -69,14 +88,9 @@ class QualityLens:
     """Quality of the inversions of each suite, noise controls left out."""
 
     @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "quality"
-
-    @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return _CARDS
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         """Answer for every suite. Table: ``quality_suites``."""
@@ -99,7 +113,7 @@ class QualityLens:
 def _suite_findings(rows: pd.DataFrame, suite: str, *, level: float) -> tuple[Finding, ...]:
     shares = _concept_means(rows, rows["converged"].to_numpy(dtype=float))
     converged = cluster_share(shares, singles(shares), level=level, unit="concepts")
-    about = Subject(lens="quality", suite=suite, name=WHOLE_SUITE, n_unscored=0, note="")
+    about = Subject(lens=LENS.name, suite=suite, name=WHOLE_SUITE, n_unscored=0, note="")
     findings = [about.finding(_CONVERGED, converged, level=level, n=size(rows))]
     for card, column, (smallest, largest) in _COLUMNS:
         finite = rows[np.isfinite(numbers(rows, column))]
@@ -108,14 +122,14 @@ def _suite_findings(rows: pd.DataFrame, suite: str, *, level: float) -> tuple[Fi
             raise ValueError(f"{column} lies between {smallest} and {largest}; found {values.min()} to {values.max()}.")
         means = _concept_means(finite, values.clip(smallest, largest))
         mean = cluster_mean(means, singles(means), level=level, bounds=(smallest, largest), unit="concepts")
-        about = Subject(lens="quality", suite=suite, name=WHOLE_SUITE, n_unscored=len(rows) - len(finite), note="")
+        about = Subject(lens=LENS.name, suite=suite, name=WHOLE_SUITE, n_unscored=len(rows) - len(finite), note="")
         findings.append(about.finding(card, mean, level=level, n=size(finite)))
     return tuple(findings)
 
 
 def _judged_findings(evidence: Evidence, *, level: float) -> dict[str, tuple[Finding, ...]]:
     """Return what the first judge that tells concepts apart finds of every suite; nothing where there is none."""
-    judge = next(iter(judges_asking(evidence, "concepts")), None)
+    judge = next(iter(judges_asking(evidence, ASKS_CONCEPTS)), None)
     if judge is None:
         return {}
     return {
@@ -132,7 +146,7 @@ def _judged(rows: pd.DataFrame, suite: str, judge: str, column: str, *, level: f
     else:
         card, found = _MARGIN, cluster_mean(means, singles(means), level=level, bounds=_MARGIN.span, unit="concepts")
     about = Subject(
-        lens="quality", suite=suite, name=WHOLE_SUITE, n_unscored=len(rows) - len(seen), note=f"Judge: {judge}."
+        lens=LENS.name, suite=suite, name=WHOLE_SUITE, n_unscored=len(rows) - len(seen), note=f"Judge: {judge}."
     )
     return about.finding(card, found, level=level, n=size(seen))
 

@@ -9,6 +9,7 @@ The first and the last are also asked of suites about gender, whose templates ar
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final, final
 
@@ -17,10 +18,11 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import Evidence
+from audit.lenses.common.cards import CausesFigure, LensCard, MetricCard
 from audit.lenses.common.phrases import distances, embedded, mean_where, prompts_asking, same, unit_vectors
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, flat_row, make_answer
 from audit.lenses.common.verdicts import judges_asking, missing_note, names, not_usable, numbers, scored_images, size
-from audit.records import Finding
+from audit.records import ASKS_GENDER, Finding
 from audit.stats import (
     ClusterEstimate,
     cluster_mean,
@@ -33,6 +35,8 @@ from audit.stats import (
 
 _EMBEDDING: Final = MetricCard(
     name="wording.embedding_spread",
+    title="Spread of paraphrases as texts",
+    drawn=True,
     unit="ratio",
     neutral=0.0,
     direction="lower",
@@ -45,6 +49,8 @@ _EMBEDDING: Final = MetricCard(
 )
 _VERDICT: Final = MetricCard(
     name="wording.verdict_spread",
+    title="Spread of readings over paraphrases",
+    drawn=True,
     unit="signed score",
     neutral=0.0,
     direction="lower",
@@ -56,6 +62,7 @@ _VERDICT: Final = MetricCard(
 )
 _VARIANCE: Final = MetricCard(
     name="wording.variance_share",
+    title="Share of variance by wording",
     unit="share",
     neutral=0.0,
     direction="lower",
@@ -69,20 +76,33 @@ _CARD: Final = {card.name: card for card in _CARDS}
 _APART: Final = "\x1f"  # between the parts of a name; no suite can hold it
 
 
+LENS: Final = LensCard(
+    name="wording",
+    question="How much of an answer hangs on the choice of words?",
+    metrics=_CARDS,
+    place="main",
+    causes=CausesFigure(
+        metric="wording.variance_share",
+        cause="the wording",
+        table="wording_suites",
+        others={"concept_share": "the concept", "seed_share": "the rest"},
+        rest="The rest is the seed, and the sentence where that is not the wording.",
+    ),
+)
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class WordingLens:
     """Sensitivity to wording: of texts, of readings, by group of paraphrases and by suite."""
 
-    @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "wording"
+    also: Collection[str] = ()
+    """Lenses about subjects whose suites are read too: their templates are the wordings of their concepts."""
 
     @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return _CARDS
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         """Answer for every suite of paraphrases, and over each suite about gender with several templates.
@@ -92,7 +112,7 @@ class WordingLens:
         findings: list[Finding] = []
         group_rows: list[dict[str, object]] = []
         suite_rows: list[dict[str, object]] = []
-        for look in _looks(evidence):
+        for look in _looks(evidence, self.also):
             groups = look.groups(level) if look.paraphrased else {}
             for concept, found in groups.items():
                 group_rows.append({"suite": look.suite, "concept": concept, **flat_row(found, _CARD)})
@@ -180,15 +200,16 @@ class _Look:
         if images is not None:
             note = "No judge of gender looked." if self.judge is None else missing_note(images, self.judge)
         n_unscored = 0 if images is None else not_usable(images)
-        return Subject(lens="wording", suite=self.suite, name=name, n_unscored=n_unscored, note=note)
+        return Subject(lens=LENS.name, suite=self.suite, name=name, n_unscored=n_unscored, note=note)
 
 
-def _looks(evidence: Evidence) -> list[_Look]:
-    judge = next(iter(judges_asking(evidence, "gender")), None)
-    asked = pd.concat([prompts_asking(evidence, "wording"), _of_templates(prompts_asking(evidence, "gender"))])
+def _looks(evidence: Evidence, also: Collection[str]) -> list[_Look]:
+    judge = next(iter(judges_asking(evidence, ASKS_GENDER)), None)
+    others = [_of_templates(prompts_asking(evidence, lens)) for lens in also]
+    asked = pd.concat([prompts_asking(evidence, LENS.name), *others])
     places = asked.assign(
-        wording=asked["group"].where(asked["lens"] == "wording", asked["template"]),
-        frame=asked["frame"].where(asked["lens"] == "wording", ""),
+        wording=asked["group"].where(asked["lens"] == LENS.name, asked["template"]),
+        frame=asked["frame"].where(asked["lens"] == LENS.name, ""),
     )
     every = _readings(evidence, judge).merge(
         places[["prompt_id", "wording", "frame"]], on="prompt_id", how="inner", validate="many_to_one"
@@ -197,7 +218,7 @@ def _looks(evidence: Evidence) -> list[_Look]:
     return [
         _Look(
             suite=str(suite),
-            paraphrased=bool((prompts["lens"] == "wording").all()),
+            paraphrased=bool((prompts["lens"] == LENS.name).all()),
             texts=_spread(evidence, prompts),
             images=every[every["suite"] == suite],
             judge=judge,
@@ -215,7 +236,7 @@ def _of_templates(prompts: pd.DataFrame) -> pd.DataFrame:
 def _readings(evidence: Evidence, judge: str | None) -> pd.DataFrame:
     """Return ``scored_images`` of the judge; without one, no image is usable."""
     if judge is not None:
-        return scored_images(evidence, judge, "gender")
+        return scored_images(evidence, judge, ASKS_GENDER)
     images = evidence.images.merge(evidence.prompts, on="prompt_id", how="inner", validate="many_to_one")
     return images.assign(converged=False, usable=False, signed=np.nan)
 

@@ -15,13 +15,15 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, MetricCard, Subject, flat_row, make_answer
+from audit.lenses.common.cards import LensCard, MetricCard
+from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, flat_row, make_answer
 from audit.lenses.common.verdicts import names, numbers
 from audit.records import Finding
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share
 
 _FOLLOW: Final = MetricCard(
     name="written.follow_share",
+    title="Share that follows the word",
     unit="share",
     neutral=0.0,
     direction="lower",
@@ -29,6 +31,11 @@ _FOLLOW: Final = MetricCard(
 )
 _EXCESS: Final = MetricCard(
     name="written.excess",
+    title="Excess over letters without a meaning",
+    statement="With another word written over {where}, the label follows the word more often than it does letters.",
+    signed=True,
+    drawn=True,
+    ranked=True,
     unit="share",
     neutral=0.0,
     direction="lower",
@@ -38,6 +45,7 @@ _EXCESS: Final = MetricCard(
 )
 _PLAIN: Final = MetricCard(
     name="written.plain_accuracy",
+    title="Share named rightly with nothing written",
     unit="share",
     neutral=None,
     direction="higher",
@@ -49,20 +57,23 @@ _CARD: Final = {card.name: card for card in _CARDS}
 _KEY: Final = ["suite", "picture", "kind", "shows", "says"]
 
 
+LENS: Final = LensCard(
+    name="written",
+    question="Does the checkpoint name the thing in a picture, or the word that is written over it?",
+    metrics=_CARDS,
+    shows_writing=True,
+)
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class WrittenLens:
     """How often the label follows a word that is written over a thing."""
 
     @property
-    def name(self) -> str:
-        """Name of the lens."""
-        return "written"
-
-    @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric of the lens."""
-        return _CARDS
+    def card(self) -> LensCard:
+        """What is to be known of the lens."""
+        return LENS
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         """Answer for every suite of this lens. Tables: ``written_things``, and every label in ``written_pictures``."""
@@ -88,7 +99,7 @@ def _labels(evidence: Evidence) -> pd.DataFrame:
 
 
 def _findings(suite: str, subject: str, rows: pd.DataFrame, *, level: float) -> tuple[Finding, ...]:
-    about = Subject(lens="written", suite=suite, name=subject, n_unscored=0, note="")
+    about = Subject(lens=LENS.name, suite=suite, name=subject, n_unscored=0, note="")
     plain = _hits(rows[rows["kind"] == "plain"], "shows")
     words = _hits(rows[rows["kind"] == "word"], "says")
     both = words.merge(

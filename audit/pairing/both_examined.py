@@ -15,7 +15,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses import LENSES, WHOLE_SUITE, Lens, LensAnswer, MetricCard
+from audit.lenses import CONTROLS, LENSES, WHOLE_SUITE, Lens, LensAnswer, MetricCard
 from audit.lenses.common.matches import MATCHED_TO
 from audit.pairing.image_pairs import KEY, Pairs, keep_images
 from audit.records import SCALE_OF, Estimate, Finding
@@ -87,7 +87,7 @@ def examine_both(
     """
     asking = _Asking(pairs=pairs, lenses=lenses, level=level)
     answers = [[lens.examine(side, level=level) for lens in lenses.values()] for side in asking.both]
-    cards = {card.name: card for lens in lenses.values() for card in lens.metrics}
+    cards = {card.name: card for lens in lenses.values() for card in lens.card.metrics}
     before, after = ({found.finding_id: found for one in side for found in one.findings} for side in answers)
     still = _resting_on_others(asking, identical)
     paired = {
@@ -197,7 +197,7 @@ def _resting_on_others(asking: _Asking, identical: pd.DataFrame) -> frozenset[st
 
 
 def _controls(answers: Sequence[LensAnswer]) -> pd.DataFrame | None:
-    return next((answer.tables["controls"] for answer in answers if "controls" in answer.tables), None)
+    return next((answer.tables[CONTROLS] for answer in answers if CONTROLS in answer.tables), None)
 
 
 def _differs(whole: Estimate, left: Estimate, unit: Unit) -> bool:
@@ -281,8 +281,8 @@ def _wording_numbers(prompts: pd.DataFrame) -> dict[str, int]:
     scales = _scales(prompts)
     alone = prompts[~prompts["prompt_id"].isin(scales)]
     # what the slots are called is no part of the wording
-    alone = alone.assign(wording=[_SLOT.sub("{}", str(template)) for template in alone["template"]])
-    ordered = alone.sort_values(["wording", "prompt_id"])
+    alone = alone.assign(sentence=[_SLOT.sub("{}", str(template)) for template in alone["template"]])
+    ordered = alone.sort_values(["sentence", "prompt_id"])
     ordered = ordered.assign(number=ordered.groupby(["suite", "role", "concept", "expected"]).cumcount())
     subjects = ordered[ordered["role"] == "subject"]
     most = {str(suite): int(number) + 1 for suite, number in subjects.groupby("suite")["number"].max().items()}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from audit.evidence import RunFolder, load_evidence
 from audit.gate import Ruling, decide, decision_text
-from audit.lenses import LENSES, findings_text
+from audit.lenses import CONTROLS, LENSES, findings_text
 from audit.pipeline.examine import Examination, Outcome
 from audit.pipeline.gating import POLICY_NAME, Gate, kept_gate, rule, waived_checks
 from audit.pipeline.interim_looks import rule_in_rounds
@@ -63,7 +63,7 @@ def _decide(run: RunFolder, progress: Progress, gate: Gate | None) -> Outcome:
     answers = examination.at()
     decision = decide(
         answers.findings,
-        answers.tables.get("controls"),
+        answers.tables.get(CONTROLS),
         waived=waived_checks(run.spec),
         ruling=None if gate is None else _rule(run, gate, examination),
     )

@@ -10,15 +10,12 @@ from typing import Final
 from audit.checkpoints import Checkpoint, load_checkpoint
 from audit.early_checks import phantom_folder
 from audit.judges import shared_lineage
+from audit.lenses import LENSES
 from audit.records import JOINED, UNSEEN, UNWORDED, PromptSuite, Question
 from audit.suites import list_suites, load_suite, suite_name, suite_path
 
 OWN_SUITES: Final = "suites"
 """Folder of prompt suites that a checkpoint folder may carry: those written in its own words."""
-
-PICTURED: Final = frozenset({"contexts", "blending", "attributes", "letters"})
-"""Lenses that have nothing to say without a judge that answers the questions of their suite; or, where a suite has
-none, the judge that is called as its lens is."""
 
 _PHANTOM: Final = "phantom:"
 _CLOSED_FOLDER: Final = "phantom/"
@@ -77,12 +74,16 @@ def default_suites(
     others = _others(core, closed=has_closed_vocabulary(checkpoint))
     unknown = [one for one, suite in others.items() if not _knows(checkpoint, suite)]
     others = {one: suite for one, suite in others.items() if one not in unknown}
-    pictured = {one: suite for one, suite in others.items() if suite.lens in PICTURED}
+    pictured = {one: suite for one, suite in others.items() if _judge_of(suite)}
     readers = _readers(checkpoint, judges) if pictured else []
     unread = {
-        one: f"{_LABELS}CHECKPOINT" if suite.questions else suite.lens
+        one: f"{_LABELS}CHECKPOINT" if suite.questions else _judge_of(suite)
         for one, suite in pictured.items()
-        if not (any(_reads(reader, suite.questions) for reader in readers) if suite.questions else suite.lens in judges)
+        if not (
+            any(_reads(reader, suite.questions) for reader in readers)
+            if suite.questions
+            else _judge_of(suite) in judges
+        )
     }
     others = {one: suite for one, suite in others.items() if one not in unread}
     inverted = [one for one, suite in others.items() if effort == "quick" and _is_seen(suite)]
@@ -101,6 +102,11 @@ def default_judges(checkpoint: Checkpoint, questions: Sequence[Question] = ()) -
     if not has_closed_vocabulary(checkpoint):
         return ("nudenet",)
     return ("zero_shot:phantom:judge", *((f"{_LABELS}{_WITNESS}",) if questions and _witnesses(checkpoint) else ()))
+
+
+def _judge_of(suite: PromptSuite) -> str:
+    """Return the judge without whom the lens of a suite has nothing to say; empty where there is none."""
+    return LENSES[suite.lens].card.judge if suite.lens in LENSES else ""
 
 
 def _suites_in(folder: Path) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import pandas as pd
 from audit.evidence import Evidence, RunFolder, load_evidence, prompts_table
 from audit.gate import METHOD, Look, PolicySequence, Ruling, check_against, decide
 from audit.gate.policy import WHOLE
+from audit.lenses import CONTROLS
 from audit.pairing.image_pairs import KEY, keep_images
 from audit.pipeline.examine import Examination
 from audit.pipeline.gating import Gate, measured_by, waived_checks
@@ -160,5 +161,5 @@ def _verdict_at(run: RunFolder, replay: Replay, look: int) -> Verdict:
     examination = replay.take(look, load_evidence(run))
     answers = examination.at(replay.sequence.level_of(look))  # asked already
     ruling = replay.sequence.ruling(over=look == LOOKS)
-    controls = answers.tables.get("controls")
+    controls = answers.tables.get(CONTROLS)
     return decide(answers.findings, controls, waived=waived_checks(run.spec), ruling=ruling).verdict

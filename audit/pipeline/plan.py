@@ -17,11 +17,11 @@ from audit.errors import UsageProblem
 from audit.evidence import card_to_json, concept_texts, prompts_table, questions_to_json
 from audit.inversion import Recipe, batch_size, find_recipe
 from audit.judges import Judge, load_judge
-from audit.lenses import check_lens
+from audit.lenses import LENSES, check_lens
 from audit.pipeline.defaults import DefaultSuites, core_suites, default_judges, default_suites
 from audit.pipeline.look_dealing import LOOKS, SHARES, Dealt, deal
 from audit.precision import JUDGING, Precision, check_precision
-from audit.records import SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite, Question
+from audit.records import ASKS_LABELS, SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite, Question
 from audit.seeding import derive_seed
 from audit.suites import load_suite, over_length, shorten, suite_path
 
@@ -322,18 +322,18 @@ def judge_warnings(judges: Mapping[str, Judge], suites: Sequence[PromptSuite]) -
     asked = {question for judge in judges.values() for question in judge.card.asks}
     warnings = [
         f"No judge answers the question {question!r}, so it stays unmeasured; name one with --judge."
-        for question in ("gender", "nsfw")
+        for question in (lens.card.asks for lens in LENSES.values() if lens.card.every_run)
         if question not in asked
     ]
     asking = [suite.name for suite in suites if suite.questions]
-    if asking and "labels" not in asked:
+    if asking and ASKS_LABELS not in asked:
         warnings.append(
             f"No judge answers the questions of {', '.join(asking)}, so they stay unmeasured; name one with --judge "
             "labels:CHECKPOINT."
         )
-    unread = [suite.name for suite in suites if suite.lens == "letters" and not suite.questions]
-    if unread and "letters" not in asked:
-        warnings.append(
-            f"No judge reads what is written in the images of {', '.join(unread)}; name one with --judge letters."
-        )
-    return warnings
+    return warnings + [
+        f"No judge answers {card.asks!r} for {', '.join(mute)}, so that the lens {card.name} says nothing of it; name "
+        f"one with --judge {card.judge}."
+        for card in (lens.card for lens in LENSES.values() if lens.card.judge and lens.card.asks not in asked)
+        if (mute := [suite.name for suite in suites if suite.lens == card.name and not suite.questions])
+    ]

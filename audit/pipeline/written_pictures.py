@@ -20,6 +20,7 @@ from torch import Tensor
 
 from audit.checkpoints import Checkpoint, load_pictures, pictured
 from audit.evidence import PROBES, RunFolder, build_table
+from audit.lenses import LENSES
 from audit.pipeline.plan import Plan
 from audit.records import PromptSuite
 from audit.seeding import derive_seed
@@ -117,16 +118,19 @@ def _pixels(picture: Image.Image) -> Float[Tensor, "3 side side"]:
 KIND: Final = "probes"
 """The kind of shards that hold what was seen; one per suite."""
 
-LENS: Final = "written"
-"""The lens whose suites ask for pictures with words on them."""
-
 
 def probe(run: RunFolder, plan: Plan) -> None:
     """Show the checkpoint the pictures that its suites ask for, unless that was done."""
     for number, suite in enumerate(plan.suites):
         name = f"{number:05d}"
-        if any(prompt.lens == LENS for prompt in suite.prompts) and not run.has_shard(KIND, name):
+        if _asks_for_pictures(suite) and not run.has_shard(KIND, name):
             run.write_shard(KIND, name, build_table(PROBES, _rows(plan, suite)))
+
+
+def _asks_for_pictures(suite: PromptSuite) -> bool:
+    """Tell whether a lens of the suite asks for pictures with words written over what they show."""
+    lenses = {prompt.lens for prompt in suite.prompts}
+    return any(lens.card.shows_writing for name, lens in LENSES.items() if name in lenses)
 
 
 def _rows(plan: Plan, suite: PromptSuite) -> list[dict[str, object]]:

@@ -4,45 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 
+from audit.lenses import LENSES, AnswersTable
 from audit.report.model import Cell, Column, Table
 from audit.report.room import WHOLE_ROOM
 from audit.report.text import NO_INTERVAL, NOTHING, clean, quote, show_number
 
 MOST_ANSWERS: Final = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Words:
-    """How the answers of one lens are spoken of."""
-
-    answer: str
-    """What stands above the answers, as in "Place"."""
-    caption: str
-
-
-_TABLES: Final[Mapping[str, _Words]] = {
-    "contexts_shares": _Words(
-        answer="Place", caption="Commonest places of the concepts of {suite}, of the images whose place could be told."
-    ),
-    "blending_shares": _Words(
-        answer="Concept", caption="How often the two concepts of each text of {suite} are present, one by one."
-    ),
-    "attributes_joint": _Words(
-        answer="Intersection",
-        caption="Commonest intersections of perceived attributes of the concepts of {suite}, of the images on which "
-        "both could be told.",
-    ),
-    "letters_read": _Words(
-        answer="text read",
-        caption="Texts read most often in the pictures of the concepts of {suite}, as the judge spelt them.",
-    ),
-}
-"""Tables of the lenses with a row per concept and answer."""
 
 
 def answer_tables(
@@ -56,8 +27,8 @@ def answer_tables(
         suite: Whose answers are told.
         most: Rows of a table at most.
     """
-    for source, words in _TABLES.items():
-        table = tables.get(source)
+    for words in (words for lens in LENSES.values() for words in lens.card.answers):
+        table = tables.get(words.table)
         if table is None:
             continue
         told = table[(table["suite"] == suite) & table["primary"]]
@@ -65,7 +36,7 @@ def answer_tables(
             yield _table(rows, words, name=f"{name}-{clean(question).replace('_', '-')}", suite=suite, rows_most=most)
 
 
-def _table(rows: pd.DataFrame, words: _Words, *, name: str, suite: str, rows_most: int) -> Table:
+def _table(rows: pd.DataFrame, words: AnswersTable, *, name: str, suite: str, rows_most: int) -> Table:
     concepts = [(str(concept), of) for concept, of in rows.groupby("concept", sort=True)]
     most = min(MOST_ANSWERS, int(rows["answer"].nunique()))
     numbers = ("st", "nd", "rd")

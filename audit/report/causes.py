@@ -1,4 +1,4 @@
-"""How much of what a judge reads is due to the wording: a figure of three bars per suite."""
+"""How much of what a judge reads is due to what: a figure of a bar for each cause, per suite."""
 
 from __future__ import annotations
 
@@ -8,68 +8,71 @@ from typing import Final
 
 import pandas as pd
 
+from audit.lenses import CausesFigure
 from audit.records import Finding
 from audit.report.figures import COOL, INK, SETTINGS, plain_axes, save_svg, write
 from audit.report.findings import interval_of, is_measured, value_of
 from audit.report.model import DrawnFigure
 from audit.report.text import NO_INTERVAL, quote, show_count, show_level, show_number
 
-METRIC: Final = "wording.variance_share"
 _WIDTH: Final = 432.0
 _HEIGHT: Final = 86.0
-_OTHERS: Final[Mapping[str, str]] = {"concept_share": "the concept", "seed_share": "the rest"}
 
 
-def variance_by_wording(
-    table: pd.DataFrame | None, findings: Sequence[Finding], suite: str, *, name: str
+def variance_by_cause(
+    words: CausesFigure, table: pd.DataFrame | None, findings: Sequence[Finding], suite: str, *, name: str
 ) -> DrawnFigure | None:
-    """Draw the share of the variance of a judge's readings that is due to the wording, beside those of other causes.
+    """Draw the share of the variance of a judge's readings that is due to one cause, beside those of others.
 
     Args:
-        table: "wording_suites" of the wording lens, which has the shares of the other causes.
-        findings: All findings; that of the suite gives the wording's share, its interval and n.
+        words: Which cause has a finding, and what the others are called.
+        table: That of the lens which has the shares of the other causes.
+        findings: All findings; that of the suite gives the share of the cause, its interval and n.
         suite: Name of the suite.
         name: Of the figure.
 
     Returns:
         The figure, or ``None`` where the share was not measured.
     """
-    found = next((f for f in findings if f.metric == METRIC and f.suite == suite and is_measured(f)), None)
+    found = next((f for f in findings if f.metric == words.metric and f.suite == suite and is_measured(f)), None)
     if found is None or table is None:
         return None
     rows = table[table["suite"] == suite].to_dict("records")
     others = {
-        word: float(row[column]) for row in rows[:1] for column, word in _OTHERS.items() if math.isfinite(row[column])
+        word: float(row[column])
+        for row in rows[:1]
+        for column, word in words.others.items()
+        if math.isfinite(row[column])
     }
     return DrawnFigure(
         name=name,
         caption=(
             f"Share of the variance of the judge's readings of {quote(suite)} by what it is due to. Line: the "
-            f"{show_level(found.estimate.level)} interval of the wording's share; the others are estimates without "
-            "one. The rest is the seed, and the sentence where that is not the wording."
+            f"{show_level(found.estimate.level)} interval of the share of {words.cause}; the others are estimates "
+            f"without one. {words.rest}"
         ),
-        equivalent=_told(found, others),
-        svg=_draw(found, others, name),
+        equivalent=_told(words.cause, found, others),
+        svg=_draw(words.cause, found, others, name),
     )
 
 
-def _told(found: Finding, others: Mapping[str, float]) -> str:
+def _told(cause: str, found: Finding, others: Mapping[str, float]) -> str:
     interval = interval_of(found)
     said = interval if interval == NO_INTERVAL else f"{show_level(found.estimate.level)} interval {interval}"
     beside = "".join(f", {show_number(share)} to {word}" for word, share in others.items())
     return (
-        f"Of the variance of the judge's readings, a share of {value_of(found)} ({said}) is due to the wording"
+        f"Of the variance of the judge's readings, a share of {value_of(found)} ({said}) is due to {cause}"
         f"{beside}; {show_count(found.estimate)}."
     )
 
 
-def _draw(found: Finding, others: Mapping[str, float], name: str) -> str:
+def _draw(cause: str, found: Finding, others: Mapping[str, float], name: str) -> str:
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     value, low, high = found.estimate.value or 0.0, found.estimate.low, found.estimate.high
-    shares = {"the wording": value, **others}
+    shares = {cause: value, **others}
     with rc_context(SETTINGS):
         canvas = FigureCanvasSVG(Figure(figsize=(_WIDTH / 72, _HEIGHT / 72)))
         canvas.figure.patch.set_visible(False)

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from audit.lenses import CARDS
 from audit.records import Finding
 from audit.report.findings import detail_of, is_measured, is_whole, value_of
 from audit.report.model import Cell, Column, Table
 from audit.report.room import WHOLE_ROOM
 from audit.report.text import NOTHING, clean, quote, show_level
-from audit.report.words import METRICS, title_of
+from audit.report.words import title_of
 
 MOST_TABLES: Final = 6
 _METRICS_PER_TABLE: Final = 4
@@ -29,8 +30,8 @@ def concept_tables(
         suite: Name of the suite.
         most: Rows of a table at most; those whose first metric is farthest from its neutral value.
     """
-    single = [f for f in findings if not is_whole(f) and (f.metric not in METRICS or METRICS[f.metric].per_concept)]
-    known = [metric for metric in METRICS if any(f.metric == metric for f in single)]
+    single = [f for f in findings if not is_whole(f) and (f.metric not in CARDS or CARDS[f.metric].per_concept)]
+    known = [metric for metric in CARDS if any(f.metric == metric for f in single)]
     metrics = known + sorted({f.metric for f in single} - set(known))
     first = {f.subject: f for f in single if f.metric == metrics[0] and is_measured(f)}
     order = sorted({f.subject for f in single}, key=lambda subject: (-_height(first.get(subject)), subject))

@@ -9,6 +9,7 @@ from typing import Final
 
 import pandas as pd
 
+from audit.lenses import CONTROLS
 from audit.records import Decision, RuleResult, Verdict
 from audit.report.appendix import shipped_appendix
 from audit.report.findings import pick_highlights
@@ -112,7 +113,7 @@ def _references(prompts: pd.DataFrame) -> frozenset[tuple[str, str]]:
 
 def _judge_controls(tables: Mapping[str, pd.DataFrame]) -> tuple[bool, str]:
     """Say whether the controls hold; none measured is none passed."""
-    table = tables.get("controls")
+    table = tables.get(CONTROLS)
     if table is None or table.empty:
         return False, "No controls were measured, so nothing below can be trusted."
     held = [has_passed(value) for value in table["passed"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 
-from audit.lenses import WHOLE_SUITE
+from audit.lenses import CARDS, INSTRUMENTS, WHOLE_SUITE
 from audit.records import Finding
 from audit.report.model import Cell, Column, Highlight, Table
 from audit.report.room import WHOLE_ROOM
@@ -20,13 +20,7 @@ from audit.report.text import (
     show_number,
     show_p,
 )
-from audit.report.words import (
-    LOWER_IS_BETTER,
-    METRICS,
-    SPANS,
-    UNRANKED_LENSES,
-    title_of,
-)
+from audit.report.words import title_of
 
 _GROUP = "group:"
 
@@ -70,21 +64,19 @@ def pick_highlights(
 
     Ranked by how far the near end of the interval stays from the neutral value, as a part of the farthest that the
     metric can go; so a large value on thin evidence does not beat a solid one. Each lens gives its first finding
-    before any gives its second, and no subject appears twice. A rate that is compared with references is told as the
-    excess over them, because a rate by itself mostly tells of the judge.
+    before any gives its second, and no subject appears twice. What another metric says better is told as that
+    (``MetricCard.told_as``): a rate that is compared with references as the excess over them.
 
     Args:
         findings: All findings.
         references: (suite, concept) of what is only compared with.
         most: How many to choose at most.
     """
-    compared = {(f.suite, f.subject) for f in findings if f.metric == "nsfw.excess" and is_measured(f)}
+    measured = {(f.metric, f.suite, f.subject) for f in findings if is_measured(f)}
     candidates = [
         f
         for f in findings
-        if _can_rank(f)
-        and (f.suite, f.subject) not in references
-        and not (f.metric == "nsfw.rate" and (f.suite, f.subject) in compared)
+        if _can_rank(f) and (f.suite, f.subject) not in references and (_told_as(f), f.suite, f.subject) not in measured
     ]
     candidates.sort(key=lambda f: (-_strength(f), f.finding_id))
     turns: dict[str, int] = {}
@@ -157,15 +149,22 @@ def _whole_row(finding: Finding, *, note: str, tested: bool) -> tuple[Cell, ...]
 
 
 def _signed(finding: Finding) -> bool:
-    words = METRICS.get(finding.metric)
-    return words is not None and words.signed
+    card = CARDS.get(finding.metric)
+    return card is not None and card.signed
+
+
+def _told_as(finding: Finding) -> str:
+    card = CARDS.get(finding.metric)
+    return "" if card is None else card.told_as
 
 
 def _can_rank(finding: Finding) -> bool:
-    words = METRICS.get(finding.metric)
-    asked = finding.lens not in UNRANKED_LENSES and (words is None or words.ranked)
+    card = CARDS.get(finding.metric)
+    asked = finding.lens not in INSTRUMENTS and (card is None or card.ranked)
     value, neutral = finding.estimate.value, finding.neutral
-    better = finding.metric in LOWER_IS_BETTER and value is not None and neutral is not None and value < neutral
+    better = (
+        card is not None and card.direction == "lower" and value is not None and neutral is not None and value < neutral
+    )
     return asked and is_measured(finding) and leaves_out_neutral(finding) and not better
 
 
@@ -181,9 +180,9 @@ def _clear_distance(finding: Finding) -> float:
 
 def _strength(finding: Finding) -> float:
     """Clear distance as a part of the farthest that a known metric can go; unknown metrics come after all of these."""
-    if finding.metric not in METRICS or finding.neutral is None:
+    if finding.metric not in CARDS or finding.neutral is None:
         return -1.0 / (1.0 + _clear_distance(finding))
-    least, greatest = SPANS[finding.metric]
+    least, greatest = CARDS[finding.metric].span
     farthest = max(greatest - finding.neutral, finding.neutral - least)
     return _clear_distance(finding) / farthest
 
@@ -192,10 +191,9 @@ def _state(finding: Finding) -> str:
     where = "the suite as a whole" if finding.subject == WHOLE_SUITE else quote(finding.subject.removeprefix(_GROUP))
     value, neutral = finding.estimate.value, finding.neutral
     below = value is not None and neutral is not None and value < neutral
-    words = METRICS.get(finding.metric)
-    if words is not None and words.statement:
-        gender = "woman" if below else "man"
-        return words.statement.format(where=where, value=value_of(finding), gender=gender)
+    card = CARDS.get(finding.metric)
+    if card is not None and card.statement:
+        return card.statement.format(where=where, value=value_of(finding), side=card.nouns[0 if below else 1])
     side = "below" if below else "above"
     return f"For {where}, {quote(finding.metric)} lies {side} its neutral value."
 

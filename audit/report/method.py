@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses import MetricCard, metric_cards
+from audit.lenses import CARDS, CONTROLS, MetricCard
 from audit.records import CheckpointCard, Finding, JudgeCard
 from audit.report.findings import detail_of, is_measured
 from audit.report.model import Cell, Column, ReportInput, Table, Term
 from audit.report.text import MINUS, NOT_MEASURED, NOTHING, clean, count, show_number
-from audit.report.words import METRICS, STATUS_WORDS
+from audit.report.words import STATUS_WORDS
 
 _MOST_SETTINGS = 60
 _LONGEST_REASON = 1000
@@ -38,15 +38,15 @@ def controls_table(tables: Mapping[str, pd.DataFrame], findings: Sequence[Findin
         Column(label="Passed"),
         Column(label="Reason"),
     )
-    measured = tables.get("controls")
-    known = {finding.metric: finding for finding in findings if finding.lens == "controls"}
+    measured = tables.get(CONTROLS)
+    known = {finding.metric: finding for finding in findings if finding.lens == CONTROLS}
     records = [] if measured is None else measured.to_dict("records")
     rows = tuple(_control_row(row, known.get(str(row.get("metric", "")))) for row in records)
     caption = (
         "Controls: prompts whose answer is known, with interval and n as images / prompts. If they fail, the audit is "
         "inconclusive whatever else it says."
     )
-    return Table(name="controls", caption=caption, columns=columns, rows=rows)
+    return Table(name=CONTROLS, caption=caption, columns=columns, rows=rows)
 
 
 def _control_row(row: Mapping[Hashable, object], finding: Finding | None) -> tuple[Cell, ...]:
@@ -258,16 +258,14 @@ def _flatten(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 def glossary(findings: Iterable[Finding]) -> tuple[Term, ...]:
     """Explain every metric that the report shows, in the words of its lens."""
     shown = {finding.metric: finding for finding in findings}
-    cards = {card.name: card for card in metric_cards()}
-    order = [*METRICS, *(name for name in cards if name not in METRICS)]
-    known = [metric for metric in order if metric in shown]
+    known = [metric for metric in CARDS if metric in shown]
     others = sorted(set(shown) - set(known))
-    return tuple(_term(shown[metric], cards.get(metric)) for metric in [*known, *others][:_MOST_SETTINGS])
+    return tuple(_term(shown[metric], CARDS.get(metric)) for metric in [*known, *others][:_MOST_SETTINGS])
 
 
 def _term(finding: Finding, card: MetricCard | None) -> Term:
     metric, unit = clean(finding.metric, longest=80), clean(finding.unit, longest=60)
     neutral = "none" if finding.neutral is None else show_number(finding.neutral)
     scale = f"Unit: {unit or 'none'}; neutral value: {neutral}."
-    name = f"{METRICS[metric].title} ({metric})" if metric in METRICS else metric
+    name = metric if card is None else f"{card.title} ({metric})"
     return Term(name=name, meaning=scale if card is None else f"{clean(card.meaning, longest=1000)} {scale}")

@@ -10,12 +10,13 @@ from typing import Final
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from audit.lenses import INSTRUMENTS
 from audit.records import Finding
 from audit.report.findings import interval_of, is_measured, is_whole, value_of
 from audit.report.model import Report
 from audit.report.summary import escape
 from audit.report.text import clean, show_count, show_level
-from audit.report.words import UNRANKED_LENSES, title_of
+from audit.report.words import title_of
 
 MOST_RESULTS: Final = 100
 _TASK: Final = ("other", "bias audit by inversion")
@@ -34,7 +35,7 @@ def render_card(report: Report, findings: Sequence[Finding], suites: Mapping[str
     Returns:
         YAML between lines of hyphens, then Markdown, as ``huggingface_hub.ModelCard`` reads them.
     """
-    told = [one for one in findings if is_whole(one) and is_measured(one) and one.lens not in UNRANKED_LENSES]
+    told = [one for one in findings if is_whole(one) and is_measured(one) and one.lens not in INSTRUMENTS]
     results = [
         EvalResult(
             task_type=_TASK[0],

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses import WHOLE_SUITE
+from audit.lenses import CARDS, CONTROLS, LENSES, WHOLE_SUITE, MetricCard
 from audit.records import Finding
 from audit.report.answers import answer_tables
-from audit.report.causes import variance_by_wording
+from audit.report.causes import variance_by_cause
 from audit.report.concepts import concept_tables
 from audit.report.distributions import quality_spread
 from audit.report.findings import (
@@ -24,14 +24,14 @@ from audit.report.findings import (
 )
 from audit.report.images import make_sheet
 from audit.report.model import DrawnFigure, ForestFigure, ForestRow, ReportInput, Section, Table
-from audit.report.outcomes import outcome_map, outcome_table, read_outcomes
+from audit.report.outcomes import Outcomes, outcome_map, outcome_table, read_outcomes
 from audit.report.room import Room, room_for
 from audit.report.text import NO_INTERVAL, clean, count, quote, show_level
-from audit.report.words import METRICS, OTHER_QUESTION, QUESTIONS, SPANS, MetricWords
+from audit.report.words import OTHER_QUESTION
 
 _ALL_SUITES = "all suites together"
-_LENS_ORDER = ("contexts", "blending", "attributes", "gender", "nsfw", "composition", "wording", "granularity")
-_LAST_LENSES = ("quality", "controls")
+_PLACES = ("first", "main", "beside", "last")
+_LEADING = ("first", "main")
 
 
 def make_sections(source: ReportInput) -> tuple[Section, ...]:
@@ -50,9 +50,9 @@ def _suites(source: ReportInput) -> list[str]:
 
 def _told(source: ReportInput) -> list[Finding]:
     """Return the findings that belong into sections: all but the controls that have a table of their own."""
-    table = source.tables.get("controls")
+    table = source.tables.get(CONTROLS)
     listed = set() if table is None or "metric" not in table.columns else set(table["metric"])
-    return [f for f in source.findings if not (f.lens == "controls" and f.metric in listed)]
+    return [f for f in source.findings if not (f.lens == CONTROLS and f.metric in listed)]
 
 
 def _make_section(source: ReportInput, suite: str, number: int, room: Room) -> Section:
@@ -70,11 +70,8 @@ def _make_section(source: ReportInput, suite: str, number: int, room: Room) -> S
         tables += [whole] if whole else []
         tables += concept_tables(answers, name=f"{name}-{place}", suite=suite, most=room.rows)
     tables += answer_tables(source.tables, name=f"{name}-answers", suite=suite, most=room.rows)
-    outcomes = read_outcomes(source.tables.get("gender_shares"), suite)
-    seen = None
-    if outcomes is not None:
-        seen = outcome_map(outcomes, name=f"{name}-outcomes", room=room)
-        tables.append(outcome_table(outcomes, name=f"{name}-outcomes-numbers", room=room))
+    seen = _read_outcomes(source.tables, suite)
+    tables += [outcome_table(one, name=f"{name}-outcomes-numbers", room=room) for one in seen]
     if not any(is_measured(f) for f in findings):
         sentences.append("Nothing was measured on this suite.")
     return Section(
@@ -82,7 +79,11 @@ def _make_section(source: ReportInput, suite: str, number: int, room: Room) -> S
         title=_ALL_SUITES if suite == WHOLE_SUITE else clean(suite, longest=80),
         question=_question(findings, source.evidence, suite),
         sentences=tuple(sentences),
-        figures=(*figures, *_distributions(source, suite, name, seen)),
+        figures=(
+            *figures,
+            *(outcome_map(one, name=f"{name}-outcomes", room=room) for one in seen),
+            *_distributions(source, suite, name),
+        ),
         tables=tuple(tables),
         sheet=make_sheet(
             source.evidence,
@@ -95,25 +96,36 @@ def _make_section(source: ReportInput, suite: str, number: int, room: Room) -> S
     )
 
 
-def _distributions(source: ReportInput, suite: str, name: str, outcomes: DrawnFigure | None) -> list[DrawnFigure]:
+def _read_outcomes(tables: Mapping[str, pd.DataFrame], suite: str) -> list[Outcomes]:
+    """Return what was perceived on a suite, by each lens that has a table of it."""
+    maps = [lens.card.presentation for lens in LENSES.values() if lens.card.presentation is not None]
+    read = [read_outcomes(tables.get(one.table), suite) for one in maps]
+    return [one for one in read if one is not None]
+
+
+def _distributions(source: ReportInput, suite: str, name: str) -> list[DrawnFigure]:
+    causes = [(lens.card.name, lens.card.causes) for lens in LENSES.values() if lens.card.causes is not None]
     drawn = (
-        outcomes,
-        variance_by_wording(source.tables.get("wording_suites"), source.findings, suite, name=f"{name}-wording"),
+        *(
+            variance_by_cause(words, source.tables.get(words.table), source.findings, suite, name=f"{name}-{lens}")
+            for lens, words in causes
+        ),
         quality_spread(source.evidence, suite, name=f"{name}-quality"),
     )
     return [figure for figure in drawn if figure is not None]
 
 
 def _lenses(findings: Sequence[Finding]) -> list[str]:
-    present = {f.lens for f in findings}
-    middle = sorted(present - set(_LENS_ORDER) - set(_LAST_LENSES))
-    return [lens for lens in (*_LENS_ORDER, *middle, *_LAST_LENSES) if lens in present]
+    """Return the lenses of some findings in the order of their sections; an unknown one comes before the last."""
+    places = {name: (_PLACES.index(lens.card.place), number) for number, (name, lens) in enumerate(LENSES.items())}
+    unknown = (_PLACES.index("beside"), len(places))
+    return sorted({f.lens for f in findings}, key=lambda lens: (*places.get(lens, unknown), lens))
 
 
 def _question(findings: Sequence[Finding], evidence: Evidence, suite: str) -> str:
-    asked = [QUESTIONS[lens] for lens in _lenses(findings) if lens in _LENS_ORDER]
-    if not asked:
-        asked = [next((QUESTIONS[lens] for lens in _lenses(findings) if lens in QUESTIONS), OTHER_QUESTION)]
+    cards = [LENSES[lens].card for lens in _lenses(findings) if lens in LENSES]
+    asked = [card.question for card in cards if card.place in _LEADING]
+    asked = asked or [card.question for card in cards][:1] or [OTHER_QUESTION]
     prompts = evidence.prompts[evidence.prompts["suite"] == suite]
     images = evidence.images["prompt_id"].isin(prompts["prompt_id"]).sum()
     concepts = prompts["concept"].nunique()
@@ -123,11 +135,11 @@ def _question(findings: Sequence[Finding], evidence: Evidence, suite: str) -> st
 
 def _figures(findings: Sequence[Finding], evidence: Evidence, *, name: str, most: int) -> list[ForestFigure]:
     figures = []
-    for metric, words in METRICS.items():
+    for metric, card in CARDS.items():
         answers = [f for f in findings if f.metric == metric and not is_whole(f) and is_measured(f)]
-        if words.figured and answers:
+        if card.drawn and answers:
             figure_name = f"{name}-{metric.replace('.', '-').replace('_', '-')}"
-            figures.append(_figure(answers, words, evidence, name=figure_name, most=most))
+            figures.append(_figure(answers, card, evidence, name=figure_name, most=most))
     return figures
 
 
@@ -136,31 +148,28 @@ def _is_flat(figure: ForestFigure) -> bool:
     return all(row.value == figure.neutral for row in figure.rows)
 
 
-def _figure(
-    findings: Sequence[Finding], words: MetricWords, evidence: Evidence, *, name: str, most: int
-) -> ForestFigure:
+def _figure(findings: Sequence[Finding], card: MetricCard, evidence: Evidence, *, name: str, most: int) -> ForestFigure:
     first = findings[0]
     farthest = sorted(findings, key=lambda f: (-abs(_value(f) - (f.neutral or 0.0)), f.subject))
     shown = sorted(farthest[:most], key=lambda f: (-_value(f), f.subject))
-    rows = _rows(shown, evidence, labour=first.metric == "gender.woman_share")
-    parity = first.lens == "gender" and first.neutral is not None
+    rows = _rows(shown, evidence, reference=card.reference)
     return ForestFigure(
         name=name,
-        caption=_caption(shown, words, rows=rows, beyond=len(findings) - len(shown)),
-        equivalent=_equivalent(findings, words),
+        caption=_caption(shown, card, rows=rows, beyond=len(findings) - len(shown)),
+        equivalent=_equivalent(findings, card),
         rows=rows,
         neutral=first.neutral,
-        neutral_word="parity" if parity else "",
-        sides=words.sides,
-        span=SPANS[first.metric],
-        signed=words.signed,
-        warm=first.lens in {"nsfw", "neighbours"},
+        neutral_word=card.neutral_word,
+        sides=card.sides,
+        span=card.span,
+        signed=card.signed,
+        warm=card.warm,
     )
 
 
-def _rows(findings: Sequence[Finding], evidence: Evidence, *, labour: bool) -> tuple[ForestRow, ...]:
+def _rows(findings: Sequence[Finding], evidence: Evidence, *, reference: str) -> tuple[ForestRow, ...]:
     suite = evidence.prompts[evidence.prompts["suite"] == findings[0].suite]
-    shares = _labour_shares(suite) if labour else {}
+    beside = _references(suite, reference) if reference else {}
     matched = set(suite.loc[suite["role"] == "reference", "concept"]) - set(
         suite.loc[suite["role"] == "subject", "concept"]
     )
@@ -170,25 +179,25 @@ def _rows(findings: Sequence[Finding], evidence: Evidence, *, labour: bool) -> t
             value=_value(finding),
             low=_finite(finding.estimate.low),
             high=_finite(finding.estimate.high),
-            reference=shares.get(finding.subject),
+            reference=beside.get(finding.subject),
             matched=finding.subject in matched,
         )
         for finding in findings
     )
 
 
-def _labour_shares(prompts: pd.DataFrame) -> Mapping[str, float]:
-    known = prompts.dropna(subset=["women"])
-    return {str(concept): float(share) for concept, share in known.groupby("concept")["women"].first().items()}
+def _references(prompts: pd.DataFrame, column: str) -> Mapping[str, float]:
+    known = prompts.dropna(subset=[column])
+    return {str(concept): float(number) for concept, number in known.groupby("concept")[column].first().items()}
 
 
-def _caption(findings: Sequence[Finding], words: MetricWords, *, rows: Sequence[ForestRow], beyond: int) -> str:
+def _caption(findings: Sequence[Finding], card: MetricCard, *, rows: Sequence[ForestRow], beyond: int) -> str:
     levels = ", ".join(sorted({show_level(f.estimate.level) for f in findings}))
-    parts = [f"{words.title} per concept of {quote(findings[0].suite)}, with {levels} intervals, sorted."]
-    if findings[0].lens == "gender" and findings[0].neutral is not None:
-        parts.append("Filled: the interval leaves out parity. Open: it contains it, or there is none.")
+    parts = [f"{card.title} per concept of {quote(findings[0].suite)}, with {levels} intervals, sorted."]
+    if card.neutral_word:
+        parts.append(f"Filled: the interval leaves out {card.neutral_word}. Open: it contains it, or there is none.")
     if any(row.reference is not None for row in rows):
-        parts.append("Upright bar: share of women in the labour statistics that the suite cites.")
+        parts.append(f"Upright bar: {card.reference_words}.")
     if any(row.matched for row in rows):
         parts.append("Square: a reference that subjects are compared with.")
     if beyond > 0:
@@ -197,23 +206,24 @@ def _caption(findings: Sequence[Finding], words: MetricWords, *, rows: Sequence[
     return " ".join(parts)
 
 
-def _equivalent(findings: Sequence[Finding], words: MetricWords) -> str:
+def _equivalent(findings: Sequence[Finding], card: MetricCard) -> str:
     ordered = sorted(findings, key=lambda f: (_value(f), f.subject))
     lowest, highest = ordered[0], ordered[-1]
     if len(ordered) == 1:
-        return f"{words.title} is {_short(lowest)}, the only concept measured."
+        return f"{card.title} is {_short(lowest)}, the only concept measured."
     if all(_value(f) == _value(lowest) for f in ordered):
         widest = max(ordered, key=lambda f: (f.estimate.high or 0.0) - (f.estimate.low or 0.0))
-        each = f"{words.title} is {value_of(lowest)} for each of {len(ordered)} concepts"
+        each = f"{card.title} is {value_of(lowest)} for each of {len(ordered)} concepts"
         return f"{each}; the widest interval is {interval_of(widest)}."
-    sentence = f"{words.title} runs from {_short(lowest)} to {_short(highest)}, over {len(ordered)} concepts."
-    if words.sides is None:
+    sentence = f"{card.title} runs from {_short(lowest)} to {_short(highest)}, over {len(ordered)} concepts."
+    if card.sides is None:
         return sentence
     clear = [f for f in ordered if leaves_out_neutral(f)]
     low = sum(1 for f in clear if _value(f) < (f.neutral or 0.0))
+    neutral = card.neutral_word or "the neutral value"
     return (
-        f"{sentence} With the whole interval beyond parity, {low} lean {words.sides[0]} and {len(clear) - low} "
-        f"{words.sides[1]}; {len(ordered) - len(clear)} cannot be told from parity. Each interval looks at one "
+        f"{sentence} With the whole interval beyond {neutral}, {low} lean {card.sides[0]} and {len(clear) - low} "
+        f"{card.sides[1]}; {len(ordered) - len(clear)} cannot be told from {neutral}. Each interval looks at one "
         "concept alone."
     )
 

@@ -72,7 +72,7 @@ def with_tables(evidence: Evidence, change) -> Evidence:
 
 
 def test_lens_is_listed_under_its_name():
-    assert [lens.name for lens in LENSES.values()] == list(LENSES)
+    assert [lens.card.name for lens in LENSES.values()] == list(LENSES)
 
 
 def test_suites_may_be_written_for_every_lens_but_the_one_that_reads_all_inversions():
@@ -96,13 +96,13 @@ def test_metric_names_are_unique():
 
 
 def test_findings_carry_only_metrics_that_the_lens_lists(lens):
-    cards = {card.name: card for card in lens.metrics}
+    cards = {card.name: card for card in lens.card.metrics}
     findings = lens.examine(full_evidence()).findings
     assert findings
     for found in findings:
-        assert found.metric.startswith(f"{lens.name}.")
+        assert found.metric.startswith(f"{lens.card.name}.")
         assert (found.lens, found.unit, found.neutral) == (
-            lens.name,
+            lens.card.name,
             *((card := cards[found.metric]).unit, card.neutral),
         )
 

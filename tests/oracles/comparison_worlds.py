@@ -17,7 +17,7 @@ from scipy import integrate, stats
 from worlds import World, seen
 
 from audit.evidence import Evidence
-from audit.lenses import LENSES, Lens, LensAnswer, MetricCard
+from audit.lenses import LENSES, Lens, LensAnswer, LensCard
 from audit.pairing.both_examined import examine_both
 from audit.pairing.image_pairs import KEY, pair_images
 from audit.pairing.paired_changes import change_of
@@ -73,14 +73,12 @@ class Design:
 class Part:
     """The gender lens, but for findings of the other kind, which would take the time."""
 
-    name = "gender"
-
     def __init__(self, *, wholes: bool) -> None:
         self._wholes = wholes
 
     @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        return LENSES["gender"].metrics
+    def card(self) -> LensCard:
+        return LENSES["gender"].card
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         answer = LENSES["gender"].examine(evidence, level=level)

@@ -29,7 +29,7 @@ from audit.lenses.common.verdicts import (
     size,
     with_scores,
 )
-from audit.records import Question
+from audit.records import ASKS_LABELS, Question
 from audit.stats import ClusterEstimate, cluster_share, singles, two_level_means
 
 
@@ -94,7 +94,7 @@ def labelled_suites(evidence: Evidence, lens: str) -> Iterator[Labelled]:
     The primary judge comes first; suites stand in alphabetical order, the questions of one in its own.
     """
     suites = sorted({str(suite) for suite in evidence.prompts.loc[evidence.prompts["lens"] == lens, "suite"]})
-    for judge in judges_asking(evidence, "labels"):
+    for judge in judges_asking(evidence, ASKS_LABELS):
         columns = [column_parts(name) for name in evidence.judges[judge].classes]
         for suite in suites:
             for question in dict.fromkeys(parts[1] for parts in columns if parts[0] == suite):
@@ -128,7 +128,7 @@ def label_scores(evidence: Evidence, judge: str, suite: str, question: str) -> L
     farthest = told.fillna(-np.inf).idxmax(axis=1).astype(object)
     return Labelled(
         judge=judge,
-        primary=judges_asking(evidence, "labels")[0] == judge,
+        primary=judges_asking(evidence, ASKS_LABELS)[0] == judge,
         suite=suite,
         question=question,
         answers=answers,

@@ -16,10 +16,11 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from audit.evidence import Evidence
+from audit.lenses.common.cards import MetricCard
 from audit.lenses.common.labelled import column_parts
-from audit.lenses.common.protocol import MetricCard, Subject
+from audit.lenses.common.protocol import Subject
 from audit.lenses.common.verdicts import judges_asking, names, numbers, plain_images, size
-from audit.records import Finding, Question
+from audit.records import ASKS_LABELS, Finding, Question
 from audit.stats import benjamini_hochberg, cluster_share, singles, t_test
 
 SAME_COSINE: Final = 1e-6
@@ -95,7 +96,7 @@ def same(column: list[str]) -> Bool[np.ndarray, "n n"]:
 
 def judge_of_labels(evidence: Evidence, suite: str) -> str | None:
     """Return the first judge that answers a question of a suite, if there is one."""
-    for judge in judges_asking(evidence, "labels"):
+    for judge in judges_asking(evidence, ASKS_LABELS):
         if any(column_parts(column)[0] == suite for column in evidence.judges[judge].classes):
             return judge
     return None

@@ -5,46 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import pandas as pd
 
 from audit.evidence import Evidence
+from audit.lenses.common.cards import LensCard, MetricCard
 from audit.records import Estimate, Finding
 from audit.stats import ClusterEstimate, benjamini_hochberg
 
 WHOLE_SUITE = "*"
 """The subject of a finding about a whole suite; as the suite of a finding, all suites together."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricCard:
-    """What a metric means, so that a number can be read without its lens."""
-
-    name: str
-    """``LENS.METRIC``."""
-    unit: str
-    neutral: float | None
-    """The value that means "nothing found"; ``None`` where there is none."""
-    direction: Literal["neutral", "lower", "higher"]
-    """What is better: near the neutral value, lower, or higher."""
-    meaning: str
-    span: tuple[float, float] = (0.0, 1.0)
-    """Least and greatest value that the metric can take."""
-    is_mean: bool = True
-    """Whether it is a mean over prompts or concepts, each of which lies within the span."""
-
-    title: str = ""
-    """What reports call it, unless they have words of their own for it (``audit.report.words``). With a title, the
-    concepts of each suite get a figure of the metric."""
-
-    reads: Literal["images", "texts"] = "images"
-    """What its values are taken from; a value from texts alone rests on no image."""
-
-    @property
-    def column(self) -> str:
-        """Name of the metric within the tables of its lens."""
-        return self.name.partition(".")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +56,8 @@ class Lens(Protocol):
     """
 
     @property
-    def name(self) -> str:
-        """Name under which the lens is listed, and the first part of its metrics."""
-        ...
-
-    @property
-    def metrics(self) -> tuple[MetricCard, ...]:
-        """Every metric that its findings can carry."""
+    def card(self) -> LensCard:
+        """Its name, question and metrics, and all that others have to know of it."""
         ...
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:

@@ -16,7 +16,7 @@ import pandas as pd
 from audit.evidence import WORDED, Evidence
 from audit.lenses.common.matched import LARGEST_Z, matched_images
 from audit.lenses.common.verdicts import judges_asking, names, numbers, plain_images, scored_images
-from audit.records import Estimate, Status
+from audit.records import ASKS_CONCEPTS, ASKS_GENDER, ASKS_NSFW, Estimate, Status
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share, paired_difference
 
 _KEY: Final = ["prompt_id", "replicate"]
@@ -78,7 +78,7 @@ def _worded(evidence: Evidence) -> pd.DataFrame:
 
 
 def _judged(evidence: Evidence, column: str) -> pd.DataFrame:
-    judge = next(iter(judges_asking(evidence, "concepts")), None)
+    judge = next(iter(judges_asking(evidence, ASKS_CONCEPTS)), None)
     if judge is None:
         raise ValueError('Recipes are compared by a judge that asks "concepts", and the run has none.')
     images = matched_images(evidence, judge)
@@ -105,7 +105,7 @@ _READ: Final[Mapping[str, tuple[Callable[[Evidence], pd.DataFrame], tuple[float,
 
 def _agreement(changed: Evidence, unchanged: Evidence) -> pd.DataFrame | None:
     """Return 1.0 for every image of an open question whose verdict is that of its twin, else 0.0; ``None`` unasked."""
-    for question, verdict in (("gender", "verdict"), ("nsfw", "flagged")):
+    for question, verdict in ((ASKS_GENDER, "verdict"), (ASKS_NSFW, "flagged")):
         judge = next(iter(judges_asking(unchanged, question)), None)
         if judge is not None:
             sides = [scored_images(one, judge, question) for one in (changed, unchanged)]

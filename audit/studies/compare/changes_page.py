@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from audit.lenses import WHOLE_SUITE
+from audit.lenses import CARDS, WHOLE_SUITE
 from audit.records import Change
 from audit.report.summary import escape
 from audit.report.text import clean, show_interval, show_level, show_number, show_p
-from audit.report.words import METRICS, title_of
+from audit.report.words import title_of
 
 MOST_CHANGES: Final = 30
 """Rows of a section of the page; all of them are in the table beside it."""
 
 CHANGE_COLUMNS: Final = ("suite", "about", "measure", "baseline", "candidate", "difference", "interval", "p, corrected")
 _GROUP: Final = "group:"
-_SAID_OTHERWISE: Final = frozenset({"gender.man_share", "gender.raw_lean", "nsfw.raw_rate"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +61,13 @@ def change_row(change: Change) -> tuple[str, ...]:
 def is_told(change: Change) -> bool:
     """Tell whether a change is shown to people: of a suite all, of a concept what says most, and nothing twice.
 
-    The share of woman and the share of man say the same, and so do a lean or a rate with and without its scale.
+    Which metrics say the same as another one, and which say most, is on their cards.
     """
-    words = METRICS.get(change.metric)
-    if change.metric in _SAID_OTHERWISE:
+    card = CARDS.get(change.metric)
+    if card is not None and not card.compared:
         return False
     whole = change.subject == WHOLE_SUITE or change.subject.startswith(_GROUP)
-    return whole or words is None or words.ranked
+    return whole or card is None or card.ranked
 
 
 def render_changes(page: ChangePage) -> str:

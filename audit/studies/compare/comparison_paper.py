@@ -6,11 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from audit.lenses import WHOLE_SUITE
+from audit.lenses import CARDS, WHOLE_SUITE, MetricCard
 from audit.records import Change
 from audit.report.model import Cell, Column, ForestFigure, ForestRow, Paper, PaperSection, Table
 from audit.report.text import NOTHING, clean, count, quote, show_count, show_interval, show_level, show_number
-from audit.report.words import METRICS, SPANS, MetricWords
 from audit.studies.compare.changes_page import ChangePage, ChangeSection, change_row
 
 MOST_ROWS: Final = 40
@@ -111,19 +110,19 @@ def _figures(changes: Sequence[Change]) -> Iterable[ForestFigure]:
         one for one in changes if one.subject != WHOLE_SUITE and ":" not in one.subject and _value(one) is not None
     ]
     suites = list(dict.fromkeys(one.suite for one in single))
-    for metric, words in METRICS.items():
+    for metric, card in CARDS.items():
         for number, suite in enumerate(suites, start=1):
             alike = [one for one in single if one.metric == metric and one.suite == suite]
-            if words.figured and alike:
+            if card.drawn and alike:
                 name = f"change-{number}-{metric.replace('.', '-').replace('_', '-')}"
-                yield _figure(alike, words, name=name)
+                yield _figure(alike, card, name=name)
 
 
-def _figure(changes: Sequence[Change], words: MetricWords, *, name: str) -> ForestFigure:
+def _figure(changes: Sequence[Change], card: MetricCard, *, name: str) -> ForestFigure:
     first = changes[0]
     farthest = sorted(changes, key=lambda one: (-abs(_value(one) or 0.0), one.subject))[:MOST_ROWS]
     shown = sorted(farthest, key=lambda one: (-(_value(one) or 0.0), one.subject))
-    reach = SPANS[first.metric][1] - SPANS[first.metric][0]
+    reach = card.span[1] - card.span[0]
     ends = [
         abs(end) for one in shown for end in (_value(one), one.difference.low, one.difference.high) if end is not None
     ]
@@ -132,10 +131,10 @@ def _figure(changes: Sequence[Change], words: MetricWords, *, name: str) -> Fore
     return ForestFigure(
         name=name,
         caption=(
-            f"{words.title} per concept of {quote(first.suite)}: candidate less baseline, paired, with "
+            f"{card.title} per concept of {quote(first.suite)}: candidate less baseline, paired, with "
             f"{show_level(first.difference.level)} intervals, sorted. Filled: it leaves out no change.{beyond}"
         ),
-        equivalent=_equivalent(changes, words),
+        equivalent=_equivalent(changes, card),
         rows=tuple(
             ForestRow(
                 label=clean(one.subject, longest=80),
@@ -150,11 +149,11 @@ def _figure(changes: Sequence[Change], words: MetricWords, *, name: str) -> Fore
         sides=_SIDES,
         span=(-widest, widest),
         signed=True,
-        warm=first.lens == "nsfw",
+        warm=card.warm,
     )
 
 
-def _equivalent(changes: Sequence[Change], words: MetricWords) -> str:
+def _equivalent(changes: Sequence[Change], card: MetricCard) -> str:
     ordered = sorted(changes, key=lambda one: (_value(one) or 0.0, one.subject))
     clear = sum(1 for one in changes if _is_clear(one))
     ends = [
@@ -163,7 +162,7 @@ def _equivalent(changes: Sequence[Change], words: MetricWords) -> str:
         for one in dict.fromkeys((ordered[0], ordered[-1]))
     ]
     return (
-        f"{words.title} changed by {' to '.join(ends)}, over {count(len(changes), 'concept')}; of {clear} the interval "
+        f"{card.title} changed by {' to '.join(ends)}, over {count(len(changes), 'concept')}; of {clear} the interval "
         "leaves out no change. Each interval looks at one concept alone."
     )
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from audit.lenses import CARDS
 from audit.report.figures import COOL, GOLD, INK, PAPER, QUIET, SMALL, drawing_names, plain_axes, save_svg
 from audit.report.labels import fit
 from audit.report.summary import escape
 from audit.report.text import clean, show_interval, show_level, show_number, show_p
-from audit.report.words import METRICS, title_of
+from audit.report.words import title_of
 from audit.studies.compare.many_runs import Trend
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ _MOST: Final = 12
 """Panels of the figure."""
 _ACROSS: Final = 3
 _PANEL: Final = (180.0, 118.0)
-_FIGURED: Final = ("quality.judged_z", "quality.judged_precision")
-"""Metrics that are drawn first, if they were measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +106,7 @@ def render_scale(page: ScalePage) -> str:
 def draw_scale(page: ScalePage) -> str:
     """Draw the values of up to twelve trends against the axis, each with its interval.
 
-    Judged quality comes first, then what is most sure.
+    What has a place on its card (``MetricCard.trend_place``) comes first, then what is most sure.
 
     Returns:
         An ``<svg>`` element; equal pages give equal text.
@@ -128,9 +127,10 @@ def draw_scale(page: ScalePage) -> str:
 
 
 def _urgency(trend: Trend) -> tuple[int, float, str]:
-    first = _FIGURED.index(trend.metric) if trend.metric in _FIGURED else len(_FIGURED)
-    known = [number for number in (trend.p_adjusted,) if number is not None]
-    return first, known[0] if known and trend.metric in METRICS else 2.0, trend.finding_id
+    card = CARDS.get(trend.metric)
+    first = len(CARDS) if card is None or card.trend_place is None else card.trend_place
+    sure = 2.0 if trend.p_adjusted is None or card is None else trend.p_adjusted
+    return first, sure, trend.finding_id
 
 
 def _draw_panel(axes: Axes, trend: Trend, page: ScalePage) -> None:

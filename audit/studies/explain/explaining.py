@@ -19,7 +19,7 @@ from audit.errors import InconclusiveProblem, UsageProblem
 from audit.evidence import Evidence, RunFolder, load_evidence, read_pictures, read_run
 from audit.inversion import Inverter, Item, find_recipe
 from audit.judges import Judge, load_judge
-from audit.lenses import read_findings
+from audit.lenses import CARDS, Explained, read_findings
 from audit.pipeline.judge import decode_png
 from audit.pipeline.progress import Progress
 from audit.precision import Precision
@@ -28,8 +28,12 @@ from audit.seeding import derive_seed
 from audit.stats import cluster_mean
 from audit.studies.explain.explanation_page import Explanation, Region, WordEffect
 
-COLUMNS: Final[Mapping[str, tuple[str, str]]] = {"gender.lean": ("signed", "man"), "nsfw.rate": ("unsafe", "unclothed")}
-"""Metric that can be explained -> the judge's score behind it, and the known answer at whose side that is high."""
+EXPLAINED: Final[Mapping[str, Explained]] = {
+    name: card.explained for name, card in CARDS.items() if card.explained is not None
+}
+"""Metrics that can be explained, and how."""
+
+_KINDS: Final = " or ".join(CARDS[name].title.lower() for name in EXPLAINED)
 
 MOST_PROMPTS: Final = 4
 MOST_REGIONS: Final = 3
@@ -51,7 +55,7 @@ class _Case:
 
     @property
     def column(self) -> str:
-        return COLUMNS[self.finding.metric][0]
+        return EXPLAINED[self.finding.metric].score
 
 
 def explain(folder: Path, progress: Progress, *, subject: str = "", device: str = "cpu") -> Explanation:
@@ -98,20 +102,20 @@ def choose(findings: Sequence[Finding], subject: str = "") -> Finding:
         UsageProblem: If there is none about ``subject``.
         InconclusiveProblem: If no interval leaves out the neutral value.
     """
-    known = [f for f in findings if f.metric in COLUMNS and f.subject != "*" and f.estimate.value is not None]
+    known = [f for f in findings if f.metric in EXPLAINED and f.subject != "*" and f.estimate.value is not None]
     if subject:
         named = [f for f in known if f.subject == subject]
         if not named:
             subjects = ", ".join(sorted({f.subject for f in known})[:12]) or "there are none"
             raise UsageProblem(
-                f"The run has no lean or rate of {subject!r}.", remedy=f"Name one of its concepts: {subjects}."
+                f"The run has no {_KINDS} of {subject!r}.", remedy=f"Name one of its concepts: {subjects}."
             )
         return max(named, key=_distance)
     clear = [f for f in known if _leaves_out_neutral(f)]
     if not clear:
         raise InconclusiveProblem(
-            "No lean and no rate of this run has an interval that leaves out its neutral value, so there is nothing "
-            "to explain.",
+            f"No {_KINDS} of this run has an interval that leaves out its neutral value, so there is nothing to "
+            "explain.",
             remedy="Name a concept with --subject to look at it all the same.",
         )
     return max(clear, key=_distance)
@@ -136,7 +140,7 @@ def _case(run: RunFolder, evidence: Evidence, finding: Finding, device: str) -> 
             f"its digest is {checkpoint.card.digest[:12]}, the run's {evidence.checkpoint.digest[:12]}.",
             remedy="Put the checkpoint back, or audit the new one and explain that run.",
         )
-    column = COLUMNS[finding.metric][0]
+    column = EXPLAINED[finding.metric].score
     judges = [name for name, card in evidence.judges.items() if column in card.classes]
     prompts = evidence.prompts
     asked = (prompts["suite"] == finding.suite) & (prompts["concept"] == finding.subject)
@@ -157,7 +161,7 @@ def _axis(case: _Case, prompt_id: str) -> Float[np.ndarray, " embedding"]:
 
     They are the ends of the prompt's own scale, or, where it has none, all explicit controls of the run.
     """
-    upper = COLUMNS[case.finding.metric][1]
+    upper = EXPLAINED[case.finding.metric].answer
     explicit = case.evidence.prompts[case.evidence.prompts["role"] == "explicit"]
     own = explicit[explicit["facts"].str.contains(f'"{SCALE_OF}": "{prompt_id}"', regex=False)]
     ends = []

@@ -14,12 +14,12 @@ from jaxtyping import Float
 from PIL import Image
 
 from audit.evidence import pretty_json, read_run, refuse_other, write_folder
-from audit.lenses import estimate_document
+from audit.lenses import CARDS, estimate_document
 from audit.lenses.common.protocol import as_real
 from audit.records import Estimate, Finding
 from audit.report.html import render_page
 from audit.report.text import clean, show_interval, show_number
-from audit.report.words import METRICS, title_of
+from audit.report.words import title_of
 
 BLOCKS: Final = 16
 """A picture is shown as so many coarse blocks a side: enough to see where something is, and not what."""
@@ -105,7 +105,7 @@ def render_explanation(explanation: Explanation) -> str:
         checkpoint=clean(explanation.checkpoint),
         judge=clean(explanation.judge),
         about=clean(finding.subject, longest=60),
-        side=(METRICS[finding.metric].sides or ("", "towards what is unsafe"))[1],
+        side=_towards(finding),
         measure=title_of(finding.metric),
         value=show_number(finding.estimate.value, signed=True),
         interval=show_interval(finding.estimate, signed=True),
@@ -115,6 +115,11 @@ def render_explanation(explanation: Explanation) -> str:
             for one in explanation.regions
         ],
     )
+
+
+def _towards(finding: Finding) -> str:
+    how = CARDS[finding.metric].explained
+    return "" if how is None else how.towards
 
 
 def _cells(estimate: Estimate) -> tuple[str, str]:

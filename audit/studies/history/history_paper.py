@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from audit.lenses import INSTRUMENTS, estimate_document
+from audit.lenses import CARDS, INSTRUMENTS, estimate_document
 from audit.records import Finding
 from audit.report.figures import COOL, GOLD, INK, PAPER, SETTINGS, SMALL, WARM, plain_axes, save_svg
 from audit.report.findings import interval_of, is_measured, is_whole, value_of
 from audit.report.model import Cell, Column, DrawnFigure, Paper, PaperSection, Table
 from audit.report.text import NO_INTERVAL, clean, count, quote, show_level, show_number
-from audit.report.words import METRICS, SPANS, title_of
+from audit.report.words import title_of
 from audit.studies.history.past_runs import PastRun
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def trends(moments: Sequence[PastRun], bounds: Sequence[Bound] = ()) -> tuple[Tr
         for one in moment.findings:
             if one.lens not in INSTRUMENTS and (is_whole(one) or any(bound.is_for(one) for bound in bounds)):
                 first.setdefault(one.finding_id, one)
-    order = {metric: place for place, metric in enumerate(METRICS)}
+    order = {metric: place for place, metric in enumerate(CARDS)}
     ranked = sorted(first.values(), key=lambda one: (not is_whole(one), order.get(one.metric, len(order))))
     return tuple(
         Trend(
@@ -248,7 +248,8 @@ class Trend:
         (low, high), (lower, higher) = ends[0], ends[-1]
         if low is None or high is None or lower is None or higher is None:
             return 0.0
-        least, greatest = SPANS.get(self.metric, (0.0, 1.0))
+        card = CARDS.get(self.metric)
+        least, greatest = (0.0, 1.0) if card is None else card.span
         span = greatest - least if math.isfinite(greatest - least) else 1.0
         return max(lower - high, low - higher, 0.0) / span
 
@@ -339,7 +340,8 @@ def _reach(trend: Trend, known: Sequence[Finding]) -> tuple[float, float]:
         end for one in known for end in (one.estimate.value, one.estimate.low, one.estimate.high) if end is not None
     ]
     ends += [end for bound in trend.bounds for end in (bound.low, bound.high) if end is not None]
-    least, greatest = SPANS.get(trend.metric, (min(ends), max(ends)))
+    card = CARDS.get(trend.metric)
+    least, greatest = (min(ends), max(ends)) if card is None else card.span
     low, high = min(ends), max(ends)
     if math.isfinite(least) and math.isfinite(greatest) and high - low > 0.3 * (greatest - least):
         return min(least, low), max(greatest, high)

@@ -2,6 +2,7 @@ import pytest
 from worlds import UNREAD, World, judge_card, seen
 
 from audit.evidence import Evidence
+from audit.lenses import LENSES
 from audit.lenses.common.verdicts import judges_asking, missing_note, scored_images, suites_with_subjects
 from audit.records import Score, Status
 
@@ -84,4 +85,5 @@ def test_suites_about_words_as_such_are_not_read_as_what_images_show():
     world = World()
     world.ask("dog cat", seen("no_person"), suite="pairs", lens="composition")
     world.ask("nurse", seen("man"), suite="professions", lens="gender")
-    assert suites_with_subjects(world.evidence()) == ("professions",)
+    assert suites_with_subjects(world.evidence(), but=("composition",)) == ("professions",)
+    assert {one.suite for one in LENSES["gender"].examine(world.evidence()).findings} == {"professions"}

@@ -88,7 +88,7 @@ def test_every_finding_that_both_runs_have_is_compared():
     found = changes_between(drawn("a", controls=True).evidence(), drawn("b", controls=True).evidence())
     metrics = {change.metric for change in found.values()}
     asked = ("controls", "quality", "gender", "nsfw")  # what these worlds hold prompts for
-    cards = {card.name for lens in asked for card in LENSES[lens].metrics}
+    cards = {card.name for lens in asked for card in LENSES[lens].card.metrics}
     held_out = {"quality.judged_precision", "quality.judged_z"}  # which no judge of these worlds answers
     assert cards - metrics == {"gender.labour_gap", "gender.labour_correlation"} | held_out
     without = {change.metric for change in found.values() if change.difference.low is None}

@@ -13,7 +13,7 @@ import pytest
 from tiny_runs import everything_converges
 
 from audit.checkpoints import LoadOptions
-from audit.lenses import LENSES, SUITE_LENSES
+from audit.lenses import CARDS, LENSES, SUITE_LENSES
 from audit.lenses.common.findings_json import read_findings
 from audit.packaged import WORLDS
 from audit.phantom.phantom_folder import save_phantom
@@ -21,7 +21,6 @@ from audit.phantom.training import train
 from audit.phantom.world import World
 from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
 from audit.records import UNSEEN
-from audit.report.words import METRICS
 from audit.suites import list_suites, load_suite, suite_name
 
 JUDGES = ("zero_shot:phantom:judge", "labels:phantom:witness")
@@ -132,7 +131,7 @@ def test_every_lens_leaves_a_table(outcome, lens):
         assert len(pd.read_csv(outcome.folder / "tables" / f"{name}.csv")) == len(table) > 0
 
 
-FIGURED = [name for name, words in METRICS.items() if words.figured and name not in NEED_LETTERS]
+FIGURED = [name for name, card in CARDS.items() if card.drawn and name not in NEED_LETTERS]
 
 
 @pytest.mark.parametrize("metric", FIGURED)
@@ -146,7 +145,7 @@ def test_every_figured_metric_has_a_figure_or_says_why_not(outcome, metric):
         assert drawn
         assert all(name in page for name in drawn)
     elif measured:  # all at its neutral value: a sentence says that better
-        assert f"{METRICS[metric].title} is" in page
+        assert f"{CARDS[metric].title} is" in page
     else:
         assert single
         assert all(one.note for one in single)
@@ -154,7 +153,7 @@ def test_every_figured_metric_has_a_figure_or_says_why_not(outcome, metric):
 
 def test_most_figured_metrics_have_a_figure(outcome):
     drawn = {path.stem.partition("-")[2].partition("-")[2] for path in (outcome.folder / "figures").glob("*.svg")}
-    wanted = {name.replace(".", "-").replace("_", "-") for name, words in METRICS.items() if words.figured}
+    wanted = {name.replace(".", "-").replace("_", "-") for name, card in CARDS.items() if card.drawn}
     assert len(wanted & drawn) > len(wanted) / 2
 
 

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from report_source import make_finding, wording_suites
 
-from audit.report.causes import METRIC, variance_by_wording
+from audit.lenses import LENSES
+from audit.report.causes import variance_by_cause
 
 SUITE = "phantom-professions"
+CAUSES = LENSES["wording"].card.causes
 
 
 def labels(svg: str) -> list[str]:
@@ -18,8 +20,12 @@ def labels(svg: str) -> list[str]:
 
 
 def test_wording_stands_beside_the_other_causes_with_its_interval_and_n():
-    figure = variance_by_wording(
-        wording_suites("another", SUITE), [make_finding(METRIC, "*", 0.1, suite=SUITE, half=0.05)], SUITE, name="x"
+    figure = variance_by_cause(
+        CAUSES,
+        wording_suites("another", SUITE),
+        [make_finding(CAUSES.metric, "*", 0.1, suite=SUITE, half=0.05)],
+        SUITE,
+        name="x",
     )
     assert figure.equivalent == (
         "Of the variance of the judge's readings, a share of 0.10 (95\u202f% interval 0.05 to 0.15) is due to the "
@@ -32,13 +38,14 @@ def test_wording_stands_beside_the_other_causes_with_its_interval_and_n():
 
 def test_causes_that_cannot_be_told_apart_are_not_drawn():
     table = pd.DataFrame([{"suite": SUITE, "concept_share": float("nan"), "seed_share": 0.9}])
-    figure = variance_by_wording(table, [make_finding(METRIC, "*", 0.1, suite=SUITE)], SUITE, name="x")
+    figure = variance_by_cause(CAUSES, table, [make_finding(CAUSES.metric, "*", 0.1, suite=SUITE)], SUITE, name="x")
     assert "the concept" not in labels(figure.svg)
     assert "concept" not in figure.equivalent
 
 
 @pytest.mark.parametrize(
-    "finding", [make_finding(METRIC, "*", None, suite=SUITE), make_finding(METRIC, "*", 0.1, suite="another")]
+    "finding",
+    [make_finding(CAUSES.metric, "*", None, suite=SUITE), make_finding(CAUSES.metric, "*", 0.1, suite="another")],
 )
 def test_what_was_not_measured_has_no_figure(finding):
-    assert variance_by_wording(wording_suites(SUITE), [finding], SUITE, name="x") is None
+    assert variance_by_cause(CAUSES, wording_suites(SUITE), [finding], SUITE, name="x") is None

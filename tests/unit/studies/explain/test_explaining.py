@@ -47,7 +47,7 @@ def test_a_run_without_a_clear_finding_has_nothing_to_explain():
 
 
 def test_an_unknown_concept_is_refused_with_those_that_are_known():
-    with pytest.raises(UsageProblem, match=r"no lean or rate of 'cook'.*nurse"):
+    with pytest.raises(UsageProblem, match=r"no gender lean or rate read as unsafe of 'cook'.*nurse"):
         choose([finding("nurse", -0.6)], "cook")
 
 

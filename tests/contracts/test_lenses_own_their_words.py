@@ -1,6 +1,7 @@
 """A lens owns its words: nothing outside of its own file knows a lens or a metric by its name."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import audit
@@ -31,6 +32,7 @@ def literals(path: Path) -> set[str]:
     return {node.value for node in every if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
+@cache
 def strangers() -> dict[str, set[str]]:
     """File -> names of lenses and metrics that stand in it, own ones left out."""
     owner = {name: type(lens).__module__ for name, lens in LENSES.items()}

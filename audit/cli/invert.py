@@ -5,32 +5,25 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from audit.cli import options as o
-from audit.cli.progress_bars import Hears, show_progress
+from audit.cli.progress_bars import show_progress
 from audit.cli.talk import Talk, json_text, paragraph
 from audit.early_checks import RECIPE_NAMES, check_checkpoint, check_choice
-from audit.errors import UsageProblem
 from audit.precision import check_precision
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from torch import Tensor
-
     from audit.checkpoints import Checkpoint
-    from audit.inversion import Inverted, Inverter, Recipe, References
+    from audit.inversion import Recipe
+    from audit.pipeline.invert_texts import TextInversion, TextJob
 
 _TOY: Final = "phantom:skewed"
 """What is inverted where no checkpoint is named."""
-_FRAMES: Final = 8
 _SMALL: Final = 160
 """Largest side, in pixels, of images that get an enlarged copy beside them."""
 _ENLARGED: Final = 4
@@ -68,130 +61,31 @@ def invert(
     if checkpoint is None:
         talk.say(f"No checkpoint is named: taking {_TOY}, a toy that ships. --checkpoint names yours.", style="bold")
     talk.say(f"Loading {name}")
-    from audit.checkpoints import LoadOptions, load_checkpoint
+    from audit.checkpoints import LoadOptions
     from audit.evidence.files import disk_problems
-    from audit.inversion import Inverter, find_recipe
+    from audit.pipeline.invert_texts import TextJob, load_to_invert
 
-    chosen = find_recipe(recipe)
-    if steps is not None:
-        chosen = dataclasses.replace(chosen, steps=steps)
-    options = LoadOptions(arch=arch, allow_pickle=allow_pickle, waive_sanity=waive_sanity)
-    loaded = load_checkpoint(name, options=options, device=o.pick_device(device))
-    compute = chosen.choose_precision(precision, loaded.device)
-    if compute.warning:
-        talk.warn(compute.warning)
-    _check_texts(texts, loaded, talk)
+    loaded = load_to_invert(
+        name,
+        recipe=recipe,
+        steps=steps,
+        device=o.pick_device(device),
+        precision=precision,
+        options=LoadOptions(arch=arch, allow_pickle=allow_pickle, waive_sanity=waive_sanity),
+    )
+    for warning in (*loaded.warnings, *loaded.check(texts)):
+        talk.warn(warning)
     with disk_problems("Making the folder", out):
         out.mkdir(parents=True, exist_ok=True)
-    inverter = Inverter(loaded, chosen, compute.precision)
-    jobs = [_Job(text=text, replicate=k, seed=seed) for text in dict.fromkeys(texts) for k in range(replicates)]
+    jobs = [TextJob(text=text, replicate=k, seed=seed) for text in dict.fromkeys(texts) for k in range(replicates)]
     made: list[dict[str, object]] = []
     with o.resumable(talk, f"Finished images are kept in {out}."), show_progress(talk) as progress:
-        results = _invert_all(jobs, loaded, chosen, inverter, progress)
-        made.extend(_write(result, loaded, chosen, out) for result in results)
+        results = loaded.invert(jobs, progress)
+        made.extend(_write(result, loaded.checkpoint, loaded.recipe, out) for result in results)
     _conclude(talk, made)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    text: str
-    replicate: int
-    seed: int
-    """What the user gave; the seed of the draws is derived from all three."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Result:
-    job: _Job
-    image: Inverted
-    frames: list[NDArray[np.uint8]] | None
-    """Pixels on the way, each (side, side, 3); ``None`` where memory ran out on the way and they are mixed up."""
-    precision: str
-    seconds: float
-
-
-@dataclass(slots=True)
-class _Film:
-    """Keeps some of the images on their way; the loop calls it after every step."""
-
-    wanted: frozenset[int]
-    progress: Hears
-    frames: list[Tensor] = field(default_factory=list)
-    starts: int = 0
-
-    def __call__(self, step: int, images: Tensor) -> None:
-        self.starts += step == 1
-        self.progress.advance(len(images))
-        if step in self.wanted:
-            self.frames.append((images * 255).round().byte().cpu())
-
-
-def _check_texts(texts: Sequence[str], checkpoint: Checkpoint, talk: Talk) -> None:
-    for text in texts:
-        if not text.strip():
-            raise UsageProblem("A text is empty.", remedy='Give words to invert, as in "a photo of a nurse".')
-        unknown = checkpoint.unknown_words(text)
-        if unknown:
-            raise UsageProblem(
-                f"{checkpoint.card.name} does not know {', '.join(map(repr, unknown[:8]))} in {text!r}.",
-                remedy="Its vocabulary is closed, and a word that it never saw means nothing to it: use other words.",
-            )
-        if checkpoint.count_tokens(text) > checkpoint.card.context_length:
-            talk.warn(
-                f"{text[:80]!r} is longer than the context of {checkpoint.card.context_length} tokens and is cut."
-            )
-
-
-def _invert_all(
-    jobs: Sequence[_Job], checkpoint: Checkpoint, recipe: Recipe, inverter: Inverter, progress: Hears
-) -> Iterator[_Result]:
-    from audit.inversion import Item, batch_size
-    from audit.seeding import derive_seed
-
-    size = batch_size(recipe, checkpoint.card.image_size, checkpoint.device)
-    concepts, references = _references(jobs, checkpoint, inverter)
-    wanted = frozenset(recipe.steps * k // _FRAMES for k in range(1, _FRAMES)) - {0}
-    progress.begin("inverting (image-steps)", len(jobs) * recipe.steps)
-    for first in range(0, len(jobs), size):
-        part = jobs[first : first + size]
-        items = [
-            Item(
-                text=job.text, concept=concepts[job.text], seed=derive_seed("invert", job.seed, job.text, job.replicate)
-            )
-            for job in part
-        ]
-        film = _Film(wanted=wanted, progress=progress)
-        began = time.perf_counter()
-        images = inverter.make(items, references, film)
-        seconds = (time.perf_counter() - began) / len(part)
-        for row, (job, image) in enumerate(zip(part, images, strict=True)):
-            frames = [frame[row].permute(1, 2, 0).numpy() for frame in film.frames] if film.starts == 1 else None
-            yield _Result(job=job, image=image, frames=frames, precision=inverter.precision, seconds=seconds)
-
-
-def _references(jobs: Sequence[_Job], checkpoint: Checkpoint, inverter: Inverter) -> tuple[dict[str, str], References]:
-    """Return the concept of every text, and the texts that images are placed against: these and the usual prompts."""
-    from audit.pipeline.defaults import core_suites
-    from audit.records import UNSEEN, UNWORDED
-    from audit.suites import load_suite, shorten, suite_path
-
-    pairs: dict[str, str] = {}
-    for name in core_suites(checkpoint.card.name, checkpoint):
-        for prompt in shorten(load_suite(suite_path(name)), templates=1).prompts:
-            if prompt.role not in UNWORDED | UNSEEN and not checkpoint.unknown_words(prompt.text):
-                pairs.setdefault(prompt.text, prompt.concept)
-    concepts = {job.text: _concept(job.text, frozenset(pairs.values())) for job in jobs}
-    pairs |= concepts
-    return concepts, inverter.references(list(pairs), list(pairs.values()))
-
-
-def _concept(text: str, known: frozenset[str]) -> str:
-    """Return the longest known concept that a text names in whole words, or else the text itself."""
-    found = [concept for concept in known if re.search(rf"(?<!\w){re.escape(concept)}(?!\w)", text, re.IGNORECASE)]
-    return max(found, key=lambda concept: (len(concept), concept), default=text)
-
-
-def _write(result: _Result, checkpoint: Checkpoint, recipe: Recipe, out: Path) -> dict[str, object]:
+def _write(result: TextInversion, checkpoint: Checkpoint, recipe: Recipe, out: Path) -> dict[str, object]:
     """Write the files of one image and return its figures."""
     import numpy as np
     from PIL import Image
@@ -228,7 +122,7 @@ def _write(result: _Result, checkpoint: Checkpoint, recipe: Recipe, out: Path) -
     return figures | {"files": {**files, "figures": figures_file}}
 
 
-def _stem(job: _Job, checkpoint: Checkpoint, recipe: Recipe) -> str:
+def _stem(job: TextJob, checkpoint: Checkpoint, recipe: Recipe) -> str:
     """Return a file name that is safe for any text, and differs wherever the image may differ."""
     words = re.sub(r"[^a-z0-9]+", "-", job.text.lower()).strip("-")[:40].rstrip("-") or "text"
     parts = (checkpoint.card.digest, recipe.digest, job.text, str(job.seed))

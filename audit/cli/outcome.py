@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -12,7 +12,10 @@ from audit.cli.talk import Talk, on_github, paragraph
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
+
     from audit.pipeline import Outcome
+    from audit.records import Finding
     from audit.report.model import Highlight
 
 WAIVED: Final = (
@@ -36,7 +39,7 @@ def finish(talk: Talk, outcome: Outcome, spec: Mapping[str, object], *, beside: 
 
     if is_waived(spec):
         talk.warnings.append(WAIVED)
-    told = worst(outcome)
+    told = worst(outcome.findings, outcome.evidence.prompts)
     places = _report_files(outcome.folder) if beside is None else _decision_files(beside)
     talk.conclude([*_lines(outcome, told, waived=is_waived(spec)), (_where(places), "bold")])
     _annotate(talk, outcome)
@@ -60,19 +63,18 @@ def is_waived(spec: Mapping[str, object]) -> bool:
     return isinstance(options, Mapping) and bool(options.get("waive_sanity"))
 
 
-def worst(outcome: Outcome) -> tuple[Highlight, ...]:
+def worst(findings: Sequence[Finding], prompts: pd.DataFrame) -> tuple[Highlight, ...]:
     """Return the findings that matter most, as the report chooses them, without marks for the direction of text."""
     import dataclasses
 
     from audit.report.findings import pick_highlights
     from audit.report.text import NAME_END, NAME_START
 
-    table = outcome.evidence.prompts
     pairs = {
-        role: set(table.loc[table["role"] == role, ["suite", "concept"]].itertuples(index=False, name=None))
+        role: set(prompts.loc[prompts["role"] == role, ["suite", "concept"]].itertuples(index=False, name=None))
         for role in ("reference", "subject")
     }
-    found = pick_highlights(outcome.findings, references=frozenset(pairs["reference"] - pairs["subject"]))
+    found = pick_highlights(findings, references=frozenset(pairs["reference"] - pairs["subject"]))
     unmarked = str.maketrans("", "", NAME_START + NAME_END)
     return tuple(
         dataclasses.replace(h, statement=h.statement.translate(unmarked), numbers=h.numbers.translate(unmarked))

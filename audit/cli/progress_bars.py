@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, final, runtime_checkable
 from audit.cli.talk import Talk, clean, paragraph
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
@@ -40,32 +41,37 @@ class Hears(Protocol):
 def show_progress(talk: Talk) -> Iterator[Hears]:
     """Show on stderr how far the work in this block is."""
     if talk.is_interactive:
-        from rich import progress as rich_progress
-
-        columns = (
-            rich_progress.SpinnerColumn(),
-            rich_progress.TextColumn("{task.description}", markup=False),
-            rich_progress.BarColumn(),
-            rich_progress.MofNCompleteColumn(),
-            rich_progress.TimeElapsedColumn(),
-            rich_progress.TextColumn("left", markup=False),
-            rich_progress.TimeRemainingColumn(),
-        )
-        with rich_progress.Progress(*columns, console=talk.errors, speed_estimate_period=_SPEED_OVER) as bars:
-            yield Bars(bars, talk)
+        with bars_on(talk.errors) as bars:
+            yield Bars(bars, lambda text: talk.say(paragraph(text), style="yellow"))
         return
     lines = Lines(talk)
     with lines.beating():
         yield lines
 
 
+def bars_on(console: Console) -> RichProgress:
+    """Return bars that are shown on a console, in a terminal or a notebook."""
+    from rich import progress as rich_progress
+
+    columns = (
+        rich_progress.SpinnerColumn(),
+        rich_progress.TextColumn("{task.description}", markup=False),
+        rich_progress.BarColumn(),
+        rich_progress.MofNCompleteColumn(),
+        rich_progress.TimeElapsedColumn(),
+        rich_progress.TextColumn("left", markup=False),
+        rich_progress.TimeRemainingColumn(),
+    )
+    return rich_progress.Progress(*columns, console=console, speed_estimate_period=_SPEED_OVER)
+
+
 @final
 class Bars:
     """One bar per stage; finished ones stay."""
 
-    def __init__(self, bars: RichProgress, talk: Talk) -> None:
+    def __init__(self, bars: RichProgress, say: Callable[[str], None]) -> None:
         self._bars = bars
-        self._talk = talk
+        self._say = say
         self._task: TaskID | None = None
 
     def begin(self, stage: str, total: int, done: int = 0) -> None:
@@ -81,7 +87,7 @@ class Bars:
 
     def say(self, text: str) -> None:
         """Say it above the bars."""
-        self._talk.say(paragraph(text), style="yellow")
+        self._say(text)
 
 
 @final

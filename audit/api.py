@@ -1,0 +1,405 @@
+"""The same in a notebook as on the command line: functions that return a run, whose tables are DataFrames.
+
+``import audit`` gives these names and loads nothing else; the first of them that is used loads what it needs. Problems
+are those of ``audit.errors``: what happened, where, and what to do.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import pandas as pd
+from PIL import Image
+
+from audit.cli import options as o
+from audit.cli.outcome import worst
+from audit.early_checks import check_checkpoint
+from audit.errors import EnvironmentProblem
+from audit.evidence import Evidence, RunFolder, load_evidence, read_run
+from audit.lenses import read_findings
+
+if TYPE_CHECKING:
+    from audit.inversion import Quality
+    from audit.pipeline import Progress
+    from audit.records import Finding
+    from audit.studies import compare as study
+
+_MOST_REASONS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What was decided on a run: ``decision.json``."""
+
+    verdict: str
+    """``pass``, ``fail`` or ``inconclusive``; without a policy, ``pass`` says no more than that the audit worked."""
+    exit_code: int
+    """That of ``clip-audit gate``."""
+    policy: str | None
+    """Name of the policy; ``None`` where none was asked."""
+    results: pd.DataFrame
+    """One row per control and per line of the policy: rule, verdict, evidence, and of lines also their numbers."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether a policy was asked, and every line of it passed."""
+        return self.policy is not None and self.verdict == "pass"
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        if self.verdict == "pass" and self.policy is None:
+            return (
+                "The audit worked. No policy was asked, so nothing is said about whether the findings are acceptable."
+            )
+        held = "its controls and its evidence" if self.policy is None else f"the policy {self.policy}"
+        return f"{self.verdict.capitalize()}, held against {held}."
+
+
+@final
+@dataclass(frozen=True)
+class Run:
+    """A finished run; every table is read when it is asked for."""
+
+    folder: Path
+
+    @cached_property
+    def findings(self) -> pd.DataFrame:
+        """One row per finding, as in ``findings.json``: id, lens, suite, subject, metric, value, low, high and more."""
+        entries = json.loads(self._read("findings.json"))["findings"]
+        return pd.DataFrame(
+            [{**{k: v for k, v in one.items() if k != "estimate"}, **one["estimate"]} for one in entries]
+        )
+
+    @property
+    def prompts(self) -> pd.DataFrame:
+        """One row per prompt: prompt_id, suite, concept, role, text and more."""
+        return self._evidence.prompts
+
+    @property
+    def images(self) -> pd.DataFrame:
+        """One row per image: prompt_id, replicate, seed, status and quality; pictures stay in the folder."""
+        return self._evidence.images
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row per image and judge: judge, prompt_id, replicate, reason (empty where scored) and raw scores."""
+        tables = [table.assign(judge=name) for name, table in self._evidence.scores.items()]
+        every = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"judge": []})
+        return every[["judge", *every.columns.drop("judge")]]
+
+    @property
+    def decision(self) -> Decision:
+        """What was decided last."""
+        told: dict[str, Any] = json.loads(self._read("decision.json"))
+        policy = told.get("policy")
+        return Decision(
+            verdict=told["verdict"],
+            exit_code=told["exit_code"],
+            policy=policy["name"] if policy else None,
+            results=pd.DataFrame(told["results"]),
+            notes=tuple(told.get("notes", ())),
+        )
+
+    @property
+    def report(self) -> Path:
+        """The report for people."""
+        return self.folder / "report.html"
+
+    def gate(self, policy: str | Path, *, baseline: Run | str | Path | None = None) -> Decision:
+        """Hold the run against a policy, as ``clip-audit gate`` does: the run keeps policy, decision and new report.
+
+        Args:
+            policy: Name of a shipped policy, or a TOML file.
+            baseline: The finished run that rules of change compare with.
+
+        Raises:
+            UsageProblem: If there is no such policy, or it does not fit the run.
+            InconclusiveProblem: If the baseline is not finished.
+            EnvironmentProblem: If a file of the run was changed, or cannot be written.
+        """
+        from audit.pipeline import gate_again
+
+        held = o.make_gate(str(policy), None if baseline is None else _folder(baseline))
+        with _progress() as progress:
+            gate_again(self.folder, held, progress)
+        return self.decision
+
+    def _repr_html_(self) -> str:
+        """Show verdict and top findings."""
+        decision = self.decision
+        reasons = [str(row.evidence) for row in decision.results.itertuples() if row.verdict != "pass"][:_MOST_REASONS]
+        top = [f"{one.statement} {one.numbers}" for one in worst(self._findings, self.prompts)]
+        none = [] if top else ["No finding has an interval that leaves out its neutral value."]
+        return "".join(
+            (
+                f"<h4>{html.escape(self._evidence.checkpoint.name)}</h4>",
+                f"<p><strong>{html.escape(decision.sentence)}</strong></p>",
+                _list("ul", reasons),
+                _list("ol", top + none),
+                f"<p>{html.escape(str(self.report))}</p>",
+            )
+        )
+
+    @cached_property
+    def _run(self) -> RunFolder:
+        return read_run(self.folder, finished=True)
+
+    @cached_property
+    def _evidence(self) -> Evidence:
+        return load_evidence(self._run)
+
+    @property
+    def _findings(self) -> tuple[Finding, ...]:
+        return read_findings(self._read("findings.json"))
+
+    def _read(self, name: str) -> str:
+        try:
+            return (self.folder / name).read_text(encoding="utf-8")
+        except OSError as problem:
+            raise EnvironmentProblem(
+                f"{self.folder / name} cannot be read.", remedy=f"Write it anew: clip-audit report {self.folder}."
+            ) from problem
+
+
+def run(
+    checkpoint: str,
+    *,
+    out: str | Path | None = None,
+    effort: str = "standard",
+    suites: Sequence[str] = (),
+    judges: Sequence[str] = (),
+    recipe: str = "fast",
+    device: str = "auto",
+    precision: str = "auto",
+    seed: int = 0,
+    policy: str | Path | None = None,
+    baseline: Run | str | Path | None = None,
+    sequential: bool = False,
+    arch: str | None = None,
+    allow_pickle: bool = False,
+    waive_sanity: bool = False,
+) -> Run:
+    """Audit a checkpoint, as ``clip-audit run`` does; given again, an interrupted run goes on where it stopped.
+
+    Args:
+        checkpoint: ``phantom:NAME``, ``open_clip:ARCH/TAG``, ``hf-hub:ORG/REPO@REVISION``, a folder or a weights file.
+        out: The run folder; ``runs/NAME-EFFORT`` if left out.
+        effort: ``quick``, ``standard`` or ``full``.
+        suites: Names or TOML files; empty asks those that fit the checkpoint, the judges and the effort.
+        judges: Names; empty asks those that fit the checkpoint.
+        recipe: How images are inverted.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        precision: ``auto``, ``fp32`` or ``bf16``, of the gradients.
+        seed: Another one draws other starting noise.
+        policy: What the run is held against: the name of a shipped policy, or a TOML file.
+        baseline: The finished run that rules of change compare with.
+        sequential: Make images in rounds, until the verdict of the policy is settled.
+        arch: open_clip's name of the architecture of a bare weights file.
+        allow_pickle: Read ``.pt``, ``.pth`` and ``.bin`` weights too, tensors only.
+        waive_sanity: Go on though the checkpoint fails the sanity gate; findings mean nothing.
+
+    Raises:
+        UsageProblem: If something is asked that is not there, or that does not go together.
+        RefusedProblem: If the checkpoint or a judge is refused.
+        EnvironmentProblem: If the folder cannot be written, or something is missing on this machine.
+    """
+    settings = o.Settings(
+        recipe=recipe,
+        effort=effort,
+        device=device,
+        precision=precision,
+        seed=seed,
+        arch=arch,
+        allow_pickle=allow_pickle,
+        waive_sanity=waive_sanity,
+    )
+    o.check_names(checkpoint, settings, list(suites), list(judges))
+    gate = o.pick_gate(None if policy is None else str(policy), None if baseline is None else _folder(baseline))
+    rounds_by = o.pick_rounds(gate, sequential=sequential)
+    from audit.pipeline import make_plan, run_audit
+
+    request = o.make_request(checkpoint, settings, suites=list(suites), judges=list(judges), rounds_by=rounds_by)
+    folder = o.pick_folder(None if out is None else Path(out), checkpoint, effort)
+    with _progress() as progress:
+        run_audit(make_plan(request), folder, progress, gate=gate)
+    return Run(folder)
+
+
+def open_run(folder: str | Path) -> Run:
+    """Open a finished run, and check that every file of it is as the run left it.
+
+    Raises:
+        UsageProblem: If the folder is no run.
+        InconclusiveProblem: If the run is not finished.
+        EnvironmentProblem: If a file was changed, removed or added.
+    """
+    read_run(Path(folder), finished=True).verify()
+    return Run(Path(folder))
+
+
+@final
+@dataclass(frozen=True)
+class Comparison:
+    """What became of a baseline in a candidate."""
+
+    found: study.Comparison
+    """The result of the study."""
+
+    @cached_property
+    def changes(self) -> pd.DataFrame:
+        """One row per change, what matters most first: outcome, suite, subject, metric, both values, difference."""
+        from audit.studies.compare import changes_table
+
+        return changes_table(self.found)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why nothing can be concluded, whatever the changes say; empty where they can be read."""
+        return self.found.doubts
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What else should be known."""
+        return self.found.warnings
+
+    def _repr_html_(self) -> str:
+        """Show the counts of outcomes, doubts and warnings."""
+        from audit.studies.compare import Outcome
+
+        names = (self.found.baseline.checkpoint.name, self.found.candidate.checkpoint.name)
+        counts = ", ".join(f"{len(self.found.with_outcome(one))} {one.value}" for one in Outcome)
+        return "".join(
+            (
+                f"<h4>{html.escape(f'{names[0]} → {names[1]}')}</h4>",
+                f"<p><strong>{html.escape(counts)}</strong></p>",
+                _list("ul", (*self.doubts, *self.warnings)),
+            )
+        )
+
+
+def compare(
+    baseline: Run | str | Path, candidate: Run | str | Path, *, level: float = 0.95, margin: float | None = None
+) -> Comparison:
+    """Compare two finished runs, paired by prompt and seed, as ``clip-audit compare`` does.
+
+    Args:
+        baseline: The run to be compared with.
+        candidate: The run that is compared.
+        level: Confidence level of every interval, in (0, 1).
+        margin: Largest difference that does not matter, in the unit of each metric; ``None`` for none.
+
+    Raises:
+        UsageProblem: If a folder is no run, or more than the checkpoint differs.
+        InconclusiveProblem: If a run is not finished.
+        EnvironmentProblem: If a file of a run is not as the run left it.
+    """
+    from audit.studies.compare import compare_runs
+
+    return Comparison(compare_runs(_folder(baseline), _folder(candidate), level=level, margin=margin))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inversion:
+    """An image that a checkpoint finds to match a text."""
+
+    text: str
+    image: Image.Image
+    quality: Quality
+    """Status, own cosine and more, measured by the checkpoint that the image was made from."""
+    warnings: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """Show the image with its text and figures."""
+        buffer = io.BytesIO()
+        self.image.save(buffer, format="PNG")
+        picture = base64.b64encode(buffer.getvalue()).decode("ascii")
+        figures = f"{self.quality.status.value}, own cosine {self.quality.own_cosine:.2f}"
+        return (
+            f'<figure><img width="{max(256, self.image.width)}" alt="" src="data:image/png;base64,{picture}">'
+            f"<figcaption>{html.escape(self.text)}: {html.escape(figures)}</figcaption></figure>"
+        )
+
+
+def invert(
+    checkpoint: str,
+    text: str,
+    *,
+    recipe: str = "fast",
+    steps: int | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    seed: int = 0,
+    arch: str | None = None,
+    allow_pickle: bool = False,
+    waive_sanity: bool = False,
+) -> Inversion:
+    """Make an image that matches a text, as ``clip-audit invert`` does.
+
+    Args:
+        checkpoint: As for :func:`run`.
+        text: What the image is to match.
+        recipe: How it is inverted.
+        steps: Instead of the recipe's own.
+        device: As for :func:`run`.
+        precision: As for :func:`run`.
+        seed: As for :func:`run`.
+        arch: As for :func:`run`.
+        allow_pickle: As for :func:`run`.
+        waive_sanity: As for :func:`run`.
+
+    Raises:
+        UsageProblem: If there is no such checkpoint or recipe, or it does not know a word of the text.
+        RefusedProblem: If the checkpoint is refused.
+    """
+    check_checkpoint(checkpoint, arch)
+    from audit.checkpoints import LoadOptions
+    from audit.pipeline.invert_texts import TextJob, load_to_invert
+
+    loaded = load_to_invert(
+        checkpoint,
+        recipe=recipe,
+        steps=steps,
+        device=o.pick_device(device),
+        precision=precision,
+        options=LoadOptions(arch=arch, allow_pickle=allow_pickle, waive_sanity=waive_sanity),
+    )
+    warnings = (*loaded.warnings, *loaded.check((text,)))
+    with _progress() as progress:
+        made = next(loaded.invert((TextJob(text=text, replicate=0, seed=seed),), progress))
+    picture = Image.fromarray(made.image.pixels.permute(1, 2, 0).numpy())
+    return Inversion(text=text, image=picture, quality=made.image.quality, warnings=warnings)
+
+
+def _folder(run: Run | str | Path) -> Path:
+    return run.folder if isinstance(run, Run) else Path(run)
+
+
+def _list(kind: str, texts: Sequence[str]) -> str:
+    return f"<{kind}>{''.join(f'<li>{html.escape(text)}</li>' for text in texts)}</{kind}>" if texts else ""
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Show bars in a notebook and on a terminal, and nothing elsewhere."""
+    from rich.console import Console
+
+    from audit.cli.progress_bars import Bars, bars_on
+    from audit.pipeline import Silence
+
+    console = Console()
+    if not (console.is_jupyter or console.is_terminal):
+        yield Silence()
+        return
+    with bars_on(console) as bars:
+        yield Bars(bars, lambda text: console.print(text, style="yellow", markup=False, highlight=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -176,6 +177,123 @@ class Score:
             raise ValueError("A score has either values or the reason why it has none.")
 
 
+class Method(StrEnum):
+    """How the interval of an estimate was found, or why it has none; ``{units}`` is what counts as independent."""
+
+    T = "t over {units}"
+    PAIRED_T = "t over differences of paired {units}"
+    WELCH = "Welch's t"
+    JACKKNIFE = "jackknife over {units}, t"
+    VARIANCE_PAIRS = "variance of pairs, jackknife over {units}"
+    CURVE = "calibration curve, Fieller's interval with t over {units}"
+    SPEARMAN = "Spearman with Fisher's z over {units}"
+    WILSON = "Wilson"
+    WILSON_OVER = "Wilson over {units}"
+    WILSON_T = "Wilson with t over {units}"
+    CLOPPER_PEARSON = "exact (Clopper-Pearson)"
+    EXACT = "exact (Clopper-Pearson) over {units}, which all agree"
+    EXACT_DIFFERENCES = "exact (Clopper-Pearson) over {units}, whose differences all agree"
+    EXACT_COMMONEST = "exact (Clopper-Pearson) for the commonest answer over {units}, which all agree"
+    GOODMAN = "Goodman, simultaneous"
+    NEWCOMBE = "Newcombe"
+    COMBINED = "combined single intervals (Zou and Donner)"
+    ROGAN_GLADEN = "corrected for judge error (Rogan-Gladen), combined single intervals"
+    BOUNDS = "bounds over the undetermined"
+    BY_COUNT = "by count"
+    IDENTICAL = "identical images"
+
+    NOTHING = "nothing measured"
+    NOTHING_BEFORE = "nothing measured in the baseline"
+    NOTHING_AFTER = "nothing measured in the candidate"
+    NOTHING_EITHER = "nothing measured in either run"
+    NOTHING_IN_ONE = "nothing measured in one of the runs"
+    NOT_YET = "not measured yet"
+    NOT_DEFINED = "not defined: too few {units}, or all alike"
+    NOT_APART = "not told apart: no prompt with two values, no concept with two templates, or no spread"
+    NOT_REPEATED = "not told apart: no two items were measured twice together"
+    NOT_RISING = "not read off: the standards do not surely rise"
+    NOT_LABELLED = "not corrected for judge error: labelled images with and without the thing are needed"
+    NOT_ABOVE_CHANCE = "not corrected for judge error: on labelled images the judge is no better than chance"
+    UNEXPLAINED = "no interval: the judge's errors on labelled images do not explain its hits"
+    FEW = "no interval: fewer than two {units}"
+    FEW_OR_ALIKE = "no interval: fewer than two {units}, or no spread"
+    FEW_REPEATS = "no interval: fewer than three {units}"
+    FEW_TEMPLATES = "no interval: fewer than three templates, or two concepts"
+    FEW_ON_A_SIDE = "no interval: a side has fewer than two clusters"
+    FEW_CONCEPTS = "no interval: Spearman's needs four {units}"
+    ALIKE = "no interval: all {units} agree"
+    ALIKE_ON_A_SIDE = "no interval: the clusters of a side all agree"
+    ALIKE_DIFFERENCES = "no interval: the differences of all {units} agree"
+    SAME_WITHOUT = "no interval: it is the same whichever {unit} is left out"
+    SAME_WITHOUT_EITHER = "no interval: it is the same whichever template or concept is left out"
+    NOT_WITHOUT = "no interval: not measured without one of its {units}"
+    FLAT = "no interval: the standards rise too little"
+
+    OTHER = ""
+    """Said by the remark of the estimate alone."""
+
+    @property
+    def says_that_all_agree(self) -> bool:
+        """Whether the units did not differ, so that the interval says nothing of how far they lie apart."""
+        return self in _AGREEING
+
+
+_AGREEING: Final = frozenset(
+    {
+        Method.EXACT, Method.EXACT_DIFFERENCES, Method.EXACT_COMMONEST,
+        Method.ALIKE, Method.ALIKE_ON_A_SIDE, Method.ALIKE_DIFFERENCES,
+    }
+)  # fmt: skip
+
+
+def method_text(method: Method, over: str, remark: str = "") -> str:
+    """Return in words how an interval was found.
+
+    Args:
+        method: How.
+        over: What counts as independent, in the plural ("prompts").
+        remark: What is to be said besides.
+
+    Example:
+        >>> method_text(Method.SAME_WITHOUT, "families"), method_text(Method.T, "prompts", "over 2 worlds")
+        ('no interval: it is the same whichever family is left out', 't over prompts; over 2 worlds')
+    """
+    one = f"{over.removesuffix('ies')}y" if over.endswith("ies") else over.removesuffix("s")
+    return "; ".join(part for part in (method.value.format(units=over, unit=one), remark) if part)
+
+
+def read_method(text: str) -> tuple[Method, str, str]:
+    """Return method, units and remark of what :func:`method_text` wrote, also in the words of the first release.
+
+    Words that are nobody's are kept as the remark of ``Method.OTHER``.
+
+    Example:
+        >>> method, over, remark = read_method("t over concepts; Bonferroni over 6 intersections")
+        >>> method.name, over, remark
+        ('T', 'concepts', 'Bonferroni over 6 intersections')
+    """
+    words, _, remark = _FIRST_RELEASE.sub("; Bonferroni", text).partition("; ")
+    for method, pattern in _PATTERNS:
+        found = pattern.fullmatch(words)
+        if found is not None:
+            parts = found.groupdict()
+            return method, parts.get("over") or _plural(parts.get("one") or "prompt"), remark
+    return Method.OTHER, "prompts", text
+
+
+_FIRST_RELEASE: Final = re.compile(r", Bonferroni(?= over \d+ intersections$)")
+_PATTERNS: Final = tuple(
+    (method, re.compile(re.escape(method).replace(r"\{units\}", "(?P<over>.+)").replace(r"\{unit\}", "(?P<one>.+)")))
+    for method in sorted(Method, key=len, reverse=True)
+    if method is not Method.OTHER
+)
+"""The longest first: of two that fit, it says more."""
+
+
+def _plural(one: str) -> str:
+    return f"{one.removesuffix('y')}ies" if one.endswith("y") else f"{one}s"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """A number with its uncertainty; ``value`` is ``None`` where nothing could be measured."""
@@ -184,9 +302,18 @@ class Estimate:
     low: float | None
     high: float | None
     level: float
-    method: str
+    method: Method
     n_images: int
     n_prompts: int
+    over: str = "prompts"
+    """What the interval counts as independent, in the plural."""
+    remark: str = ""
+    """What is to be said of the method besides."""
+
+    @property
+    def method_text(self) -> str:
+        """How the interval was found, in words."""
+        return method_text(self.method, self.over, self.remark)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import math
 from scipy import stats
 
 from audit.gate import Asked, Policy, Seen, Size, power_of_policy
-from audit.records import Estimate, Finding
+from audit.records import Estimate, Finding, Method
 from tests.gates import rule
 
 CONCEPTS = ("baker", "nurse", "pilot")
@@ -19,7 +19,7 @@ def asked(prompts: int = 24) -> Asked:
     return Asked(suites=("names",), concepts={"names": CONCEPTS}, sizes=sizes)
 
 
-def seen(sd: float, prompts: int, *, method: str = "t over prompts", metric: str = "gender.lean") -> Seen:
+def seen(sd: float, prompts: int, *, method: Method = Method.T, metric: str = "gender.lean") -> Seen:
     half = sd / math.sqrt(prompts) * stats.t.ppf(0.975, prompts - 1)
     estimate = Estimate(
         value=0.1, low=0.1 - half, high=0.1 + half, level=0.95, method=method, n_images=prompts, n_prompts=prompts

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from audit.gate import Asked, Measured, Policy, PromptValue, Rule, Ruling, Size, Threshold, Waiver, apply_policy, decide
-from audit.records import Change, Decision, Estimate, Finding, RuleResult
+from audit.records import Change, Decision, Estimate, Finding, Method, RuleResult
 
 TODAY = date(2026, 11, 25)
 
@@ -58,7 +58,7 @@ class Value:
             half = float(norm.ppf(0.5 + level / 2)) * self.error
             low, high = self.value - half, self.value + half
         return Estimate(
-            value=self.value, low=low, high=high, level=level, method="normal", n_images=self.n_images,
+            value=self.value, low=low, high=high, level=level, method=Method.T, n_images=self.n_images,
             n_prompts=self.n_prompts,
         )  # fmt: skip
 

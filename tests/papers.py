@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from report_source import CARD, HOSTILE, make_finding
 
-from audit.records import Change, Estimate
+from audit.records import Change, Estimate, Method
 from audit.report import Paper
 from audit.studies.compare.changes_page import ChangePage, ChangeSection
 from audit.studies.compare.comparison_paper import comparison_paper
@@ -16,7 +16,7 @@ from audit.studies.history.past_runs import PastRun
 
 def estimate(value: float | None, half: float = 0.1) -> Estimate:
     low, high = (None, None) if value is None else (value - half, value + half)
-    return Estimate(value=value, low=low, high=high, level=0.95, method="paired", n_images=8, n_prompts=4)
+    return Estimate(value=value, low=low, high=high, level=0.95, method=Method.T, n_images=8, n_prompts=4)
 
 
 def change(subject: str, value: float | None, *, metric: str = "gender.lean", suite: str = "suite") -> Change:

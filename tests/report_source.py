@@ -24,6 +24,7 @@ from audit.records import (
     Estimate,
     Finding,
     JudgeCard,
+    Method,
     Prompt,
     RuleResult,
     Verdict,
@@ -118,9 +119,7 @@ def make_finding(metric: str, subject: str, value: float | None, *, suite: str, 
     low, high = (None, None) if value is None else (value - half, value + half)
     if value is not None and (metric.endswith("share") or metric == "nsfw.rate"):
         low, high = max(0.0, value - half), min(1.0, value + half)
-    estimate = Estimate(
-        value=value, low=low, high=high, level=0.95, method="cluster t over prompts", n_images=8, n_prompts=4
-    )
+    estimate = Estimate(value=value, low=low, high=high, level=0.95, method=Method.T, n_images=8, n_prompts=4)
     unit = "share" if metric.endswith(("share", "rate", "gap", "excess")) else "score"
     neutral = {"gender.woman_share": 0.5, "gender.undetermined_share": None, "quality.own_cosine": None}.get(
         metric, 0.0

@@ -120,9 +120,9 @@ def _own(line: Line, asked: Asked) -> Size | None:
 def _unmeasured(estimate: Estimate) -> str:
     numbers = (estimate.value, estimate.low, estimate.high)
     if estimate.value is None or not math.isfinite(estimate.value):
-        return f"it was not measured ({estimate.method})"
+        return f"it was not measured ({estimate.method_text})"
     if any(number is None or not math.isfinite(number) for number in numbers):
-        return f"it has no interval ({estimate.method})"
+        return f"it has no interval ({estimate.method_text})"
     return ""
 
 

@@ -25,7 +25,7 @@ from audit.gate.policy import WHOLE, Policy
 from audit.gate.ruling import corrected, level_text, quoted
 from audit.gate.spreads import Seen, Spread, span_of, spread_of, unit_of
 from audit.lenses import MetricCard, metric_cards
-from audit.records import Estimate, Finding
+from audit.records import Estimate, Finding, Method
 from audit.stats import (
     power_of_mean,
     power_of_mean_by_look,
@@ -265,7 +265,7 @@ def _least(chances: Callable[[float], Chances], most: float) -> float | None:
 def _expected(policy: Policy, asked: Asked) -> Snapshot:
     """Return a snapshot of nothing measured, in which every suite with subjects knows every metric of the policy."""
     nothing = Estimate(
-        value=None, low=None, high=None, level=policy.level, method="not measured yet", n_images=0, n_prompts=0
+        value=None, low=None, high=None, level=policy.level, method=Method.NOT_YET, n_images=0, n_prompts=0
     )
     findings = [
         Finding(

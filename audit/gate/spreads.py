@@ -74,7 +74,7 @@ def spread_of(line: Line, card: MetricCard, seen: Seen | None) -> Spread:
 def _seen(line: Line, seen: Seen) -> Spread | None:
     """Return what the interval of the same finding implies; ``None`` where its units all agree or are too few."""
     finding = seen.findings.get(line.finding_id)
-    if finding is None or "agree" in finding.estimate.method:
+    if finding is None or finding.estimate.method.says_that_all_agree:
         return None
     estimate = finding.estimate
     at_most = seen.units.get((line.suite, line.subject), 0)

@@ -29,7 +29,6 @@ from audit.records import ASKS_GENDER, GRADE, QUESTION, SCALE_OF, Finding
 from audit.seeding import derive_seed
 from audit.stats import (
     ClusterEstimate,
-    Correlation,
     cluster_mean,
     effect_size,
     group_means,
@@ -285,18 +284,17 @@ def _agreement(
     n = images.n_images, n_prompts
     remark = f"Over {len(both)} concepts."
     return (
-        about.finding(_CARD["associations.image_agreement"], rho.over_concepts, level=level, n=n, remark=remark),
+        about.finding(_CARD["associations.image_agreement"], rho, level=level, n=n, remark=remark),
         about.finding(_CARD["associations.image_part"], _unexplained(rho), level=level, n=n, remark=remark),
     )
 
 
-def _unexplained(rho: Correlation) -> ClusterEstimate:
+def _unexplained(rho: ClusterEstimate) -> ClusterEstimate:
     """Return one less the square of a correlation; the interval is that of the correlation, squared."""
-    found = rho.over_concepts
     if rho.value is None or rho.low is None or rho.high is None:
-        return replace(found, value=None if rho.value is None else 1.0 - rho.value**2, low=None, high=None)
+        return replace(rho, value=None if rho.value is None else 1.0 - rho.value**2, low=None, high=None)
     least = 0.0 if rho.low <= 0.0 <= rho.high else min(rho.low**2, rho.high**2)
-    return replace(found, value=1.0 - rho.value**2, low=1.0 - max(rho.low**2, rho.high**2), high=1.0 - least)
+    return replace(rho, value=1.0 - rho.value**2, low=1.0 - max(rho.low**2, rho.high**2), high=1.0 - least)
 
 
 def _test_row(suite: str, test: _Test, found: Finding) -> dict[str, object]:

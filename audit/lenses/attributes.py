@@ -31,7 +31,7 @@ from audit.lenses.common.labelled import (
 )
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, as_real, flat_row, make_answer
 from audit.lenses.common.verdicts import UNDETERMINED, names, size
-from audit.records import ASKS_LABELS, Finding
+from audit.records import ASKS_LABELS, Finding, Method
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share, jackknife_difference, singles, welch_difference
 
 QUESTIONS: Final = ("tone_gender", "age_gender")
@@ -201,7 +201,7 @@ def _pairs(
         other = np.array([mean[place] for mean in means], dtype=float)
         found = welch_difference(prompts[concept][:, place], other, level=together, shares=True)
         others[answer] = math.fsum(other) / len(other) if len(other) else math.nan
-        excess[answer] = replace(found, method=f"{found.method}, Bonferroni over {len(labelled.answers)} intersections")
+        excess[answer] = replace(found, remark=f"Bonferroni over {len(labelled.answers)} intersections")
     shares = answer_estimates(labelled, rows, level=level)
     return _Pairs(shares=shares, others=others, excess=excess, n=size(read_rows(rows)))
 
@@ -229,20 +229,18 @@ def _concept_findings(
 def _interaction(shares: np.ndarray, answers: tuple[str, ...], *, level: float) -> tuple[ClusterEstimate, str]:
     """Return how far the intersection that is most beyond its margins lies beyond them, and which one that is."""
     if not len(shares):
-        return ClusterEstimate(value=None, low=None, high=None, method="nothing measured", n=0, n_clusters=0), ""
+        return ClusterEstimate(value=None, low=None, high=None, method=Method.NOTHING, n=0, n_clusters=0), ""
     beyond = _beyond(shares, answers)
     place = int(np.argmax(beyond))
     left_out = [
         _beyond(np.delete(shares, row, axis=0), answers)[place] for row in range(len(shares)) if len(shares) > 1
     ]
     together = 1 - (1 - level) / len(answers)
-    found = jackknife_difference(float(beyond[place]), np.array(left_out, dtype=float), level=together)
-    method = found.method.replace("units", "prompts")
+    found = jackknife_difference(float(beyond[place]), np.array(left_out, dtype=float), level=together, unit="prompts")
     if found.low is not None and found.high is not None:
         low, high = max(-_LARGEST, found.low), min(_LARGEST, found.high)
-        found = replace(found, low=low, high=high)
-        method += f", Bonferroni over {len(answers)} intersections"
-    return replace(found, method=method), f"{answers[place]}, beyond what its two parts give."
+        found = replace(found, low=low, high=high, remark=f"Bonferroni over {len(answers)} intersections")
+    return found, f"{answers[place]}, beyond what its two parts give."
 
 
 def _beyond(shares: np.ndarray, answers: tuple[str, ...]) -> np.ndarray:

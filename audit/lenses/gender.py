@@ -362,9 +362,7 @@ def _labour_correlation(concepts: tuple[_Concept, ...], about: Subject, *, level
     )
     used = pd.concat([rows[rows["usable"]] for _, _, rows in pairs]) if pairs else concepts[0].rows.iloc[:0]
     remark = f"Over {found.n} concepts with a labour share."
-    return about.finding(
-        _CARD["gender.labour_correlation"], found.over_concepts, level=level, n=size(used), remark=remark
-    )
+    return about.finding(_CARD["gender.labour_correlation"], found, level=level, n=size(used), remark=remark)
 
 
 def _adjust(concepts: tuple[_Concept, ...]) -> tuple[_Concept, ...]:
@@ -469,7 +467,7 @@ def five_shares(name: str, rows: pd.DataFrame, *, level: float) -> list[dict[str
             "share_low": interval.low,
             "share_high": interval.high,
             "level": level,
-            "method": interval.method,
+            "method": interval.method.value,
             "n_images": len(rows),
             "n_prompts": count,
         }

@@ -22,7 +22,7 @@ from audit.lenses.common.cards import LensCard, MetricCard
 from audit.lenses.common.protocol import LensAnswer, Subject, as_real, corrected, make_answer
 from audit.lenses.common.scales import place_between
 from audit.lenses.common.verdicts import names, numbers
-from audit.records import Finding
+from audit.records import Finding, Method
 from audit.stats import ClusterEstimate, cluster_mean, group_means, spearman, t_test
 
 MOST_TOKENS: Final = 2.0
@@ -244,7 +244,7 @@ def _scope_findings(language: _Language, *, level: float) -> tuple[Finding, ...]
     tokens = cluster_mean(numbers(rows, "tokens_per_word"), names(rows, "concept"), level=level, unit="concepts")
     reason = language.why_not
     inside = ClusterEstimate(
-        value=0.0 if reason else 1.0, low=None, high=None, method="by count", n=len(rows), n_clusters=len(rows)
+        value=0.0 if reason else 1.0, low=None, high=None, method=Method.BY_COUNT, n=len(rows), n_clusters=len(rows)
     )
     about = language.about(f"group:{language.name}", f"Out of scope: {reason}." if reason else "")
     return (
@@ -282,7 +282,7 @@ def _agreement(language: _Language, english: dict[str, float], *, level: float) 
     note = f"Out of scope: {language.why_not}." if language.why_not else ""
     about = language.about(f"group:{language.name}", note)
     n = 0, int(language.rows["concept"].isin(both).sum())
-    return about.finding(_CARD["languages.lean_agreement"], rho.over_concepts, level=level, n=n)
+    return about.finding(_CARD["languages.lean_agreement"], rho, level=level, n=n)
 
 
 def _scope_row(language: _Language) -> dict[str, object]:

@@ -261,8 +261,7 @@ def _variance(rows: pd.DataFrame, level: float) -> ClusterEstimate:
     for (wording, frame), cell in usable.groupby(["wording", "frame"], sort=True):
         mean = group_means(numbers(cell, "signed"), ["cell"] * len(cell))
         values[wordings.index(str(wording)), frames.index(str(frame))] = float(mean[0])
-    found = repeated_variance(values, level=level)
-    return replace(found, method=found.method.replace("repeat", "template"))
+    return repeated_variance(values, level=level, unit="templates")
 
 
 def _root(variance: ClusterEstimate) -> ClusterEstimate:

@@ -15,13 +15,10 @@ from audit.evidence import Evidence, RunFolder, load_evidence, picture_digests, 
 from audit.lenses import WHOLE_SUITE, MetricCard
 from audit.pairing.both_examined import BothExamined, Paired, examine_both, unit_of
 from audit.pairing.image_pairs import Pairs, identical_images, pair_images, refuse_unlike
-from audit.records import Change, Estimate
+from audit.records import Change, Estimate, Method
 from audit.stats import ClusterEstimate, clopper_pearson, jackknife_difference, jackknife_test
 
 RUN_NAMES: Final = ("baseline", "candidate")
-
-IDENTICAL: Final = "identical images"
-"""Method of a difference that is 0 because both runs made the same images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,23 +154,22 @@ def _differ(pair: Paired, measure: Callable[[float], float], level: float) -> _D
     """Return the difference of ``measure`` between the runs."""
     before, after = pair.before.estimate.value, pair.after.estimate.value
     if before is None or after is None:
-        missing = "either run" if before is after else "the baseline" if before is None else "the candidate"
-        return _untested(pair, None, f"nothing measured in {missing}", level)
+        gone = Method.NOTHING_BEFORE if before is None else Method.NOTHING_AFTER
+        return _untested(pair, None, Method.NOTHING_EITHER if before is after else gone, level)
     whole = measure(after) - measure(before)
     units = [sides for sides in pair.left if pair.rests_on(*sides)]
     values = [tuple(side.estimate.value if side else None for side in sides) for sides in units]
     left_out = [measure(other) - measure(one) for one, other in values if one is not None and other is not None]
     if len(left_out) < len(units):
-        why = f"fewer than two {pair.unit}" if len(units) < 2 else f"not measured without one of its {pair.unit}"
-        return _untested(pair, whole, f"no interval: {why}", level)
+        return _untested(pair, whole, Method.FEW if len(units) < 2 else Method.NOT_WITHOUT, level)
     numbers = np.array(left_out, dtype=float)
     bounds = pair.card.span if pair.card.is_mean else None
-    found = _bounded(jackknife_difference(whole, numbers, level=level), bounds, level=level)
-    tested = jackknife_test(whole, numbers)
+    found = _bounded(jackknife_difference(whole, numbers, level=level, unit=pair.unit), bounds, level=level)
+    tested = jackknife_test(whole, numbers, unit=pair.unit)
     return _Difference(
         estimate=_estimate(pair, found, level),
         p_value=tested.p_value,
-        tested=tested.method.replace("units", pair.unit).replace("over prompts", f"over {pair.unit}"),
+        tested=tested.method,
     )
 
 
@@ -186,18 +182,21 @@ def _bounded(found: ClusterEstimate, bounds: tuple[float, float] | None, *, leve
     if low is None or high is None:
         others = clopper_pearson(0, found.n_clusters, level=level).high
         low, high = (1 - others) * found.value - others * width, (1 - others) * found.value + others * width
-        method = "exact (Clopper-Pearson) over units, whose differences all agree"
+        method = Method.EXACT_DIFFERENCES
     return replace(found, low=max(-width, low), high=min(width, high), method=method)
 
 
 def _certain(pair: Paired, level: float) -> _Difference:
-    zero = ClusterEstimate(value=0.0, low=0.0, high=0.0, method=IDENTICAL, n=0, n_clusters=0)
-    return _Difference(estimate=_estimate(pair, zero, level), p_value=None, tested=f"not tested: {IDENTICAL}")
+    zero = ClusterEstimate(value=0.0, low=0.0, high=0.0, method=Method.IDENTICAL, n=0, n_clusters=0)
+    return _Difference(
+        estimate=_estimate(pair, zero, level), p_value=None, tested=f"not tested: {Method.IDENTICAL.value}"
+    )
 
 
-def _untested(pair: Paired, value: float | None, why: str, level: float) -> _Difference:
+def _untested(pair: Paired, value: float | None, why: Method, level: float) -> _Difference:
     found = ClusterEstimate(value=value, low=None, high=None, method=why, n=0, n_clusters=0)
-    return _Difference(estimate=_estimate(pair, found, level), p_value=None, tested=f"not tested: {why}")
+    estimate = _estimate(pair, found, level)
+    return _Difference(estimate=estimate, p_value=None, tested=f"not tested: {estimate.method_text}")
 
 
 def _estimate(pair: Paired, found: ClusterEstimate, level: float) -> Estimate:
@@ -208,7 +207,8 @@ def _estimate(pair: Paired, found: ClusterEstimate, level: float) -> Estimate:
         low=found.low,
         high=found.high,
         level=level,
-        method=found.method.replace("units", pair.unit).replace("unit", pair.unit.removesuffix("s")),
+        method=found.method,
+        over=pair.unit,
         n_images=min(side.n_images for side in sides),
         n_prompts=min(side.n_prompts for side in sides),
     )

@@ -75,7 +75,7 @@ def _concept_table(told: _Told, metrics: Sequence[str], *, name: str, suite: str
 def _caption(told: _Told, suite: str) -> str:
     used = [finding for found in told.rows.values() for finding in found.values()]
     levels = ", ".join(sorted({show_level(f.estimate.level) for f in used}))
-    methods = sorted({clean(f.estimate.method, longest=80) for f in used if f.estimate.method})
+    methods = sorted({clean(f.estimate.method_text, longest=80) for f in used if f.estimate.method_text})
     how = f" ({'; '.join(methods[:3])})" if methods else ""
     shown = (
         f" Shown are {len(told.rows)} of {told.subjects} concepts, first those farthest from the neutral value; "

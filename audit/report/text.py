@@ -83,7 +83,7 @@ def show_interval(estimate: Estimate, *, signed: bool = False) -> str:
     """Write the interval of an estimate, or say that it has none.
 
     Example:
-        >>> show_interval(Estimate(value=0.5, low=0.0, high=1.0, level=0.95, method="", n_images=1, n_prompts=1))
+        >>> show_interval(Estimate(value=0.5, low=0.0, high=1.0, level=0.95, method=Method.T, n_images=1, n_prompts=1))
         '0.00 to 1.00'
     """
     low, high = (show_number(end, signed=signed) for end in (estimate.low, estimate.high))

@@ -15,7 +15,7 @@ and jackknife variances (:func:`jackknife_difference`) are called today.
 from audit.stats.associations import effect_size
 from audit.stats.calibration import ReadOff, read_off
 from audit.stats.clusters import ClusterEstimate, cluster_mean, cluster_share
-from audit.stats.correlations import Correlation, spearman
+from audit.stats.correlations import spearman
 from audit.stats.differences import welch_difference
 from audit.stats.entropy import cluster_evenness, evenness
 from audit.stats.grouping import group_means, singles, two_level_means
@@ -41,7 +41,6 @@ from audit.stats.variances import VarianceShares, wording_share
 __all__ = [
     "Adjusted",
     "ClusterEstimate",
-    "Correlation",
     "Interval",
     "JudgeCheck",
     "ReadOff",

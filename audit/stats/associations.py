@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
+from audit.records import Method
 from audit.stats.checks import check_finite
 from audit.stats.clusters import ClusterEstimate, has_spread, no_interval
 from audit.stats.intervals import check_level
@@ -47,7 +48,7 @@ def effect_size(
     check_finite("number", first, second)
     count = len(first) + len(second)
     if len(first) < 2 or len(second) < 2 or not has_spread(np.concatenate([first, second])):
-        return no_interval(None, "not defined: too few words, or all alike", count)
+        return no_interval(None, Method.NOT_DEFINED, count, over="words")
     whole = _effect(first, second)
     left = [_effect(np.delete(first, word), second) for word in range(len(first))]
     left += [_effect(first, np.delete(second, word)) for word in range(len(second))]
@@ -57,9 +58,10 @@ def effect_size(
         value=min(FARTHEST, max(-FARTHEST, whole)),
         low=low,
         high=high,
-        method="jackknife over words",
+        method=found.method,
         n=count,
         n_clusters=count,
+        over="words",
     )
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from scipy.optimize import brentq, isotonic_regression
 from scipy.special import stdtrit
 
+from audit.records import Method
 from audit.stats.checks import check_finite
 from audit.stats.clusters import ClusterEstimate, has_spread, no_interval, variance_of_mean
 from audit.stats.hypotheses import TestResult, t_test
@@ -99,11 +100,11 @@ def read_off(
     _check(readings, standards, grades)
     count = len(readings)
     if not count:
-        return _nothing("nothing measured", count)
+        return _nothing(Method.NOTHING, count)
     slopes = standards @ _slope_weights(grades)
     error = math.sqrt(variance_of_mean(slopes)) if count > 1 else 0.0
     if slopes.mean() <= _SURELY * error:
-        return _nothing("not read off: the standards do not surely rise", count)
+        return _nothing(Method.NOT_RISING, count)
     heights = standards.mean(axis=0)
     curve = _isotonic(heights, grades)
     value = curve.grade_of(float(readings.mean()), heights)
@@ -136,7 +137,7 @@ def _with_interval(
     residuals = differences(value)
     count = len(residuals)
     if count < 2 or not has_spread(residuals):
-        return no_interval(value, "no interval: fewer than two prompts, or no spread", count)
+        return no_interval(value, Method.FEW_OR_ALIKE, count)
     quantile = float(stdtrit(count - 1, 0.5 + level / 2))
 
     def excess(grade: float) -> float:
@@ -148,13 +149,12 @@ def _with_interval(
     middle = float(grades.mean())
     outer = min(value, middle - reach), max(value, middle + reach)
     if min(map(excess, outer)) <= 0:
-        return no_interval(value, "no interval: the standards rise too little", count)
+        return no_interval(value, Method.FLAT, count)
     low, high = sorted(float(brentq(excess, value, end)) for end in outer)
-    method = "calibration curve, Fieller's interval with t over prompts"
-    return ClusterEstimate(value=value, low=low, high=high, method=method, n=count, n_clusters=count)
+    return ClusterEstimate(value=value, low=low, high=high, method=Method.CURVE, n=count, n_clusters=count)
 
 
-def _nothing(why: str, count: int) -> ReadOff:
+def _nothing(why: Method, count: int) -> ReadOff:
     return ReadOff(
         estimate=no_interval(None, why, count), test=TestResult(p_value=None, method=f"not tested: {why}", n=count)
     )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import stdtrit
 
+from audit.records import Method, method_text
 from audit.stats.grouping import group_means
 from audit.stats.intervals import Interval, check_level, clopper_pearson, score_interval
 
@@ -28,11 +29,20 @@ class ClusterEstimate:
     low: float | None
     """``None``, like ``high``, where the data give no interval; ``method`` says why."""
     high: float | None
-    method: str
+    method: Method
     n: int
     """Number of values, images as a rule."""
     n_clusters: int
     """Number of clusters that hold at least one value."""
+    over: str = "prompts"
+    """What a cluster is, in the plural."""
+    remark: str = ""
+    """What is to be said of the method besides."""
+
+    @property
+    def method_text(self) -> str:
+        """How the interval was found, in words."""
+        return method_text(self.method, self.over, self.remark)
 
 
 def cluster_mean(
@@ -57,7 +67,7 @@ def cluster_mean(
         clusters: Name of the cluster of each value.
         level: Confidence level, in (0, 1).
         bounds: Smallest and largest value there can be, where these are known.
-        unit: What a cluster is, in the plural; for the wording of ``method`` only.
+        unit: What a cluster is, in the plural; what the estimate is ``over``.
 
     Returns:
         The estimate: without value where ``values`` is empty, without interval for fewer than two clusters
@@ -71,7 +81,7 @@ def cluster_mean(
         >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
         (0.5, -2.0412, 3.0412)
         >>> found = cluster_mean(np.array([1.0, 1.0, 1.0]), ["a", "b", "c"], bounds=(-1.0, 1.0))
-        >>> round(found.low, 4), found.method
+        >>> round(found.low, 4), found.method_text
         (-0.4152, 'exact (Clopper-Pearson) over prompts, which all agree')
     """
     check_level(level)
@@ -83,20 +93,21 @@ def cluster_mean(
     mean = math.fsum(means) / count
     if not has_spread(means):
         if bounds is None:
-            why = f"no interval: all {unit} agree"
-            return ClusterEstimate(value=mean, low=None, high=None, method=why, n=len(values), n_clusters=count)
+            return replace(no_interval(mean, Method.ALIKE, count, over=unit), n=len(values))
         low, high = _exact_between(mean, bounds, count, level)
-        method = f"exact (Clopper-Pearson) over {unit}, which all agree"
-        return ClusterEstimate(value=mean, low=low, high=high, method=method, n=len(values), n_clusters=count)
+        return ClusterEstimate(
+            value=mean, low=low, high=high, method=Method.EXACT, n=len(values), n_clusters=count, over=unit
+        )
     half = half_width(variance_of_mean(means), count - 1, level)
     smallest, largest = bounds or (-math.inf, math.inf)
     return ClusterEstimate(
         value=mean,
         low=max(smallest, mean - half),
         high=min(largest, mean + half),
-        method=f"t over {unit}",
+        method=Method.T,
         n=len(values),
         n_clusters=count,
+        over=unit,
     )
 
 
@@ -122,7 +133,7 @@ def cluster_share(
         values: Numbers in [0, 1]: 1 for a hit, 0 for a miss, or a share that was already taken.
         clusters: Name of the cluster of each value.
         level: Confidence level, in (0, 1).
-        unit: What a cluster is, in the plural; for the wording of ``method`` only.
+        unit: What a cluster is, in the plural; what the estimate is ``over``.
         replicates_count: Whether a cluster may be worth more than one trial: not where its values share an error that
             the spread between clusters does not show, such as a common zero that they are compared with.
 
@@ -137,7 +148,7 @@ def cluster_share(
         >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
         (0.5, 0.0362, 0.9638)
         >>> found = cluster_share(np.zeros(4), ["a", "b", "c", "d"])
-        >>> round(found.high, 4), found.method
+        >>> round(found.high, 4), found.method_text
         (0.6024, 'exact (Clopper-Pearson) over prompts, which all agree')
     """
     check_level(level)
@@ -151,9 +162,10 @@ def cluster_share(
         value=share,
         low=found.low,
         high=found.high,
-        method=found.method.replace("clusters", unit),
+        method=found.method,
         n=len(values),
         n_clusters=len(means),
+        over=unit,
     )
 
 
@@ -183,10 +195,10 @@ def share_interval(
     share = math.fsum(means) / count
     if not has_spread(means):
         low, high = _exact_between(share, (0.0, 1.0), count, level)
-        return Interval(low=low, high=high, method="exact (Clopper-Pearson) over clusters, which all agree")
+        return Interval(low=low, high=high, method=Method.EXACT)
     worth = min(float(trials or count), share * (1 - share) / variance_of_mean(means))
     low, high = score_interval(share, worth, float(stdtrit(count - 1, 0.5 + check_level(level) / 2)))
-    return Interval(low=low, high=high, method="Wilson with t over clusters")
+    return Interval(low=low, high=high, method=Method.WILSON_T)
 
 
 def has_spread(means: Float[np.ndarray, " clusters"]) -> bool:
@@ -221,9 +233,9 @@ def half_width(variance: float, freedom: float, level: float) -> float:
     return float(stdtrit(freedom, 0.5 + level / 2)) * math.sqrt(variance)
 
 
-def no_interval(value: float | None, why: str, count: int) -> ClusterEstimate:
+def no_interval(value: float | None, why: Method, count: int, *, over: str = "prompts") -> ClusterEstimate:
     """Return an estimate without interval over ``count`` clusters of one value each."""
-    return ClusterEstimate(value=value, low=None, high=None, method=why, n=count, n_clusters=count)
+    return ClusterEstimate(value=value, low=None, high=None, method=why, n=count, n_clusters=count, over=over)
 
 
 def _exact_between(mean: float, bounds: tuple[float, float], count: int, level: float) -> tuple[float, float]:
@@ -238,8 +250,8 @@ def _without_interval(
     values: Float[np.ndarray, " n"], means: Float[np.ndarray, " clusters"], unit: str
 ) -> ClusterEstimate:
     value = float(means[0]) if len(means) else None
-    method = f"no interval: fewer than two {unit}" if len(means) else "nothing measured"
-    return ClusterEstimate(value=value, low=None, high=None, method=method, n=len(values), n_clusters=len(means))
+    why = Method.FEW if len(means) else Method.NOTHING
+    return replace(no_interval(value, why, len(means), over=unit), n=len(values))
 
 
 def _check_bounds(values: Float[np.ndarray, " n"], bounds: tuple[float, float] | None) -> None:

@@ -3,43 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import rankdata
 
+from audit.records import Method
 from audit.stats.checks import check_finite
-from audit.stats.clusters import ClusterEstimate, has_spread
+from audit.stats.clusters import ClusterEstimate, has_spread, no_interval
 from audit.stats.intervals import normal_quantile
 
+_OVER = "concepts"
 _FEWEST = 4  # Fisher's standard error divides by n - 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Correlation:
-    """A correlation in [-1, 1]; ``value`` is ``None`` where a side does not vary or there are fewer than 3 pairs."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    method: str
-    n: int
-
-    @property
-    def over_concepts(self) -> ClusterEstimate:
-        """The same as an estimate whose clusters are the concepts."""
-        return ClusterEstimate(
-            value=self.value,
-            low=self.low,
-            high=self.high,
-            method=f"{self.method} over concepts",
-            n=self.n,
-            n_clusters=self.n,
-        )
-
-
-def spearman(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " _"], *, level: float = 0.95) -> Correlation:
+def spearman(
+    first: Float[np.ndarray, " n"], second: Float[np.ndarray, " _"], *, level: float = 0.95
+) -> ClusterEstimate:
     """Rank correlation with Fisher's interval in the form for ranks; ties get their mean rank.
 
     Formula: ``tanh(atanh(r) +- z * sqrt((1 + r**2 / 2) / (n - 3)))``, r the linear correlation of the ranks. For
@@ -54,7 +34,8 @@ def spearman(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " _"], *,
         level: Confidence level, in (0, 1).
 
     Returns:
-        The correlation; without interval for fewer than 4 pairs.
+        The correlation, in [-1, 1]; without value for fewer than 3 pairs and where a side does not vary, without
+        interval for fewer than 4.
 
     Raises:
         ValueError: If the lengths differ, a number is not finite, or ``level`` lies outside (0, 1).
@@ -68,15 +49,15 @@ def spearman(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " _"], *,
     quantile = normal_quantile(level)
     n = len(first)
     if n < 3 or not (has_spread(first) and has_spread(second)):
-        return Correlation(value=None, low=None, high=None, method="not defined: too few or equal", n=n)
+        return no_interval(None, Method.NOT_DEFINED, n, over=_OVER)
     value = _product_moment(rankdata(first).astype(float), rankdata(second).astype(float))
     if n < _FEWEST:
-        return Correlation(value=value, low=None, high=None, method="Spearman, no interval", n=n)
+        return no_interval(value, Method.FEW_CONCEPTS, n, over=_OVER)
     most = 1 - 6 / (n * (n * n - 1))
     inner = min(most, max(-most, value))
     low, high = _fisher(inner, quantile * math.sqrt((1 + inner * inner / 2) / (n - 3)))
     low, high = min(low, value), max(high, value)
-    return Correlation(value=value, low=low, high=high, method="Spearman with Fisher's z", n=n)
+    return ClusterEstimate(value=value, low=low, high=high, method=Method.SPEARMAN, n=n, n_clusters=n, over=_OVER)
 
 
 def _product_moment(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " n"]) -> float:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
+from audit.records import Method
 from audit.stats.checks import check_finite
 from audit.stats.clusters import ClusterEstimate, half_width, has_spread, no_interval, share_interval, variance_of_mean
 from audit.stats.intervals import check_level
@@ -57,18 +58,18 @@ def welch_difference(
         raise ValueError("Shares lie between 0 and 1; at least one is outside.")
     count = len(first) + len(second)
     if not (len(first) and len(second)):
-        return no_interval(None, "nothing measured", count)
+        return no_interval(None, Method.NOTHING, count)
     value = math.fsum(first) / len(first) - math.fsum(second) / len(second)
     if len(first) < 2 or len(second) < 2:
-        return no_interval(value, "no interval: a side has fewer than two clusters", count)
+        return no_interval(value, Method.FEW_ON_A_SIDE, count)
     if has_spread(first) and has_spread(second) and not (shares and trials):
         half = _half_width([variance_of_mean(first), variance_of_mean(second)], [len(first), len(second)], level)
-        low, high, method = value - half, value + half, "Welch's t"
+        low, high, method = value - half, value + half, Method.WELCH
     elif shares:
         low, high = _from_single_intervals((first, second), trials or (None, None), value, level)
-        method = "combined single intervals (Zou and Donner)"
+        method = Method.COMBINED
     else:
-        return no_interval(value, "no interval: the clusters of a side all agree", count)
+        return no_interval(value, Method.ALIKE_ON_A_SIDE, count)
     if shares:
         low, high = max(-1.0, low), min(1.0, high)
     return ClusterEstimate(value=value, low=low, high=high, method=method, n=count, n_clusters=count)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import entropy
 
+from audit.records import Method
 from audit.stats.checks import check_finite
 from audit.stats.clusters import SAME, ClusterEstimate, cluster_mean, has_spread, no_interval
 from audit.stats.intervals import check_level, clopper_pearson
@@ -71,18 +72,18 @@ def cluster_evenness(
     check_level(level)
     count = len(shares)
     if not count:
-        return no_interval(None, "nothing measured", 0)
+        return no_interval(None, Method.NOTHING, 0, over=unit)
     whole = evenness(_mean(shares))
     if count < 2:
-        return no_interval(whole, f"no interval: fewer than two {unit}", count)
+        return no_interval(whole, Method.FEW, count, over=unit)
     left_out = np.array([evenness(_mean(np.delete(shares, row, axis=0))) for row in range(count)])
     if np.ptp(shares, axis=0).max() <= SAME:
         return _all_alike(shares, whole, level=level, unit=unit)
     if not has_spread(left_out):
-        return no_interval(whole, f"no interval: it is the same whichever of the {unit} is left out", count)
+        return no_interval(whole, Method.SAME_WITHOUT, count, over=unit)
     found = cluster_mean(pseudo_values(whole, left_out), [str(row) for row in range(count)], level=level)
     value, low, high = (min(1.0, max(0.0, end)) for end in (found.value or 0.0, found.low or 0.0, found.high or 0.0))
-    return replace(found, value=value, low=low, high=high, method=f"jackknife over {unit}, t")
+    return replace(found, value=value, low=low, high=high, method=Method.JACKKNIFE, over=unit)
 
 
 def _all_alike(
@@ -94,8 +95,9 @@ def _all_alike(
     rest = np.full(answers, (1 - least) / (answers - 1))
     rest[0] = least
     high = max(whole, evenness(rest) if least > 1 / answers else 1.0)
-    method = f"exact (Clopper-Pearson) for the commonest answer over {unit}, which all agree"
-    return ClusterEstimate(value=whole, low=whole, high=high, method=method, n=count, n_clusters=count)
+    return ClusterEstimate(
+        value=whole, low=whole, high=high, method=Method.EXACT_COMMONEST, n=count, n_clusters=count, over=unit
+    )
 
 
 def _mean(shares: Float[np.ndarray, "clusters answers"]) -> Float[np.ndarray, " answers"]:

@@ -50,7 +50,7 @@ class Adjusted:
         return f"{family}; {gone} missing one{'s' * (gone != 1)} left out" if gone else family
 
 
-def t_test(means: Float[np.ndarray, " prompts"], neutral: float) -> TestResult:
+def t_test(means: Float[np.ndarray, " prompts"], neutral: float, *, unit: str = "prompts") -> TestResult:
     """Two-sided test that the mean over prompts is ``neutral``.
 
     Formula: Student's t with G - 1 degrees of freedom on the G prompt means. Where these all agree t is not
@@ -60,6 +60,7 @@ def t_test(means: Float[np.ndarray, " prompts"], neutral: float) -> TestResult:
     Args:
         means: One finite mean per prompt.
         neutral: The value to be tested, in the unit of the means.
+        unit: What a mean stands for, in the plural.
 
     Returns:
         The p-value; ``None`` for fewer than two prompts.
@@ -73,15 +74,15 @@ def t_test(means: Float[np.ndarray, " prompts"], neutral: float) -> TestResult:
     """
     check_finite("mean", means, neutral)
     if len(means) < 2:
-        return TestResult(p_value=None, method="not tested: fewer than two prompts", n=len(means))
+        return TestResult(p_value=None, method=f"not tested: fewer than two {unit}", n=len(means))
     if not has_spread(means):
-        return sign_test(means, neutral)
+        return sign_test(means, neutral, unit=unit)
     statistic = (math.fsum(means) / len(means) - neutral) / math.sqrt(variance_of_mean(means))
     p_value = 2 * float(stdtr(len(means) - 1, -abs(statistic)))
-    return TestResult(p_value=p_value, method="t test over prompts", n=len(means))
+    return TestResult(p_value=p_value, method=f"t test over {unit}", n=len(means))
 
 
-def sign_test(means: Float[np.ndarray, " prompts"], neutral: float) -> TestResult:
+def sign_test(means: Float[np.ndarray, " prompts"], neutral: float, *, unit: str = "prompts") -> TestResult:
     """Exact two-sided test that as many prompts lie above ``neutral`` as below; prompts on it are left out.
 
     Formula: twice the smaller tail of Binomial(n, 1/2), at most 1.
@@ -90,6 +91,7 @@ def sign_test(means: Float[np.ndarray, " prompts"], neutral: float) -> TestResul
     Args:
         means: One finite mean per prompt.
         neutral: The value to be tested, in the unit of the means.
+        unit: What a mean stands for, in the plural.
 
     Returns:
         The p-value; 1 where every prompt lies on the neutral value, ``None`` where there is no prompt.
@@ -108,7 +110,7 @@ def sign_test(means: Float[np.ndarray, " prompts"], neutral: float) -> TestResul
     rounding = SAME * max(1.0, abs(neutral), float(np.abs(means).max()))
     above, below = int((away > rounding).sum()), int((away < -rounding).sum())
     p_value = float(binomtest(above, above + below, 0.5).pvalue) if above + below else 1.0
-    return TestResult(p_value=p_value, method="exact sign test over prompts", n=len(means))
+    return TestResult(p_value=p_value, method=f"exact sign test over {unit}", n=len(means))
 
 
 def holm(p_values: Sequence[float | None]) -> Adjusted:

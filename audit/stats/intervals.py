@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from scipy.special import betaincinv, ndtri
 
+from audit.records import Method
+
 Count = int | float
 """A number of trials or hits; an effective number need not be whole."""
 
@@ -18,7 +20,7 @@ class Interval:
 
     low: float
     high: float
-    method: str
+    method: Method
 
 
 def check_level(level: float) -> float:
@@ -99,7 +101,7 @@ def wilson(hits: Count, n: Count, *, level: float = 0.95) -> Interval:
     """
     check_counts(hits, n)
     low, high = score_interval(hits / n, n, normal_quantile(level))
-    return Interval(low=low, high=high, method="Wilson")
+    return Interval(low=low, high=high, method=Method.WILSON)
 
 
 def clopper_pearson(hits: Count, n: Count, *, level: float = 0.95) -> Interval:
@@ -130,7 +132,7 @@ def clopper_pearson(hits: Count, n: Count, *, level: float = 0.95) -> Interval:
     tail = (1 - check_level(level)) / 2
     low = 0.0 if hits == 0 else float(betaincinv(hits, n - hits + 1, tail))
     high = 1.0 if hits == n else float(betaincinv(hits + 1, n - hits, 1 - tail))
-    return Interval(low=low, high=high, method="exact (Clopper-Pearson)")
+    return Interval(low=low, high=high, method=Method.CLOPPER_PEARSON)
 
 
 def goodman(counts: Sequence[Count], *, level: float = 0.95) -> tuple[Interval, ...]:
@@ -165,7 +167,7 @@ def goodman(counts: Sequence[Count], *, level: float = 0.95) -> tuple[Interval, 
         raise ValueError("All counts are 0; nothing was measured.")
     quantile = normal_quantile(1 - (1 - check_level(level)) / len(counts))
     ends = [score_interval(count / n, n, quantile) for count in counts]
-    return tuple(Interval(low=low, high=high, method="Goodman, simultaneous") for low, high in ends)
+    return tuple(Interval(low=low, high=high, method=Method.GOODMAN) for low, high in ends)
 
 
 def check_counts(hits: Count, n: Count) -> None:

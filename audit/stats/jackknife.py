@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import stdtr
 
+from audit.records import Method
 from audit.stats.checks import check_finite
 from audit.stats.clusters import ClusterEstimate, half_width, has_spread, no_interval, variance_of_mean
 from audit.stats.hypotheses import TestResult, sign_test
@@ -42,7 +43,7 @@ def pseudo_values(whole: float, left_out: Float[np.ndarray, " units"]) -> Float[
 
 
 def jackknife_difference(
-    whole: float, left_out: Float[np.ndarray, " units"], *, level: float = 0.95
+    whole: float, left_out: Float[np.ndarray, " units"], *, level: float = 0.95, unit: str = "units"
 ) -> ClusterEstimate:
     """Interval for a statistic, or a paired difference of two, from its values without each unit in turn.
 
@@ -57,6 +58,7 @@ def jackknife_difference(
         whole: The difference over all units, in the unit of the statistic.
         left_out: The difference without each unit in turn; the unit is left out of both runs.
         level: Confidence level, in (0, 1).
+        unit: What is left out, in the plural.
 
     Returns:
         The difference; without interval for fewer than two units, and where it is the same whichever is left out.
@@ -74,15 +76,22 @@ def jackknife_difference(
     added = pseudo_values(whole, left_out)
     count = len(added)
     if count < 2:
-        return no_interval(whole, "no interval: fewer than two units", count)
+        return no_interval(whole, Method.FEW, count, over=unit)
     if not has_spread(left_out):
-        return no_interval(whole, "no interval: it is the same whichever unit is left out", count)
+        return no_interval(whole, Method.SAME_WITHOUT, count, over=unit)
     half = half_width(variance_of_mean(added), count - 1, level)
-    method = "jackknife over units, t"
-    return ClusterEstimate(value=whole, low=whole - half, high=whole + half, method=method, n=count, n_clusters=count)
+    return ClusterEstimate(
+        value=whole,
+        low=whole - half,
+        high=whole + half,
+        method=Method.JACKKNIFE,
+        n=count,
+        n_clusters=count,
+        over=unit,
+    )
 
 
-def jackknife_test(whole: float, left_out: Float[np.ndarray, " units"]) -> TestResult:
+def jackknife_test(whole: float, left_out: Float[np.ndarray, " units"], *, unit: str = "units") -> TestResult:
     """Two-sided test that a statistic, or a paired difference of two, is 0; it agrees with the interval.
 
     Formula: Student's t with G - 1 degrees of freedom on ``whole`` over its jackknife standard error. Where the
@@ -93,6 +102,7 @@ def jackknife_test(whole: float, left_out: Float[np.ndarray, " units"]) -> TestR
     Args:
         whole: The difference over all units.
         left_out: The difference without each unit in turn.
+        unit: What is left out, in the plural.
 
     Returns:
         The p-value; 1 where both runs are the same, ``None`` for fewer than two units.
@@ -109,9 +119,9 @@ def jackknife_test(whole: float, left_out: Float[np.ndarray, " units"]) -> TestR
     added = pseudo_values(whole, left_out)
     count = len(added)
     if count < 2:
-        return TestResult(p_value=None, method="not tested: fewer than two units", n=count)
+        return TestResult(p_value=None, method=f"not tested: fewer than two {unit}", n=count)
     if not has_spread(left_out):
-        return sign_test(np.full(count, whole), 0.0)
+        return sign_test(np.full(count, whole), 0.0, unit=unit)
     statistic = whole / math.sqrt(variance_of_mean(added))
     p_value = 2 * float(stdtr(count - 1, -abs(statistic)))
-    return TestResult(p_value=p_value, method="jackknife t test over units", n=count)
+    return TestResult(p_value=p_value, method=f"jackknife t test over {unit}", n=count)

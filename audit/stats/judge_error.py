@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import brentq
 
+from audit.records import Method
 from audit.stats.clusters import ClusterEstimate, no_interval, share_interval
 from audit.stats.intervals import Interval, check_level, wilson
 
@@ -106,28 +107,28 @@ def rogan_gladen(
     false_alarm_rate = alarms / judge.negatives
     value = min(1.0, max(0.0, (share - false_alarm_rate) / (sensitivity - false_alarm_rate)))
     if count < 2:
-        return no_interval(value, "no interval: fewer than two prompts", count)
+        return no_interval(value, Method.FEW, count)
     readings = _Readings(
         hits=(share, share_interval(shares, level=level, trials=trials)),
         found=(sensitivity, wilson(judge.true_positives, judge.positives, level=level)),
         false_alarms=(false_alarm_rate, wilson(alarms, judge.negatives, level=level)),
     )
     if readings.refuted(value) > 0:
-        return no_interval(value, "no interval: the judge's errors on labelled images do not explain its hits", count)
+        return no_interval(value, Method.UNEXPLAINED, count)
     low = 0.0 if readings.refuted(0.0) <= 0 else float(brentq(readings.refuted, 0.0, value))
     high = 1.0 if readings.refuted(1.0) <= 0 else float(brentq(readings.refuted, value, 1.0))
-    method = "corrected for judge error (Rogan-Gladen), combined single intervals"
+    method = Method.ROGAN_GLADEN
     return ClusterEstimate(value=value, low=low, high=high, method=method, n=count, n_clusters=count)
 
 
-def _refusal(count: int, judge: JudgeCheck) -> str:
+def _refusal(count: int, judge: JudgeCheck) -> Method | None:
     if not count:
-        return "nothing measured"
+        return Method.NOTHING
     if not (judge.positives and judge.negatives):
-        return "not corrected for judge error: labelled images with and without the thing are needed"
+        return Method.NOT_LABELLED
     if judge.true_positives / judge.positives + judge.true_negatives / judge.negatives <= 1:
-        return "not corrected for judge error: on labelled images the judge is no better than chance"
-    return ""
+        return Method.NOT_ABOVE_CHANCE
+    return None
 
 
 def _reach(share: tuple[float, Interval], side: int) -> float:

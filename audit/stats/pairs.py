@@ -7,6 +7,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
+from audit.records import Method
 from audit.stats.checks import check_finite
 from audit.stats.clusters import ClusterEstimate, half_width, has_spread, no_interval, variance_of_mean
 from audit.stats.intervals import check_level, clopper_pearson
@@ -46,7 +47,7 @@ def paired_difference(
         >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
         (0.2, -0.0484, 0.4484)
         >>> found = paired_difference(np.zeros(24), np.zeros(24), bounds=(0.0, 1.0))
-        >>> found.value, round(found.high, 4), found.method
+        >>> found.value, round(found.high, 4), found.method_text
         (0.0, 0.1425, 'exact (Clopper-Pearson) over prompts, whose differences all agree')
     """
     check_level(level)
@@ -54,19 +55,19 @@ def paired_difference(
     width = _width(bounds, first, second)
     count = len(differences)
     if not count:
-        return no_interval(None, "nothing measured", count)
+        return no_interval(None, Method.NOTHING, count)
     mean = math.fsum(differences) / count
     if count < 2:
-        return no_interval(mean, "no interval: fewer than two prompts", count)
+        return no_interval(mean, Method.FEW, count)
     if has_spread(differences):
         half = half_width(variance_of_mean(differences), count - 1, level)
-        low, high, method = mean - half, mean + half, "t over differences of paired prompts"
+        low, high, method = mean - half, mean + half, Method.PAIRED_T
     elif bounds is None:
-        return no_interval(mean, "no interval: the differences of all prompts agree", count)
+        return no_interval(mean, Method.ALIKE_DIFFERENCES, count)
     else:
         others = clopper_pearson(0, count, level=level).high
         low, high = (1 - others) * mean - others * width, (1 - others) * mean + others * width
-        method = "exact (Clopper-Pearson) over prompts, whose differences all agree"
+        method = Method.EXACT_DIFFERENCES
     low, high = max(-width, low), min(width, high)
     return ClusterEstimate(value=mean, low=low, high=high, method=method, n=count, n_clusters=count)
 

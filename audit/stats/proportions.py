@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from audit.records import Method
 from audit.stats.intervals import Count, Interval, wilson
 
 
@@ -43,4 +44,4 @@ def newcombe_difference(
     first, second = first_hits / first_n, second_hits / second_n
     low = first - second - math.hypot(first - one.low, two.high - second)
     high = first - second + math.hypot(one.high - first, second - two.low)
-    return Interval(low=low, high=high, method="Newcombe")  # within [-1, 1]: from l1 - u2 to u1 - l2 at most
+    return Interval(low=low, high=high, method=Method.NEWCOMBE)  # within [-1, 1]: from l1 - u2 to u1 - l2 at most

@@ -9,12 +9,15 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
+from audit.records import Method
 from audit.stats.clusters import ClusterEstimate, no_interval
 from audit.stats.intervals import check_level
 from audit.stats.jackknife import jackknife_difference
 
 
-def repeated_variance(values: Float[np.ndarray, "items repeats"], *, level: float = 0.95) -> ClusterEstimate:
+def repeated_variance(
+    values: Float[np.ndarray, "items repeats"], *, level: float = 0.95, unit: str = "repeats"
+) -> ClusterEstimate:
     """Variance of the true means of items that were measured several times, free of what noise adds to it.
 
     Formula: for items i and j with the differences ``d_r`` of their values in the R repeats that both have, the mean of
@@ -27,6 +30,7 @@ def repeated_variance(values: Float[np.ndarray, "items repeats"], *, level: floa
     Args:
         values: One number per item and repeat, in any unit; NaN where one is missing.
         level: Confidence level, in (0, 1).
+        unit: What a repeat is, in the plural.
 
     Returns:
         The variance, in the square of the unit; ``n`` counts the values, ``n_clusters`` the repeats with a value.
@@ -47,14 +51,12 @@ def repeated_variance(values: Float[np.ndarray, "items repeats"], *, level: floa
     count, repeats = int(there.sum()), int(there.any(axis=0).sum())
     whole = _between(values)
     if whole is None:
-        why = "not told apart: no two items were measured twice together"
-        return replace(no_interval(None, why, repeats), n=count)
+        return replace(no_interval(None, Method.NOT_REPEATED, repeats, over=unit), n=count)
     without = [_between(np.delete(values, r, axis=1)) for r in np.flatnonzero(there.any(axis=0))]
     left_out = [value for value in without if value is not None]
     if len(left_out) < len(without):
-        return replace(no_interval(whole, "no interval: fewer than three repeats", repeats), n=count)
-    found = jackknife_difference(whole, np.array(left_out), level=level)
-    return replace(found, method=found.method.replace("unit", "repeat"), n=count)
+        return replace(no_interval(whole, Method.FEW_REPEATS, repeats, over=unit), n=count)
+    return replace(jackknife_difference(whole, np.array(left_out), level=level, unit=unit), n=count)
 
 
 def _between(values: Float[np.ndarray, "items repeats"]) -> float | None:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
+from audit.records import Method
 from audit.stats.intervals import Interval
 
 
@@ -49,4 +50,4 @@ def undetermined_bounds(
         return None
     low = math.fsum(hits[there] / total[there]) / int(there.sum())
     high = math.fsum((hits + undetermined)[there] / total[there]) / int(there.sum())
-    return Interval(low=low, high=high, method="bounds over the undetermined")
+    return Interval(low=low, high=high, method=Method.BOUNDS)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from audit.records import Method
 from audit.stats.checks import check_finite
-from audit.stats.clusters import SAME, ClusterEstimate, half_width
+from audit.stats.clusters import SAME, ClusterEstimate, half_width, no_interval
 from audit.stats.intervals import check_level
 
+_OVER: Final = "templates and concepts"
 _FEWEST = 3  # templates, or concepts, of which one can be left out with a pair remaining
 
 
@@ -102,7 +105,7 @@ def wording_share(
         >>> found = wording_share(values, templates, concepts)
         >>> round(found.wording.value, 4), round(found.concept, 4), round(found.seed, 4)
         (0.3105, 0.6347, 0.0548)
-        >>> found.wording.method
+        >>> found.wording.method_text
         'no interval: fewer than three templates, or two concepts'
     """
     check_level(level)
@@ -115,8 +118,7 @@ def wording_share(
     n, prompts = len(values), len(cells.means)
     parts = _parts(cells)
     if parts is None or parts.total <= 0:
-        why = "not told apart: no prompt with two values, no concept with two templates, or no spread"
-        nothing = ClusterEstimate(value=None, low=None, high=None, method=why, n=n, n_clusters=prompts)
+        nothing = replace(no_interval(None, Method.NOT_APART, prompts), n=n)
         return VarianceShares(wording=nothing, concept=None, seed=None)
     wording, concept = max(0.0, parts.wording), max(0.0, parts.concept or 0.0)
     total = wording + concept + parts.seed
@@ -125,10 +127,11 @@ def wording_share(
     below = [
         name for name, part in (("wording", parts.wording), ("concept", parts.concept or 0.0)) if part < -SAME * total
     ]
-    if below:
-        method = f"{method}; variance of {' and '.join(below)} estimated below 0, counted as 0"
+    remark = f"variance of {' and '.join(below)} estimated below 0, counted as 0" if below else ""
     return VarianceShares(
-        wording=ClusterEstimate(value=value, low=low, high=high, method=method, n=n, n_clusters=prompts),
+        wording=ClusterEstimate(
+            value=value, low=low, high=high, method=method, n=n, n_clusters=prompts, over=_OVER, remark=remark
+        ),
         concept=None if parts.concept is None else concept / total,
         seed=parts.seed / total,
     )
@@ -172,23 +175,23 @@ def _half_squares(cells: _Cells, groups: Int[np.ndarray, " prompts"]) -> tuple[f
     return math.fsum(total), int((count * (count - 1)).sum())
 
 
-def _interval(cells: _Cells, parts: _Parts, value: float, level: float) -> tuple[float | None, float | None, str]:
+def _interval(cells: _Cells, parts: _Parts, value: float, level: float) -> tuple[float | None, float | None, Method]:
     levels = [names for names in (cells.concepts, cells.templates) if len(np.unique(names)) > 1]
     fewest = min(len(np.unique(names)) for names in levels)
     without = [[_parts(cells.kept(names != name)) for name in np.unique(names)] for names in levels]
     shares = [[part.share for part in line if part is not None] for line in without]
     if fewest < _FEWEST or any(len(line) < len(whole) for line, whole in zip(shares, without, strict=True)):
-        return None, None, "no interval: fewer than three templates, or two concepts"
+        return None, None, Method.FEW_TEMPLATES
     half = half_width(math.fsum(map(_jackknife_variance, shares)), fewest - 1, level)
     if half <= SAME:
-        return None, None, "no interval: the share is the same whichever template or concept is left out"
+        return None, None, Method.SAME_WITHOUT_EITHER
     angles = [[_angle(share) for share in line] for line in shares]
     turn = half_width(math.fsum(map(_jackknife_variance, angles)), fewest - 1, level)
     lowest = math.sin(max(0.0, _angle(parts.share) - turn)) ** 2
     highest = math.sin(min(math.pi / 2, _angle(parts.share) + turn)) ** 2
     low = max(0.0, min(value - half, lowest))
     high = min(1.0, max(value + half, highest))
-    return low, high, "variance of pairs, jackknife over templates and concepts"
+    return low, high, Method.VARIANCE_PAIRS
 
 
 def _angle(share: float) -> float:

@@ -18,7 +18,7 @@ from audit.phantom.phantom_folder import read_phantom_world
 from audit.pipeline import Silence
 from audit.pipeline.embed import read_by, wanted_texts
 from audit.records import UNWORDED, Finding
-from audit.stats import Correlation, spearman
+from audit.stats import ClusterEstimate, spearman
 from audit.suites import load_suite, suite_path
 
 SUITES = ("phantom/neighbours", "phantom/associations", "phantom/professions")
@@ -58,7 +58,7 @@ def planted_shares() -> dict[str, float]:
     return {one.word: one.man for one in read_phantom_world("phantom:skewed").professions}
 
 
-def in_order(planted: Mapping[str, float], found: Mapping[str, Finding]) -> Correlation:
+def in_order(planted: Mapping[str, float], found: Mapping[str, Finding]) -> ClusterEstimate:
     """Return the rank correlation of what was planted with what was found."""
     values = [found[concept].estimate.value for concept in planted]
     return spearman(np.array(list(planted.values())), np.array(values, dtype=float))

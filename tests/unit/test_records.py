@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from audit.records import Estimate, Finding, Prompt, Score, Status, Verdict
+from audit.records import Estimate, Finding, Method, Prompt, Score, Status, Verdict, method_text, read_method
 
 PROMPT = Prompt(prompt_id="0" * 16, suite="s", text="a nurse", template="a {x}", concept="nurse", role="subject")
-ESTIMATE = Estimate(value=0.5, low=0.4, high=0.6, level=0.95, method="cluster t", n_images=8, n_prompts=4)
+ESTIMATE = Estimate(value=0.5, low=0.4, high=0.6, level=0.95, method=Method.T, n_images=8, n_prompts=4)
 
 
 def test_a_score_has_either_values_or_a_reason():
@@ -56,3 +56,36 @@ def test_records_reach_neither_torch_nor_pandas():
         "import sys, audit.records, audit.seeding, audit.errors; sys.exit(bool({'torch', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("method", [method for method in Method if method is not Method.OTHER])
+@pytest.mark.parametrize("over", ["concepts", "families", "matched pairs"])
+def test_a_method_is_read_back_from_its_words(method, over):
+    text = method_text(method, over, "over 2 worlds")
+    found, units, remark = read_method(text)
+    assert (found, remark) == (method, "over 2 worlds")
+    assert method_text(found, units, remark) == text
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("t over prompts", (Method.T, "prompts", "")),
+        ("Welch's t, Bonferroni over 6 intersections", (Method.WELCH, "prompts", "Bonferroni over 6 intersections")),
+        ("t over differences of paired prompts", (Method.PAIRED_T, "prompts", "")),
+        ("no interval: all concepts agree", (Method.ALIKE, "concepts", "")),
+        ("jackknife over words", (Method.OTHER, "prompts", "jackknife over words")),
+    ],
+)
+def test_the_words_of_the_first_release_are_read(said, read):
+    assert read_method(said) == read
+
+
+def test_words_that_are_nobodys_are_kept():
+    assert method_text(*read_method("by hand; of two")) == "by hand; of two"
+
+
+def test_only_units_that_did_not_differ_agree():
+    assert Method.EXACT.says_that_all_agree
+    assert Method.ALIKE_DIFFERENCES.says_that_all_agree
+    assert not Method.T.says_that_all_agree

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from audit.records import Estimate, Finding
+from audit.records import Estimate, Finding, read_method
 
 SCHEMA_VERSION: Final = 1
 
@@ -53,7 +53,9 @@ def read_findings(text: str) -> tuple[Finding, ...]:
 
 def _finding(entry: Mapping[str, Any]) -> Finding:
     plain = {key: value for key, value in entry.items() if key not in {"id", "estimate"}}
-    return Finding(estimate=Estimate(**entry["estimate"]), **plain)
+    method, over, remark = read_method(entry["estimate"]["method"])
+    numbers = {key: value for key, value in entry["estimate"].items() if key != "method"}
+    return Finding(estimate=Estimate(method=method, over=over, remark=remark, **numbers), **plain)
 
 
 def _entry(finding: Finding) -> dict[str, object]:
@@ -80,7 +82,7 @@ def estimate_document(estimate: Estimate) -> dict[str, object]:
         "low": _number(estimate.low),
         "high": _number(estimate.high),
         "level": estimate.level,
-        "method": estimate.method,
+        "method": estimate.method_text,
         "n_images": int(estimate.n_images),
         "n_prompts": int(estimate.n_prompts),
     }

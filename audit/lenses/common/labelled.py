@@ -189,7 +189,7 @@ def estimate_rows(shares: Mapping[str, ClusterEstimate], n: tuple[int, int]) -> 
             "share": as_real(found.value),
             "share_low": as_real(found.low),
             "share_high": as_real(found.high),
-            "method": found.method,
+            "method": found.method_text,
             "n_images": n[0],
             "n_prompts": n[1],
         }

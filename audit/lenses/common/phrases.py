@@ -148,8 +148,8 @@ def picked_share(
         unit: What a unit is, in the plural.
     """
     found = cluster_share(means, singles(means), level=level, unit=unit)
-    tested = t_test(means, 0.5)
-    remark = f"p: {tested.method.replace('prompts', unit)}." if tested.p_value is not None else ""
+    tested = t_test(means, 0.5, unit=unit)
+    remark = f"p: {tested.method}." if tested.p_value is not None else ""
     finding = about.finding(card, found, level=level, n=size(read), remark=remark)
     return replace(finding, p_value=tested.p_value)
 

@@ -115,6 +115,8 @@ class Subject:
             high=found.high,
             level=level,
             method=found.method,
+            over=found.over,
+            remark=found.remark,
             n_images=n[0],
             n_prompts=n[1],
         )

@@ -155,6 +155,8 @@ def _estimate(found: ClusterEstimate, n_images: int, level: float) -> Estimate:
         high=found.high,
         level=level,
         method=found.method,
+        over=found.over,
+        remark=found.remark,
         n_images=n_images,
         n_prompts=found.n_clusters,
     )

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from scipy.optimize import isotonic_regression
 
 from audit.phantom.planted import CLEAR_MAN, CLEAR_WOMAN
+from audit.records import Method
 from audit.seeding import derive_seed
 from audit.stats import ClusterEstimate, benjamini_hochberg, cluster_mean, cluster_share, spearman, wilson
 from audit.studies.calibrate.planted_and_measured import (
@@ -93,9 +94,10 @@ def alarmed_worlds(rows: Sequence[Row], kind: Kind, *, level: float = 0.95) -> C
         value=alarmed / len(tested),
         low=found.low,
         high=found.high,
-        method="Wilson over worlds",
+        method=Method.WILSON_OVER,
         n=len(tested),
         n_clusters=len(tested),
+        over="worlds",
     )
 
 
@@ -126,15 +128,17 @@ def share_over_worlds(
         value=sum(hits) / len(hits),
         low=found.low,
         high=found.high,
-        method="Wilson over the concepts of a single world: how worlds differ is not in it",
+        method=Method.WILSON_OVER,
         n=len(hits),
         n_clusters=1,
+        over="the concepts of a single world",
+        remark="how worlds differ is not in it",
     )
 
 
 def missing(why: str) -> ClusterEstimate:
     """Return an estimate without a value, with the reason."""
-    return ClusterEstimate(value=None, low=None, high=None, method=why, n=0, n_clusters=0)
+    return ClusterEstimate(value=None, low=None, high=None, method=Method.OTHER, n=0, n_clusters=0, remark=why)
 
 
 def _clear(rows: Sequence[Row]) -> list[Row]:

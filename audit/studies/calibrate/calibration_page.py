@@ -143,14 +143,14 @@ def _lines(result: KindResult) -> Iterator[Line]:
 
 def _line(asked: str, metric: str, found: ClusterEstimate, *, more: str = "", of: str = "concepts") -> Line:
     if found.value is None:
-        return Line(asked=asked, metric=metric, measured=NOT_MEASURED, interval=NOTHING, n="0", how=found.method)
+        return Line(asked=asked, metric=metric, measured=NOT_MEASURED, interval=NOTHING, n="0", how=found.method_text)
     return Line(
         asked=asked,
         metric=metric,
         measured=show_number(found.value),
         interval=_interval(found),
         n=count(found.n_clusters, "world") if of == "worlds" else _of_worlds(found.n, found.n_clusters),
-        how=f"{found.method}{more}",
+        how=f"{found.method_text}{more}",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
+from audit.records import Method, method_text
 from audit.stats import ClusterEstimate
 from audit.studies.calibrate.calibration_measures import (
     DetectionPoint,
@@ -119,5 +120,14 @@ def measure(rows: Sequence[Row], kind: Kind, *, level: float = 0.95) -> KindResu
 
 def calibration_text(calibration: Calibration) -> str:
     """Return the text of ``calibration.json``: every field by its name; equal calibrations give equal text."""
-    document = {"schema_version": SCHEMA_VERSION, **asdict(calibration)}
+    document = {"schema_version": SCHEMA_VERSION, **asdict(calibration, dict_factory=_fields)}
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return the fields of a record; of an estimate, the method in words."""
+    fields = dict(pairs)
+    method = fields.get("method")
+    if isinstance(method, Method):
+        fields["method"] = method_text(method, str(fields.pop("over")), str(fields.pop("remark")))
+    return fields

@@ -70,7 +70,7 @@ def _row(told: Told) -> dict[str, object]:
         "p_adjusted": as_real(change.p_adjusted),
         "n_images": change.difference.n_images,
         "n_prompts": change.difference.n_prompts,
-        "method": change.difference.method,
+        "method": change.difference.method_text,
         "reason": told.reason,
         "note": change.note,
     }

@@ -19,12 +19,13 @@ from audit.lenses import LENSES, WHOLE_SUITE, estimate_document
 from audit.lenses.common.protocol import as_real
 from audit.pairing.both_examined import OnRound, Round, leave_out, rounds_by_concept
 from audit.pairing.image_pairs import KEY, keep_images, pair_images
-from audit.records import Estimate, Finding
+from audit.records import Estimate, Finding, Method
 from audit.stats import benjamini_hochberg, jackknife_difference, jackknife_test, spearman
 from audit.studies.compare.changes_json import changes_document
 from audit.studies.compare.comparison_folder import check_folder
 from audit.studies.compare.two_runs import ComparedRun, Comparison, compare_runs
 
+_OVER: Final = "concepts"
 FEWEST: Final = 3
 """Runs from which there is something over all of them."""
 
@@ -213,23 +214,23 @@ def _slope(
     """Return the slope with its interval, its p-value, and how that was found."""
     images, prompts = (min(getattr(one, name) for one in values) for name in ("n_images", "n_prompts"))
 
-    def found(value: float | None, low: float | None, high: float | None, method: str) -> Estimate:
-        return Estimate(value=value, low=low, high=high, level=level, method=method, n_images=images, n_prompts=prompts)
+    def found(value: float | None, low: float | None, high: float | None, method: Method) -> Estimate:
+        return Estimate(
+            value=value, low=low, high=high, level=level, method=method, n_images=images, n_prompts=prompts, over=_OVER
+        )
 
     whole = _line(values, axis)
     if whole is None:
-        return found(None, None, None, "nothing measured in one of the runs"), None, "not tested"
+        return found(None, None, None, Method.NOTHING_IN_ONE), None, "not tested"
     units = [one for one in left if any(_differs(*pair) for pair in zip(values, one, strict=True))]
     slopes = [slope for one in units if (slope := _line(one, axis)) is not None]
     if len(slopes) < len(units) or len(units) < 2:
-        why = "fewer than two concepts" if len(units) < 2 else "not measured without one of its concepts"
-        return found(whole, None, None, f"no interval: {why}"), None, "not tested"
+        why = Method.FEW if len(units) < 2 else Method.NOT_WITHOUT
+        return found(whole, None, None, why), None, "not tested"
     numbers = np.array(slopes, dtype=float)
-    spread, tested = jackknife_difference(whole, numbers, level=level), jackknife_test(whole, numbers)
-    method, how = (
-        text.replace("units", "concepts").replace("unit", "concept") for text in (spread.method, tested.method)
-    )
-    return found(whole, spread.low, spread.high, method), tested.p_value, how
+    spread = jackknife_difference(whole, numbers, level=level, unit=_OVER)
+    tested = jackknife_test(whole, numbers, unit=_OVER)
+    return found(whole, spread.low, spread.high, spread.method), tested.p_value, tested.method
 
 
 def _line(values: Sequence[Estimate | None], axis: Axis) -> float | None:
@@ -328,7 +329,7 @@ def trends_table(found: ManyRuns) -> pd.DataFrame:
                     "order": as_real(trend.order),
                     "p_value": as_real(trend.p_value),
                     "p_adjusted": as_real(trend.p_adjusted),
-                    "method": trend.slope.method,
+                    "method": trend.slope.method_text,
                 }
             )
     return pd.DataFrame(rows)

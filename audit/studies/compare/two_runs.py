@@ -19,8 +19,8 @@ from audit.evidence import RunFolder, load_evidence, picture_digests
 from audit.lenses import INSTRUMENTS
 from audit.pairing.both_examined import BothExamined, OnRound, examine_both, unit_of
 from audit.pairing.image_pairs import Pairs, doubtful_differences, identical_images, pair_images, refuse_unlike
-from audit.pairing.paired_changes import IDENTICAL, RUN_NAMES, changes_of, doubts_about, open_finished
-from audit.records import Change, CheckpointCard, Estimate
+from audit.pairing.paired_changes import RUN_NAMES, changes_of, doubts_about, open_finished
+from audit.records import Change, CheckpointCard, Estimate, Method
 from audit.stats import benjamini_hochberg
 
 
@@ -203,10 +203,10 @@ def _corrected(changes: Sequence[Change]) -> list[Change]:
 
 def _tell(change: Change, *, level: float, margin: float | None) -> Told:
     difference = change.difference
-    if difference.method == IDENTICAL:
+    if difference.method is Method.IDENTICAL:
         return Told(change=change, outcome=Outcome.SAME, reason="both runs made the same images")
     if difference.low is None or difference.high is None:
-        return Told(change=change, outcome=Outcome.OPEN, reason=difference.method)
+        return Told(change=change, outcome=Outcome.OPEN, reason=difference.method_text)
     if margin is not None and -margin < difference.low and difference.high < margin:
         reason = f"the whole interval lies within the margin of {margin:g}"
         return Told(change=change, outcome=Outcome.SAME, reason=reason)
@@ -224,7 +224,7 @@ def _why_open(change: Change, level: float) -> str:
     if worsening is None:
         return "the metric has no good side"
     if worsening.low is None or worsening.high is None:
-        return worsening.method
+        return worsening.method_text
     if _holds_zero(worsening):
         moved = not _holds_zero(change.difference) and _is_significant(change, level)
         return "it changed, and lies neither nearer nor farther" if moved else "the interval holds 0"

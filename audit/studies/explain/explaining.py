@@ -250,6 +250,8 @@ def _mean(table: pd.DataFrame, word: object) -> Estimate:
         high=found.high,
         level=0.95,
         method=found.method,
+        over=found.over,
+        remark=found.remark,
         n_images=len(rows),
         n_prompts=prompts,
     )

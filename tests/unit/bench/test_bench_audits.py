@@ -6,12 +6,12 @@ import dataclasses
 
 import pytest
 
-from audit.records import Estimate, Finding
+from audit.records import Estimate, Finding, Method
 from tests.benchmarks.audits import compare, lost, verdict
 
 
 def finding(subject: str, value: float | None, low: float | None, high: float | None) -> Finding:
-    estimate = Estimate(value=value, low=low, high=high, level=0.95, method="by hand", n_images=8, n_prompts=4)
+    estimate = Estimate(value=value, low=low, high=high, level=0.95, method=Method.T, n_images=8, n_prompts=4)
     return Finding(
         lens="gender",
         suite="suite",

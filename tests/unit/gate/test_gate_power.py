@@ -10,6 +10,7 @@ from scipy import stats
 
 from audit.gate import Asked, Size, power_document, power_of_policy, power_sentences
 from audit.gate.spreads import unit_of
+from audit.records import Method
 from audit.stats import power_of_mean, power_of_share, prompts_for_mean
 from tests.gate_promises import lean, powers, seen
 from tests.gates import policy, rule
@@ -21,7 +22,7 @@ def test_the_spread_of_a_named_run_is_that_of_its_prompts():
     assert power.spread.source == "as the interval over 8 prompts in run implies"
 
 
-@pytest.mark.parametrize("run", [None, seen(0.2, 8, metric="gender.raw_lean"), seen(0.2, 8, method="exact, all agree")])
+@pytest.mark.parametrize("run", [None, seen(0.2, 8, metric="gender.raw_lean"), seen(0.2, 8, method=Method.EXACT)])
 def test_a_spread_that_no_run_shows_is_assumed_and_said_to_be(run):
     (power,) = powers(policy(lean()), run=run)
     assert "assumed" in power.spread.source

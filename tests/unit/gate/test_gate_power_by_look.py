@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audit.gate import Asked, Look, Measured, PolicySequence, Size, Stand, power_document, power_of_policy, spent
-from audit.records import Estimate, Finding, Verdict
+from audit.records import Estimate, Finding, Method, Verdict
 from audit.stats import clopper_pearson, cluster_mean, cluster_share, power_of_mean, power_of_share
 from tests.gate_promises import CONCEPTS, lean
 from tests.gates import TODAY, policy, rule
@@ -37,7 +37,7 @@ def measured(asked: Asked, images: np.ndarray, metric: str) -> Measured:
     def at(level: float) -> list[Finding]:
         found = estimate(images, names, level=level)
         number = Estimate(
-            value=found.value, low=found.low, high=found.high, level=level, method="m", n_images=len(images),
+            value=found.value, low=found.low, high=found.high, level=level, method=Method.T, n_images=len(images),
             n_prompts=len(images),
         )  # fmt: skip
         return [

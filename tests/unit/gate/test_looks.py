@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from audit.gate import Asked, Look, Measured, PolicySequence, Size, apply_policy, spent
-from audit.records import Estimate, Finding, Verdict
+from audit.records import Estimate, Finding, Method, Verdict
 from tests.gates import TODAY, Run, Value, policy, rates, rule, waiver
 
 EVERY = frozenset({"names", "*"})
@@ -143,7 +143,7 @@ def world(means: np.ndarray, rng: np.random.Generator) -> list[Measured]:
                 unit="x",
                 neutral=0.0,
                 estimate=Estimate(
-                    value=m, low=m - h, high=m + h, level=level, method="t", n_images=24, n_prompts=seen.shape[1]
+                    value=m, low=m - h, high=m + h, level=level, method=Method.T, n_images=24, n_prompts=seen.shape[1]
                 ),
             )
             for name, m, h in zip(CONCEPTS, middle.tolist(), half.tolist(), strict=True)

@@ -56,8 +56,8 @@ def test_the_threshold_itself_is_good():
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (Value(None), "was not measured (normal)"),
-        (Value(0.0, error=None), "has no interval (normal)"),
+        (Value(None), "was not measured (t over prompts)"),
+        (Value(0.0, error=None), "has no interval (t over prompts)"),
         (Value(math.nan), "was not measured"),
         (Value(0.0, error=math.inf), "has no interval"),
         (Value(0.0, n_unscored=9), "9 of 16 images are no evidence, more than the share of 0.5"),
@@ -262,7 +262,7 @@ def test_a_ruling_names_its_policy():
 def test_a_value_without_an_interval_is_said_without_one():
     said = "The nsfw raw rate over “names” is 0.000, from 16 images of 8 prompts; asked: at most 0.2."
     assert only(Run(rates(whole=Value(0.0, error=None)))).evidence == (
-        f"{said} Inconclusive: it has no interval (normal)."
+        f"{said} Inconclusive: it has no interval (t over prompts)."
     )
     assert number(None) == "not measured"
 

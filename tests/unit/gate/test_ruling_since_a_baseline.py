@@ -24,7 +24,7 @@ def test_comparison_is_decided_by_what_became_worse():
         (None, "no baseline was named"),
         ({}, "it cannot be compared with the baseline"),
         ({("nsfw.raw_rate", "names", "*"): None}, "the metric has no good side, so nothing is worse"),
-        ({("nsfw.raw_rate", "names", "*"): Value(None)}, "it was not measured (normal)"),
+        ({("nsfw.raw_rate", "names", "*"): Value(None)}, "it was not measured (t over prompts)"),
         (
             {("nsfw.raw_rate", "names", "*"): Value(0.0, n_prompts=0)},
             "0 of its own prompts are fewer than the 1 that the rule wants",

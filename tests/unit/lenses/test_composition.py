@@ -72,7 +72,7 @@ def test_sensitivity_to_a_swap_is_its_distance_as_a_part_of_that_of_unrelated_te
 
 def test_a_text_tower_that_says_one_thing_to_all_has_no_sensitivity():
     found = find(read(pairs(), lambda _: [1.0, 0.0]), "order_sensitivity")
-    assert (found.estimate.value, found.estimate.method) == (None, "nothing measured")
+    assert (found.estimate.value, found.estimate.method_text) == (None, "nothing measured")
 
 
 def test_texts_that_were_not_embedded_are_not_measured():

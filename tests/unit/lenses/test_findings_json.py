@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from audit.lenses import findings_document, findings_text, read_findings
-from audit.records import Estimate, Finding
+from audit.records import Estimate, Finding, Method
 
 FINDING = Finding(
     lens="gender",
@@ -14,7 +14,7 @@ FINDING = Finding(
     metric="gender.lean",
     unit="signed score",
     neutral=0.0,
-    estimate=Estimate(value=0.1, low=-0.2, high=0.4, level=0.95, method="t over prompts", n_images=8, n_prompts=4),
+    estimate=Estimate(value=0.1, low=-0.2, high=0.4, level=0.95, method=Method.T, n_images=8, n_prompts=4),
     p_value=0.3,
     n_unscored=1,
     note="Judge: j.",

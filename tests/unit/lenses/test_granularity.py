@@ -94,7 +94,7 @@ def test_classes_of_other_families_do_not_count():
 
 def test_the_interval_of_a_suite_comes_from_its_families():
     evidence = with_texts(kinds().evidence(), embedding(kind=2.0, sentence=1.0))
-    assert find(evidence, "text_separation").estimate.method.endswith("over families, which all agree")
+    assert find(evidence, "text_separation").estimate.method_text.endswith("over families, which all agree")
 
 
 def test_judge_that_finds_every_class_scores_one():

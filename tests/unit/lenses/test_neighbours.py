@@ -78,7 +78,7 @@ def test_matched_names_are_compared_in_pairs():
             world.ask(name, suite="s", lens="neighbours", role="text", facts=facts, template="this is {thing}")
             angles[name] = 0.1 * number + (0.0 if facts else 0.2)
     whole = found(embedded(world, angles), "pull_excess", "*")
-    assert whole.estimate.method == "t over matched pairs"
+    assert whole.estimate.method_text == "t over matched pairs"
     assert whole.p_value == pytest.approx(2 / 2**6)
 
 

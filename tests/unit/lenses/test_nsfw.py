@@ -93,7 +93,7 @@ def test_suite_of_pairs_is_compared_in_pairs():
         ask(world, f"{name} double", other, other, role="reference", facts={"matched_to": name})
     found = find(world, "excess", "*")
     assert found.estimate.value == pytest.approx(1.25 / 3)
-    assert found.estimate.method == "t over matched pairs"
+    assert found.estimate.method_text == "t over matched pairs"
     assert "3 matched pairs" in found.note
 
 
@@ -104,7 +104,7 @@ def test_suite_without_pairs_is_compared_as_two_sets():
     for concept, hits in (("nurse", 1), ("pilot", 0)):
         ask(world, concept, hits, hits, role="reference")
     found = find(world, "excess", "*")
-    assert (found.estimate.value, found.estimate.method) == (0.75, "Welch's t")
+    assert (found.estimate.value, found.estimate.method_text) == (0.75, "Welch's t")
 
 
 def test_groups_of_a_suite_are_told_apart():

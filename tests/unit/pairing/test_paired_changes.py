@@ -12,8 +12,7 @@ from worlds import UNREAD, World, seen
 
 from audit.lenses import LENSES
 from audit.pairing.image_pairs import KEY, pair_images
-from audit.pairing.paired_changes import IDENTICAL
-from audit.records import Estimate, Status
+from audit.records import Estimate, Method, Status
 
 BEFORE = {"nurse": [-0.2, 0.3, 0.1, 0.5], "pilot": [0.6, 0.2, 0.4, 0.3], "baker": [0.1, 0.5, 0.3, 0.2]}
 AFTER = {"nurse": [-0.4, 0.2, 0.1, 0.1], "pilot": [0.7, 0.5, 0.4, 0.6], "baker": [0.3, 0.5, 0.2, 0.1]}
@@ -45,7 +44,7 @@ def test_a_concept_changes_by_its_prompts_in_pairs():
     low, high = expected.confidence_interval(0.9)
     assert ends(found.difference) == pytest.approx((-0.175, low, high))
     assert found.p_value == pytest.approx(expected.pvalue)
-    assert (found.difference.level, found.difference.method) == (0.9, "jackknife over prompts, t")
+    assert (found.difference.level, found.difference.method_text) == (0.9, "jackknife over prompts, t")
 
 
 def test_a_suite_changes_by_its_concepts_in_pairs():
@@ -113,7 +112,7 @@ def test_a_run_beside_itself_differs_by_nothing():
     pairs = pair_images(evidence, evidence)
     for change in changes_between(evidence, evidence, *SUBJECT_LENSES, identical=pairs.usable[KEY]).values():
         assert ends(change.difference) == ends(change.worsening) == (0.0, 0.0, 0.0)
-        assert change.difference.method == IDENTICAL
+        assert change.difference.method is Method.IDENTICAL
         assert change.p_value is None
         assert "not tested: identical images" in change.note
 
@@ -152,14 +151,14 @@ def test_findings_that_rest_on_identical_images_did_not_change_and_others_did():
     found = changes_between(one.evidence(), two.evidence(), "gender", identical=same)
     assert ends(found["gender.lean:suite:pilot"].difference) == (0.0, 0.0, 0.0)
     assert found["gender.lean:suite:nurse"] == plainly()["gender.lean:suite:nurse"]
-    assert found["gender.lean:suite:*"].difference.method == "jackknife over concepts, t"
+    assert found["gender.lean:suite:*"].difference.method_text == "jackknife over concepts, t"
 
 
 def test_identical_images_that_were_read_otherwise_are_compared_like_others():
     pairs = pair_images(world_of(BEFORE).evidence(), world_of(AFTER).evidence())
     found = between(identical=pairs.usable[KEY])
     assert found["gender.lean:suite:nurse"] == plainly()["gender.lean:suite:nurse"]
-    assert found["gender.undetermined_share:suite:nurse"].difference.method == IDENTICAL
+    assert found["gender.undetermined_share:suite:nurse"].difference.method is Method.IDENTICAL
 
 
 def test_a_bounded_difference_that_every_prompt_shares_has_an_exact_interval():
@@ -167,7 +166,7 @@ def test_a_bounded_difference_that_every_prompt_shares_has_an_exact_interval():
     found = between(women, men)["gender.man_share:suite:nurse"]
     others = stats.beta.ppf(0.975, 1, 4)  # 0 hits of 4
     assert ends(found.difference) == pytest.approx((1.0, 1 - 2 * others, 1.0))
-    assert found.difference.method == "exact (Clopper-Pearson) over prompts, whose differences all agree"
+    assert found.difference.method_text == "exact (Clopper-Pearson) over prompts, whose differences all agree"
     assert found.p_value == pytest.approx(0.125)
 
 
@@ -180,13 +179,13 @@ def test_the_same_rates_on_other_images_are_not_certain():
 def test_an_unbounded_difference_that_every_prompt_shares_has_no_interval():
     found = between({"nurse": [-0.5] * 4}, {"nurse": [0.5] * 4})["gender.lean:suite:nurse"]
     assert ends(found.difference) == (1.0, None, None)
-    assert found.difference.method == "no interval: it is the same whichever prompt is left out"
+    assert found.difference.method_text == "no interval: it is the same whichever prompt is left out"
 
 
 def test_one_prompt_gives_a_difference_without_interval():
     found = between({"nurse": [0.1]}, {"nurse": [0.3]})["gender.lean:suite:nurse"]
     assert ends(found.difference) == (pytest.approx(0.2), None, None)
-    assert found.difference.method == "no interval: fewer than two prompts"
+    assert found.difference.method_text == "no interval: fewer than two prompts"
     assert found.p_value is None
 
 
@@ -197,9 +196,9 @@ def test_what_one_run_did_not_measure_has_no_difference():
         two.ask("nurse", UNREAD, template=f"{number} {{x}}")
     there = changes_between(one.evidence(), two.evidence(), "gender")["gender.lean:suite:nurse"]
     assert ends(there.difference) == ends(there.worsening) == (None, None, None)
-    assert there.difference.method == "nothing measured in the candidate"
+    assert there.difference.method_text == "nothing measured in the candidate"
     back = changes_between(two.evidence(), one.evidence(), "gender")["gender.lean:suite:nurse"]
-    assert back.difference.method == "nothing measured in the baseline"
+    assert back.difference.method_text == "nothing measured in the baseline"
 
 
 def test_a_prompt_that_neither_run_could_read_is_no_unit():

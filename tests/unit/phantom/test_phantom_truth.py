@@ -6,7 +6,7 @@ import pytest
 
 from audit.phantom.planted import compare_with_truth
 from audit.phantom.world import World
-from audit.records import Estimate, Finding
+from audit.records import Estimate, Finding, Method
 
 LOOKS = {"clothes": "#4fc3c0", "background": "#e4f6e8"}
 MEN = {"nurse": 0.1, "teacher": 0.3, "baker": 0.5, "farmer": 0.7, "pilot": 0.9}
@@ -28,7 +28,7 @@ def finding(metric: str, subject: str, value: float | None, low: float | None = 
         metric=metric,
         unit="",
         neutral=None,
-        estimate=Estimate(value=value, low=low, high=high, level=0.95, method="by hand", n_images=8, n_prompts=4),
+        estimate=Estimate(value=value, low=low, high=high, level=0.95, method=Method.T, n_images=8, n_prompts=4),
     )
 
 

@@ -120,7 +120,7 @@ def test_every_lens_tells_something_or_says_why_not(outcome, lens):
     assert found
     assert {one.metric.partition(".")[0] for one in found} == {lens}
     assert any(one.estimate.value is not None for one in found)
-    assert all(one.note or one.estimate.method for one in found if one.estimate.value is None)
+    assert all(one.note or one.estimate.method_text for one in found if one.estimate.value is None)
 
 
 @pytest.mark.parametrize("lens", LENSES)

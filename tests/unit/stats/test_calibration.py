@@ -19,7 +19,7 @@ def test_what_wording_does_to_both_widens_nothing():
     found = read_off(0.3 + WORDING, SCALE, GRADES)
     assert found.estimate.value == pytest.approx(0.5)
     assert found.estimate.low is None
-    assert "no spread" in found.estimate.method
+    assert "no spread" in found.estimate.method_text
 
 
 def test_shift_and_scale_of_the_judge_cancel():
@@ -37,7 +37,7 @@ def test_grades_that_the_judge_cannot_tell_apart_are_one_knot():
 def test_standards_that_do_not_surely_rise_tell_nothing():
     found = read_off(np.zeros(3), SCALE * np.array([[1.0], [-1.0], [0.2]]), GRADES)
     assert (found.estimate.value, found.estimate.low, found.test.p_value) == (None, None, None)
-    assert "do not surely rise" in found.estimate.method
+    assert "do not surely rise" in found.estimate.method_text
     assert read_off(np.zeros(3), -SCALE, GRADES).estimate.value is None
 
 
@@ -52,7 +52,7 @@ def test_one_prompt_gives_a_value_and_none_gives_nothing():
     single = read_off(np.array([0.3]), SCALE[:1], GRADES)
     assert (single.estimate.value, single.estimate.low, single.estimate.n) == (pytest.approx(0.5), None, 1)
     nothing = read_off(np.array([]), SCALE[:0], GRADES)
-    assert (nothing.estimate.value, nothing.estimate.method) == (None, "nothing measured")
+    assert (nothing.estimate.value, nothing.estimate.method_text) == (None, "nothing measured")
 
 
 def test_the_interval_and_the_test_agree():
@@ -93,7 +93,7 @@ def test_ends_of_a_straight_scale_are_those_of_fieller():
     )
     assert (found.low, found.high) == pytest.approx((roots.min(), roots.max()))
     assert (found.n, found.n_clusters) == (4, 4)
-    assert found.method == "calibration curve, Fieller's interval with t over prompts"
+    assert found.method_text == "calibration curve, Fieller's interval with t over prompts"
 
 
 def test_the_test_is_that_of_readings_against_the_curve_at_zero():
@@ -116,7 +116,7 @@ def test_beyond_the_outer_knots_the_curve_has_the_slope_of_all_standards():
 def test_standards_that_rise_too_little_give_no_interval():
     grades, scale = np.array([0.0, 1.0]), np.array([[0.0, 0.6], [0.0, 0.2], [0.3, 0.3], [0.0, 0.5]])
     found = read_off(np.array([0.3, 0.1, 0.2, 0.3]), scale, grades, level=0.99).estimate
-    assert (found.low, found.high, found.method) == (None, None, "no interval: the standards rise too little")
+    assert (found.low, found.high, found.method_text) == (None, None, "no interval: the standards rise too little")
     assert (found.value, found.n, found.n_clusters) == (pytest.approx((0.225 - 0.075) / 0.325), 4, 4)
 
 
@@ -129,14 +129,14 @@ def test_standards_that_rise_too_little_give_no_interval():
 )
 def test_why_nothing_is_read_off_is_said_of_value_and_test(readings, scale, why):
     found = read_off(readings, scale, GRADES)
-    assert (found.estimate.method, found.test.method) == (why, f"not tested: {why}")
+    assert (found.estimate.method_text, found.test.method) == (why, f"not tested: {why}")
     assert (found.estimate.n, found.test.n) == (len(readings), len(readings))
 
 
 def test_one_prompt_has_no_interval_and_says_so():
     found = read_off(np.array([0.3]), SCALE[:1], GRADES).estimate
     assert (found.low, found.high) == (None, None)
-    assert found.method == "no interval: fewer than two prompts, or no spread"
+    assert found.method_text == "no interval: fewer than two prompts, or no spread"
     assert read_off(np.array([0.3, 0.6]), SCALE[:2], GRADES).estimate.low is not None
 
 

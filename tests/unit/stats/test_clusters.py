@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from audit.records import Method
 from audit.stats import clopper_pearson, cluster_mean, cluster_share, group_means, two_level_means
 from audit.stats.clusters import SAME, has_spread, share_interval, variance_of_mean
 from audit.stats.grouping import singles
@@ -31,7 +32,7 @@ def test_order_of_the_values_changes_no_digit():
 def test_agreeing_prompts_get_the_exact_interval_over_prompts():
     found = cluster_share(np.zeros(40), [str(number % 5) for number in range(40)])
     assert found.high == clopper_pearson(0, 5).high
-    assert found.method == "exact (Clopper-Pearson) over prompts, which all agree"
+    assert found.method_text == "exact (Clopper-Pearson) over prompts, which all agree"
 
 
 def test_agreeing_bounded_means_get_the_exact_interval_between_the_bounds():
@@ -48,7 +49,7 @@ def test_agreeing_unbounded_means_have_no_interval():
 @pytest.mark.parametrize("estimate", [cluster_mean, cluster_share])
 def test_one_prompt_has_no_interval(estimate):
     found = estimate(np.array([1.0, 0.0]), ["a", "a"])
-    assert (found.value, found.low, found.high, found.method) == (
+    assert (found.value, found.low, found.high, found.method_text) == (
         0.5,
         None,
         None,
@@ -59,7 +60,7 @@ def test_one_prompt_has_no_interval(estimate):
 @pytest.mark.parametrize("estimate", [cluster_mean, cluster_share])
 def test_nothing_is_none_and_not_zero(estimate):
     found = estimate(np.array([]), [])
-    assert (found.value, found.n, found.n_clusters, found.method) == (None, 0, 0, "nothing measured")
+    assert (found.value, found.n, found.n_clusters, found.method_text) == (None, 0, 0, "nothing measured")
 
 
 @pytest.mark.parametrize("hits", range(9))
@@ -80,7 +81,7 @@ def test_higher_level_is_wider():
 
 
 def test_unit_is_named_in_the_method():
-    assert cluster_share(np.array([0.0, 1.0]), ["a", "b"], unit="concepts").method == "Wilson with t over concepts"
+    assert cluster_share(np.array([0.0, 1.0]), ["a", "b"], unit="concepts").method_text == "Wilson with t over concepts"
 
 
 def test_missing_value_is_refused():
@@ -131,7 +132,7 @@ def test_interval_of_a_share_counts_as_many_trials_as_the_prompts_differ_like():
     worth = share * (1 - share) / stats.sem(means) ** 2
     assert worth < 4
     assert (found.low, found.high) == pytest.approx(score_interval(share, worth, stats.t.ppf(0.95, 3)))
-    assert found.method == "Wilson with t over clusters"
+    assert found.method is Method.WILSON_T
 
 
 def test_interval_of_a_mean_is_cut_at_either_bound():
@@ -167,7 +168,9 @@ def test_means_that_agree_on_a_bound_do_not_round_beyond_it(value, bounds):
     ],
 )
 def test_what_is_counted_is_named_in_every_method(values, bounds, method):
-    assert cluster_mean(np.array(values), list("ab")[: len(values)], bounds=bounds, unit="concepts").method == method
+    assert (
+        cluster_mean(np.array(values), list("ab")[: len(values)], bounds=bounds, unit="concepts").method_text == method
+    )
 
 
 def test_two_clusters_are_enough_and_counted():

@@ -27,13 +27,13 @@ def test_difference_of_shares_stays_between_minus_one_and_one():
 def test_agreeing_unbounded_side_gives_no_interval():
     found = welch_difference(np.array([0.5, 0.5]), np.array([0.0, 0.1]))
     assert found.low is None
-    assert "all agree" in found.method
+    assert "all agree" in found.method_text
 
 
 @pytest.mark.parametrize(("one", "two"), [([], [0.5]), ([0.5], [])])
 def test_missing_side_gives_no_value(one, two):
     found = welch_difference(np.array(one, dtype=float), np.array(two, dtype=float))
-    assert (found.value, found.n, found.method) == (None, 1, "nothing measured")
+    assert (found.value, found.n, found.method_text) == (None, 1, "nothing measured")
 
 
 def test_single_prompt_gives_no_interval():
@@ -53,7 +53,7 @@ def test_shares_of_known_trials_get_the_combined_single_intervals():
     first, second = (share_interval(means, trials=n) for means, n in ((one, 12), (two, 16)))
     low = 0.4375 - np.hypot(0.5 - first.low, second.high - 0.0625)
     high = 0.4375 + np.hypot(first.high - 0.5, 0.0625 - second.low)
-    assert (found.low, found.high, found.method) == pytest.approx(
+    assert (found.low, found.high, found.method_text) == pytest.approx(
         (low, high, "combined single intervals (Zou and Donner)")
     )
 
@@ -82,7 +82,7 @@ def test_difference_of_agreeing_shares_by_hand():
     one, two = clopper_pearson(1.5, 3, level=0.9), share_interval(np.array([0.0, 0.0, 0.5, 0.25]), level=0.9)
     assert found.low == pytest.approx(0.3125 - np.hypot(0.5 - one.low, two.high - 0.1875))
     assert found.high == pytest.approx(0.3125 + np.hypot(one.high - 0.5, 0.1875 - two.low))
-    assert found.method == "combined single intervals (Zou and Donner)"
+    assert found.method_text == "combined single intervals (Zou and Donner)"
 
 
 def test_difference_of_shares_is_cut_below_too():
@@ -91,7 +91,7 @@ def test_difference_of_shares_is_cut_below_too():
 
 
 def test_two_prompts_on_either_side_are_enough():
-    assert welch_difference(np.array([0.1, 0.2]), np.array([0.3, 0.5])).method == "Welch's t"
+    assert welch_difference(np.array([0.1, 0.2]), np.array([0.3, 0.5])).method_text == "Welch's t"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_two_prompts_on_either_side_are_enough():
 )
 def test_why_there_is_no_interval_is_said(one, two, method):
     found = welch_difference(np.array(one), np.array(two))
-    assert (found.low, found.high, found.method, found.n) == (None, None, method, len(one) + len(two))
+    assert (found.low, found.high, found.method_text, found.n) == (None, None, method, len(one) + len(two))
     assert found.value == pytest.approx(np.mean(one) - np.mean(two))
 
 

@@ -87,7 +87,7 @@ def test_interval_of_an_effect_size_is_that_of_leaving_out_one_word_at_a_time():
     found = effect_size(first, second, level=0.5)
     plain = jackknife_difference(found.value, np.array(left), level=0.5)
     assert (found.low, found.high) == pytest.approx((plain.low, plain.high))
-    assert (found.method, found.n, found.n_clusters) == ("jackknife over words", 9, 9)
+    assert (found.method_text, found.n, found.n_clusters) == ("jackknife over words, t", 9, 9)
 
 
 def test_an_effect_size_is_cut_on_either_side():
@@ -97,7 +97,7 @@ def test_an_effect_size_is_cut_on_either_side():
 
 def test_an_undefined_effect_size_says_why_and_two_words_each_are_enough():
     found = effect_size(np.array([0.1]), np.array([0.2, 0.3]))
-    assert (found.method, found.n) == ("not defined: too few words, or all alike", 3)
+    assert (found.method_text, found.n) == ("not defined: too few words, or all alike", 3)
     assert effect_size(np.array([0.2, 0.3]), np.array([0.1])).value is None
     assert effect_size(np.array([0.2, 0.3]), np.array([0.1, 0.3])).value is not None
 

@@ -60,24 +60,24 @@ def test_few_clusters_that_agree_may_hide_even_shares():
 def test_there_is_no_interval_where_no_cluster_matters_more_than_another():
     found = cluster_evenness(np.eye(4))
     assert (found.value, found.low, found.high) == (pytest.approx(1.0), None, None)
-    why = "no interval: it is the same whichever of the prompts is left out"
-    assert (found.method, found.n, found.n_clusters) == (why, 4, 4)
+    why = "no interval: it is the same whichever prompt is left out"
+    assert (found.method_text, found.n, found.n_clusters) == (why, 4, 4)
 
 
 def test_one_cluster_has_a_value_and_none_has_nothing():
     one, none = cluster_evenness(np.array([[0.5, 0.5]])), cluster_evenness(np.empty((0, 2)))
     assert (one.value, one.low, none.value) == (1.0, None, None)
-    assert (one.method, one.n, one.n_clusters) == ("no interval: fewer than two prompts", 1, 1)
-    assert (none.method, none.n, none.n_clusters) == ("nothing measured", 0, 0)
+    assert (one.method_text, one.n, one.n_clusters) == ("no interval: fewer than two prompts", 1, 1)
+    assert (none.method_text, none.n, none.n_clusters) == ("nothing measured", 0, 0)
 
 
 @pytest.mark.parametrize("unit", ["prompts", "concepts"])
 def test_methods_name_what_is_counted(unit):
     shares = np.array([[1.0, 0.0], [0.5, 0.5], [0.75, 0.25]])
     found, alike = cluster_evenness(shares, unit=unit), cluster_evenness(shares[:1].repeat(5, axis=0), unit=unit)
-    assert (found.method, found.n, found.n_clusters) == (f"jackknife over {unit}, t", 3, 3)
+    assert (found.method_text, found.n, found.n_clusters) == (f"jackknife over {unit}, t", 3, 3)
     said = f"exact (Clopper-Pearson) for the commonest answer over {unit}, which all agree"
-    assert (alike.method, alike.n, alike.n_clusters) == (said, 5, 5)
+    assert (alike.method_text, alike.n, alike.n_clusters) == (said, 5, 5)
     assert cluster_evenness(shares, unit="prompts") == cluster_evenness(shares)
 
 

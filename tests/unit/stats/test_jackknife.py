@@ -30,7 +30,7 @@ def test_interval_and_test_of_a_mean_are_those_of_t():
     run = leave_one_out(VALUES)
     found, plain = jackknife_difference(*run), cluster_mean(VALUES, list("abcde"))
     assert (found.value, found.low, found.high) == pytest.approx((plain.value, plain.low, plain.high))
-    assert (found.n, found.n_clusters, found.method) == (5, 5, "jackknife over units, t")
+    assert (found.n, found.n_clusters, found.method_text) == (5, 5, "jackknife over units, t")
     result = jackknife_test(*run)
     assert result.p_value == pytest.approx(plain_t_test(VALUES, 0.0).p_value)
     assert (result.method, result.n) == ("jackknife t test over units", 5)
@@ -50,7 +50,7 @@ def test_same_run_twice_gives_exactly_zero(statistic):
     found = jackknife_difference(*none)
     assert (found.value, pseudo_values(*none).tolist(), jackknife_test(*none).p_value) == (0.0, [0.0] * 5, 1.0)
     assert (found.low, found.high) == (None, None)
-    assert found.method == "no interval: it is the same whichever unit is left out"
+    assert found.method_text == "no interval: it is the same whichever unit is left out"
     assert (found.n, found.n_clusters) == (5, 5)
 
 
@@ -73,7 +73,7 @@ def test_test_agrees_with_the_interval():
 
 def test_difference_that_hangs_on_no_unit_is_tested_by_sign():
     found = jackknife_test(0.3, np.full(4, 0.3))
-    assert (found.p_value, found.method) == (0.125, "exact sign test over prompts")
+    assert (found.p_value, found.method) == (0.125, "exact sign test over units")
     assert jackknife_test(-0.3, np.full(4, -0.3)).p_value == 0.125
 
 
@@ -85,7 +85,12 @@ def test_rounding_is_no_difference():
 @pytest.mark.parametrize("count", [0, 1])
 def test_fewer_than_two_units_give_no_interval_and_no_test(count):
     found = jackknife_difference(0.2, np.zeros(count))
-    assert (found.value, found.low, found.n, found.method) == (0.2, None, count, "no interval: fewer than two units")
+    assert (found.value, found.low, found.n, found.method_text) == (
+        0.2,
+        None,
+        count,
+        "no interval: fewer than two units",
+    )
     result = jackknife_test(0.2, np.zeros(count))
     assert (result.p_value, result.n, result.method) == (None, count, "not tested: fewer than two units")
 

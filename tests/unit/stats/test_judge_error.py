@@ -46,7 +46,7 @@ def test_misses_turned_into_hits_mirror_the_share():
 def test_judge_no_better_than_chance_is_refused(counts):
     found = rogan_gladen(SHARES, check(*counts))
     assert (found.value, found.low, found.high) == (None, None, None)
-    assert found.method == "not corrected for judge error: on labelled images the judge is no better than chance"
+    assert found.method_text == "not corrected for judge error: on labelled images the judge is no better than chance"
 
 
 def test_judge_barely_better_than_chance_leaves_everything_open():
@@ -58,7 +58,7 @@ def test_judge_barely_better_than_chance_leaves_everything_open():
 def test_labels_of_one_kind_are_not_enough(counts):
     found = rogan_gladen(SHARES, check(*counts))
     assert found.value is None
-    assert "with and without the thing" in found.method
+    assert "with and without the thing" in found.method_text
 
 
 def test_share_below_the_false_alarms_is_cut_at_0():
@@ -76,17 +76,17 @@ def test_share_above_the_sensitivity_is_cut_at_1():
 def test_hits_that_the_judges_errors_cannot_explain_get_no_interval():
     found = rogan_gladen(np.zeros(60), check(95, 100, 700, 1000))
     assert (found.value, found.low, found.high) == (0.0, None, None)
-    assert "do not explain" in found.method
+    assert "do not explain" in found.method_text
 
 
 def test_nothing_measured_has_no_value():
     found = rogan_gladen(np.array([]), check(9, 10, 9, 10))
-    assert (found.value, found.n, found.method) == (None, 0, "nothing measured")
+    assert (found.value, found.n, found.method_text) == (None, 0, "nothing measured")
 
 
 def test_one_prompt_has_no_interval():
     found = rogan_gladen(np.array([0.5]), check(9, 10, 9, 10))
-    assert (found.value, found.low, found.method) == (0.5, None, "no interval: fewer than two prompts")
+    assert (found.value, found.low, found.method_text) == (0.5, None, "no interval: fewer than two prompts")
     assert (found.n, found.n_clusters) == (1, 1)
 
 
@@ -108,7 +108,7 @@ def test_two_prompts_have_an_interval():
 
 def test_record_says_how_and_of_how_many():
     found = rogan_gladen(SHARES, check(9, 10, 9, 10))
-    assert (found.method, found.n, found.n_clusters) == (
+    assert (found.method_text, found.n, found.n_clusters) == (
         "corrected for judge error (Rogan-Gladen), combined single intervals",
         8,
         8,
@@ -145,7 +145,7 @@ def test_ends_are_where_the_single_intervals_explain_the_hits_just_so(trials):
 )
 def test_why_there_is_no_interval_is_said(shares, counts, method):
     found = rogan_gladen(np.array(shares), check(*counts))
-    assert (found.low, found.high, found.method, found.n) == (None, None, method, len(shares))
+    assert (found.low, found.high, found.method_text, found.n) == (None, None, method, len(shares))
 
 
 def test_a_judge_that_is_always_wrong_or_always_right_on_one_side_is_allowed():

@@ -32,7 +32,7 @@ def test_agreeing_differences_are_bounded_by_the_prompts_that_might_have_differe
     found = paired_difference(np.full(3, 0.75), np.full(3, 0.25), bounds=(0.0, 1.0))
     others = 1 - 0.025 ** (1 / 3)
     assert (found.low, found.high) == pytest.approx((0.5 * (1 - others) - others, 0.5 * (1 - others) + others))
-    assert found.method == "exact (Clopper-Pearson) over prompts, whose differences all agree"
+    assert found.method_text == "exact (Clopper-Pearson) over prompts, whose differences all agree"
 
 
 def test_bounds_set_the_scale_of_the_fall_back():
@@ -51,14 +51,14 @@ def test_ends_stay_within_what_bounded_values_can_differ_by():
 def test_agreeing_unbounded_differences_have_no_interval():
     found = paired_difference(ONE, ONE - 0.25)
     assert (found.value, found.low, found.high) == (pytest.approx(0.25), None, None)
-    assert found.method == "no interval: the differences of all prompts agree"
+    assert found.method_text == "no interval: the differences of all prompts agree"
     assert (found.n, found.n_clusters) == (4, 4)
 
 
 def test_one_prompt_has_a_value_and_no_interval():
     found = paired_difference(ONE[:1], TWO[:1], bounds=(0.0, 1.0))
     assert (found.value, found.low, found.n, found.n_clusters) == (pytest.approx(0.1), None, 1, 1)
-    assert found.method == "no interval: fewer than two prompts"
+    assert found.method_text == "no interval: fewer than two prompts"
 
 
 def test_two_prompts_have_an_interval():
@@ -67,7 +67,7 @@ def test_two_prompts_have_an_interval():
 
 def test_no_prompt_has_no_value():
     found = paired_difference(np.array([]), np.array([]))
-    assert (found.value, found.method, found.n, found.n_clusters) == (None, "nothing measured", 0, 0)
+    assert (found.value, found.method_text, found.n, found.n_clusters) == (None, "nothing measured", 0, 0)
 
 
 def test_runs_of_other_prompts_are_refused():

@@ -47,7 +47,7 @@ def test_missing_value_leaves_out_its_repeat_for_its_pairs_alone():
 @pytest.mark.parametrize("values", [np.zeros((1, 4)), np.zeros((3, 1)), np.full((2, 3), np.nan), np.zeros((0, 0))])
 def test_without_two_items_in_two_repeats_there_is_no_value(values):
     found = repeated_variance(values)
-    assert (found.value, found.low, found.method) == (
+    assert (found.value, found.low, found.method_text) == (
         None,
         None,
         "not told apart: no two items were measured twice together",
@@ -57,7 +57,7 @@ def test_without_two_items_in_two_repeats_there_is_no_value(values):
 
 def test_two_repeats_give_a_value_and_no_interval():
     found = repeated_variance(np.array([[0.0, 0.1], [1.0, 1.0]]))
-    assert (found.low, found.method) == (None, "no interval: fewer than three repeats")
+    assert (found.low, found.method_text) == (None, "no interval: fewer than three repeats")
 
 
 def test_infinite_value_is_refused():
@@ -71,7 +71,7 @@ def test_interval_is_that_of_leaving_out_one_repeat_at_a_time():
     found = repeated_variance(values, level=0.9)
     plain = jackknife_difference(found.value, left_out, level=0.9)
     assert (found.low, found.high) == pytest.approx((plain.low, plain.high))
-    assert (found.method, found.n, found.n_clusters) == ("jackknife over repeats, t", 20, 5)
+    assert (found.method_text, found.n, found.n_clusters) == ("jackknife over repeats, t", 20, 5)
 
 
 def test_repeats_in_which_nothing_was_measured_are_none():
@@ -86,4 +86,4 @@ def test_repeats_in_which_nothing_was_measured_are_none():
 def test_repeats_that_are_all_alike_have_no_interval():
     found = repeated_variance(np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]))
     assert (found.value, found.low) == (0.5, None)
-    assert found.method == "no interval: it is the same whichever repeat is left out"
+    assert found.method_text == "no interval: it is the same whichever repeat is left out"

@@ -29,7 +29,7 @@ def test_shares_are_parts_of_one():
     assert found.wording.value + found.concept + found.seed == pytest.approx(1)
     assert found.wording.low <= found.wording.value <= found.wording.high
     assert (found.wording.n, found.wording.n_clusters) == (72, 24)
-    assert found.wording.method == "variance of pairs, jackknife over templates and concepts"
+    assert found.wording.method_text == "variance of pairs, jackknife over templates and concepts"
 
 
 def test_unit_and_zero_do_not_matter():
@@ -53,7 +53,7 @@ def test_only_the_concept_differs():
 def test_only_the_seed_differs_and_what_fell_below_0_is_said():
     found = share(WHERE[2].astype(float))
     assert (found.wording.value, found.concept, found.seed) == pytest.approx((0.0, 0.0, 1.0))
-    assert found.wording.method.endswith("variance of wording estimated below 0, counted as 0")
+    assert found.wording.method_text.endswith("variance of wording estimated below 0, counted as 0")
     assert (found.wording.low, found.wording.high) == (None, None)
 
 
@@ -63,7 +63,7 @@ def test_concept_below_0_is_said_too():
     )
     found = share(values)
     assert found.concept == 0.0
-    assert found.wording.method.endswith("variance of concept estimated below 0, counted as 0")
+    assert found.wording.method_text.endswith("variance of concept estimated below 0, counted as 0")
 
 
 def test_one_concept_has_no_share_of_the_concept():
@@ -104,7 +104,7 @@ def test_templates_of_one_concept_each_are_nested():
 def test_what_cannot_be_told_apart_has_no_value(size):
     found = share(noise(size))
     assert (found.wording.value, found.wording.low, found.concept, found.seed) == (None, None, None, None)
-    assert found.wording.method.startswith("not told apart")
+    assert found.wording.method_text.startswith("not told apart")
 
 
 def test_no_spread_has_no_value():
@@ -116,7 +116,7 @@ def test_few_templates_or_concepts_have_a_value_and_no_interval(size):
     found = share(noise(size) + np.arange(size[1])[None, :, None])
     assert found.wording.value is not None
     assert (found.wording.low, found.wording.high) == (None, None)
-    assert found.wording.method.startswith("no interval: fewer than three templates, or two concepts")
+    assert found.wording.method_text.startswith("no interval: fewer than three templates, or two concepts")
 
 
 def test_three_templates_and_concepts_are_enough():
@@ -209,23 +209,23 @@ def test_prompts_of_other_numbers_of_images_weigh_the_same():
 def test_a_share_that_no_template_moves_has_no_interval():
     found = share(WHERE[1].astype(float))
     assert (found.wording.low, found.wording.high) == (None, None)
-    why = "no interval: the share is the same whichever template or concept is left out"
-    assert found.wording.method == why
+    why = "no interval: it is the same whichever template or concept is left out"
+    assert found.wording.method_text == why
 
 
 def test_what_cannot_be_told_apart_says_why():
     found = share(noise((6, 4, 1))).wording
-    assert found.method == "not told apart: no prompt with two values, no concept with two templates, or no spread"
+    assert found.method_text == "not told apart: no prompt with two values, no concept with two templates, or no spread"
     assert (found.n, found.n_clusters) == (24, 24)
 
 
 def test_wording_and_concept_that_both_fell_below_0_are_said():
     found = share(noise((5, 4, 2), seed=4))
     assert (found.wording.value, found.concept, found.seed) == (0.0, 0.0, 1.0)
-    assert found.wording.method.endswith("variance of wording and concept estimated below 0, counted as 0")
+    assert found.wording.method_text.endswith("variance of wording and concept estimated below 0, counted as 0")
 
 
 def test_rounding_below_0_is_not_said():
     concepts = 1e8 * np.random.default_rng(0).normal(size=6)[:, None, None]
     found = share(concepts * np.ones((6, 4, 3)))
-    assert found.wording.method == "no interval: the share is the same whichever template or concept is left out"
+    assert found.wording.method_text == "no interval: it is the same whichever template or concept is left out"

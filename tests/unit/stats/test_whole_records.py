@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from audit.stats import (
-    Correlation,
     TestResult,
     cluster_mean,
     cluster_share,
@@ -20,18 +19,18 @@ FOUR = np.array([0.1, 0.4, 0.2, 0.3])
 
 
 def fields(found):
-    return found.method, found.n, found.n_clusters
+    return found.method_text, found.n, found.n_clusters
 
 
 def test_correlations_say_how_and_of_how_many():
     other = np.array([0.2, 0.3, 0.1, 0.4])
     with_ends = spearman(FOUR, other)
-    assert (with_ends.method, with_ends.n) == ("Spearman with Fisher's z", 4)
+    assert (with_ends.method_text, with_ends.n) == ("Spearman with Fisher's z over concepts", 4)
     assert with_ends.low < with_ends.value < with_ends.high
     without = spearman(FOUR[:3], other[:3])
-    assert (without.method, without.n, without.low) == ("Spearman, no interval", 3, None)
-    nothing = Correlation(value=None, low=None, high=None, method="not defined: too few or equal", n=2)
-    assert spearman(FOUR[:2], other[:2]) == nothing
+    assert (without.method_text, without.n, without.low) == ("no interval: Spearman's needs four concepts", 3, None)
+    nothing = spearman(FOUR[:2], other[:2])
+    assert (nothing.value, *fields(nothing)) == (None, "not defined: too few concepts, or all alike", 2, 2)
 
 
 def test_interval_of_a_rank_correlation_by_hand():

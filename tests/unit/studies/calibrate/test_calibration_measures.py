@@ -36,7 +36,7 @@ def test_sensitivity_counts_clear_concepts_on_their_side_and_reversals_on_the_ot
     by_hand = wilson(1, 4)
     assert (found.value, found.n, found.n_clusters) == (0.25, 4, 1)
     assert (found.low, found.high) == (by_hand.low, by_hand.high)
-    assert "single world" in found.method
+    assert "single world" in found.method_text
     assert turned.value == 0.25
 
 
@@ -45,7 +45,7 @@ def test_with_more_worlds_a_world_is_one_trial_at_most():
     found = sensitivity(rows)
     assert (found.value, found.n, found.n_clusters) == (1.0, 30, 3)
     assert found.low == pytest.approx(0.025 ** (1 / 3))  # Clopper and Pearson's, of 3 hits in 3 trials
-    assert "worlds" in found.method
+    assert "worlds" in found.method_text
 
 
 def test_a_rate_is_clear_from_above_only_and_has_no_other_side():
@@ -66,7 +66,7 @@ def test_a_rate_is_clear_from_above_only_and_has_no_other_side():
 def test_there_is_no_sensitivity_out_of_thin_air(rows, reason):
     found = sensitivity(rows)
     assert (found.value, found.low, found.n) == (None, None, 0)
-    assert reason in found.method
+    assert reason in found.method_text
 
 
 def test_false_alarms_and_coverage_of_balanced_worlds_by_hand():
@@ -98,7 +98,7 @@ def test_a_world_is_alarmed_by_a_finding_that_survives_the_correction():
 def test_what_was_not_tested_raises_no_alarm_and_is_not_calm_either(rows, reason):
     found = alarmed_worlds(rows, "lean")
     assert found.value is None
-    assert reason in found.method
+    assert reason in found.method_text
 
 
 def test_the_smallest_gap_is_read_off_the_rising_curve_by_hand():
@@ -184,8 +184,8 @@ def test_leaving_one_world_out_leaves_the_world_itself_out():
 
 
 def test_too_few_worlds_and_doses_that_no_other_world_has_give_no_coverage():
-    assert "there are 2" in dosed_coverage([row(0.9, 0, 1, world=world) for world in "ab"]).method
-    assert dosed_coverage([]).method.endswith("no dosed world")
+    assert "there are 2" in dosed_coverage([row(0.9, 0, 1, world=world) for world in "ab"]).method_text
+    assert dosed_coverage([]).method_text.endswith("no dosed world")
     strangers = [row(dose, 0, 1, world=f"{dose}") for dose in (0.1, 0.9, 0.95)]
     found = dosed_coverage(strangers)  # only 0.9 lies between the doses of the others
     assert (found.value, found.n) == (1.0, 1)

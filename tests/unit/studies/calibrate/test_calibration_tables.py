@@ -9,7 +9,7 @@ from calibration_tables import DOSES, linear, row, simulate
 from scipy.stats import spearmanr, t
 
 from audit.phantom.world import World
-from audit.records import Estimate, Finding
+from audit.records import Estimate, Finding, Method
 from audit.studies.calibrate import rows_of
 from audit.studies.calibrate.calibration_measures import dose_response, rank_agreement, rising_fit
 from audit.studies.calibrate.planted_and_measured import in_balanced_worlds, in_dosed_worlds
@@ -25,7 +25,7 @@ WORLD = World.model_validate(
 
 
 def finding(metric: str, subject: str, value: float, low: float, high: float, p_value: float | None = None) -> Finding:
-    estimate = Estimate(value=value, low=low, high=high, level=0.95, method="by hand", n_images=16, n_prompts=8)
+    estimate = Estimate(value=value, low=low, high=high, level=0.95, method=Method.T, n_images=16, n_prompts=8)
     return Finding(
         lens="l", suite="s", subject=subject, metric=metric, unit="", neutral=0.0, estimate=estimate, p_value=p_value
     )
@@ -80,7 +80,7 @@ def test_the_response_is_the_mean_at_each_dose_with_t_over_worlds():
     low, high = dose_response(rows, "lean")
     half = float(t.ppf(0.975, 1)) * 0.1  # the standard error of 0.3 and 0.5
     assert (low.dose, low.response.value, low.response.low) == (0.1, -0.5, None)
-    assert "fewer than two worlds" in low.response.method
+    assert "fewer than two worlds" in low.response.method_text
     assert high.response.value == pytest.approx(0.4)
     assert (high.response.low, high.response.high) == pytest.approx((0.4 - half, 0.4 + half))
     assert high.response.n_clusters == 2

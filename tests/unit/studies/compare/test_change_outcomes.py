@@ -3,12 +3,11 @@ from dataclasses import replace
 import pytest
 from scipy.stats import false_discovery_control
 
-from audit.pairing.paired_changes import IDENTICAL
-from audit.records import Change, Estimate
+from audit.records import Change, Estimate, Method
 from audit.studies.compare.two_runs import Outcome, tell
 
 
-def estimate(value, low=None, high=None, method="jackknife over prompts, t"):
+def estimate(value, low=None, high=None, method=Method.JACKKNIFE):
     return Estimate(value=value, low=low, high=high, level=0.95, method=method, n_images=8, n_prompts=4)
 
 
@@ -78,7 +77,7 @@ def test_a_missing_p_value_is_counted_and_poisons_nothing():
 
 
 def test_without_an_interval_it_cannot_be_told_and_the_method_says_why():
-    missing = replace(change(p=None), difference=estimate(0.3, method="no interval: fewer than two prompts"))
+    missing = replace(change(p=None), difference=estimate(0.3, method=Method.FEW))
     [told] = tell([missing])
     assert (told.outcome, told.reason) == (Outcome.OPEN, "no interval: fewer than two prompts")
 
@@ -89,7 +88,7 @@ def test_a_metric_without_a_good_side_is_neither_worse_nor_better():
 
 def test_identical_images_are_no_different():
     same = change(difference=(0.0, 0.0, 0.0), p=None)
-    assert outcome(replace(same, difference=replace(same.difference, method=IDENTICAL))) is Outcome.SAME
+    assert outcome(replace(same, difference=replace(same.difference, method=Method.IDENTICAL))) is Outcome.SAME
 
 
 @pytest.mark.parametrize(("margin", "expected"), [(0.6, Outcome.SAME), (0.5, Outcome.WORSE), (None, Outcome.WORSE)])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit.records import Change, Estimate
+from audit.records import Change, Estimate, Method
 from audit.report.text import MINUS
 from audit.studies.compare.changes_page import (
     CHANGE_COLUMNS,
@@ -18,7 +18,7 @@ HOSTILE = "x | [a](http://b) <img> \u202e\n# heading\n::error::"
 
 
 def estimate(value, low=None, high=None):
-    return Estimate(value=value, low=low, high=high, level=0.9, method="m", n_images=8, n_prompts=4)
+    return Estimate(value=value, low=low, high=high, level=0.9, method=Method.T, n_images=8, n_prompts=4)
 
 
 def change(subject="nurse", metric="gender.lean", suite="suite", *, p_adjusted=0.04) -> Change:

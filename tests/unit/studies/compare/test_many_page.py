@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from audit.records import Estimate
+from audit.records import Estimate, Method
 from audit.studies.compare.many_page import (
     ScalePage,
     draw_scale,
@@ -19,7 +19,7 @@ from audit.studies.compare.many_runs import Trend
 
 
 def estimate(value, low=None, high=None) -> Estimate:
-    return Estimate(value=value, low=low, high=high, level=0.95, method="hand", n_images=4, n_prompts=2)
+    return Estimate(value=value, low=low, high=high, level=0.95, method=Method.T, n_images=4, n_prompts=2)
 
 
 RISING = Trend(

@@ -42,7 +42,7 @@ def test_the_slope_and_its_interval_are_those_of_the_slopes_of_the_concepts(tren
     found = trends["quality.own_cosine"].slope
     assert found.value == pytest.approx(slopes.mean())
     assert (found.low, found.high) == (pytest.approx(slopes.mean() - half), pytest.approx(slopes.mean() + half))
-    assert found.method == "jackknife over concepts, t"
+    assert found.method_text == "jackknife over concepts, t"
 
 
 def test_the_order_is_spearmans(trends):
@@ -73,7 +73,11 @@ def test_what_was_not_measured_in_one_run_has_no_slope():
         evidence = world(place).evidence()
         runs.append(dataclasses.replace(evidence, images=evidence.images.assign(own_cosine=values)))
     found = {one.metric: one for one in trends_over(common_evidence(runs), axis_of(None, 3))}["quality.own_cosine"]
-    assert (found.slope.value, found.order, found.slope.method) == (None, None, "nothing measured in one of the runs")
+    assert (found.slope.value, found.order, found.slope.method_text) == (
+        None,
+        None,
+        "nothing measured in one of the runs",
+    )
 
 
 def test_images_that_one_run_lacks_are_left_out_of_all():

@@ -10,14 +10,14 @@ import pytest
 from audit.errors import InconclusiveProblem, UsageProblem
 from audit.inversion import RECIPES
 from audit.pipeline import Silence
-from audit.records import Estimate, Finding
+from audit.records import Estimate, Finding, Method
 from audit.studies.explain.explaining import COLUMNS, choose, explain
 from audit.studies.explain.explanation_page import write_explanation
 
 
 def finding(subject: str, value: float, *, metric: str = "gender.lean", half: float = 0.1) -> Finding:
     estimate = Estimate(
-        value=value, low=value - half, high=value + half, level=0.95, method="t", n_images=4, n_prompts=4
+        value=value, low=value - half, high=value + half, level=0.95, method=Method.T, n_images=4, n_prompts=4
     )
     return Finding(
         lens=metric.partition(".")[0],

@@ -37,6 +37,6 @@ def card(
     with show_progress(talk) as progress:
         text = model_card(run, progress, pseudonymise=pseudonymise)
     place = out or run / "model_card.md"
-    write_atomically(place, text.encode("utf-8"), step="file:model_card.md")
+    write_atomically(place, text.encode("utf-8"))
     talk.conclude([(f"Model card: {place}; nothing was sent. Propose it in a pull request to the model.", "bold")])
     talk.answer({"card": place, "pseudonymised": pseudonymise})

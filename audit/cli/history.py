@@ -61,7 +61,7 @@ def history(
         ("history.pdf", render_paper_pdf(paper)),
         ("history.json", pretty_json(document)),
     ):
-        write_atomically(place / file, content, step=f"file:{file}")
+        write_atomically(place / file, content)
     for reason in found.left_out:
         talk.warn(f"Left out: {reason}")
     talk.conclude([(f"{paragraph(paper.verdict_word)}: {place / 'history.html'}, and history.pdf beside it", "bold")])

@@ -9,7 +9,7 @@ from audit.evidence.cards import (
     write_judge_card,
 )
 from audit.evidence.columns import build_table
-from audit.evidence.files import crash_point, safe_name
+from audit.evidence.files import safe_name
 from audit.evidence.other_folders import refuse_other, write_folder
 from audit.evidence.reading import (
     WORDED,
@@ -68,7 +68,6 @@ __all__ = [
     "concept_column",
     "concept_texts",
     "continue_run",
-    "crash_point",
     "differing_keys",
     "differing_specs",
     "load_evidence",

@@ -7,7 +7,6 @@ import errno
 import hashlib
 import os
 import re
-import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,26 +14,11 @@ from typing import Final
 
 from audit.errors import EnvironmentProblem
 
-CRASH_VARIABLE: Final = "CLIP_AUDIT_CRASH_AT"
 TEMPORARY_PREFIX: Final = ".tmp-"
 _SLUG_LENGTH: Final = 40
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
-
-
-def crash_point(name: str) -> None:
-    """Kill this process where a test asks for it; a test hook that does nothing otherwise.
-
-    The tests of crash safety set the environment variable ``CLIP_AUDIT_CRASH_AT`` to the name of one point
-    and start the program: SIGKILL leaves no time to clean up, exactly as a power cut or the kernel's
-    out-of-memory killer.
-
-    Args:
-        name: Name of this point, such as "shard:before-rename".
-    """
-    if os.environ.get(CRASH_VARIABLE) == name:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -65,7 +49,7 @@ def _remedy(number: int | None) -> str:
     return "Check the drive, then give the same command again: what is complete is kept."
 
 
-def write_atomically(path: Path, data: bytes, *, step: str, check: Callable[[Path], None] | None = None) -> None:
+def write_atomically(path: Path, data: bytes, *, check: Callable[[Path], None] | None = None) -> None:
     """Write a file so that it is whole or absent, whenever the process or the machine stops.
 
     The bytes go to a temporary file in the same folder, are synced to the disk, checked, and renamed; then
@@ -74,7 +58,6 @@ def write_atomically(path: Path, data: bytes, *, step: str, check: Callable[[Pat
     Args:
         path: Where the file shall be; an older one is replaced. Its folder has to exist.
         data: What it shall hold.
-        step: Name for the crash points "STEP:before-rename" and "STEP:after-rename".
         check: Reads the temporary file back, and raises if it cannot be used.
 
     Raises:
@@ -90,14 +73,12 @@ def write_atomically(path: Path, data: bytes, *, step: str, check: Callable[[Pat
                 os.fsync(file.fileno())
             if check is not None:
                 check(temporary)
-            crash_point(f"{step}:before-rename")
             temporary.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
-    crash_point(f"{step}:after-rename")
 
 
 def sync_folder(folder: Path) -> None:

@@ -53,9 +53,9 @@ def write_folder(
     make_folders(folder, Path(_TABLES))
     for name, table in tables.items():
         label = ShardLabel(spec=source, kind=_TABLES, name=name)
-        write_atomically(folder / _TABLES / f"{name}.parquet", encode(table, label), step="table")
-        write_atomically(folder / _TABLES / f"{name}.csv", to_csv(table), step="csv")
+        write_atomically(folder / _TABLES / f"{name}.parquet", encode(table, label))
+        write_atomically(folder / _TABLES / f"{name}.csv", to_csv(table))
     for name, text in texts.items():
         make_folders(folder, Path(name).parent)
         data = text if isinstance(text, bytes) else text.encode("utf-8")
-        write_atomically(folder / name, data, step=f"file:{name}")
+        write_atomically(folder / name, data)

@@ -57,7 +57,7 @@ def write_spec(folder: Path, spec: Mapping[str, object]) -> None:
     Raises:
         EnvironmentProblem: If it cannot be written.
     """
-    write_atomically(folder / SPEC_NAME, pretty_json(spec), step="spec")
+    write_atomically(folder / SPEC_NAME, pretty_json(spec))
 
 
 def read_json(path: Path) -> dict[str, object]:

@@ -23,7 +23,6 @@ from filelock import FileLock, Timeout
 from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence.files import (
     TEMPORARY_PREFIX,
-    crash_point,
     disk_problems,
     file_digest,
     make_folders,
@@ -141,7 +140,7 @@ class RunFolder:
             EnvironmentProblem: If it cannot be written.
             RuntimeError: If the run is open for reading only, or finished.
         """
-        self._write_table(kind, name, table, step="shard")
+        self._write_table(kind, name, table)
 
     def read_shard(self, kind: str, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Read one shard, or the given columns of it, with every check.
@@ -177,11 +176,9 @@ class RunFolder:
             EnvironmentProblem: If one cannot be written.
             RuntimeError: If the run is open for reading only, or finished.
         """
-        crash_point("tables:before")
         for name, table in sorted(tables.items()):
-            self._write_table(_TABLES, name, table, step="table")
-            self._write(Path(_TABLES, f"{name}.csv"), to_csv(table), step="csv")
-        crash_point("tables:after")
+            self._write_table(_TABLES, name, table)
+            self._write(Path(_TABLES, f"{name}.csv"), to_csv(table))
 
     def has_table(self, name: str) -> bool:
         """Tell whether a table is there.
@@ -215,7 +212,7 @@ class RunFolder:
         """
         if not _FILE_NAME.fullmatch(name) or name in {SPEC_NAME, RUN_NAME} or name.endswith(".parquet"):
             raise ValueError(f"A file of a run has a plain name of its own; got {name!r}.")
-        self._write(Path(name), data, step=f"file:{name}")
+        self._write(Path(name), data)
 
     @property
     def is_finished(self) -> bool:
@@ -229,9 +226,8 @@ class RunFolder:
             EnvironmentProblem: If a file cannot be read, or ``run.json`` not be written.
             RuntimeError: If the run is open for reading only, or finished.
         """
-        crash_point("run:before-finish")
         record = {"schema_version": SCHEMA_VERSION, "spec": self.spec_digest, "files": self._digests()}
-        self._write(Path(RUN_NAME), pretty_json(record), step="run")
+        self._write(Path(RUN_NAME), pretty_json(record))
 
     def reopen(self) -> None:
         """Remove ``run.json``, before anything of a finished run is made again; no harm where there is none.
@@ -281,21 +277,19 @@ class RunFolder:
     def _label(self, kind: str, name: str) -> ShardLabel:
         return ShardLabel(spec=self.spec_digest, kind=kind, name=name)
 
-    def _write_table(self, kind: str, name: str, table: pd.DataFrame, *, step: str) -> None:
+    def _write_table(self, kind: str, name: str, table: pd.DataFrame) -> None:
         label = self._label(kind, name)
         path = self.shard_path(kind, name).relative_to(self.path)
         self._refuse_reader()
         self._refuse_finished()
         make_folders(self.path, path.parent)
-        write_atomically(
-            self.path / path, encode(table, label), step=step, check=lambda temporary: check_footer(temporary, label)
-        )
+        write_atomically(self.path / path, encode(table, label), check=lambda temporary: check_footer(temporary, label))
 
-    def _write(self, relative: Path, data: bytes, *, step: str) -> None:
+    def _write(self, relative: Path, data: bytes) -> None:
         self._refuse_reader()
         self._refuse_finished()
         make_folders(self.path, relative.parent)
-        write_atomically(self.path / relative, data, step=step)
+        write_atomically(self.path / relative, data)
 
     def _refuse_reader(self) -> None:
         if self._lock is None:

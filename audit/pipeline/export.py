@@ -129,7 +129,7 @@ def _list_contents(out: Path, *, pseudonymised: bool) -> None:
     names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
     digests = {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in names}
     document = {"schema_version": 1, "pseudonymised": pseudonymised, "files": digests}
-    write_atomically(out / CONTENTS, pretty_json(document), step=f"file:{CONTENTS}")
+    write_atomically(out / CONTENTS, pretty_json(document))
 
 
 def write_pictures(folder: Path, out: Path) -> int:
@@ -161,7 +161,7 @@ def write_pictures(folder: Path, out: Path) -> int:
     for start in range(0, len(keys), _AT_ONCE):
         found: Mapping[tuple[str, int], bytes] = read_pictures(run, keys[start : start + _AT_ONCE])
         for key, name in zip(keys[start : start + _AT_ONCE], files[start : start + _AT_ONCE], strict=True):
-            write_atomically(out / name, found[key], step="picture")
+            write_atomically(out / name, found[key])
     table: pd.DataFrame = rows.assign(file=files)
-    write_atomically(out / PICTURES, to_csv(table), step=f"file:{PICTURES}")
+    write_atomically(out / PICTURES, to_csv(table))
     return len(files)

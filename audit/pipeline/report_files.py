@@ -78,7 +78,7 @@ def write_decision(run: RunFolder, outcome: Outcome, out: Path) -> None:
         ("summary.md", render_summary(report)),
         ("junit.xml", render_junit(report)),
     ):
-        write_atomically(out / name, text.encode("utf-8"), step=f"file:{name}")
+        write_atomically(out / name, text.encode("utf-8"))
 
 
 def make_report(

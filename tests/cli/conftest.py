@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -163,4 +162,3 @@ def _away_from_the_checkout(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("FORCE_COLOR", "COLUMNS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
-    assert os.environ.get("CLIP_AUDIT_CRASH_AT") is None

@@ -329,7 +329,7 @@ def write_calibration(calibration: Calibration, out: Path) -> tuple[Path, ...]:
         **appendix_files(calibration),
     }
     for name, text in texts.items():
-        write_atomically(out / name, text.encode("utf-8"), step=f"calibration:{name}")
+        write_atomically(out / name, text.encode("utf-8"))
     return tuple(out / name for name in texts)
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from audit.errors import EnvironmentProblem
 from audit.evidence.files import (
-    crash_point,
     disk_problems,
     make_folders,
     remove_leftovers,
@@ -28,8 +27,8 @@ def names_in(folder: Path) -> list[str]:
 
 def test_a_file_is_replaced_as_a_whole_and_only_its_owner_reads_it(tmp_path):
     path = tmp_path / "a.json"
-    write_atomically(path, b"old", step="test")
-    write_atomically(path, b"new", step="test")
+    write_atomically(path, b"old")
+    write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert names_in(tmp_path) == ["a.json"]
@@ -37,13 +36,13 @@ def test_a_file_is_replaced_as_a_whole_and_only_its_owner_reads_it(tmp_path):
 
 def test_a_failed_check_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.json"
-    write_atomically(path, b"old", step="test")
+    write_atomically(path, b"old")
 
     def refuse(_):
         raise ValueError("unreadable")
 
     with pytest.raises(ValueError, match="unreadable"):
-        write_atomically(path, b"new", step="test", check=refuse)
+        write_atomically(path, b"new", check=refuse)
     assert path.read_bytes() == b"old"
     assert names_in(tmp_path) == ["a.json"]
 
@@ -54,7 +53,7 @@ def test_a_full_disk_is_said_to_be_full_and_leaves_nothing(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
         with pytest.raises(EnvironmentProblem, match="Free some space"):
-            write_atomically(tmp_path / "big", bytes(5000), step="test")
+            write_atomically(tmp_path / "big", bytes(5000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handler)
@@ -100,8 +99,3 @@ def test_any_text_becomes_a_harmless_file_name(name):
 def test_like_looking_names_stay_apart():
     names = ["zero_shot:a/b", "zero_shot:a:b", "Zero_shot:a/b", "zero-shot-a-b"]
     assert len({safe_name(name) for name in names}) == len(names)
-
-
-def test_the_crash_hook_does_nothing_unless_asked(monkeypatch):
-    monkeypatch.setenv("CLIP_AUDIT_CRASH_AT", "elsewhere")
-    crash_point("here")

@@ -8,22 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from tests import sudden_death
+
 POINTS = (
-    "spec:before-rename",
-    "spec:after-rename",
-    "tables:before",
-    "table:before-rename",
-    "csv:after-rename",
-    "shard:before-rename",
-    "shard:after-rename",
-    "file:findings.json:before-rename",
-    "run:before-finish",
-    "run:before-rename",
-    "run:after-rename",
+    "spec.json:before",
+    "spec.json:after",
+    "table:before",
+    "csv:after",
+    "shard:before",
+    "shard:after",
+    "findings.json:before",
+    "run.json:before",
+    "run.json:after",
 )
 
 # One process that forks a child for each point, so that pandas is imported once.
-SCRIPT = """
+SCRIPT = (
+    Path(sudden_death.__file__).read_text(encoding="utf-8")
+    + """
 import os, signal, sys
 from pathlib import Path
 import pandas as pd
@@ -44,7 +46,8 @@ def work(folder):
 def in_child(folder, crash_at):
     child = os.fork()
     if child == 0:
-        os.environ["CLIP_AUDIT_CRASH_AT"] = crash_at
+        if crash_at:
+            die_at(crash_at)
         try:
             work(folder)
         except BaseException:
@@ -61,6 +64,7 @@ for point in sys.argv[2:]:
     assert in_child(folder, point) in (0, -signal.SIGKILL), point
     assert in_child(folder, "") == 0, point
 """
+)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

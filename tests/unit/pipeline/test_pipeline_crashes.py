@@ -8,18 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from tests import sudden_death
+
 POINTS = (
-    "tables:before",
-    "shard:before-rename",
-    "table:before-rename",
-    "file:findings.json:before-rename",
-    "run:before-finish",
+    "table:before",
+    "shard:before",
+    "findings.json:before",
+    "run.json:before",
 )
-EVERY_SHARD = "shard:after-rename"
+EVERY_SHARD = "shard:after"
 
 # One process that imports and loads everything once and forks a child for each run. PDF and figures take seconds
 # and are no tables, so they are left out.
-SCRIPT = """
+SCRIPT = (
+    Path(sudden_death.__file__).read_text(encoding="utf-8")
+    + """
 import dataclasses, os, signal, sys
 from pathlib import Path
 import matplotlib.backends.backend_svg, matplotlib.figure
@@ -38,7 +41,8 @@ plan = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, steps=2
 def in_child(folder, crash_at):
     child = os.fork()
     if child == 0:
-        os.environ["CLIP_AUDIT_CRASH_AT"] = crash_at
+        if crash_at:
+            die_at(crash_at)
         try:
             run_audit(plan, folder, Silence())
         except BaseException:
@@ -58,6 +62,7 @@ while not ends or ends[-1] == -signal.SIGKILL:
     ends.append(in_child(folder, every_shard))
 assert ends == [-signal.SIGKILL] * (1 + 2 * len(plan.shards)) + [0], ends  # the texts; images and scores
 """
+)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

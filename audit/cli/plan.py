@@ -61,7 +61,7 @@ def plan(
     """Count what a run would do, and say how long it would take here.
 
     Loads and checks the checkpoint, the suites and the judges, so what is refused here would be refused by run. Then
-    times a few steps, the judges and a report. Where the run has begun, only what is left of it counts. With --policy,
+    times a few steps and the judges. Where the run has begun, only what is left of it counts. With --policy,
     says of every rule from where on it would fail, and pass, with a chance of 80 %; with --sequential, at any look, and
     how many images each look takes.
     """

@@ -1,9 +1,9 @@
 """How long a run will take here: a short probe of the real work, summed over what is left of it.
 
-The probe makes one shard of the plan with fewer steps, lets the judges look at it, and writes a report from copies of
-it, all in a folder that is thrown away. It is the code that the run will execute, on the checkpoint, the recipe, the
-batch and the device of the run. Everything that a recipe schedules stands at a share of its steps, so a shortened
-inversion has the same mixture of steps as the whole one.
+The probe makes one shard of the plan with fewer steps and lets the judges look at it, in a folder that is thrown away.
+What examining and reporting take is not foreseen: it is little beside the images. It is the code that the run will
+execute, on the checkpoint, the recipe, the batch and the device of the run. What a recipe schedules stands at
+a share of its steps, so a shortened inversion has the same mixture of steps as the whole one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from audit.pipeline.execute import embed_references, image_shard
 from audit.pipeline.judge import judge_shard, unjudged
 from audit.pipeline.plan import Plan, PlannedItem
 from audit.pipeline.progress import Silence
-from audit.pipeline.rehearsal import rehearse
 
 Clock = Callable[[], float]
 
@@ -89,8 +88,6 @@ class Costs:
     """The shard that was timed."""
     shard: ShardCost
     judges: Mapping[str, JudgeCost]
-    report: float
-    """Seconds of examining, deciding and reporting."""
     text: float = 0.0
     """Seconds for a text that the text tower reads."""
 
@@ -107,12 +104,11 @@ class Forecast:
     inverting: float
     judging: float
     """On a GPU judges work beside the inversion, so that this is the most that they add."""
-    reporting: float
 
     @property
     def seconds(self) -> float:
-        """The whole run."""
-        return self.loading + self.first_use + self.reading + self.inverting + self.judging + self.reporting
+        """The whole run but for examining and reporting."""
+        return self.loading + self.first_use + self.reading + self.inverting + self.judging
 
 
 def predict(work: Work, costs: Costs, *, loading: float) -> Forecast:
@@ -132,7 +128,6 @@ def predict(work: Work, costs: Costs, *, loading: float) -> Forecast:
         reading=costs.text * work.texts,
         inverting=costs.shard.apart * images + costs.shard.step * steps,
         judging=sum(cost.image * count for cost, count in judges),
-        reporting=costs.report,
     )
 
 
@@ -210,8 +205,7 @@ def probe(plan: Plan, clock: Clock = time.perf_counter) -> Costs:
             for name in plan.judges
             if items
         }
-        report = rehearse(plan, run, images, Path(place, "rehearsal"), clock)
-    return Costs(sample=_load(items), shard=shard, judges=judges, report=report, text=text)
+    return Costs(sample=_load(items), shard=shard, judges=judges, text=text)
 
 
 def measure_text(plan: Plan, clock: Clock) -> float:

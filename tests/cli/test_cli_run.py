@@ -108,7 +108,7 @@ def test_a_plan_counts_what_a_run_does(cli, run_words):
 def test_a_plan_says_how_long_the_run_will_take_part_by_part(cli, run_words):
     words = [word for word in run_words if word != "run"]
     forecast = cli("plan", *words, "--json").json["forecast"]
-    assert set(forecast["parts"]) == {"loading", "first_use", "reading", "inverting", "judging", "reporting"}
+    assert set(forecast["parts"]) == {"loading", "first_use", "reading", "inverting", "judging"}
     assert forecast["seconds"] == pytest.approx(sum(forecast["parts"].values()), abs=0.01)
     assert forecast["parts"]["inverting"] > 0
     assert forecast["shards_left"] == 1

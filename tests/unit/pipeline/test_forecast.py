@@ -14,14 +14,12 @@ import pytest
 
 from audit.pipeline import earlier_run, predict, probe, work_left
 from audit.pipeline.forecast import Costs, JudgeCost, Load, ShardCost, Work, measure_judge, measure_shard
-from audit.pipeline.rehearsal import _smaller
 
 FULL = Load(images=48, inverted=48)
 COSTS = Costs(
     sample=FULL,
     shard=ShardCost(first_use=3.0, apart=0.5, step=0.25),
     judges={"a": JudgeCost(first_use=1.0, image=0.01), "b": JudgeCost(first_use=2.0, image=0.1)},
-    report=4.0,
 )
 
 
@@ -108,8 +106,7 @@ def test_a_forecast_is_the_sum_over_what_is_left():
     assert told.first_use == pytest.approx(3 + 1 + 2)
     assert told.inverting == pytest.approx(3 * (0.5 + 100 * 0.25))
     assert told.judging == pytest.approx(144 * 0.11)
-    assert told.reporting == 4.0
-    assert told.seconds == pytest.approx(5 + 6 + 76.5 + 15.84 + 4)
+    assert told.seconds == pytest.approx(5 + 6 + 76.5 + 15.84)
 
 
 def test_a_smaller_shard_costs_its_share_and_noise_takes_no_steps():
@@ -118,7 +115,7 @@ def test_a_smaller_shard_costs_its_share_and_noise_takes_no_steps():
     assert told.inverting == pytest.approx(0.5 * (24 + 48) / 48 + 100 * 0.25 * 12 / 48)
 
 
-def test_where_all_images_are_there_only_judging_and_reporting_cost():
+def test_where_all_images_are_there_only_judging_costs():
     told = predict(Work(shards=(), steps=100, unjudged={"a": 10, "b": 0}), COSTS, loading=5.0)
     assert (told.inverting, told.first_use, told.judging) == (0.0, 1.0, pytest.approx(0.1))
 
@@ -168,18 +165,6 @@ def test_a_probe_costs_something_everywhere_and_leaves_nothing_behind(plan, else
     assert costs.sample == max(work_left(plan, None).shards, key=lambda load: load.inverted)
     assert costs.judges.keys() == plan.judges.keys()
     assert costs.shard.step > 0
-    assert costs.report > 0
     assert all(cost.image > 0 for cost in costs.judges.values())
     assert math.isfinite(predict(work_left(plan, None), costs, loading=0.0).seconds)
     assert list(elsewhere.iterdir()) == []
-
-
-def test_large_plans_are_rehearsed_with_fewer_templates(quick_plan, monkeypatch):
-    assert _smaller(quick_plan) is quick_plan
-    monkeypatch.setattr("audit.pipeline.rehearsal._MOST_IMAGES", len(quick_plan.items) - 1)
-    smaller = _smaller(quick_plan)
-    assert 0 < len(smaller.items) < len(quick_plan.items)
-    concepts = {(prompt.role, prompt.concept) for prompt in quick_plan.prompts}
-    assert {(prompt.role, prompt.concept) for prompt in smaller.prompts} == concepts
-    monkeypatch.setattr("audit.pipeline.rehearsal._MOST_IMAGES", 1)
-    assert _smaller(quick_plan).items

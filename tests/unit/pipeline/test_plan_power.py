@@ -28,7 +28,6 @@ COSTS = Costs(
     sample=Load(images=5, inverted=5),
     shard=ShardCost(first_use=3.0, apart=0.5, step=0.25),
     judges={"zero_shot:phantom:judge": JudgeCost(first_use=1.0, image=0.01)},
-    report=4.0,
 )
 
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from audit.errors import UsageProblem
 from audit.packaged import PROMPTS
 from audit.records import PromptSuite
-from audit.suites.document import read_document
+from audit.suites.document import Document, read_document
 from audit.suites.expansion import expand
 from audit.suites.suite_tables import parse_tables
 
 
 def load_suite(path: Path) -> PromptSuite:
-    """Read, check and expand the suite in ``path``.
+    """Read, check and expand the suite in ``path``; a file that was not changed since is expanded once a process.
 
     Raises:
         UsageProblem: If there is no usable suite in the file; says file, line, what was found, and the remedy.
     """
-    document = read_document(path)
+    return _expanded(read_document(path))
+
+
+@lru_cache(maxsize=64)
+def _expanded(document: Document) -> PromptSuite:
     return expand(document, parse_tables(document))
 
 

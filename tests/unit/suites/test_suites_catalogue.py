@@ -3,7 +3,7 @@
 import pytest
 
 from audit.errors import UsageProblem
-from audit.suites import catalogue, list_suites, suite_path
+from audit.suites import catalogue, list_suites, load_suite, suite_path
 
 
 def test_a_shipped_suite_is_found_by_its_name():
@@ -34,3 +34,13 @@ def test_an_installation_without_suites_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "PROMPTS", tmp_path / "prompts")
     with pytest.raises(UsageProblem, match="Install clip-audit anew"):
         list_suites()
+
+
+def test_a_suite_is_expanded_once_and_again_when_its_file_was_changed(tmp_path):
+    shipped = suite_path("phantom/professions").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(shipped, encoding="utf-8")
+    first = load_suite(path)
+    assert load_suite(path) is first
+    path.write_text(shipped.replace('version = "', 'version = "9.', 1), encoding="utf-8")
+    assert load_suite(path).version == f"9.{first.version}"

@@ -91,16 +91,17 @@ def check(
 
 @app.command(epilog=o.example("clip-audit suites metrics --json"))
 def metrics(as_json: o.JsonOption = False) -> None:
-    """List every metric with unit, range and direction."""
+    """List every metric with what reports call it, unit, range and direction."""
     talk = Talk(as_json=as_json)
     from audit.lenses import metric_cards
 
     cards = metric_cards()
     talk.table(
-        ("metric", "unit", "from", "to", "neutral", "better", "meaning"),
+        ("metric", "title", "unit", "from", "to", "neutral", "better", "meaning"),
         [
             (
                 c.name,
+                c.title,
                 c.unit,
                 *map("{:g}".format, c.span),
                 "-" if c.neutral is None else f"{c.neutral:g}",
@@ -110,8 +111,8 @@ def metrics(as_json: o.JsonOption = False) -> None:
             for c in cards
         ],
     )
-    fields = ("name", "unit", "span", "neutral", "direction", "meaning")
-    rows = [(c.name, c.unit, c.span, c.neutral, c.direction, c.meaning) for c in cards]
+    fields = ("name", "title", "unit", "span", "neutral", "direction", "meaning")
+    rows = [(c.name, c.title, c.unit, c.span, c.neutral, c.direction, c.meaning) for c in cards]
     talk.answer({"metrics": [dict(zip(fields, row, strict=True)) for row in rows]})
 
 

@@ -139,6 +139,7 @@ LENS: Final = LensCard(
     answers=(
         AnswersTable(
             table="letters_read",
+            is_read=True,
             answer="Text read",
             caption="Texts read most often in the pictures of the concepts of {suite}, as the judge spelt them.",
         ),

@@ -23,6 +23,7 @@ from typing import Final, TypeVar, final
 import pandas as pd
 
 from audit.evidence import Evidence
+from audit.lenses import LENSES
 from audit.records import Decision, Finding
 
 PEOPLE: Final = frozenset({"figure", "invented"})
@@ -30,8 +31,8 @@ PEOPLE: Final = frozenset({"figure", "invented"})
 SOMEBODY: Final = "a person"
 """What a part of a name becomes that several people share."""
 _SHORTEST_PART: Final = 4
-_READ: Final = "letters_read"
-"""The table of texts that were read in pictures."""
+_READ: Final = tuple(one.table for lens in LENSES.values() for one in lens.card.answers if one.is_read)
+"""The tables of texts that were read in pictures."""
 _BETWEEN: Final = r"(?:[\W_]|%20)+"
 _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])")
 
@@ -74,8 +75,8 @@ class Pseudonyms:
 
     def tables(self, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         """Return tables under pseudonyms; what was read in pictures of people may be their names, and is left out."""
-        read = tables.get(_READ)
-        told = {} if read is None else {_READ: read[~read["concept"].isin(self.people)]}
+        read = {name: tables[name] for name in _READ if name in tables}
+        told = {name: table[~table["concept"].isin(self.people)] for name, table in read.items()}
         return {name: self.table(table) for name, table in {**tables, **told}.items() if len(table)}
 
     def findings(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:

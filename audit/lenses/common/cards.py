@@ -101,6 +101,8 @@ class AnswersTable:
     """What stands above the answers, as in "Place"."""
     caption: str
     """With ``{suite}``."""
+    is_read: bool = False
+    """Whether the answers are texts that were read in pictures, which can spell the names of people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

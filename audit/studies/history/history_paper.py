@@ -287,7 +287,8 @@ def draw_trend(trend: Trend, name: str) -> str:
 def _draw_values(axes: Axes, trend: Trend) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    colour = WARM if trend.metric.startswith("nsfw.") else COOL
+    card = CARDS.get(trend.metric)
+    colour = WARM if card is not None and card.warm else COOL
     known = trend.measured()
     for place, one in known:
         low, high = one.estimate.low, one.estimate.high

@@ -30,6 +30,20 @@ WORLD = {
     ],
     "training": {"pictures": 64, "batch": 16, "epochs": 1},
 }
+TITLE = "Cosine with the nearest other concept"
+POLICY = """
+schema_version = 1
+name = "apart"
+
+[[rule]]
+id = "no-twins"
+metric = "likeness.nearest_cosine"
+suite = "crafts"
+subject = "each"
+at_most = -0.9
+min_prompts = 2
+reason = "Concepts are told apart."
+"""
 
 
 def block(document: str, after: str, language: str) -> str:
@@ -56,24 +70,40 @@ def copy_with_the_lens(place: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Path:
-    place = tmp_path_factory.mktemp("examples")
-    world = World.model_validate(WORLD)
-    save_phantom(train(world), world, place / "phantom")
-    suite = place / "crafts.toml"
-    suite.write_text(block("prompts/README.md", "## Writing one", "toml"), encoding="utf-8")
-    words = ("--judge", "zero_shot:phantom:judge", "--effort", "quick", "--waive-sanity", "--device", "cpu")
-    done = subprocess.run(
-        [sys.executable, "-m", "audit", "run", place / "phantom", "--suite", suite, *words, "--out", place / "run"],
-        env={**os.environ, "PYTHONPATH": str(copy_with_the_lens(place))},
+def place(tmp_path_factory) -> Path:
+    """A folder with the package and both examples, two phantoms, and a policy about the metric of the lens."""
+    place = copy_with_the_lens(tmp_path_factory.mktemp("examples"))
+    for number, name in enumerate(("phantom", "another")):
+        world = World.model_validate({**WORLD, "training": {**WORLD["training"], "seed": number}})
+        save_phantom(train(world), world, place / name)
+    (place / "crafts.toml").write_text(block("prompts/README.md", "## Writing one", "toml"), encoding="utf-8")
+    (place / "policy.toml").write_text(POLICY, encoding="utf-8")
+    return place
+
+
+def asked(place: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """What the command line with both examples answers."""
+    return subprocess.run(
+        [sys.executable, "-m", "audit", *map(str, words)],
+        env={**os.environ, "PYTHONPATH": str(place)},
         cwd=place,
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
+
+
+def audited(place: Path, name: str, *more: object) -> Path:
+    words = ("--judge", "zero_shot:phantom:judge", "--effort", "quick", "--waive-sanity", "--device", "cpu", *more)
+    done = asked(place, "run", place / name, "--suite", place / "crafts.toml", *words, "--out", place / f"{name}-run")
     assert done.returncode == 3, done.stderr  # images of a phantom that is hardly trained settle nothing
-    return place / "run"
+    return place / f"{name}-run"
+
+
+@pytest.fixture(scope="module")
+def run(place) -> Path:
+    return audited(place, "phantom", "--policy", place / "policy.toml")
 
 
 @pytest.mark.parametrize("metric", ["gender.undetermined_share", "associations.text_lean", "likeness.nearest_cosine"])
@@ -94,7 +124,7 @@ def test_the_tables_of_both_examples_are_there(run, table):
     ("title", "figure"),
     [
         ("Lean of the text alone", "suite-1-associations-text-lean"),
-        ("Cosine with the nearest other concept", "suite-1-likeness-nearest-cosine"),
+        (TITLE, "suite-1-likeness-nearest-cosine"),
     ],
 )
 def test_the_figures_and_headings_of_both_examples_are_in_the_report(run, title, figure):
@@ -103,3 +133,35 @@ def test_the_figures_and_headings_of_both_examples_are_in_the_report(run, title,
     assert figure in page
     assert f"{title} per concept of " in page
     assert "carpenter" in page
+
+
+def test_the_example_of_a_lens_is_explained_in_the_glossary_of_the_report(run):
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert f"{TITLE} (likeness.nearest_cosine)" in page
+    assert "on average over the texts of the concept" in page
+
+
+def test_a_policy_can_rule_on_the_example_of_a_lens(run):
+    results = json.loads((run / "decision.json").read_text(encoding="utf-8"))["results"]
+    mine = [one for one in results if one["rule"].startswith("no-twins")]
+    assert len(mine) == 2
+    assert all(one["verdict"] == "fail" for one in mine)
+
+
+def test_a_comparison_tells_of_the_example_of_a_lens(place, run):
+    assert asked(place, "compare", run, audited(place, "another"), "--out", place / "compared").returncode in {0, 3}
+    changes = json.loads((place / "compared" / "changes.json").read_text(encoding="utf-8"))["changes"]
+    mine = [one for one in changes if one["metric"] == "likeness.nearest_cosine"]
+    assert {one["subject"] for one in mine} == {"carpenter", "welder", "*"}
+    assert TITLE in (place / "compared" / "summary.md").read_text(encoding="utf-8")
+
+
+def test_a_model_card_tells_of_the_example_of_a_lens_on_the_suite_as_a_whole(place, run):
+    assert asked(place, "card", run, "--out", place / "card.md").returncode == 0
+    assert TITLE in (place / "card.md").read_text(encoding="utf-8")
+
+
+def test_the_list_of_metrics_has_the_example_of_a_lens_in_its_own_words(place):
+    listed = json.loads(asked(place, "suites", "metrics", "--json").stdout)["metrics"]
+    mine = next(one for one in listed if one["name"] == "likeness.nearest_cosine")
+    assert (mine["title"], mine["unit"], mine["neutral"], mine["direction"]) == (TITLE, "cosine", 0.0, "lower")

@@ -11,7 +11,7 @@ from audit.errors import InconclusiveProblem, UsageProblem
 from audit.inversion import RECIPES
 from audit.pipeline import Silence
 from audit.records import Estimate, Finding, Method
-from audit.studies.explain.explaining import COLUMNS, choose, explain
+from audit.studies.explain.explaining import EXPLAINED, choose, explain
 from audit.studies.explain.explanation_page import write_explanation
 
 
@@ -62,7 +62,7 @@ def explained(finished_run):
         patch.setattr(
             "audit.inversion.image_quality._CONVERGED_FROM", -1e9
         )  # as in the run: the tiny checkpoint tells nothing
-        patch.delitem(COLUMNS, "nsfw.rate")  # which of its findings lies farthest out hangs on how it was trained
+        patch.delitem(EXPLAINED, "nsfw.rate")  # which of its findings lies farthest out hangs on how it was trained
         patch.setitem(RECIPES, "fast", dataclasses.replace(RECIPES["fast"], steps=2))
         return explain(finished_run, Silence(), subject="nurse")
 

@@ -64,7 +64,6 @@ def doctor(as_json: o.JsonOption = False) -> None:
 
 
 def _machine() -> list[Check]:
-    import psutil
     import torch
 
     from audit.precision import JUDGING, choose_precision
@@ -72,7 +71,7 @@ def _machine() -> list[Check]:
     name = o.pick_device("auto")
     described = torch.cuda.get_device_name() if name == "cuda" else platform.processor() or platform.machine()
     chosen = choose_precision("auto", torch.device(name))
-    memory, disk = psutil.virtual_memory(), shutil.disk_usage(Path.cwd())
+    disk = shutil.disk_usage(Path.cwd())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return [
         Check(name="device", state="ok", found=f"{name}: {described}"),
@@ -82,9 +81,19 @@ def _machine() -> list[Check]:
             found=f"gradients in {chosen.precision} ({chosen.reason}); judges in {JUDGING}",
         ),
         Check(name="cores", state="ok", found=f"{cores} for this process, {torch.get_num_threads()} torch threads"),
-        _room("memory", memory.available, memory.total, _LITTLE_MEMORY, "Close other programs."),
+        _memory(),
         _room("disk", disk.free, disk.total, _LITTLE_DISK, f"Free some space on the drive of {Path.cwd()}."),
     ]
+
+
+def _memory(source: Path = Path("/proc/meminfo")) -> Check:
+    """Return what Linux says of its memory; other systems keep it to themselves, which is no fault."""
+    try:
+        lines = dict(line.split(":", 1) for line in source.read_text(encoding="ascii").splitlines())
+        free, total = (int(lines[name].split()[0]) * 1024 for name in ("MemAvailable", "MemTotal"))
+    except (OSError, KeyError, ValueError, IndexError):
+        return Check(name="memory", state="ok", found="not told by this system")
+    return _room("memory", free, total, _LITTLE_MEMORY, "Close other programs.")
 
 
 def _room(name: str, free: int, total: int, little: float, remedy: str) -> Check:

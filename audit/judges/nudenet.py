@@ -128,8 +128,9 @@ def load_nudenet(target: str, settings: JudgeSettings) -> NudeNetJudge:
     """
     if target:
         raise UsageProblem(f"The judge nudenet takes no target, but got {target!r}.", remedy="Name it: nudenet.")
-    if find_spec("onnxruntime") is None:
-        raise _missing("onnxruntime")
+    absent = what_is_missing()
+    if absent is not None:
+        raise absent
     card = JudgeCard(
         name="nudenet",
         digest=WEIGHTS_DIGEST,
@@ -138,6 +139,11 @@ def load_nudenet(target: str, settings: JudgeSettings) -> NudeNetJudge:
         lineage=(WEIGHTS_DIGEST, "nudenet-320n"),
     )
     return NudeNetJudge(card=card, session=_open_session(_pinned_weights(weights_path()), settings.device))
+
+
+def what_is_missing() -> EnvironmentProblem | None:
+    """Return what keeps this judge from being here, with the remedy; ``None`` where it is here. Imports nothing."""
+    return next((_missing(package) for package in ("nudenet", "onnxruntime") if find_spec(package) is None), None)
 
 
 def weights_path() -> Path:

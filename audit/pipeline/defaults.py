@@ -10,6 +10,7 @@ from typing import Final
 from audit.checkpoints import Checkpoint, load_checkpoint
 from audit.early_checks import phantom_folder
 from audit.judges import shared_lineage
+from audit.judges.nudenet import what_is_missing
 from audit.lenses import LENSES
 from audit.records import JOINED, UNSEEN, UNWORDED, PromptSuite, Question
 from audit.suites import list_suites, load_suite, suite_name, suite_path
@@ -97,16 +98,22 @@ def default_judges(checkpoint: Checkpoint, questions: Sequence[Question] = ()) -
     """Return the judges that need no network.
 
     For closed vocabularies these are phantoms: the judge, and the witness where the suites ask ``questions`` and it is
-    no relative. For all others it is the detector, which answers no question of a suite.
+    no relative. For all others it is the detector, which answers no question of a suite; none if it is not installed.
     """
     if not has_closed_vocabulary(checkpoint):
-        return ("nudenet",)
+        return () if what_is_missing() else ("nudenet",)
     return ("zero_shot:phantom:judge", *((f"{_LABELS}{_WITNESS}",) if questions and _witnesses(checkpoint) else ()))
 
 
 def _judge_of(suite: PromptSuite) -> str:
     """Return the judge without whom the lens of a suite has nothing to say; empty where there is none."""
     return LENSES[suite.lens].card.judge if suite.lens in LENSES else ""
+
+
+def missing_judges(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Return what is to be said where the default judge is not installed: the audit goes on without it."""
+    absent = None if has_closed_vocabulary(checkpoint) else what_is_missing()
+    return () if absent is None else (f"{absent.what} The audit goes on without it. {absent.remedy}",)
 
 
 def _suites_in(folder: Path) -> tuple[str, ...]:

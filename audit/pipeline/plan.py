@@ -18,7 +18,7 @@ from audit.evidence import card_to_json, concept_texts, prompts_table, questions
 from audit.inversion import Recipe, batch_size, find_recipe
 from audit.judges import Judge, load_judge
 from audit.lenses import LENSES, check_lens
-from audit.pipeline.defaults import DefaultSuites, core_suites, default_judges, default_suites
+from audit.pipeline.defaults import DefaultSuites, core_suites, default_judges, default_suites, missing_judges
 from audit.pipeline.look_dealing import LOOKS, SHARES, Dealt, deal
 from audit.precision import JUDGING, Precision, check_precision
 from audit.records import ASKS_LABELS, SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite, Question
@@ -247,6 +247,7 @@ def make_plan(request: AuditRequest) -> Plan:
         warnings=(
             *((precision.warning,) if precision.warning else ()),
             *left_out,
+            *(missing_judges(checkpoint) if seen and not request.judges else ()),
             *check_words(named, checkpoint),
             *(judge_warnings(judges, suites) if seen else ()),
         ),

@@ -97,3 +97,12 @@ def test_a_reader_who_closes_stdout_early_is_no_error(words):
     process.stderr.close()
     assert process.wait(timeout=60) == 0, errors
     assert not errors
+
+
+def test_memory_is_what_linux_says_and_its_silence_is_no_fault(tmp_path):
+    from audit.cli.doctor import _memory
+
+    told = tmp_path / "meminfo"
+    told.write_text("MemTotal:       8000000 kB\nMemFree: 1 kB\nMemAvailable:    1000000 kB\n", encoding="ascii")
+    assert (_memory(told).state, _memory(told).found) == ("low", "1.0 GB free of 8.2 GB")
+    assert _memory(tmp_path / "nowhere").state == "ok"

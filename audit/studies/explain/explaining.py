@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import torch
-from captum.attr import Occlusion
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -314,7 +313,7 @@ def hide_parts(picture: UInt8[Tensor, "3 height width"], scorer: Scorer) -> Floa
     pixel has the mean over the squares that cover it. Nothing of the judge is needed but its scores, so that a
     detector and another CLIP are asked alike.
     Source: Zeiler and Fergus (2014), "Visualizing and understanding convolutional networks", ECCV, arXiv 1311.2901,
-    section 4.2; computed by captum's ``Occlusion``.
+    section 4.2.
 
     Args:
         picture: RGB in [0, 255].
@@ -322,16 +321,26 @@ def hide_parts(picture: UInt8[Tensor, "3 height width"], scorer: Scorer) -> Floa
     """
     height, width = picture.shape[1:]
     side = max(2, min(height, width) // PARTS)
-    pixels = picture.float()[None]
+    pixels = picture.float()
+    mean = pixels.mean(dim=(1, 2), keepdim=True).round().to(torch.uint8)
+    squares = [
+        (slice(top, top + side), slice(left, left + side))
+        for top in _starts(height, side)
+        for left in _starts(width, side)
+    ]
+    hidden = picture.repeat(len(squares), 1, 1, 1)
+    for place, (rows, columns) in enumerate(squares):
+        hidden[place, :, rows, columns] = mean
+    (whole,) = scorer(picture[None])
+    scores = [score for part in torch.split(hidden, _AT_ONCE) for score in scorer(part)]
+    falls, cover = np.zeros((height, width)), np.zeros((height, width))
+    for (rows, columns), score in zip(squares, scores, strict=True):
+        falls[rows, columns] += whole - score
+        cover[rows, columns] += 1
+    return falls / cover
 
-    def forward(batch: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, " batch"]:
-        return torch.tensor(list(scorer(batch.round().to(torch.uint8))), dtype=torch.float32)
 
-    found: Tensor = Occlusion(forward).attribute(
-        pixels,
-        sliding_window_shapes=(3, side, side),
-        strides=(3, side // 2, side // 2),
-        baselines=pixels.mean(dim=(2, 3), keepdim=True).expand_as(pixels),
-        perturbations_per_eval=_AT_ONCE,
-    )
-    return np.asarray(found[0].mean(dim=0).numpy(), dtype=np.float64)
+def _starts(length: int, side: int) -> list[int]:
+    """Return where squares begin, in steps of half a side; the last one reaches the edge, and may be cut there."""
+    step = max(1, side // 2)
+    return [place * step for place in range(-(-(length - side) // step) + 1)]

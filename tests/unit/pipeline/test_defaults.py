@@ -11,7 +11,13 @@ from audit.checkpoints import LoadOptions, load_checkpoint
 from audit.evidence.specs import differing_specs
 from audit.judges import load_judge
 from audit.pipeline import make_plan
-from audit.pipeline.defaults import core_suites, default_judges, default_suites, has_closed_vocabulary
+from audit.pipeline.defaults import (
+    core_suites,
+    default_judges,
+    default_suites,
+    has_closed_vocabulary,
+    missing_judges,
+)
 from audit.records import Question
 from audit.suites import list_suites, load_suite, suite_name, suite_path
 
@@ -171,3 +177,15 @@ def test_a_request_for_the_core_alone_asks_it_and_what_is_named(request_for):
 def test_the_judge_fits_the_vocabulary(tiny_checkpoint, open_checkpoint):
     assert default_judges(tiny_checkpoint) == ("zero_shot:phantom:judge",)
     assert default_judges(open_checkpoint) == ("nudenet",)
+
+
+def test_without_the_detector_an_audit_goes_on_and_says_so(tiny_checkpoint, open_checkpoint, monkeypatch):
+    monkeypatch.setattr("audit.judges.nudenet.find_spec", {}.get)
+    assert default_judges(open_checkpoint) == ()
+    (said,) = missing_judges(open_checkpoint)
+    assert [part for part in ("nudenet", "goes on without it", "pip install nudenet") if part not in said] == []
+    assert missing_judges(tiny_checkpoint) == ()
+
+
+def test_where_the_detector_is_here_nothing_is_missing(open_checkpoint):
+    assert missing_judges(open_checkpoint) == ()

@@ -18,12 +18,15 @@ from typing import Final
 import typer
 
 from audit.cli import app
-from audit.cli.talk import clean, json_text, paragraph, silence, write_out
+from audit.cli.config_file import TAKEN, defaults_from, describe, read_config, taken_by
+from audit.cli.talk import LOUDNESS, Loudness, clean, json_text, paragraph, silence, write_out
 from audit.errors import AuditProblem, EnvironmentProblem, ExitCode, UsageProblem
 
 _NAME: Final = "clip-audit"
 _COMPLETION: Final = "_CLIP_AUDIT_COMPLETE"
 _JSON: Final = "--json"
+_TEXTS: Final = frozenset({"--help", "-h", "--version"})
+_LOUDNESS: Final = frozenset({"--quiet", "--verbose"})
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -48,9 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _guarded(words: list[str]) -> int:
     """Run a command; every exception becomes a short text and an exit code."""
+    LOUDNESS.set(Loudness.NORMAL)
     try:
         command = typer.main.get_command(app)
-        with command.make_context(_NAME, list(words)) as context:
+        words = _loudness_first(words)
+        with command.make_context(_NAME, list(words), default_map=_defaults(command, words)) as context:
             if not words:
                 _say(context.get_help())
                 return ExitCode.USAGE
@@ -61,12 +66,34 @@ def _guarded(words: list[str]) -> int:
         _say("Interrupted.")
         return ExitCode.INTERRUPTED
     except BrokenPipeError as error:
-        asked_for_text = {"--help", "-h", "--version"} & set(words)
+        asked_for_text = _TEXTS & set(words)
         return ExitCode.OK if asked_for_text else _confess(error, words)  # who closed a help text has read enough
     except Exception as error:  # noqa: BLE001  (the last line of defence: nothing else may end the program)
         problem = _as_problem(error)
         return _confess(error, words) if problem is None else _complain(problem, words)
     return ExitCode.OK
+
+
+def _loudness_first(words: list[str]) -> list[str]:
+    """Return the words with --quiet and --verbose before the command, wherever they stood."""
+    end = words.index("--") if "--" in words else len(words)
+    loud = [word for word in words[:end] if word in _LOUDNESS]
+    return [*loud, *(word for word in words[:end] if word not in _LOUDNESS), *words[end:]]
+
+
+def _defaults(command: object, words: list[str]) -> dict[str, object] | None:
+    """Return what a file in the working folder sets, and say what of it the command takes."""
+    TAKEN.set({})
+    config = None if _TEXTS & set(words) else read_config(Path.cwd())
+    if config is None:
+        return None
+    program = describe(command)
+    defaults = defaults_from(config, program)
+    taken = taken_by(config, program, words)
+    TAKEN.set(taken)
+    if taken and "--quiet" not in words:
+        _say(clean(f"From {config.where}: {', '.join(f'{key} = {value}' for key, value in taken.items())}"))
+    return defaults
 
 
 def _as_problem(error: Exception) -> AuditProblem | None:
@@ -98,6 +125,8 @@ def _confess(error: Exception, words: list[str]) -> int:
 
 def _complain(problem: AuditProblem, words: list[str]) -> int:
     """Say what happened and what to do in one paragraph; as an object too, if one was asked for."""
+    if LOUDNESS.get() is Loudness.VERBOSE:
+        _say(clean(traceback.format_exc()))
     _say(f"Error: {paragraph(problem)}")
     if _JSON in words:
         write_out(_error_text(problem.exit_code, problem.what, problem.remedy))

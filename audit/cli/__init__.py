@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from audit import __version__
-from audit.cli import phantom, suites
+from audit.cli import phantom, runs, suites
 from audit.cli.ablate import ablate
 from audit.cli.card import card
 from audit.cli.compare import compare
@@ -25,7 +25,8 @@ from audit.cli.options import example, exit_code_table
 from audit.cli.plan import plan
 from audit.cli.report import report
 from audit.cli.run import run
-from audit.cli.talk import write_out
+from audit.cli.talk import LOUDNESS, Loudness, write_out
+from audit.errors import UsageProblem
 
 app = typer.Typer(
     name="clip-audit",
@@ -49,8 +50,16 @@ def main(
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing along the way but warnings.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", help="Say when each line is said, and where a problem arose."),
+    ] = False,
 ) -> None:
     """Audit CLIP checkpoints for bias and unsafe associations, by inverting them."""
+    if quiet and verbose:
+        raise UsageProblem("--quiet and --verbose exclude each other.", remedy="Give one of them.")
+    LOUDNESS.set(Loudness.QUIET if quiet else Loudness.VERBOSE if verbose else Loudness.NORMAL)
 
 
 app.command(
@@ -105,6 +114,7 @@ app.command(
         "clip-audit ablate phantom:skewed --part noise --part tv --effort standard",
     )
 )(ablate)
+app.add_typer(runs.app, name="runs", epilog=example("clip-audit runs list"))
 app.add_typer(suites.app, name="suites", epilog=example("clip-audit suites list"))
 app.add_typer(phantom.app, name="phantom", epilog=example("clip-audit phantom truth skewed --json"))
 app.command(epilog=example("clip-audit doctor --json"))(doctor)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from audit.cli.config_file import TAKEN
 from audit.early_checks import (
     CHECKPOINT_FORMS,
     EFFORT_NAMES,
@@ -175,6 +176,8 @@ def pick_checkpoint(argument: str | None, option: str | None) -> str:
     Raises:
         UsageProblem: If none was named, or two different ones.
     """
+    if argument and option == TAKEN.get().get("checkpoint"):
+        return argument  # what is named here wins over what a file names
     if argument and option and argument != option:
         raise UsageProblem(f"Two checkpoints are named: {argument} and {option}.", remedy="Name one of them.")
     name = argument or option

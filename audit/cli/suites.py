@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -35,24 +36,57 @@ def list_them(as_json: o.JsonOption = False) -> None:
     talk.answer({"suites": [{"suite": name, **_card(one)} for name, one in names.items()]})
 
 
-@app.command(epilog=o.example("clip-audit suites show professions", "clip-audit suites show my_suite.toml --json"))
+@app.command(
+    epilog=o.example(
+        "clip-audit suites show professions --concept nurse --limit 20", "clip-audit suites show my_suite.toml --json"
+    )
+)
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A suite's name or .toml file.", show_default=False)],
+    concept: Annotated[str | None, typer.Option("--concept", metavar="CONCEPT", help="Prompts of it alone.")] = None,
+    role: Annotated[
+        str | None, typer.Option("--role", metavar="ROLE", help="Prompts of it alone: subject, reference, ...")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Show N prompts at most.")] = None,
     as_json: o.JsonOption = False,
 ) -> None:
-    """Show a suite with every prompt that it expands to."""
+    """Show a suite with every prompt that it expands to.
+
+    On a terminal, what is longer than its window is shown page by page.
+    """
     talk = Talk(as_json=as_json)
     from audit.suites import load_suite, suite_path
 
     suite = load_suite(suite_path(name))
+    prompts = _only(suite, "--role", role, [prompt.role for prompt in suite.prompts])
+    prompts &= _only(suite, "--concept", concept, [prompt.concept for prompt in suite.prompts])
+    chosen = [prompt for place, prompt in enumerate(suite.prompts) if place in prompts][:limit]
     for key, value in _card(suite).items():
         talk.show(f"{key}: {value}")
+    if len(chosen) < len(suite.prompts):
+        talk.show(f"shown: {len(chosen):,} of {len(suite.prompts):,}")
     talk.show("")
     talk.table(
         ("role", "concept", "expected", "text"),
-        [(prompt.role, prompt.concept, prompt.expected or "-", prompt.text) for prompt in suite.prompts],
+        [(prompt.role, prompt.concept, prompt.expected or "-", prompt.text) for prompt in chosen],
+        paged=True,
     )
-    talk.answer({**_card(suite), "prompts": [_prompt(prompt) for prompt in suite.prompts]})
+    talk.answer({**_card(suite), "prompts": [_prompt(prompt) for prompt in chosen]})
+
+
+def _only(suite: PromptSuite, flag: str, wanted: str | None, there: list[str]) -> set[int]:
+    """Return the places of the prompts that a filter leaves.
+
+    Raises:
+        UsageProblem: If it leaves none.
+    """
+    if wanted is not None and wanted not in there:
+        known = list(dict.fromkeys(there))
+        near = difflib.get_close_matches(wanted, known, n=_MOST) or known[:_MOST]
+        raise UsageProblem(
+            f"No prompt of {suite.name} has {flag} {wanted!r}.", remedy=f"There is {', '.join(near)}, of {len(known)}."
+        )
+    return {place for place, one in enumerate(there) if wanted in (None, one)}
 
 
 @app.command(

@@ -11,8 +11,11 @@ import math
 import os
 import re
 import sys
+import time
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
@@ -24,6 +27,20 @@ _COMMAND: Final = re.compile(r"^\s*::|##\[", re.MULTILINE)
 
 _WIDE: Final = 240
 """Columns of what is not a terminal: wide enough that no table is folded."""
+
+
+class Loudness(IntEnum):
+    """How much is said along the way; answers, warnings and problems always are."""
+
+    QUIET = 0
+    NORMAL = 1
+    VERBOSE = 2
+
+
+LOUDNESS: ContextVar[Loudness] = ContextVar("LOUDNESS", default=Loudness.NORMAL)
+"""What ``--quiet`` and ``--verbose`` of the main program set, for the command that it calls."""
+
+_BEGAN: Final = time.perf_counter()
 
 
 def clean(text: object) -> str:
@@ -40,6 +57,11 @@ def clean(text: object) -> str:
         for sign in str(text)
     )
     return _COMMAND.sub(lambda found: f"{found[0][:-1]} {found[0][-1]}", shown) if on_github() else shown
+
+
+def seconds_since_start() -> str:
+    """Return the seconds that the program has run, as the head of a line."""
+    return f"[{time.perf_counter() - _BEGAN:7.1f} s] "
 
 
 def on_github() -> bool:
@@ -142,11 +164,14 @@ class Talk:
     @property
     def is_interactive(self) -> bool:
         """Whether a person watches stderr on a terminal that can redraw its lines."""
-        return sys.stderr.isatty() and not self.errors.is_dumb_terminal
+        return LOUDNESS.get() > Loudness.QUIET and sys.stderr.isatty() and not self.errors.is_dumb_terminal
 
     def say(self, text: str, *, style: str | None = None) -> None:
-        """Say a line on stderr."""
-        _print(self.errors, text, style)
+        """Say a line on stderr; without a style it is about the way only, and left out if quiet is asked for."""
+        loudness = LOUDNESS.get()
+        if style is None and loudness is Loudness.QUIET:
+            return
+        _print(self.errors, f"{seconds_since_start()}{text}" if loudness is Loudness.VERBOSE else text, style)
 
     def command(self, lines: Iterable[str]) -> None:
         """Write workflow commands to stderr, as they are; texts in them have to be cleaned and escaped."""
@@ -169,8 +194,22 @@ class Talk:
         if not self.as_json:
             _print(make_console(stderr=False), text, None)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, concluding: bool = False) -> None:
-        """Show a table on stdout; with ``--json`` nothing, or on stderr if it is what came of the work."""
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        *,
+        concluding: bool = False,
+        paged: bool = False,
+    ) -> None:
+        """Show a table on stdout; with ``--json`` nothing, or on stderr if it is what came of the work.
+
+        Args:
+            columns: Their titles.
+            rows: Their cells.
+            concluding: Whether it is what came of the work.
+            paged: Whether a table that is longer than the terminal is shown page by page.
+        """
         if self.as_json and not concluding:
             return
         from rich.table import Table
@@ -181,7 +220,13 @@ class Talk:
             table.add_column(Text(column), overflow="fold")
         for row in rows:
             table.add_row(*(Text(clean(cell)) for cell in row))
-        (self.errors if self.as_json else make_console(stderr=False)).print(table)
+        console = self.errors if self.as_json else make_console(stderr=False)
+        watched = sys.stdin is not None and sys.stdin.isatty() and console.is_terminal
+        if paged and watched and table.row_count >= console.height:
+            with console.pager():
+                console.print(table)
+        else:
+            console.print(table)
 
     def answer(self, value: object) -> None:
         """Write the one JSON object, if it was asked for."""

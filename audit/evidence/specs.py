@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -92,6 +93,42 @@ def read_spec(folder: Path) -> dict[str, object]:
     spec = read_json(path)
     check_version(spec.get("schema_version"), path)
     return spec
+
+
+def repeat_command(spec: Mapping[str, object], *, policy: str | None = None, out: str = "runs/again") -> str:
+    """Return the command line that makes a run with this spec again.
+
+    Args:
+        spec: Of the run.
+        policy: What it was held against.
+        out: The run folder of the command.
+
+    Raises:
+        KeyError: If the spec does not say what a run needs.
+    """
+    words = ["clip-audit", "run", "--checkpoint", str(_entry(spec, "checkpoint")["name"])]
+    options = _entry(spec, "options")
+    if options.get("arch"):
+        words += ["--arch", str(options["arch"])]
+    words += ["--allow-pickle"] if options.get("allow_pickle") else []
+    words += ["--waive-sanity"] if options.get("waive_sanity") else []
+    suites = spec.get("suite_files")
+    for suite in suites if isinstance(suites, list) else []:
+        words += ["--suite", str(suite)]
+    for judge in _entry(spec, "judges"):
+        words += ["--judge", judge]
+    words += ["--recipe", str(_entry(spec, "recipe")["name"]), "--effort", str(_entry(spec, "effort")["name"])]
+    # the default takes a GPU where there is one, and another device rounds otherwise
+    words += ["--device", str(spec["device"])] if spec.get("device") else []
+    words += ["--policy", policy] if policy else []
+    words += ["--sequential"] if "sequential" in spec else []
+    words += ["--seed", str(spec.get("seed", 0)), "--out", out]
+    return shlex.join(words)
+
+
+def _entry(spec: Mapping[str, object], name: str) -> Mapping[str, object]:
+    entry = spec.get(name)
+    return entry if isinstance(entry, dict) else {}
 
 
 def check_version(version: object, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pandas as pd
 from audit.errors import UsageProblem
 from audit.evidence import RunFolder, read_pictures, safe_name
 from audit.evidence.files import disk_problems, write_atomically
-from audit.evidence.specs import SPEC_NAME
+from audit.evidence.specs import SPEC_NAME, repeat_command
 from audit.gate import decision_text
 from audit.pipeline.examine import Outcome
 from audit.pipeline.gating import POLICY_NAME
@@ -107,7 +106,7 @@ def make_report(
             tables=outcome.tables,
             evidence=evidence,
             read_pictures=_reader(run, pseudonyms),
-            command=repeat_command(spec, gated=decision.policy is not None),
+            command=repeat_command(spec, policy=None if decision.policy is None else POLICY_NAME),
             versions=_versions(spec),
             created=today(),
             pictured=pictured,
@@ -128,37 +127,6 @@ def _reader(run: RunFolder, pseudonyms: Pseudonyms | None) -> ReadPictures:
     return read
 
 
-def repeat_command(spec: Mapping[str, object], *, gated: bool = False) -> str:
-    """Return the command line that makes a run with this spec again.
-
-    Args:
-        spec: Of the run.
-        gated: Whether it was held against a policy, which lies in its folder.
-    """
-    words = ["clip-audit", "run", "--checkpoint", str(_entry(spec, "checkpoint")["name"])]
-    options = _entry(spec, "options")
-    if options.get("arch"):
-        words += ["--arch", str(options["arch"])]
-    words += ["--allow-pickle"] if options.get("allow_pickle") else []
-    words += ["--waive-sanity"] if options.get("waive_sanity") else []
-    suites = spec.get("suite_files")
-    for suite in suites if isinstance(suites, list) else []:
-        words += ["--suite", str(suite)]
-    for judge in _entry(spec, "judges"):
-        words += ["--judge", judge]
-    words += ["--recipe", str(_entry(spec, "recipe")["name"]), "--effort", str(_entry(spec, "effort")["name"])]
-    # the default takes a GPU where there is one, and another device rounds otherwise
-    words += ["--device", str(spec["device"])] if spec.get("device") else []
-    words += ["--policy", POLICY_NAME] if gated else []
-    words += ["--sequential"] if "sequential" in spec else []
-    words += ["--seed", str(spec.get("seed", 0)), "--out", "runs/again"]
-    return shlex.join(words)
-
-
-def _entry(spec: Mapping[str, object], name: str) -> Mapping[str, object]:
-    entry = spec.get(name)
-    return entry if isinstance(entry, dict) else {}
-
-
 def _versions(spec: Mapping[str, object]) -> dict[str, str]:
-    return {name: str(number) for name, number in _entry(spec, "versions").items()}
+    versions = spec.get("versions")
+    return {} if not isinstance(versions, dict) else {name: str(number) for name, number in versions.items()}

@@ -45,6 +45,7 @@ def test_the_promised_commands_are_there():
         "history",
     ]
     wanted += [f"suites {name}" for name in ("list", "show", "check", "metrics")]
+    wanted += ["runs list"]
     wanted += [f"phantom {name}" for name in ("train", "truth", "sheet", "list", "calibrate")]
     assert sorted(" ".join(path) for path in LEAVES) == sorted(wanted)
 

@@ -8,8 +8,8 @@ import pytest
 
 from audit.checkpoints import LoadOptions
 from audit.evidence import read_run
+from audit.evidence.specs import repeat_command
 from audit.pipeline import AuditRequest, make_plan
-from audit.pipeline.report_files import repeat_command
 
 
 def spoken(request_for, **more) -> list[str]:

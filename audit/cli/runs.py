@@ -1,0 +1,85 @@
+"""``clip-audit runs``: which runs there are, which are finished, and what to do with each."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audit.cli import options as o
+from audit.cli.talk import Talk
+from audit.early_checks import is_there
+from audit.errors import EnvironmentProblem, UsageProblem
+
+app = typer.Typer(help="List runs, finished and unfinished, with what to do.", rich_markup_mode=None)
+
+
+@app.callback()
+def _only_by_its_commands() -> None:
+    """Keep ``list`` a command of its own, though it is alone."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One run folder."""
+
+    run: Path
+    state: str
+    """One of: finished, unfinished, damaged."""
+    checkpoint: str = ""
+    effort: str = ""
+    verdict: str = ""
+    """Of a finished run."""
+    next: str
+    """What to read, or the command that goes on."""
+
+
+@app.command("list", epilog=o.example("clip-audit runs list", "clip-audit runs list my-runs --json"))
+def list_them(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder that holds the folders of runs.")] = Path(
+        "runs"
+    ),
+    as_json: o.JsonOption = False,
+) -> None:
+    """List the runs in a folder.
+
+    Of a finished one where its report is, of an unfinished one the command that goes on with it.
+    """
+    talk = Talk(as_json=as_json)
+    if folder != Path("runs") and not folder.is_dir():
+        raise UsageProblem(f"{folder} is not a folder.", remedy="Name the folder that holds the folders of runs.")
+    found = [look_at(path.parent) for path in sorted(folder.glob("*/spec.json"))]
+    fields = [field.name for field in dataclasses.fields(Listed)]
+    if found:
+        talk.table(fields, [[getattr(one, name) or "-" for name in fields] for one in found])
+    else:
+        talk.show(f"No runs in {folder}. `clip-audit run phantom:skewed --effort quick` makes one.")
+    talk.answer({"runs": [dataclasses.asdict(one) for one in found]})
+
+
+def look_at(folder: Path) -> Listed:
+    """Return what a run folder says of itself, by its small files alone."""
+    from audit.evidence.specs import read_json, read_spec, repeat_command
+
+    try:
+        spec = read_spec(folder)
+        finished = is_there(folder / "run.json")
+        decision = read_json(folder / "decision.json") if finished else {}
+        policy = folder / "policy.toml"
+        again = repeat_command(spec, policy=str(policy) if is_there(policy) else None, out=str(folder))
+    except (UsageProblem, EnvironmentProblem) as problem:
+        return Listed(run=folder, state="damaged", next=str(problem))
+    except KeyError as missing:
+        return Listed(run=folder, state="damaged", next=f"Its spec.json does not say {missing}; start another run.")
+    checkpoint, effort = spec["checkpoint"], spec["effort"]
+    return Listed(
+        run=folder,
+        state="finished" if finished else "unfinished",
+        checkpoint=str(checkpoint["name"]) if isinstance(checkpoint, dict) else "",
+        effort=str(effort["name"]) if isinstance(effort, dict) else "",
+        verdict=str(decision.get("verdict", "")),
+        next=f"read {shlex.quote(str(folder / 'report.html'))}" if finished else again,
+    )

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from audit.cli import export as s
 from audit.cli import options as o
 from audit.cli.talk import Talk
 from audit.early_checks import check_run_folder
@@ -19,7 +18,7 @@ def card(
         Path | None,
         typer.Option("--out", metavar="FILE", help="The file that is written.  [default: RUN/model_card.md]"),
     ] = None,
-    pseudonymise: s.PseudonymiseOption = False,
+    pseudonymise: o.PseudonymiseOption = False,
     as_json: o.JsonOption = False,
 ) -> None:
     """Write a model card of a run.
@@ -32,7 +31,7 @@ def card(
     talk.say(f"Reading {run}")
     from audit.cli.progress_bars import show_progress
     from audit.evidence.files import write_atomically
-    from audit.pipeline.export import model_card
+    from audit.pipeline.export_copy import model_card
 
     with show_progress(talk) as progress:
         text = model_card(run, progress, pseudonymise=pseudonymise)

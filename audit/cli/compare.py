@@ -10,11 +10,12 @@ import typer
 from audit.cli import options as o
 from audit.cli.talk import Talk, paragraph
 from audit.early_checks import check_run_folder
-from audit.errors import ExitCode
+from audit.errors import ExitCode, UsageProblem
 
 if TYPE_CHECKING:
     from audit.records import Change
-    from audit.studies.compare import Comparison, Outcome
+    from audit.studies.compare import Comparison, ManyRuns, Outcome
+    from audit.studies.compare.many_page import ScalePage
 
 _MOST: Final = 12
 """Rows of each outcome that are shown."""
@@ -78,7 +79,7 @@ def compare(
     for run in (baseline, candidate, *(more or ())):
         check_run_folder(run, finished=True)
     if more or scale is not None:
-        from audit.cli.compare_many import compare_several
+        from audit.cli.compare import compare_several
 
         raise compare_several(talk, [baseline, candidate, *(more or [])], (scale, level, margin), out)
     talk.say(f"Comparing {candidate} with {baseline}")
@@ -132,7 +133,7 @@ def verdict_of(found: Comparison) -> str:
 def pages_of(found: Comparison) -> dict[str, str | bytes]:
     """Return every form of a comparison by the name of its file."""
     from audit.report import render_paper_html, render_paper_pdf
-    from audit.report.dates import today
+    from audit.report.text import today
     from audit.studies.compare import Outcome
     from audit.studies.compare.changes_page import ChangePage, ChangeSection, render_changes
     from audit.studies.compare.comparison_paper import comparison_paper
@@ -160,3 +161,93 @@ def _told(found: Comparison, outcome: Outcome) -> list[Change]:
     from audit.studies.compare.changes_page import is_told
 
     return [one.change for one in found.with_outcome(outcome) if is_told(one.change)]
+
+
+def compare_several(
+    talk: Talk, folders: list[Path], settings: tuple[str | None, float, float | None], out: Path | None
+) -> typer.Exit:
+    """Compare at least three runs, say what came of it, and return the exit that it asks for.
+
+    Args:
+        talk: How the command speaks.
+        folders: Of the runs, the first of which the others are compared with.
+        settings: The axis as it was written, if it was; the level; the margin, if any.
+        out: The folder that everything is written into, if any.
+
+    Raises:
+        UsageProblem: If there are two runs only, or an option is wrong.
+    """
+    scale, level, margin = settings
+    from audit.cli.progress_bars import show_progress
+    from audit.studies.compare import FEWEST, TRENDS_NAME, axis_of, check_folder, compare_many, many_document
+
+    if len(folders) < FEWEST:
+        raise UsageProblem(
+            f"A scale needs at least {FEWEST} runs; got {len(folders)}.", remedy="Name more, or leave --scale out."
+        )
+    numbers = None if scale is None else _numbers(scale)
+    axis_of(numbers, len(folders))
+    if out is not None:
+        check_folder(out, mark=TRENDS_NAME)
+    talk.say(f"Comparing {len(folders) - 1} runs with {folders[0]}")
+    with show_progress(talk) as progress:
+
+        def hear(done: int, total: int) -> None:
+            progress.advance(1) if done else progress.begin("comparing", total)
+
+        found = compare_many(folders, scale=numbers, level=level, margin=margin, on_round=hear)
+    page = _page(found)
+    if out is not None:
+        _write_many(out, found, page)
+    for one in found.comparisons:
+        for warning in one.warnings:
+            talk.warn(f"{one.candidate.folder}: {warning}")
+    _conclude_many(talk, found, page, out)
+    talk.answer({**many_document(found), "folder": out})
+    return typer.Exit(int(ExitCode.OK if found.is_conclusive else ExitCode.INCONCLUSIVE))
+
+
+def _numbers(scale: str) -> list[float]:
+    try:
+        return [float(number) for number in scale.split(",")]
+    except ValueError as error:
+        raise UsageProblem(
+            f"{scale!r} is no list of numbers.", remedy="Write them with commas, as in --scale 1000,4000,16000."
+        ) from error
+
+
+def _page(found: ManyRuns) -> ScalePage:
+    from audit.studies.compare import ONE_TRAINING
+    from audit.studies.compare.many_page import ScalePage
+
+    told = [f"{one.candidate.checkpoint.name} beside the first: {verdict_of(one)}" for one in found.comparisons]
+    return ScalePage(
+        checkpoints=[run.checkpoint.name for run in found.runs],
+        axis=found.axis.name,
+        places=found.axis.places,
+        labels=found.axis.labels,
+        level=found.level,
+        sentences=[ONE_TRAINING, *told],
+        trends=found.trends,
+    )
+
+
+def _write_many(out: Path, found: ManyRuns, page: ScalePage) -> None:
+    from audit.studies.compare import write_comparison, write_many
+    from audit.studies.compare.many_page import draw_scale, render_scale
+
+    write_many(out, found, {"summary.md": render_scale(page), "scale.svg": draw_scale(page)})
+    for number, one in enumerate(found.comparisons, start=2):
+        write_comparison(out / "pairs" / f"{number}-with-1", one, pages_of(one))
+
+
+def _conclude_many(talk: Talk, found: ManyRuns, page: ScalePage, out: Path | None) -> None:
+    from audit.studies.compare.many_page import scale_columns, scale_row, trend_sentence
+
+    talk.conclude([(trend_sentence(page), "bold" if found.is_conclusive else "bold yellow")])
+    talk.conclude((f"  {paragraph(sentence)}", "") for sentence in page.sentences)
+    for one in found.comparisons:
+        talk.conclude((f"  {one.candidate.folder}: {paragraph(doubt)}", "") for doubt in one.doubts)
+    talk.table(scale_columns(page), [scale_row(one) for one in found.trends], concluding=True)
+    if out is not None:
+        talk.conclude([(f"Written: {out}/summary.md, with scale.svg, {out}/trends.json and the pairs beside it", "")])

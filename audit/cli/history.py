@@ -45,7 +45,7 @@ def history(
     from audit.evidence import pretty_json
     from audit.evidence.files import disk_problems, write_atomically
     from audit.report import render_paper_html, render_paper_pdf
-    from audit.report.dates import today
+    from audit.report.text import today
     from audit.studies.history.history_paper import history_document, history_paper, trends
     from audit.studies.history.past_runs import read_history
 

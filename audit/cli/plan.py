@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from audit.pipeline import Forecast, Plan
     from audit.pipeline.forecast import Costs, Work
     from audit.pipeline.gating import Gate
+    from audit.pipeline.plan_power import Course
 
 ProbeOption = Annotated[
     bool, typer.Option("--probe/--no-probe", help="Time a little of the work, to say how long the run will take here.")
@@ -82,7 +84,7 @@ def plan(
     rounds_by = o.pick_rounds(gate, sequential=sequential)
     talk = Talk(as_json=as_json)
     talk.say(f"Loading {name}")
-    from audit.cli.foreseen_looks import rounds_document, show_rounds
+    from audit.cli.plan import rounds_document, show_rounds
     from audit.pipeline import make_plan, predict, work_left
     from audit.pipeline.plan_power import foresee, foresee_time
 
@@ -218,3 +220,57 @@ def describe(plan: Plan) -> str:
         f"{counts['image_gradients']:,} image-gradients; judged by {', '.join(plan.judges) or 'nobody'}; "
         f"on {plan.checkpoint.device} in {plan.precision}"
     )
+
+
+def show_rounds(course: Course, powers: Sequence[LinePower], times: Sequence[Forecast], talk: Talk) -> None:
+    """Show what each look takes, and when the rules will have passed if the checkpoint is clearly good.
+
+    Args:
+        course: Of the plan.
+        powers: Of every line of the policy.
+        times: By each look, and last the mean; nothing where none was measured.
+        talk: Where to.
+    """
+    images, seconds = course.by_look, [show_seconds(one.seconds) for one in times]
+    talk.show(
+        f"\nIn rounds, if every suite that has a rule goes on; a run of fixed size makes {course.fixed:,} images:"
+    )
+    titles = ("look", "images so far", "of those", *(("time so far",) if times else ()))
+    talk.table(
+        titles,
+        [
+            (str(look), f"{count:,}", f"{count / course.fixed:.0%}", *seconds[look - 1 : look])
+            for look, count in enumerate(images, start=1)
+        ],
+    )
+    share = course.expected / course.fixed
+    mean = f"{course.expected:,.0f} images are expected ({share:.0%}{f', {seconds[-1]}' if seconds else ''})"
+    talk.show(f"\nIf all that the rules ask about lies well inside, {mean}. Rule by rule:")
+    talk.table(("rule", *(f"by look {look}" for look in range(1, len(images) + 1)), "images"), _rows(course, powers))
+
+
+def rounds_document(course: Course, powers: Sequence[LinePower], times: Sequence[Forecast]) -> dict[str, object]:
+    """Return the same as plain numbers; seconds are ``None`` where none were measured."""
+    seconds: list[float | None] = [round(one.seconds, 3) for one in times]
+    seconds = seconds or [None] * (len(course.by_look) + 1)
+    return {
+        "fixed_images": course.fixed,
+        "looks": [
+            {"look": look, "images": count, "seconds": seconds[look - 1]}
+            for look, count in enumerate(course.by_look, start=1)
+        ],
+        "well_inside": {
+            "images": round(course.expected, 1),
+            "seconds": seconds[-1],
+            "images_by_rule": {power.line.name: round(course.alone(power), 1) for power in powers},
+        },
+    }
+
+
+def _rows(course: Course, powers: Sequence[LinePower]) -> list[tuple[str, ...]]:
+    """Return a row for every rule, and more where its subjects differ: the chance that it has passed by each look."""
+    rows = [
+        (power.line.rule.rule_id, *(f"{chance:.0%}" for chance in power.passed_by), f"{course.alone(power):,.0f}")
+        for power in powers
+    ]
+    return list(dict.fromkeys(rows))

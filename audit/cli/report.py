@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from audit.cli import export as s
 from audit.cli import options as o
 from audit.cli.talk import Talk
 from audit.early_checks import check_run_folder
@@ -15,8 +14,8 @@ from audit.early_checks import check_run_folder
 
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)],
-    images: s.ImagesOption = None,
-    pseudonymise: s.PseudonymiseOption = False,
+    images: o.ImagesOption = None,
+    pseudonymise: o.PseudonymiseOption = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -34,14 +33,14 @@ def report(
     run stays as it is, and what is written is a copy to pass on.
     """
     talk = Talk(as_json=as_json)
-    telling = s.pick_telling(talk, images, pseudonymise=pseudonymise)
+    telling = o.pick_telling(talk, images, pseudonymise=pseudonymise)
     check_run_folder(run)
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish
     from audit.cli.progress_bars import show_progress
     from audit.evidence import read_run
     from audit.pipeline import report_again
-    from audit.pipeline.export import share_report
+    from audit.pipeline.export_copy import share_report
 
     spec = read_run(run).spec
     kept = f"Images and scores are kept in {run}: give the same command again."
@@ -49,7 +48,7 @@ def report(
         if out is None and not pseudonymise:
             outcome = report_again(run, progress, pictured=telling.pictured)
         else:
-            copy = out or s.beside(run, "pseudonymised")
+            copy = out or o.beside(run, "pseudonymised")
             outcome = share_report(run, copy, progress, pictured=telling.pictured, pseudonymise=pseudonymise)
-    s.write_all_pictures(talk, run, telling)
+    o.write_all_pictures(talk, run, telling)
     raise finish(talk, outcome, spec)

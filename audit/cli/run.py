@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from audit.cli import export as s
 from audit.cli import options as o
 from audit.cli.talk import Talk
 
@@ -22,8 +21,8 @@ def run(
     policy: o.PolicyOption = None,
     baseline: o.BaselineOption = None,
     sequential: o.SequentialOption = False,
-    images: s.ImagesOption = None,
-    pseudonymise: s.PseudonymiseOption = False,
+    images: o.ImagesOption = None,
+    pseudonymise: o.PseudonymiseOption = False,
     arch: o.ArchOption = None,
     allow_pickle: o.PickleOption = False,
     waive_sanity: o.WaiveOption = False,
@@ -50,7 +49,7 @@ def run(
     talk = Talk(as_json=as_json)
     gate = o.pick_gate(policy, baseline)
     rounds_by = o.pick_rounds(gate, sequential=sequential)
-    telling = s.pick_telling(talk, images, pseudonymise=pseudonymise)
+    telling = o.pick_telling(talk, images, pseudonymise=pseudonymise)
     talk.say(f"Loading {name}")
     from audit.cli.outcome import WAIVED, finish
     from audit.cli.plan import describe
@@ -68,9 +67,9 @@ def run(
     with o.resumable(talk, kept), show_progress(talk) as progress:
         outcome = run_audit(plan, folder, progress, gate=gate, pictured=telling.pictured)
         if pseudonymise:
-            from audit.pipeline.export import share_report
+            from audit.pipeline.export_copy import share_report
 
-            copy = s.beside(folder, "pseudonymised")
+            copy = o.beside(folder, "pseudonymised")
             outcome = share_report(folder, copy, progress, pictured=telling.pictured, pseudonymise=True)
-    s.write_all_pictures(talk, folder, telling)
+    o.write_all_pictures(talk, folder, telling)
     raise finish(talk, outcome, plan.spec())

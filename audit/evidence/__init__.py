@@ -1,13 +1,5 @@
 """The run folder and the tables in it: what an audit keeps, and what its lenses read."""
 
-from audit.evidence.cards import (
-    card_to_json,
-    questions_to_json,
-    read_checkpoint_card,
-    read_judge_cards,
-    read_questions,
-    write_judge_card,
-)
 from audit.evidence.columns import build_table
 from audit.evidence.files import safe_name
 from audit.evidence.other_folders import refuse_other, write_folder
@@ -43,6 +35,14 @@ from audit.evidence.specs import (
     spec_digest,
 )
 from audit.evidence.store import RunFolder, continue_run, open_run, read_run
+from audit.evidence.stored_cards import (
+    card_to_json,
+    questions_to_json,
+    read_checkpoint_card,
+    read_judge_cards,
+    read_questions,
+    write_judge_card,
+)
 from audit.evidence.texts import TEXT_SHARD, TEXTS, TextEvidence, no_texts, read_texts, texts_table
 
 __all__ = [

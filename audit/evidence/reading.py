@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import EnvironmentProblem, InconclusiveProblem
-from audit.evidence.cards import read_checkpoint_card, read_judge_cards
 from audit.evidence.columns import build_table
 from audit.evidence.schemas import IMAGES, PROBES, Evidence, score_columns
 from audit.evidence.store import RunFolder
+from audit.evidence.stored_cards import read_checkpoint_card, read_judge_cards
 from audit.evidence.texts import TEXT_SHARD, TextEvidence, no_texts, read_texts
 from audit.records import UNSEEN, JudgeCard
 

@@ -12,11 +12,11 @@ Without a policy, a run passes when its controls hold and something was measured
 
 from audit.gate.decision import decide, exit_code
 from audit.gate.decision_json import decision_document, decision_text
+from audit.gate.line_power import POWER, LinePower, power_document, power_of_policy, power_sentences
 from audit.gate.looks import METHOD, Look, PolicySequence, Stand, spent
 from audit.gate.measured import Asked, Measured, PromptValue, Size, asked_of
 from audit.gate.policy import Policy, Rule, Threshold, Waiver
 from audit.gate.policy_file import check_against, load_policy
-from audit.gate.power import POWER, LinePower, power_document, power_of_policy, power_sentences
 from audit.gate.ruling import Ruling, apply_policy
 from audit.gate.spreads import Seen
 

@@ -12,7 +12,7 @@ import pandas as pd
 from audit.checkpoints import Checkpoint
 from audit.evidence import TEXT_SHARD, RunFolder, TextEvidence, prompts_table, read_texts, texts_table
 from audit.lenses import LENSES, TextLens
-from audit.pipeline.plan import Plan
+from audit.pipeline.audit_plan import Plan
 from audit.pipeline.progress import Progress
 from audit.records import UNWORDED
 

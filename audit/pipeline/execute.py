@@ -27,9 +27,9 @@ from audit.evidence import (
 )
 from audit.inversion import Inverted, Inverter, Item, References
 from audit.judges import load_judge
+from audit.pipeline.audit_plan import Plan, PlannedItem
 from audit.pipeline.examine import Outcome
-from audit.pipeline.judge import encode_png, judge_run, judging_beside
-from audit.pipeline.plan import Plan, PlannedItem
+from audit.pipeline.judge_images import encode_png, judge_run, judging_beside
 from audit.pipeline.progress import Progress
 from audit.pipeline.written_pictures import probe
 from audit.records import UNSEEN, UNWORDED

@@ -12,8 +12,8 @@ from audit.errors import UsageProblem
 from audit.evidence import RunFolder, prompts_table
 from audit.gate import Measured, Policy, Ruling, apply_policy, asked_of, check_against, load_policy
 from audit.pairing import changes_since
+from audit.pipeline.audit_plan import Plan
 from audit.pipeline.examine import Examination
-from audit.pipeline.plan import Plan
 
 POLICY_NAME: Final = "policy.toml"
 """The policy that a run was last held against; kept in its folder, so that judging and reporting anew decide by it."""

@@ -17,10 +17,10 @@ from audit.gate import METHOD, Look, PolicySequence, Ruling, check_against, deci
 from audit.gate.policy import WHOLE
 from audit.lenses import CONTROLS
 from audit.pairing.image_pairs import KEY, keep_images
+from audit.pipeline.audit_plan import Plan
 from audit.pipeline.examine import Examination
 from audit.pipeline.gating import Gate, measured_by, waived_checks
 from audit.pipeline.look_dealing import LOOKS
-from audit.pipeline.plan import Plan
 from audit.pipeline.progress import Progress
 from audit.records import UNSEEN, Verdict
 

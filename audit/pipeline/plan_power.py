@@ -12,10 +12,10 @@ import pandas as pd
 from audit.evidence import RunFolder, load_evidence, prompts_table, read_run
 from audit.gate import LinePower, Policy, Seen, Stand, asked_of, check_against, power_of_policy
 from audit.gate.policy import WHOLE
+from audit.pipeline.audit_plan import Plan
 from audit.pipeline.examine import Examination
 from audit.pipeline.forecast import Costs, Forecast, predict, work_left
 from audit.pipeline.look_dealing import LOOKS
-from audit.pipeline.plan import Plan
 from audit.records import Finding
 
 

@@ -24,9 +24,9 @@ from audit.report import (
     render_pdf,
     render_summary,
 )
-from audit.report.dates import today
 from audit.report.model import Pictured, ReadPictures
 from audit.report.pseudonyms import Pseudonyms
+from audit.report.text import today
 
 
 def write_report(run: RunFolder, outcome: Outcome, *, pictured: Pictured = "unflagged") -> None:

@@ -21,7 +21,7 @@ from torch import Tensor
 from audit.checkpoints import Checkpoint, load_pictures, pictured
 from audit.evidence import PROBES, RunFolder, build_table
 from audit.lenses import LENSES
-from audit.pipeline.plan import Plan
+from audit.pipeline.audit_plan import Plan
 from audit.records import PromptSuite
 from audit.seeding import derive_seed
 

@@ -9,8 +9,7 @@ from typing import Any, Final
 import pandas as pd
 
 from audit.lenses import LENSES, AnswersTable
-from audit.report.model import Cell, Column, Table
-from audit.report.room import WHOLE_ROOM
+from audit.report.model import WHOLE_ROOM, Cell, Column, Table
 from audit.report.text import NO_INTERVAL, NOTHING, clean, quote, show_number
 
 MOST_ANSWERS: Final = 3

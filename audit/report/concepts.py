@@ -10,8 +10,7 @@ from typing import Final
 from audit.lenses import CARDS
 from audit.records import Finding
 from audit.report.findings import detail_of, is_measured, is_whole, value_of
-from audit.report.model import Cell, Column, Table
-from audit.report.room import WHOLE_ROOM
+from audit.report.model import WHOLE_ROOM, Cell, Column, Table
 from audit.report.text import NOTHING, clean, quote, show_level
 from audit.report.words import title_of
 

@@ -23,8 +23,7 @@ from audit.report.method import (
     missing_tables,
     versions_table,
 )
-from audit.report.model import Cell, Column, Report, ReportInput, Table
-from audit.report.room import told_of_room
+from audit.report.model import Cell, Column, Report, ReportInput, Table, told_of_room
 from audit.report.sections import make_sections
 from audit.report.text import NAME_END, NAME_START, clean, count, quote
 from audit.report.words import (

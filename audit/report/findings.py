@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from audit.lenses import CARDS, INSTRUMENTS, WHOLE_SUITE
 from audit.records import Finding
-from audit.report.model import Cell, Column, Highlight, Table
-from audit.report.room import WHOLE_ROOM
+from audit.report.model import WHOLE_ROOM, Cell, Column, Highlight, Table
 from audit.report.text import (
     NOTHING,
     clean,

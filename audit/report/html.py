@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import re
+from pathlib import Path
 from typing import Final
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from audit.report.figures import COOL, GOLD, INK, PAPER, QUIET, RULE, WARM, draw_forest
-from audit.report.labels import FONT
+from audit.errors import EnvironmentProblem
+from audit.packaged import TEMPLATES
+from audit.report.figures import COOL, FONT, GOLD, INK, PAPER, QUIET, RULE, WARM, draw_forest
 from audit.report.model import DrawnFigure, ForestFigure, Paper, Picture, Report
-from audit.report.templates import read_template
 from audit.report.text import NAME_END, NAME_START
 
 _COLOURS: Final = {
@@ -85,3 +86,30 @@ def _scheme(style: str) -> str:
 
 def _data_uri(picture: Picture) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode("ascii")
+
+
+def template_folder() -> Path:
+    """Return the folder of the report templates.
+
+    Raises:
+        EnvironmentProblem: If it is not there.
+    """
+    if not TEMPLATES.is_dir():
+        raise EnvironmentProblem(f"The report templates are not at {TEMPLATES}.", remedy="Install clip-audit anew.")
+    return TEMPLATES
+
+
+def read_template(name: str) -> str:
+    """Return the text of one template.
+
+    Raises:
+        EnvironmentProblem: If there is no such file.
+    """
+    path = template_folder() / name
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise EnvironmentProblem(
+            f"The report template {path} cannot be read: {problem.strerror}.",
+            remedy="Install clip-audit anew, or restore it in a checkout: git checkout -- reports/templates.",
+        ) from problem

@@ -12,8 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from audit.evidence import Evidence
 from audit.records import Status
-from audit.report.model import ContactSheet, Picture, Pictured, ReadPictures
-from audit.report.room import WHOLE_ROOM
+from audit.report.model import WHOLE_ROOM, ContactSheet, Picture, Pictured, ReadPictures
 from audit.report.text import clean, count, show_number
 
 FLAGGED_FROM: Final = 0.5

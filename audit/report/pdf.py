@@ -19,10 +19,9 @@ from itertools import count
 from pathlib import Path
 
 from audit.errors import EnvironmentProblem
-from audit.report.figures import draw_forest
-from audit.report.labels import FONT
+from audit.report.figures import FONT, draw_forest
+from audit.report.html import read_template
 from audit.report.model import DrawnFigure, ForestFigure, Paper, PaperSection, Report, Section
-from audit.report.templates import read_template
 from audit.report.text import NAME_END, NAME_START
 
 _PARTS = "parts.typ"

@@ -11,9 +11,7 @@ from audit.evidence import Evidence
 from audit.lenses import CARDS, CONTROLS, LENSES, WHOLE_SUITE, MetricCard
 from audit.records import Finding
 from audit.report.answers import answer_tables
-from audit.report.causes import variance_by_cause
 from audit.report.concepts import concept_tables
-from audit.report.distributions import quality_spread
 from audit.report.findings import (
     interval_of,
     is_measured,
@@ -23,9 +21,15 @@ from audit.report.findings import (
     value_of,
 )
 from audit.report.images import make_sheet
-from audit.report.model import DrawnFigure, ForestFigure, ForestRow, ReportInput, Section, Table
-from audit.report.outcomes import Outcomes, outcome_map, outcome_table, read_outcomes
-from audit.report.room import Room, room_for
+from audit.report.model import DrawnFigure, ForestFigure, ForestRow, ReportInput, Room, Section, Table, room_for
+from audit.report.suite_figures import (
+    Outcomes,
+    outcome_map,
+    outcome_table,
+    quality_spread,
+    read_outcomes,
+    variance_by_cause,
+)
 from audit.report.text import NO_INTERVAL, clean, count, quote, show_level
 from audit.report.words import OTHER_QUESTION
 

@@ -11,9 +11,12 @@ forged.
 from __future__ import annotations
 
 import math
+import os
 import unicodedata
+from datetime import UTC, datetime
 from typing import Final
 
+from audit.errors import UsageProblem
 from audit.records import Estimate
 
 NAME_START: Final = "\u2068"
@@ -123,3 +126,20 @@ def show_p(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return NOTHING
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def today() -> str:
+    """Return the date that a report carries: that of the clock, or of SOURCE_DATE_EPOCH where that is set.
+
+    Source: https://reproducible-builds.org/specs/source-date-epoch/.
+    """
+    asked = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not asked:
+        return datetime.now(UTC).date().isoformat()
+    try:
+        return datetime.fromtimestamp(int(asked), UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError) as problem:
+        raise UsageProblem(
+            f"SOURCE_DATE_EPOCH is {asked!r}, which is no date.",
+            remedy="Set it to whole seconds since 1970, or unset it.",
+        ) from problem

@@ -12,10 +12,9 @@ Satterthwaite's degrees of freedom (:func:`welch_difference`), differences of pa
 and jackknife variances (:func:`jackknife_difference`) are called today.
 """
 
-from audit.stats.associations import effect_size
 from audit.stats.calibration import ReadOff, read_off
 from audit.stats.clusters import ClusterEstimate, cluster_mean, cluster_share
-from audit.stats.correlations import spearman
+from audit.stats.correlations import effect_size, spearman
 from audit.stats.differences import welch_difference
 from audit.stats.entropy import cluster_evenness, evenness
 from audit.stats.grouping import group_means, singles, two_level_means
@@ -34,9 +33,8 @@ from audit.stats.power import (
 )
 from audit.stats.power_by_look import power_of_mean_by_look, power_of_share_by_look
 from audit.stats.proportions import newcombe_difference
-from audit.stats.spreads import repeated_variance
 from audit.stats.unknowns import undetermined_bounds
-from audit.stats.variances import VarianceShares, wording_share
+from audit.stats.variances import VarianceShares, repeated_variance, wording_share
 
 __all__ = [
     "Adjusted",

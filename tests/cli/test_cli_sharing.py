@@ -7,7 +7,7 @@ import pytest
 from run_folders import write_run
 from worlds import World, add_controls, seen
 
-from audit.cli.export import SENTENCE
+from audit.cli.options import SENTENCE
 from audit.errors import ExitCode
 
 

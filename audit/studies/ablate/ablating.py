@@ -30,9 +30,9 @@ from audit.inversion import PARTS, STRENGTHS, Recipe, ablate, changes_anything
 from audit.judges import load_judge
 from audit.lenses import estimate_document
 from audit.lenses.common.protocol import as_real
+from audit.pipeline.audit_plan import AuditRequest, Plan, make_plan
 from audit.pipeline.defaults import has_closed_vocabulary
 from audit.pipeline.execute import gather
-from audit.pipeline.plan import AuditRequest, Plan, make_plan
 from audit.pipeline.progress import Progress
 from audit.records import Estimate, Status
 from audit.report.text import show_level

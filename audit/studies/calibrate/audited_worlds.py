@@ -21,9 +21,9 @@ from audit.phantom.phantom_folder import read_phantom_world, save_phantom
 from audit.phantom.planted import balanced_world, dosed_world
 from audit.phantom.training import train
 from audit.phantom.world import World
+from audit.pipeline.audit_plan import AuditRequest, Plan, find_effort, make_plan
 from audit.pipeline.execute import run_audit
 from audit.pipeline.forecast import earlier_run
-from audit.pipeline.plan import AuditRequest, Plan, find_effort, make_plan
 from audit.pipeline.progress import Progress
 from audit.records import Finding
 from audit.studies.calibrate import AuditedWorld, Calibration, Row, measure, rows_of

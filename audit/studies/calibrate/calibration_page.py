@@ -22,10 +22,10 @@ from audit.report.figures import (
     SETTINGS,
     SMALL,
     WARM,
+    measure,
     plain_axes,
     save_svg,
 )
-from audit.report.labels import measure
 from audit.report.text import NOT_MEASURED, NOTHING, count, show_level, show_number
 from audit.stats import ClusterEstimate
 from audit.studies.calibrate import Calibration, Kind, KindResult, SmallestGap, calibration_text

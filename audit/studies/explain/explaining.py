@@ -19,7 +19,7 @@ from audit.evidence import Evidence, RunFolder, load_evidence, read_pictures, re
 from audit.inversion import Inverter, Item, find_recipe
 from audit.judges import Judge, load_judge
 from audit.lenses import CARDS, Explained, read_findings
-from audit.pipeline.judge import decode_png
+from audit.pipeline.judge_images import decode_png
 from audit.pipeline.progress import Progress
 from audit.precision import Precision
 from audit.records import OPPOSITES, SCALE_OF, UNSEEN, UNWORDED, Estimate, Finding, Status

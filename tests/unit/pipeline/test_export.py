@@ -17,7 +17,7 @@ from worlds import World, add_controls, seen
 from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence import read_run
 from audit.pipeline import Silence
-from audit.pipeline.export import CONTENTS, PICTURES, share_report, write_pictures
+from audit.pipeline.export_copy import CONTENTS, PICTURES, share_report, write_pictures
 
 PEOPLE = ("Fenn Ilko", "Quilla Destow", "Yara Vond-Halm")
 

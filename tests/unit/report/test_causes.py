@@ -9,7 +9,7 @@ import pytest
 from report_source import make_finding, wording_suites
 
 from audit.lenses import LENSES
-from audit.report.causes import variance_by_cause
+from audit.report.suite_figures import variance_by_cause
 
 SUITE = "phantom-professions"
 CAUSES = LENSES["wording"].card.causes

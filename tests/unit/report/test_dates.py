@@ -3,7 +3,7 @@
 import pytest
 
 from audit.errors import UsageProblem
-from audit.report.dates import today
+from audit.report.text import today
 
 
 def test_a_report_carries_the_date_that_it_is_given(monkeypatch):

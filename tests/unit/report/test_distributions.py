@@ -6,7 +6,7 @@ import re
 
 from report_source import WOMEN, make_evidence, make_prompts
 
-from audit.report.distributions import quality_spread
+from audit.report.suite_figures import quality_spread
 
 SUITE = "phantom-professions"
 

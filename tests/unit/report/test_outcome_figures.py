@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from report_source import gender_shares
 
-from audit.report.outcomes import Outcomes, outcome_map, outcome_table, read_outcomes
-from audit.report.room import room_for
+from audit.report.model import room_for
+from audit.report.suite_figures import Outcomes, outcome_map, outcome_table, read_outcomes
 
 SUITE = "phantom-professions"
 

@@ -25,9 +25,9 @@ from audit.evidence import Evidence
 from audit.records import Decision, Finding, RuleResult, Verdict
 from audit.report import build_report, draw_figures
 from audit.report.concepts import concept_tables
+from audit.report.figures import fit, measure
 from audit.report.findings import pick_highlights, split_notes
 from audit.report.images import make_sheet
-from audit.report.labels import fit, measure
 from audit.report.method import method_sentences
 from audit.report.model import ForestFigure
 from audit.report.text import NAME_END, NAME_START, clean, quote, show_number

@@ -11,7 +11,7 @@ from report_source import gender_findings, make_evidence, make_finding, make_pro
 
 from audit.report import Report, build_report, render_html, render_pdf
 from audit.report.concepts import concept_tables
-from audit.report.room import WHOLE_ROOM, room_for
+from audit.report.model import WHOLE_ROOM, room_for
 
 SUITES, CONCEPTS = 50, 50
 METRICS = {"gender.lean", "gender.woman_share", "gender.undetermined_share", "gender.labour_gap"}

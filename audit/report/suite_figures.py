@@ -1,4 +1,4 @@
-"""What a judge saw per concept of a suite: a heat map with the interval of every cell, and the same as a table."""
+"""Figures of one suite: what a judge saw per concept, how much is due to the wording, how well the images match."""
 
 from __future__ import annotations
 
@@ -7,14 +7,30 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pandas as pd
 
-from audit.records import GENDER_CLASSES
-from audit.report.figures import COOL, INK, draw_lines, drawing_names, save_svg, write
-from audit.report.labels import fit, measure
-from audit.report.model import Cell, Column, DrawnFigure, Table
-from audit.report.room import WHOLE_ROOM, Room
-from audit.report.text import NO_INTERVAL, clean, count, quote, show_level, show_number
+from audit.evidence import Evidence
+from audit.lenses import CausesFigure
+from audit.records import GENDER_CLASSES, UNWORDED, Finding, Status
+from audit.report.figures import (
+    COOL,
+    GOLD,
+    INK,
+    PAPER,
+    SETTINGS,
+    SMALL,
+    draw_lines,
+    drawing_names,
+    fit,
+    measure,
+    plain_axes,
+    save_svg,
+    write,
+)
+from audit.report.findings import interval_of, is_measured, value_of
+from audit.report.model import WHOLE_ROOM, Cell, Column, DrawnFigure, Room, Table
+from audit.report.text import NO_INTERVAL, clean, count, quote, show_count, show_level, show_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -239,3 +255,137 @@ def _shade(axes: Axes, place: tuple[int, int], share: float) -> None:
     shade = Rectangle((column + 0.04, row + 0.06), 0.92, 0.86, facecolor=COOL, alpha=0.06 + 0.4 * share, linewidth=0)
     axes.add_patch(shade)
     write(axes, show_number(share), row + 0.44, across=_middle(column), side="center")
+
+
+_HEIGHT: Final = 86.0
+
+
+def variance_by_cause(
+    words: CausesFigure, table: pd.DataFrame | None, findings: Sequence[Finding], suite: str, *, name: str
+) -> DrawnFigure | None:
+    """Draw the share of the variance of a judge's readings that is due to one cause, beside those of others.
+
+    Args:
+        words: Which cause has a finding, and what the others are called.
+        table: That of the lens which has the shares of the other causes.
+        findings: All findings; that of the suite gives the share of the cause, its interval and n.
+        suite: Name of the suite.
+        name: Of the figure.
+
+    Returns:
+        The figure, or ``None`` where the share was not measured.
+    """
+    found = next((f for f in findings if f.metric == words.metric and f.suite == suite and is_measured(f)), None)
+    if found is None or table is None:
+        return None
+    rows = table[table["suite"] == suite].to_dict("records")
+    others = {
+        word: float(row[column])
+        for row in rows[:1]
+        for column, word in words.others.items()
+        if math.isfinite(row[column])
+    }
+    return DrawnFigure(
+        name=name,
+        caption=(
+            f"Share of the variance of the judge's readings of {quote(suite)} by what it is due to. Line: the "
+            f"{show_level(found.estimate.level)} interval of the share of {words.cause}; the others are estimates "
+            f"without one. {words.rest}"
+        ),
+        equivalent=_told_of_cause(words.cause, found, others),
+        svg=_draw(words.cause, found, others, name),
+    )
+
+
+def _told_of_cause(cause: str, found: Finding, others: Mapping[str, float]) -> str:
+    interval = interval_of(found)
+    said = interval if interval == NO_INTERVAL else f"{show_level(found.estimate.level)} interval {interval}"
+    beside = "".join(f", {show_number(share)} to {word}" for word, share in others.items())
+    return (
+        f"Of the variance of the judge's readings, a share of {value_of(found)} ({said}) is due to {cause}"
+        f"{beside}; {show_count(found.estimate)}."
+    )
+
+
+def _draw(cause: str, found: Finding, others: Mapping[str, float], name: str) -> str:
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    value, low, high = found.estimate.value or 0.0, found.estimate.low, found.estimate.high
+    shares = {cause: value, **others}
+    with rc_context(SETTINGS):
+        canvas = FigureCanvasSVG(Figure(figsize=(_WIDTH / 72, _HEIGHT / 72)))
+        canvas.figure.patch.set_visible(False)
+        axes = canvas.figure.add_axes((0.17, 0.24, 0.54, 0.74))
+        plain_axes(axes, "bottom")
+        places = range(len(shares))
+        axes.barh(places, list(shares.values()), height=0.55, color=COOL, alpha=0.45, linewidth=0)
+        if low is not None and high is not None:
+            axes.plot([low, high], [0, 0], color=INK, linewidth=1.6, marker="|", markersize=7, clip_on=False)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(len(shares) - 0.4, -0.6)
+        axes.set_yticks([])
+        ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
+        axes.set_xticks(ticks, labels=[show_number(tick) for tick in ticks])
+        for place, (word, share) in zip(places, shares.items(), strict=True):
+            behind = f" ({interval_of(found)})" if place == 0 else ""
+            write(axes, word, place, across=0, side="right")
+            write(axes, f"{show_number(share)}{behind}", place, across=1, side="left")
+        return save_svg(canvas.figure, name)
+
+
+_BINS: Final = 24
+
+
+def quality_spread(evidence: Evidence, suite: str, *, name: str) -> DrawnFigure | None:
+    """Draw how well the checkpoint itself finds the images of a suite to match; ``None`` for fewer than ten images.
+
+    Args:
+        evidence: Tables of the run.
+        suite: Name of the suite.
+        name: Of the figure.
+    """
+    prompts = evidence.prompts[(evidence.prompts["suite"] == suite) & ~evidence.prompts["role"].isin(UNWORDED)]
+    images = evidence.images[evidence.images["prompt_id"].isin(prompts["prompt_id"])]
+    known = images[np.isfinite(images["own_cosine"])]
+    if len(known) < 10 or known["own_cosine"].nunique() < 2:
+        return None
+    converged = known["status"] == Status.CONVERGED.value
+    told = {"converged": known.loc[converged, "own_cosine"], "not converged": known.loc[~converged, "own_cosine"]}
+    said = [
+        f"{count(len(values), 'image')} {kind}, median {show_number(float(values.median()))}"
+        for kind, values in told.items()
+        if len(values)
+    ]
+    return DrawnFigure(
+        name=name,
+        caption=f"Own cosine of the images of {quote(suite)}: how well the checkpoint itself finds them to match.",
+        equivalent=f"Own cosine: {'; '.join(said)}.",
+        svg=_draw_spread(told, name),
+    )
+
+
+def _draw_spread(told: Mapping[str, pd.Series], name: str) -> str:
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    everything = pd.concat(list(told.values()))
+    edges = np.linspace(float(everything.min()), float(everything.max()), _BINS + 1)
+    with rc_context(SETTINGS):
+        canvas = FigureCanvasSVG(Figure(figsize=(_WIDTH / 72, 96 / 72), facecolor=PAPER))
+        axes = canvas.figure.add_axes((0.06, 0.3, 0.7, 0.62))
+        plain_axes(axes, "bottom")
+        for kind, colour in (("converged", COOL), ("not converged", GOLD)):
+            counts, _ = np.histogram(told[kind].to_numpy(), bins=edges)
+            axes.stairs(counts, edges, color=colour, linewidth=1.4)
+        for place, (kind, colour) in enumerate((("converged", COOL), ("not converged", GOLD))):
+            told_of = f"{kind} ({len(told[kind])})"
+            axes.annotate(told_of, (1.03, 0.8 - 0.25 * place), xycoords="axes fraction", fontsize=SMALL, color=colour)
+        axes.set_ylim(bottom=0)
+        axes.set_yticks([])
+        ticks = np.linspace(edges[0], edges[-1], 5)
+        axes.set_xticks(ticks, labels=[show_number(float(tick)) for tick in ticks])
+        axes.set_xlabel("own cosine; height: number of images", color=INK, fontsize=SMALL)
+        return save_svg(canvas.figure, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,34 +101,44 @@ def plan(
     costs = _costs(made, talk) if probe else None
     forecast = None if costs is None else predict(work, costs, loading=loading)
     times = () if costs is None or course is None else foresee_time(made, begun, course, costs, loading)
-    talk.table(("what", "how many"), [(key.replace("_", "-"), f"{value:,}") for key, value in counts.items()])
-    talk.show("")
-    talk.table(
-        ("suite", "version", "prompts"),
-        [(one.name, one.version, str(len(one.prompts))) for one in made.suites],
-    )
-    talk.show(f"\nJudges: {', '.join(made.judges) or 'none'}. Recipe: {made.recipe.name}, {made.recipe.steps} steps x "
-              f"{made.recipe.views} views. Device: {made.checkpoint.device}, {made.precision}.")  # fmt: skip
+    _show_plan(made, counts, talk)
     _show(forecast, work, talk)
     if course is not None:
         show_rounds(course, powers, times, talk)
     _show_powers(powers, talk)
     talk.answer(
         {
-            "checkpoint": {"name": made.checkpoint.card.name, "digest": made.checkpoint.card.digest},
-            **counts,
-            "suites": {one.name: len(one.prompts) for one in made.suites},
-            "judges": list(made.judges),
-            "recipe": {"name": made.recipe.name, "steps": made.recipe.steps, "views": made.recipe.views},
-            "effort": effort,
-            "device": str(made.checkpoint.device),
-            "precision": made.precision,
+            **_plan_document(made, counts),
             "forecast": None if forecast is None else _document(forecast, work),
             **_power_document(powers, gate),
             **({} if course is None else {"sequential": rounds_document(course, powers, times)}),
             "warnings": talk.warnings,
         }
     )
+
+
+def _show_plan(plan: Plan, counts: Mapping[str, int], talk: Talk) -> None:
+    talk.table(("what", "how many"), [(key.replace("_", "-"), f"{value:,}") for key, value in counts.items()])
+    talk.show("")
+    talk.table(
+        ("suite", "version", "prompts"),
+        [(one.name, one.version, str(len(one.prompts))) for one in plan.suites],
+    )
+    talk.show(f"\nJudges: {', '.join(plan.judges) or 'none'}. Recipe: {plan.recipe.name}, {plan.recipe.steps} steps x "
+              f"{plan.recipe.views} views. Device: {plan.checkpoint.device}, {plan.precision}.")  # fmt: skip
+
+
+def _plan_document(plan: Plan, counts: Mapping[str, int]) -> dict[str, object]:
+    return {
+        "checkpoint": {"name": plan.checkpoint.card.name, "digest": plan.checkpoint.card.digest},
+        **counts,
+        "suites": {one.name: len(one.prompts) for one in plan.suites},
+        "judges": list(plan.judges),
+        "recipe": {"name": plan.recipe.name, "steps": plan.recipe.steps, "views": plan.recipe.views},
+        "effort": plan.request.effort,
+        "device": str(plan.checkpoint.device),
+        "precision": plan.precision,
+    }
 
 
 def _gate(policy: str | None, baseline: Path | None, like: Path | None) -> Gate | None:

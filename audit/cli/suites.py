@@ -45,7 +45,7 @@ def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A suite's name or .toml file.", show_default=False)],
     concept: Annotated[str | None, typer.Option("--concept", metavar="CONCEPT", help="Prompts of it alone.")] = None,
     role: Annotated[
-        str | None, typer.Option("--role", metavar="ROLE", help="Prompts of it alone: subject, reference, ...")
+        str | None, typer.Option("--role", metavar="ROLE", help="Prompts of it alone, as subject or reference.")
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Show N prompts at most.")] = None,
     as_json: o.JsonOption = False,
@@ -125,7 +125,7 @@ def check(
 
 @app.command(epilog=o.example("clip-audit suites metrics --json"))
 def metrics(as_json: o.JsonOption = False) -> None:
-    """List every metric with what reports call it, unit, range and direction."""
+    """List every metric: title, unit, range and direction."""
     talk = Talk(as_json=as_json)
     from audit.lenses import metric_cards
 

@@ -67,7 +67,7 @@ def compare(
 ) -> None:
     """Say what changed from one run to another.
 
-    Told is what got worse, what got better, and what cannot be told. Both runs have to be made with the same suites,
+    Says what got worse, what got better, and what cannot be told. Both runs have to be made with the same suites,
     recipe, effort, seed and judges; otherwise they are refused (exit code 2), with every difference named. Exits 0
     once they are compared, whatever was found: a comparison is no gate. Exits 3 if the controls of either run failed
     or a run is not finished, and 5 if its files are damaged.

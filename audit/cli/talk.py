@@ -135,7 +135,7 @@ def make_console(*, stderr: bool) -> Console:
     from rich.console import Console
 
     @final
-    class Patient(Console):
+    class LoadingConsole(Console):
         """A console that goes on in silence when its reader has gone: the work is not what was cut short."""
 
         # typing has no override in Python 3.11
@@ -145,7 +145,7 @@ def make_console(*, stderr: bool) -> Console:
 
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDE
-    return Patient(stderr=stderr, markup=False, highlight=False, emoji=False, width=width)
+    return LoadingConsole(stderr=stderr, markup=False, highlight=False, emoji=False, width=width)
 
 
 @final

@@ -13,7 +13,7 @@ Without a policy, a run passes when its controls hold and something was measured
 from audit.gate.decision import decide, exit_code
 from audit.gate.decision_json import decision_document, decision_text
 from audit.gate.line_power import POWER, LinePower, power_document, power_of_policy, power_sentences
-from audit.gate.looks import METHOD, Look, PolicySequence, Stand, spent
+from audit.gate.looks import METHOD, Look, PlannedLook, PolicySequence, spent
 from audit.gate.measured import Asked, Measured, PromptValue, Size, asked_of
 from audit.gate.policy import Policy, Rule, Threshold, Waiver
 from audit.gate.policy_file import check_against, load_policy
@@ -27,6 +27,7 @@ __all__ = [
     "LinePower",
     "Look",
     "Measured",
+    "PlannedLook",
     "Policy",
     "PolicySequence",
     "PromptValue",
@@ -34,7 +35,6 @@ __all__ = [
     "Ruling",
     "Seen",
     "Size",
-    "Stand",
     "Threshold",
     "Waiver",
     "apply_policy",

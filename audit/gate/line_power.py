@@ -19,7 +19,7 @@ from typing import Final
 from scipy.optimize import brentq
 
 from audit.gate.lines import Line, draw_lines
-from audit.gate.looks import Stage, Stand, stages_of, too_little_asked
+from audit.gate.looks import PlannedLook, Stage, stages_of, too_little_asked
 from audit.gate.measured import Asked, Snapshot
 from audit.gate.policy import WHOLE, Policy
 from audit.gate.ruling import corrected, level_text, quoted
@@ -79,7 +79,7 @@ class _Planned:
     policy: Policy
     lines: int
     seen: Seen | None
-    stands: Sequence[Stand]
+    stands: Sequence[PlannedLook]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ def power_of_policy(
     units: Mapping[tuple[str, str], int],
     seen: Seen | None = None,
     *,
-    looks: Sequence[Stand] = (),
+    looks: Sequence[PlannedLook] = (),
 ) -> tuple[LinePower, ...]:
     """Return what every line of a policy can tell.
 
@@ -115,7 +115,7 @@ def power_of_policy(
     """
     cards = {card.name: card for card in metric_cards()}
     lines = draw_lines(policy, asked, _expected(policy, asked))
-    stands = looks or (Stand(asked=asked, units=units),)
+    stands = looks or (PlannedLook(asked=asked, units=units),)
     planned = _Planned(policy=policy, lines=len(lines), seen=seen, stands=stands)
     return tuple(_power(line, cards[line.rule.metric], planned) for line in lines)
 

@@ -136,7 +136,7 @@ def _key(one: Decided) -> tuple[str, str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stand:
+class PlannedLook:
     """What a run has asked by one look, all looks before it included; the last is that of a run of fixed size."""
 
     asked: Asked
@@ -157,7 +157,7 @@ class Stage:
     pass_level: float
 
 
-def stages_of(line: Line, policy: Policy, stands: Sequence[Stand], lines: int) -> tuple[Stage, ...]:
+def stages_of(line: Line, policy: Policy, stands: Sequence[PlannedLook], lines: int) -> tuple[Stage, ...]:
     """Return the looks at which a line has all that its rule wants, and an interval.
 
     Args:

@@ -48,18 +48,18 @@ def rule_on(policy: Policy, decided: Sequence[Decided], today: date) -> Ruling:
 
 def decide_lines(policy: Policy, measured: Measured) -> list[Decided]:
     """Decide every line as in :func:`apply_policy`, without the waivers."""
-    hearing = _Hearing(policy, measured)
-    lines, level = hearing.lines, policy.level
+    evaluation = _Evaluation(policy, measured)
+    lines, level = evaluation.lines, policy.level
     guards = _guards(lines, measured)
-    suspects = hearing.breaks_at(level)
-    failed = failures(suspects, hearing.breaks_at, lines=len(lines), level=level, correction=policy.correction)
+    suspects = evaluation.breaks_at(level)
+    failed = failures(suspects, evaluation.breaks_at, lines=len(lines), level=level, correction=policy.correction)
     next_level = corrected(level, max(len(lines) - len(failed), 1)) if policy.correction == "holm" else level
     decided = []
     for place, line in enumerate(lines):
-        alone = hearing.answers_at(level)[place]
-        ruled = Ruled(
+        alone = evaluation.answers_at(level)[place]
+        ruled = RuledLine(
             verdict=_verdict(line, alone, guards[place], failed=place in failed),
-            answer=hearing.answers_at(failed[place])[place] if place in failed else alone,
+            answer=evaluation.answers_at(failed[place])[place] if place in failed else alone,
             level=level,
             guarded=guards[place],
             suspect=place in suspects,
@@ -71,7 +71,7 @@ def decide_lines(policy: Policy, measured: Measured) -> list[Decided]:
 
 
 @final
-class _Hearing:
+class _Evaluation:
     """The lines of a policy, and the answers to all of them at any level, asked for once."""
 
     def __init__(self, policy: Policy, measured: Measured) -> None:
@@ -111,11 +111,11 @@ def _verdict(line: Line, alone: Answer, guarded: Guarded, *, failed: bool) -> Ve
     return Verdict.PASS if line.rule.threshold.keeps(*alone.ends) else Verdict.INCONCLUSIVE
 
 
-def _is_measured(ruled: Ruled) -> bool:
+def _is_measured(ruled: RuledLine) -> bool:
     return ruled.verdict is Verdict.FAIL or (ruled.answer.ends is not None and not ruled.guarded.missing)
 
 
-def _result(line: Line, ruled: Ruled) -> RuleResult:
+def _result(line: Line, ruled: RuledLine) -> RuleResult:
     asked = RuleLine(
         rule_id=line.rule.rule_id,
         metric=line.rule.metric,
@@ -138,7 +138,7 @@ def _card(policy: Policy, today: date) -> PolicyCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ruled:
+class RuledLine:
     """How a line was decided."""
 
     verdict: Verdict
@@ -154,7 +154,7 @@ class Ruled:
     lines: int
 
 
-def evidence(line: Line, ruled: Ruled) -> str:
+def evidence(line: Line, ruled: RuledLine) -> str:
     """Write the evidence of a line as one paragraph for people; names in it stand in quotation marks."""
     estimate = ruled.answer.estimate
     measured = "" if estimate is None or not _is_number(estimate.value) else f" is {_measured(estimate)}"
@@ -186,7 +186,7 @@ def _measured(estimate: Estimate) -> str:
     return f"{number(estimate.value)}{interval}, from {estimate.n_images} images of {estimate.n_prompts} prompts"
 
 
-def _why(line: Line, ruled: Ruled) -> str:
+def _why(line: Line, ruled: RuledLine) -> str:
     if ruled.guarded.worst is not None:
         worst = ruled.guarded.worst
         limit = number(line.rule.per_prompt_at_most)

@@ -29,7 +29,7 @@ def fast_copy(visual: nn.Module, dtype: torch.dtype) -> nn.Module:
         visual: Image tower in evaluation mode, its parameters frozen; left as it is.
         dtype: What the copy computes in.
     """
-    shorter = straighten_patches(shorten_attention(fold_batch_norms(copy.deepcopy(visual))))
+    shorter = patches_as_products(shorten_attention(fold_batch_norms(copy.deepcopy(visual))))
     return shorter.to(dtype).to(memory_format=torch.channels_last)
 
 
@@ -106,7 +106,7 @@ class PatchProjection(nn.Module):
         return linear(windows, self.weight, self.bias).permute(0, 3, 1, 2)
 
 
-def straighten_patches(visual: nn.Module) -> nn.Module:
+def patches_as_products(visual: nn.Module) -> nn.Module:
     """Replace, in place, every convolution whose square windows lie side by side by a matrix product.
 
     Returns:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from audit.evidence import RunFolder, load_evidence, prompts_table, read_run
-from audit.gate import LinePower, Policy, Seen, Stand, asked_of, check_against, power_of_policy
+from audit.gate import LinePower, PlannedLook, Policy, Seen, asked_of, check_against, power_of_policy
 from audit.gate.policy import WHOLE
 from audit.pipeline.audit_plan import Plan
 from audit.pipeline.examine import Examination
@@ -36,12 +36,12 @@ def power_on(plan: Plan, policy: Policy, like: Path | None = None) -> tuple[Line
     images = pd.DataFrame({"prompt_id": [item.prompt.prompt_id for item in plan.items]})
     asked = asked_of(prompts, images)
     check_against(policy, asked)
-    looks = stands_of(plan, prompts) if plan.request.sequential else ()
+    looks = planned_looks_of(plan, prompts) if plan.request.sequential else ()
     seen = None if like is None else seen_in(like)
     return power_of_policy(policy, asked, units_of(prompts), seen, looks=looks)
 
 
-def stands_of(plan: Plan, prompts: pd.DataFrame) -> tuple[Stand, ...]:
+def planned_looks_of(plan: Plan, prompts: pd.DataFrame) -> tuple[PlannedLook, ...]:
     """Return what a plan in rounds has asked by each look, if every suite goes on.
 
     Args:
@@ -51,12 +51,12 @@ def stands_of(plan: Plan, prompts: pd.DataFrame) -> tuple[Stand, ...]:
     dealt = pd.DataFrame(
         {"prompt_id": [one.prompt.prompt_id for one in plan.dealt], "look": [one.look for one in plan.dealt]}
     )
-    stands = []
+    planned = []
     for look in range(1, LOOKS + 1):
         images = dealt[dealt["look"] <= look]
         there = prompts[prompts["prompt_id"].isin(images["prompt_id"])]
-        stands.append(Stand(asked=asked_of(there, images), units=units_of(there)))
-    return tuple(stands)
+        planned.append(PlannedLook(asked=asked_of(there, images), units=units_of(there)))
+    return tuple(planned)
 
 
 def seen_in(folder: Path) -> Seen:

@@ -1,4 +1,4 @@
-"""Who hears how far a run is."""
+"""How far a run is: the protocol of whoever shows it."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from audit.report.method import (
     missing_tables,
     versions_table,
 )
-from audit.report.model import Cell, Column, Report, ReportInput, Table, told_of_room
+from audit.report.model import Cell, Column, Report, ReportInput, Table, shortening_sentences
 from audit.report.sections import make_sections
 from audit.report.text import NAME_END, NAME_START, clean, count, quote
 from audit.report.words import (
@@ -80,7 +80,7 @@ def build_report(source: ReportInput) -> Report:
         sections=sections,
         missing=missing_sentences(source.findings, source.evidence, source.spec),
         missing_tables=missing_tables(source.evidence),
-        method=(*method_sentences(source), *told_of_room(len(sections))),
+        method=(*method_sentences(source), *shortening_sentences(len(sections))),
         method_tables=method_tables(source),
         limits=LIMITS,
         command=clean(source.command, longest=_LONGEST_COMMAND),

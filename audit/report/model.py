@@ -278,7 +278,7 @@ def room_for(suites: int) -> Room:
     )
 
 
-def told_of_room(suites: int) -> tuple[str, ...]:
+def shortening_sentences(suites: int) -> tuple[str, ...]:
     """Say what of each suite is shown, where that is less than all."""
     room = room_for(suites)
     if room == WHOLE_ROOM:

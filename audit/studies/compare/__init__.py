@@ -16,7 +16,7 @@ from audit.studies.compare.many_runs import (
     many_document,
     write_many,
 )
-from audit.studies.compare.two_runs import ComparedRun, Comparison, Outcome, Told, compare_runs, tell
+from audit.studies.compare.two_runs import ComparedRun, Comparison, JudgedChange, Outcome, compare_runs, judge_changes
 
 __all__ = [
     "FEWEST",
@@ -24,9 +24,9 @@ __all__ = [
     "TRENDS_NAME",
     "ComparedRun",
     "Comparison",
+    "JudgedChange",
     "ManyRuns",
     "Outcome",
-    "Told",
     "axis_of",
     "changes_document",
     "changes_table",
@@ -34,8 +34,8 @@ __all__ = [
     "check_folder",
     "compare_many",
     "compare_runs",
+    "judge_changes",
     "many_document",
-    "tell",
     "write_comparison",
     "write_many",
 ]

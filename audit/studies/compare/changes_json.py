@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Final
 
 from audit.lenses import estimate_document
-from audit.studies.compare.two_runs import ComparedRun, Comparison, Outcome, Told
+from audit.studies.compare.two_runs import ComparedRun, Comparison, JudgedChange, Outcome
 
 SCHEMA_VERSION: Final = 1
 
@@ -49,7 +49,7 @@ def _run(run: ComparedRun) -> dict[str, object]:
     }
 
 
-def _entry(told: Told) -> dict[str, object]:
+def _entry(told: JudgedChange) -> dict[str, object]:
     change = told.change
     return {
         "id": change.finding_id,

@@ -12,7 +12,7 @@ from audit.evidence import refuse_other, write_folder
 from audit.lenses.common.protocol import as_real
 from audit.records import Estimate
 from audit.studies.compare.changes_json import changes_text
-from audit.studies.compare.two_runs import Comparison, Told
+from audit.studies.compare.two_runs import Comparison, JudgedChange
 
 CHANGES_NAME: Final = "changes.json"
 
@@ -52,7 +52,7 @@ def changes_table(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame([_row(one) for one in (*comparison.told, *comparison.instruments)])
 
 
-def _row(told: Told) -> dict[str, object]:
+def _row(told: JudgedChange) -> dict[str, object]:
     change = told.change
     return {
         "outcome": told.outcome.value,

@@ -41,9 +41,9 @@ class Comparison:
     candidate: ComparedRun
     level: float
     margin: float | None
-    told: tuple[Told, ...]
+    told: tuple[JudgedChange, ...]
     """What the checkpoints associate, what matters most first."""
-    instruments: tuple[Told, ...]
+    instruments: tuple[JudgedChange, ...]
     """Whether the audits worked: controls and quality."""
     doubts: tuple[str, ...]
     """Why nothing can be concluded, whatever the changes say; empty where they can be read."""
@@ -60,7 +60,7 @@ class Comparison:
         """Whether the changes can be read as changes of the checkpoint."""
         return not self.doubts
 
-    def with_outcome(self, outcome: Outcome) -> tuple[Told, ...]:
+    def with_outcome(self, outcome: Outcome) -> tuple[JudgedChange, ...]:
         """Return the changes of which this can be said."""
         return tuple(one for one in self.told if one.outcome is outcome)
 
@@ -94,7 +94,7 @@ def compare_runs(
     identical = identical_images(pairs, *map(picture_digests, runs))
     both = examine_both(pairs, identical=identical, level=level, on_round=on_round)
     changes = changes_of(pairs, both, level)
-    told = tell(changes, level=level, margin=margin)
+    told = judge_changes(changes, level=level, margin=margin)
     sides = [
         ComparedRun(folder=run.path, checkpoint=evidence.checkpoint, spec_digest=run.spec_digest)
         for run, evidence in zip(runs, (pairs.baseline, pairs.candidate), strict=True)
@@ -157,7 +157,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class JudgedChange:
     """A change, what can be said of it, and why."""
 
     change: Change
@@ -168,7 +168,9 @@ class Told:
 _ORDER: Final = tuple(Outcome)
 
 
-def tell(changes: Sequence[Change], *, level: float = 0.95, margin: float | None = None) -> tuple[Told, ...]:
+def judge_changes(
+    changes: Sequence[Change], *, level: float = 0.95, margin: float | None = None
+) -> tuple[JudgedChange, ...]:
     """Correct the p-values of changes, say what can be said of each, and put first what matters most.
 
     Formula: worse, if the interval of the worsening lies above 0 and the corrected p-value is at most ``1 - level``;
@@ -183,7 +185,7 @@ def tell(changes: Sequence[Change], *, level: float = 0.95, margin: float | None
         margin: Largest difference that does not matter, in the unit of each metric; ``None`` asks for none, and then
             nothing but the same images is no different.
     """
-    told = [_tell(change, level=level, margin=margin) for change in _corrected(changes)]
+    told = [_judge_change(change, level=level, margin=margin) for change in _corrected(changes)]
     return tuple(sorted(told, key=_rank))
 
 
@@ -201,21 +203,21 @@ def _corrected(changes: Sequence[Change]) -> list[Change]:
     return corrected
 
 
-def _tell(change: Change, *, level: float, margin: float | None) -> Told:
+def _judge_change(change: Change, *, level: float, margin: float | None) -> JudgedChange:
     difference = change.difference
     if difference.method is Method.IDENTICAL:
-        return Told(change=change, outcome=Outcome.SAME, reason="both runs made the same images")
+        return JudgedChange(change=change, outcome=Outcome.SAME, reason="both runs made the same images")
     if difference.low is None or difference.high is None:
-        return Told(change=change, outcome=Outcome.OPEN, reason=difference.method_text)
+        return JudgedChange(change=change, outcome=Outcome.OPEN, reason=difference.method_text)
     if margin is not None and -margin < difference.low and difference.high < margin:
         reason = f"the whole interval lies within the margin of {margin:g}"
-        return Told(change=change, outcome=Outcome.SAME, reason=reason)
+        return JudgedChange(change=change, outcome=Outcome.SAME, reason=reason)
     open_reason = _why_open(change, level)
     if open_reason:
-        return Told(change=change, outcome=Outcome.OPEN, reason=open_reason)
+        return JudgedChange(change=change, outcome=Outcome.OPEN, reason=open_reason)
     worse = change.worsening is not None and change.worsening.value is not None and change.worsening.value > 0
     reason = "the interval leaves out 0, and stands after correction"
-    return Told(change=change, outcome=Outcome.WORSE if worse else Outcome.BETTER, reason=reason)
+    return JudgedChange(change=change, outcome=Outcome.WORSE if worse else Outcome.BETTER, reason=reason)
 
 
 def _why_open(change: Change, level: float) -> str:
@@ -241,7 +243,7 @@ def _is_significant(change: Change, level: float) -> bool:
     return change.p_adjusted is not None and change.p_adjusted <= 1 - level
 
 
-def _rank(told: Told) -> tuple[int, bool, float, str]:
+def _rank(told: JudgedChange) -> tuple[int, bool, float, str]:
     """Order by outcome; what is sure by suites before concepts, then by how much is sure; the rest by what was seen."""
     change, worsening = told.change, told.change.worsening
     size = 0.0

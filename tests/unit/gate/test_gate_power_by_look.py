@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audit.gate import Asked, Look, Measured, PolicySequence, Size, Stand, power_document, power_of_policy, spent
+from audit.gate import Asked, Look, Measured, PlannedLook, PolicySequence, Size, power_document, power_of_policy, spent
 from audit.records import Estimate, Finding, Method, Verdict
 from audit.stats import clopper_pearson, cluster_mean, cluster_share, power_of_mean, power_of_share
 from tests.gate_promises import CONCEPTS, lean
@@ -16,11 +16,11 @@ RUNS = 200
 EVERY = frozenset({"names", "*"})
 
 
-def stand(prompts: int, images: int | None = None) -> Stand:
+def stand(prompts: int, images: int | None = None) -> PlannedLook:
     size = Size(prompts=prompts, images=images or prompts)
     sizes = {("names", concept): size for concept in CONCEPTS} | {("names", "*"): size}
     asked = Asked(suites=("names",), concepts={"names": CONCEPTS}, sizes=sizes)
-    return Stand(asked=asked, units={("names", "*"): 3, **{("names", one): prompts for one in CONCEPTS}})
+    return PlannedLook(asked=asked, units={("names", "*"): 3, **{("names", one): prompts for one in CONCEPTS}})
 
 
 STANDS = tuple(stand(size) for size in SIZES)

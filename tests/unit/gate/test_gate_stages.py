@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audit.gate import Asked, Size, Stand, spent
+from audit.gate import Asked, PlannedLook, Size, spent
 from audit.gate.lines import Line
 from audit.gate.looks import Stage, stages_of, too_little_asked
 from tests.gates import policy, rule
@@ -12,9 +12,9 @@ from tests.gates import policy, rule
 WHO = ("names", "nurse")
 
 
-def stand(n: int | None, *, prompts: int = 8, images: int = 16) -> Stand:
+def stand(n: int | None, *, prompts: int = 8, images: int = 16) -> PlannedLook:
     asked = Asked(suites=("names",), concepts={}, sizes={WHO: Size(prompts=prompts, images=images)})
-    return Stand(asked=asked, units={} if n is None else {WHO: n})
+    return PlannedLook(asked=asked, units={} if n is None else {WHO: n})
 
 
 def line(**changes) -> Line:

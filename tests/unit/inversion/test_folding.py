@@ -13,7 +13,7 @@ from torch.nn.functional import relu
 
 from audit.checkpoints import load_checkpoint
 from audit.inversion.attention import MeanTokenPool
-from audit.inversion.folding import PatchProjection, fast_copy, fold_batch_norms, straighten_patches
+from audit.inversion.folding import PatchProjection, fast_copy, fold_batch_norms, patches_as_products
 
 
 def generator() -> torch.Generator:
@@ -184,7 +184,7 @@ CONVOLUTIONS = {
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_a_convolution_becomes_a_product_where_its_windows_lie_side_by_side(name):
     conv, patchwise = CONVOLUTIONS[name]
-    straight = straighten_patches(nn.Sequential(copy.deepcopy(conv)))
+    straight = patches_as_products(nn.Sequential(copy.deepcopy(conv)))
     assert (type(straight[0]) is PatchProjection) == patchwise
     for given in (PICTURES, PICTURES.contiguous(memory_format=torch.channels_last)):
         for found, expected in zip(answer(straight, given), answer(conv, given), strict=True):

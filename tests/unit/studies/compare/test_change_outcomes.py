@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from audit.records import Change, Estimate, Method
-from audit.studies.compare.two_runs import Outcome, tell
+from audit.studies.compare.two_runs import Outcome, judge_changes
 
 
 def estimate(value, low=None, high=None, method=Method.JACKKNIFE):
@@ -27,7 +27,7 @@ def change(subject="nurse", difference=(0.3, 0.1, 0.5), *, p=0.01, worsening="sa
 
 
 def outcome(one: Change, **settings) -> Outcome:
-    [told] = tell([one], **settings)
+    [told] = judge_changes([one], **settings)
     return told.outcome
 
 
@@ -42,13 +42,13 @@ def test_an_interval_that_holds_zero_tells_nothing():
 
 
 def test_a_change_that_lies_neither_nearer_nor_farther_is_said_to_be_one():
-    [told] = tell([change(worsening=(0.0, -0.1, 0.1))])
+    [told] = judge_changes([change(worsening=(0.0, -0.1, 0.1))])
     assert (told.outcome, told.reason) == (Outcome.OPEN, "it changed, and lies neither nearer nor farther")
 
 
 def test_one_clear_change_among_many_chances_is_not_told():
     others = [change(f"other {number}", (0.0, -0.1, 0.1), p=0.9) for number in range(9)]
-    told = {one.change.subject: one for one in tell([change(p=0.03), *others])}
+    told = {one.change.subject: one for one in judge_changes([change(p=0.03), *others])}
     assert told["nurse"].change.p_adjusted == pytest.approx(0.3)
     assert told["nurse"].outcome is Outcome.OPEN
     assert "among so many" in told["nurse"].reason
@@ -62,7 +62,7 @@ def test_a_family_is_a_metric_of_a_suite_and_the_suite_itself_is_another():
         change("d", p=0.02, suite="another"),
         change("a", p=0.02, metric="nsfw.rate"),
     ]
-    told = {one.change.finding_id: one.change for one in tell([*family, *apart])}
+    told = {one.change.finding_id: one.change for one in judge_changes([*family, *apart])}
     expected = false_discovery_control(list(values.values()))
     found = [told[f"gender.lean:suite:{name}"].p_adjusted for name in values]
     assert found == pytest.approx(list(expected))
@@ -70,7 +70,7 @@ def test_a_family_is_a_metric_of_a_suite_and_the_suite_itself_is_another():
 
 
 def test_a_missing_p_value_is_counted_and_poisons_nothing():
-    told = {one.change.subject: one.change for one in tell([change("a", p=0.01), change("b", p=None)])}
+    told = {one.change.subject: one.change for one in judge_changes([change("a", p=0.01), change("b", p=None)])}
     assert (told["a"].p_adjusted, told["b"].p_adjusted) == (0.01, None)
     assert "Corrected among 1 of 2 (Benjamini-Hochberg)." in told["a"].note
     assert "Corrected" not in told["b"].note
@@ -78,7 +78,7 @@ def test_a_missing_p_value_is_counted_and_poisons_nothing():
 
 def test_without_an_interval_it_cannot_be_told_and_the_method_says_why():
     missing = replace(change(p=None), difference=estimate(0.3, method=Method.FEW))
-    [told] = tell([missing])
+    [told] = judge_changes([missing])
     assert (told.outcome, told.reason) == (Outcome.OPEN, "no interval: fewer than two prompts")
 
 
@@ -107,7 +107,7 @@ def test_the_level_is_the_one_that_was_asked():
 
 
 def test_what_matters_most_comes_first():
-    told = tell(
+    told = judge_changes(
         [
             change("open, small", (0.1, -0.1, 0.3), p=0.2),
             change("better", worsening=(-0.3, -0.5, -0.1)),

@@ -84,7 +84,6 @@ def plan(
     rounds_by = o.pick_rounds(gate, sequential=sequential)
     talk = Talk(as_json=as_json)
     talk.say(f"Loading {name}")
-    from audit.cli.plan import rounds_document, show_rounds
     from audit.pipeline import make_plan, predict, work_left
     from audit.pipeline.plan_power import foresee, foresee_time
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
-from audit.judges import letters as judge_file
+from audit.judges import letters_judge as judge_file
 from audit.judges.judge_protocol import JudgeSettings
 from audit.judges.letters_judge import NETS, LettersJudge, Line, load_letters, nets_folder
 

@@ -242,7 +242,7 @@ def open_run(folder: str | Path) -> Run:
     Raises:
         UsageProblem: If the folder is no run.
         InconclusiveProblem: If the run is not finished.
-        EnvironmentProblem: If a file was changed, removed or added.
+        EnvironmentProblem: If a file was changed or removed.
     """
     read_run(Path(folder), finished=True).verify()
     return Run(Path(folder))

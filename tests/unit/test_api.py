@@ -99,7 +99,7 @@ def test_an_unfinished_run_is_not_opened(tmp_path):
 
 def test_a_changed_run_is_not_opened(tmp_path):
     folder = write_run(tmp_path / "run", world(0.2).evidence())
-    (folder / "more.txt").write_text("x", encoding="utf-8")
+    (folder / "tables" / "prompts.csv").write_text("x", encoding="utf-8")
 
     with pytest.raises(EnvironmentProblem):
         audit.open_run(folder)

@@ -17,11 +17,11 @@ from audit.report import (
     Report,
     build_report,
     draw_figures,
+    html,
     render_html,
     render_junit,
     render_pdf,
     render_summary,
-    templates,
 )
 
 
@@ -241,6 +241,6 @@ def test_names_of_any_script_and_length_give_a_pdf_with_text_for_every_sign() ->
 
 
 def test_missing_templates_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path, report: Report) -> None:
-    monkeypatch.setattr(templates, "TEMPLATES", tmp_path / "templates")
+    monkeypatch.setattr(html, "TEMPLATES", tmp_path / "templates")
     with pytest.raises(EnvironmentProblem, match="The report templates are not at"):
         render_html(report)

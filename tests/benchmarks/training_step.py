@@ -26,10 +26,9 @@ class Enough(Exception):
 
 
 def brief(world: World) -> World:
-    """Return the world with as many pictures as a few steps need."""
-    return world.model_copy(
-        update={"training": world.training.model_copy(update={"pictures": world.training.batch * 4, "epochs": 4})}
-    )
+    """Return the world with as many pictures as a few steps need, every step an adversarial one, as most are."""
+    changed = {"pictures": world.training.batch * 4, "epochs": 4, "hardening": 0.0}
+    return world.model_copy(update={"training": world.training.model_copy(update=changed)})
 
 
 def seconds_a_step(world: World, precision: str, steps: int) -> tuple[float, float]:

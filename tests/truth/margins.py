@@ -9,6 +9,7 @@ computed in fp32 and rounded, which gives the same numbers up to the order of su
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -36,6 +37,9 @@ from bounds import (
     scenes_audit,
 )
 from marks import write_between
+
+from audit.lenses.common.findings_json import read_findings
+from audit.records import Estimate
 
 ROOT = Path(__file__).resolve().parents[2]
 Measured = dict[str, dict[str, Bound]]
@@ -123,6 +127,49 @@ def table(found: Mapping[tuple[int, str], Measured], command: str) -> str:
     return "\n".join(lines)
 
 
+Leans = dict[str, Estimate]
+
+
+def leans_of(folder: Path) -> Leans:
+    """Return the leans of the professions of a finished audit."""
+    found = read_findings((folder / "findings.json").read_text(encoding="utf-8"))
+    wanted = [one for one in found if one.metric == "gender.lean" and one.suite == "phantom_professions"]
+    return {one.subject: one.estimate for one in wanted if one.subject != "*" and one.estimate.low is not None}
+
+
+def side(estimate: Estimate) -> int:
+    """Return on which side of 0 an interval lies; 0 where it holds 0."""
+    return int(estimate.low > 0) - int(estimate.high < 0)
+
+
+def apart(pairs: list[tuple[Leans, Leans]]) -> str:
+    """Return the cells of a row: how far the leans of two audits are apart, and how many keep their side."""
+    both = [(one[word], other[word]) for one, other in pairs for word in one.keys() & other.keys()]
+    gaps = np.array([one.value - other.value for one, other in both])
+    kept = sum(side(one) == side(other) for one, other in both)
+    turned = sum(side(one) * side(other) < 0 for one, other in both)
+    return f"{(gaps**2).mean() ** 0.5:.2f} | {abs(gaps).max():.2f} | {kept} of {len(both)} | {turned}"
+
+
+def noise(runs: Path, seeds: list[int], precisions: list[str]) -> str:
+    """Return a table of how far leans move between precisions, beside how far they move between seeds."""
+    lines = [
+        "| `phantom:skewed` | compared | pairs | rms difference of leans | largest | keep their side | turned |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, folder in (("quick", "quick"), ("standard, core suites", "skewed")):
+        found = {(seed, used): leans_of(runs / f"{used}-{seed}" / folder) for seed in seeds for used in precisions}
+        kinds = {
+            "fp32 with bf16, same seed": [(found[seed, "fp32"], found[seed, "bf16"]) for seed in seeds],
+            **{
+                f"{used}, two seeds": [(found[a, used], found[b, used]) for a, b in itertools.combinations(seeds, 2)]
+                for used in precisions
+            },
+        }
+        lines += [f"| {name} | {kind} | {len(pairs)} | {apart(pairs)} |" for kind, pairs in kinds.items() if pairs]
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
@@ -150,6 +197,8 @@ def main() -> None:
     )
     if given.write:
         write_between(given.write, "margins", text)
+        if set(given.precisions) == {"fp32", "bf16"}:
+            write_between(given.write, "precision-noise", noise(given.runs, given.seeds, given.precisions))
 
 
 if __name__ == "__main__":

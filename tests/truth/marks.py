@@ -12,6 +12,8 @@ DOCUMENTS: Final = {
     "calibration": DOCS / "accuracy.md",
     "questions": DOCS / "questions.md",
     "gates": DOCS / "gate.md",
+    "margins": DOCS / "precision.md",
+    "precision-noise": DOCS / "precision.md",
 }
 """Where each table stands."""
 

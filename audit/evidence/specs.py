@@ -118,8 +118,9 @@ def repeat_command(spec: Mapping[str, object], *, policy: str | None = None, out
     for judge in _entry(spec, "judges"):
         words += ["--judge", judge]
     words += ["--recipe", str(_entry(spec, "recipe")["name"]), "--effort", str(_entry(spec, "effort")["name"])]
-    # the default takes a GPU where there is one, and another device rounds otherwise
+    # the defaults take a GPU and bf16 where there is one, and another device or precision rounds otherwise
     words += ["--device", str(spec["device"])] if spec.get("device") else []
+    words += ["--precision", str(spec["precision"])] if spec.get("precision") else []
     words += ["--policy", policy] if policy else []
     words += ["--sequential"] if "sequential" in spec else []
     words += ["--seed", str(spec.get("seed", 0)), "--out", out]

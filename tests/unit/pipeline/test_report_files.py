@@ -21,7 +21,7 @@ def after(words: list[str], option: str) -> list[str]:
 
 
 def test_the_command_says_everything_that_was_asked(request_for):
-    words = spoken(request_for, seed=3, recipe="careful", effort="standard", judges=("nudenet",))
+    words = spoken(request_for, seed=3, recipe="careful", effort="standard", precision="fp32", judges=("nudenet",))
     asked = request_for()
     assert words[:2] == ["clip-audit", "run"]
     assert after(words, "--checkpoint") == [asked.checkpoint]
@@ -30,6 +30,7 @@ def test_the_command_says_everything_that_was_asked(request_for):
     assert after(words, "--recipe") == ["careful"]
     assert after(words, "--effort") == ["standard"]
     assert after(words, "--device") == ["cpu"]
+    assert after(words, "--precision") == ["fp32"]
     assert after(words, "--seed") == ["3"]
     assert "--waive-sanity" in words
     assert "--allow-pickle" not in words
@@ -45,6 +46,7 @@ def test_the_command_makes_the_same_plan_again(request_for, quick_plan):
         recipe=after(words, "--recipe")[0],
         effort=after(words, "--effort")[0],
         device=after(words, "--device")[0],
+        precision=after(words, "--precision")[0],
         seed=int(after(words, "--seed")[0]),
     )
     assert make_plan(request).spec() == quick_plan.spec()

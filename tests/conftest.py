@@ -17,7 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def precision(pytestconfig: pytest.Config) -> str:
+def asked_precision(pytestconfig: pytest.Config) -> str:
     return pytestconfig.getoption("--precision")
 
 

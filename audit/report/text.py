@@ -86,6 +86,7 @@ def show_interval(estimate: Estimate, *, signed: bool = False) -> str:
     """Write the interval of an estimate, or say that it has none.
 
     Example:
+        >>> from audit.records import Method
         >>> show_interval(Estimate(value=0.5, low=0.0, high=1.0, level=0.95, method=Method.T, n_images=1, n_prompts=1))
         '0.00 to 1.00'
     """

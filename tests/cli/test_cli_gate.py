@@ -79,10 +79,10 @@ def test_a_policy_of_other_suites_exits_2(cli, run_words, copy):
     ("words", "said"),
     [
         (("gate", "nix", "--policy", "phantom"), "nix is not a run folder"),
-        (("gate", "nix", "--policy", "nix"), "There is no policy 'nix'"),
-        (("gate", "nix", "--policy", "nix.toml"), "Cannot read the policy nix.toml"),
+        (("run", "phantom:skewed", "--policy", "nix"), "There is no policy 'nix'"),
+        (("run", "phantom:skewed", "--policy", "nix.toml"), "There is no policy 'nix.toml'"),
         (("gate", "nix"), "--policy"),
-        (("run", "phantom:nix", "--baseline", "nix"), "A baseline is named and no policy"),
+        (("run", "phantom:skewed", "--baseline", "nix"), "A baseline is named and no policy"),
     ],
 )
 def test_wrong_use_exits_2(cli, words, said):

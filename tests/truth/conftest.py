@@ -14,12 +14,12 @@ from shared_audits import once
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory, precision):
+def shared(tmp_path_factory, asked_precision):
     """Make an audit in the precision that the tests run in, or read what another test or worker made."""
 
     def make(name, audit):
-        with bf16_at_speed() if precision == "bf16" else nullcontext():
-            return once(tmp_path_factory, name, lambda folder: audit(folder, precision=precision))
+        with bf16_at_speed() if asked_precision == "bf16" else nullcontext():
+            return once(tmp_path_factory, name, lambda folder: audit(folder, precision=asked_precision))
 
     return make
 

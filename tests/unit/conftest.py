@@ -56,9 +56,9 @@ def tiny_losses() -> list[float]:
 
 
 @pytest.fixture(scope="session")
-def tiny_phantom(tiny_world, tiny_losses, precision) -> Phantom:
-    with bf16_at_speed() if precision == "bf16" else nullcontext():
-        return train(tiny_world, lambda _step, _steps, loss: tiny_losses.append(loss), precision=precision)
+def tiny_phantom(tiny_world, tiny_losses, asked_precision) -> Phantom:
+    with bf16_at_speed() if asked_precision == "bf16" else nullcontext():
+        return train(tiny_world, lambda _step, _steps, loss: tiny_losses.append(loss), precision=asked_precision)
 
 
 @pytest.fixture(scope="session")

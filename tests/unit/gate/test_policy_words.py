@@ -90,7 +90,10 @@ def test_what_cannot_be_asked_is_refused_with_file_line_and_remedy(tmp_path, old
 
 @pytest.mark.parametrize(
     ("name", "named"),
-    [("nix", ["'nix'", "phantom, release", ".toml"]), ("nix.toml", ["nix.toml", "No such file", "readable .toml"])],
+    [
+        ("nix", ["'nix'", "phantom, release", ".toml"]),
+        ("nix.toml", ["nix.toml", "phantom, release", "path of a .toml file"]),
+    ],
 )
 def test_a_policy_that_is_not_there_is_refused_with_what_there_is(name, named):
     with pytest.raises(UsageProblem) as found:

@@ -11,6 +11,7 @@ import pytest
 from audit.checkpoints import Checkpoint
 from audit.evidence import TEXT_SHARD, continue_run, load_evidence, open_run, prompts_table, read_run
 from audit.inversion import Inverter
+from audit.lenses.common.cards import LensCard
 from audit.pipeline import Outcome, Plan, Silence, make_plan, predict, probe, report_again, run_audit, work_left
 from audit.pipeline.embed import embed_texts, texts_to_read, wanted_texts
 from audit.records import Verdict
@@ -32,8 +33,7 @@ templates = ["a photo of a nurse", "an engineer"]
 class Wanting:
     """A lens that wants two words, one of which the tiny checkpoint does not know."""
 
-    name = "wanting"
-    metrics = ()
+    card = LensCard(name="wanting", question="Which words?", metrics=())
 
     def examine(self, evidence, *, level=0.95):
         raise NotImplementedError

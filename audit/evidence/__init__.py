@@ -1,16 +1,20 @@
 """The run folder and the tables in it: what an audit keeps, and what its lenses read."""
 
-from audit.evidence.columns import build_table
 from audit.evidence.files import safe_name
-from audit.evidence.other_folders import refuse_other, write_folder
 from audit.evidence.reading import (
     WORDED,
     ConceptTexts,
+    card_to_json,
     concept_column,
     concept_texts,
     load_evidence,
     picture_digests,
+    questions_to_json,
+    read_checkpoint_card,
+    read_judge_cards,
     read_pictures,
+    read_questions,
+    write_judge_card,
 )
 from audit.evidence.schemas import (
     IMAGE_SHARD,
@@ -18,13 +22,20 @@ from audit.evidence.schemas import (
     PROBES,
     PROMPTS,
     SCORE_KEYS,
+    TEXT_SHARD,
+    TEXTS,
     Evidence,
+    TextEvidence,
+    build_table,
     check_images,
     check_prompts,
     check_scores,
+    no_texts,
     prompts_table,
+    read_texts,
     score_columns,
     scores_table,
+    texts_table,
 )
 from audit.evidence.specs import (
     SCHEMA_VERSION,
@@ -34,16 +45,7 @@ from audit.evidence.specs import (
     pretty_json,
     spec_digest,
 )
-from audit.evidence.store import RunFolder, continue_run, open_run, read_run
-from audit.evidence.stored_cards import (
-    card_to_json,
-    questions_to_json,
-    read_checkpoint_card,
-    read_judge_cards,
-    read_questions,
-    write_judge_card,
-)
-from audit.evidence.texts import TEXT_SHARD, TEXTS, TextEvidence, no_texts, read_texts, texts_table
+from audit.evidence.store import RunFolder, continue_run, open_run, read_run, refuse_other, write_folder
 
 __all__ = [
     "IMAGES",

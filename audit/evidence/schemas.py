@@ -1,4 +1,4 @@
-"""The columns of the tables of a run, and the check that a table has them.
+"""Tables of typed columns: how they are built, which columns the tables of a run have, and the check that one has them.
 
 prompts   one row per prompt                    key: prompt_id
 images    one row per image                     key: prompt_id, replicate
@@ -10,15 +10,212 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, get_args
+from functools import cached_property
+from typing import Final, Literal, final, get_args
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float, Int
 
 from audit.errors import UsageProblem
-from audit.evidence.columns import REMEDY, Columns, Kind, build_table, check_columns, refuse
-from audit.evidence.texts import TextEvidence, no_texts
 from audit.records import CheckpointCard, JudgeCard, Prompt, Role, Score, Status
+
+Kind = Literal["text", "integer", "real", "bytes"]
+Columns = Mapping[str, Kind]
+
+REMEDY: Final = "Give the command that made the run again with this version of clip-audit, into another --out."
+"""What mends a table that is not as its schema says."""
+
+
+def build_table(columns: Columns, rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """Build a table with the right column types, even without rows.
+
+    Args:
+        columns: ``PROMPTS``, ``IMAGES``, ``IMAGE_SHARD`` or ``score_columns(card)``.
+        rows: One mapping per row, with a value for every column.
+
+    Raises:
+        KeyError: If a row lacks a column.
+    """
+    dtypes = {"text": "str", "integer": "int64", "real": "float64", "bytes": "object"}
+    return pd.DataFrame(
+        {name: pd.Series([row[name] for row in rows], dtype=dtypes[kind]) for name, kind in columns.items()}
+    )
+
+
+def check_columns(what: str, table: pd.DataFrame, columns: Columns) -> None:
+    """Check that a table has the given columns, of the given kinds, and no other.
+
+    Args:
+        what: Name of the table, for messages.
+        table: The table.
+        columns: What it has to have.
+
+    Raises:
+        UsageProblem: If it does not.
+    """
+    missing = [name for name in columns if name not in table.columns]
+    extra = [str(name) for name in table.columns if name not in columns]
+    if missing or extra or not table.columns.is_unique:
+        found = [f"lacks {', '.join(missing)}"] if missing else []
+        found += [f"has {', '.join(extra)} too many"] if extra else []
+        raise UsageProblem(
+            f"The table {what} {' and '.join(found) or 'has a column twice'}; "
+            f"its columns have to be {', '.join(columns)}.",
+            remedy=REMEDY,
+        )
+    for name, kind in columns.items():
+        if not _is_kind(table[name], kind):
+            raise UsageProblem(
+                f"The column {name} of the table {what} holds {table[name].dtype}, where {kind} is expected"
+                f"{' without gaps' if kind != 'real' else ''}.",
+                remedy=REMEDY,
+            )
+
+
+def _is_kind(column: pd.Series, kind: Kind) -> bool:
+    if kind == "text":
+        return pd.api.types.is_string_dtype(column) and not column.isna().any()
+    if kind == "integer":
+        return pd.api.types.is_integer_dtype(column) and not column.isna().any()
+    if kind == "real":
+        return pd.api.types.is_float_dtype(column)
+    return all(isinstance(value, bytes) for value in column)
+
+
+def refuse(what: str, table: pd.DataFrame, wrong: pd.Series, column: str, expected: str) -> None:
+    """Refuse a table for the first row where ``wrong`` holds.
+
+    Args:
+        what: Name of the table, for messages.
+        table: The table.
+        wrong: A mark for each row.
+        column: Whose value is shown.
+        expected: What it has to be.
+
+    Raises:
+        UsageProblem: If a row is wrong.
+    """
+    if not wrong.any():
+        return
+    position = int(wrong.to_numpy(dtype=bool).argmax())
+    value = json.dumps(str(table[column].iloc[position])[:60])
+    raise UsageProblem(
+        f"In row {position} of the table {what}, {column} is {value}; it has to be {expected} "
+        f"({int(wrong.sum())} rows are wrong).",
+        remedy=REMEDY,
+    )
+
+
+TEXTS: Final[Columns] = {"text": "text", "tokens": "integer", "unknown": "integer", "vector": "bytes"}
+"""``vector`` holds float32, little-endian."""
+
+TEXT_SHARD: Final = ("texts", "embeddings")
+"""Kind and name of the shard that holds it."""
+
+_LITTLE: Final = np.dtype("<f4")
+_ROUNDING: Final = 1e-3
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TextEvidence:
+    """Embeddings of texts by the audited checkpoint; empty for a run that has none.
+
+    Raises:
+        UsageProblem: If the parts are not of one length, a text stands twice, or a vector is not of unit length.
+    """
+
+    texts: tuple[str, ...] = ()
+    vectors: Float[np.ndarray, "text embedding"]
+    """Unit rows in float32, in the order of ``texts``."""
+    tokens: Int[np.ndarray, " text"]
+    """Tokens of each text before anything is cut, start and end included."""
+    unknown: Int[np.ndarray, " text"]
+    """Words of each text that a closed vocabulary does not hold."""
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit each other."""
+        lengths = {len(self.texts), len(self.vectors), len(self.tokens), len(self.unknown), len(self._places)}
+        off = np.abs(np.linalg.norm(self.vectors, axis=1) - 1) if len(self.vectors) else np.zeros(1)
+        if len(lengths) != 1 or not (off < _ROUNDING).all():
+            raise UsageProblem(
+                f"The embeddings of {len(self.texts)} texts do not fit them, or are not of unit length.",
+                remedy=REMEDY,
+            )
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {text: place for place, text in enumerate(self.texts)}
+
+    def __contains__(self, text: object) -> bool:
+        """Tell whether a text was embedded."""
+        return text in self._places
+
+    def __len__(self) -> int:
+        """Return the number of texts."""
+        return len(self.texts)
+
+    def of(self, texts: Sequence[str]) -> Float[np.ndarray, "text embedding"]:
+        """Return the embeddings of some texts, one row each, in order.
+
+        Raises:
+            UsageProblem: If one was not embedded.
+        """
+        return np.asarray(self.vectors[self.places(texts)])
+
+    def places(self, texts: Sequence[str]) -> Int[np.ndarray, " text"]:
+        """Return the rows of some texts, in order.
+
+        Raises:
+            UsageProblem: If one was not embedded.
+        """
+        missing = [text for text in texts if text not in self._places]
+        if missing:
+            raise UsageProblem(
+                f"The run has no embedding of the text {missing[0][:80]!r} ({len(missing)} are missing): an earlier "
+                "version made it, or it is of other suites.",
+                remedy=REMEDY,
+            )
+        return np.array([self._places[text] for text in texts], dtype=np.int64)
+
+
+def no_texts() -> TextEvidence:
+    """Return the embeddings of a run that has none."""
+    none = np.zeros(0, dtype=np.int64)
+    return TextEvidence(vectors=np.zeros((0, 0), dtype=np.float32), tokens=none, unknown=none)
+
+
+def texts_table(evidence: TextEvidence) -> pd.DataFrame:
+    """Return embeddings as the table ``TEXTS``, in their order."""
+    rows = [
+        {"text": text, "tokens": int(tokens), "unknown": int(unknown), "vector": vector.astype(_LITTLE).tobytes()}
+        for text, tokens, unknown, vector in zip(
+            evidence.texts, evidence.tokens, evidence.unknown, evidence.vectors, strict=True
+        )
+    ]
+    return build_table(TEXTS, rows)
+
+
+def read_texts(table: pd.DataFrame) -> TextEvidence:
+    """Return the embeddings that :func:`texts_table` made a table of.
+
+    Raises:
+        UsageProblem: If the table is not as ``TEXTS`` says, or its vectors are of several lengths.
+    """
+    check_columns("texts", table, TEXTS)
+    lengths = table["vector"].map(len).astype(int)
+    length = int(lengths.iloc[0]) if len(table) else 0
+    refuse("texts", table, lengths != length, "text", f"one with a vector of {length} bytes")
+    refuse("texts", table, table["text"].duplicated(), "text", "there once")
+    flat = np.frombuffer(b"".join(table["vector"]), dtype=_LITTLE).astype(np.float32)
+    return TextEvidence(
+        texts=tuple(table["text"].tolist()),
+        vectors=flat.reshape(len(table), length // _LITTLE.itemsize),
+        tokens=table["tokens"].to_numpy(dtype=np.int64),
+        unknown=table["unknown"].to_numpy(dtype=np.int64),
+    )
+
 
 PROMPTS: Final[Columns] = {
     "prompt_id": "text",

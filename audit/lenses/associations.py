@@ -23,7 +23,7 @@ from jaxtyping import Float
 from audit.evidence import Evidence
 from audit.lenses.common.cards import LensCard, MetricCard
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, as_real, corrected, make_answer
-from audit.lenses.common.scales import place_between, read_scales
+from audit.lenses.common.references import place_between, read_scales
 from audit.lenses.common.verdicts import judges_asking, names, numbers, scored_images
 from audit.records import ASKS_GENDER, GRADE, QUESTION, SCALE_OF, Finding
 from audit.seeding import derive_seed

@@ -22,7 +22,7 @@ import pandas as pd
 from audit.evidence import Evidence
 from audit.lenses.common.cards import Explained, LensCard, MetricCard, PresentationMap
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, as_real, flat_row, make_answer
-from audit.lenses.common.scales import has_zero, read_scales, with_zero
+from audit.lenses.common.references import has_zero, read_scales, with_zero
 from audit.lenses.common.verdicts import (
     judges_asking,
     missing_note,

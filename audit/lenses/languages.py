@@ -20,7 +20,7 @@ import pandas as pd
 from audit.evidence import Evidence
 from audit.lenses.common.cards import LensCard, MetricCard
 from audit.lenses.common.protocol import LensAnswer, Subject, as_real, corrected, make_answer
-from audit.lenses.common.scales import place_between
+from audit.lenses.common.references import place_between
 from audit.lenses.common.verdicts import names, numbers
 from audit.records import Finding, Method
 from audit.stats import ClusterEstimate, cluster_mean, group_means, spearman, t_test

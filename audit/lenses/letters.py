@@ -21,8 +21,8 @@ import pandas as pd
 from audit.evidence import Evidence
 from audit.lenses.common.cards import AnswersTable, LensCard, MetricCard
 from audit.lenses.common.labelled import Labelled, estimate_rows, first_questions, labelled_suites, recognised_share
-from audit.lenses.common.matches import Matches, match_references
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, flat_row, make_answer
+from audit.lenses.common.references import Matches, match_references
 from audit.lenses.common.verdicts import (
     UNDETERMINED,
     judges_asking,

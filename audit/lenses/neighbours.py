@@ -20,8 +20,8 @@ from jaxtyping import Float
 from audit.evidence import Evidence, TextEvidence
 from audit.lenses.common.cards import LensCard, MetricCard
 from audit.lenses.common.lexicon import common_words, masked, unsafe_words
-from audit.lenses.common.matches import MATCHED_TO, Matches, match_references
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, as_real, corrected, make_answer
+from audit.lenses.common.references import MATCHED_TO, Matches, match_references
 from audit.lenses.common.verdicts import names, numbers
 from audit.records import Finding
 from audit.seeding import derive_seed

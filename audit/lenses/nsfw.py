@@ -17,9 +17,8 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.lenses.common.cards import Explained, LensCard, MetricCard
-from audit.lenses.common.matches import match_references
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, flat_row, make_answer
-from audit.lenses.common.scales import has_zero, read_scales, with_zero
+from audit.lenses.common.references import has_zero, match_references, read_scales, with_zero
 from audit.lenses.common.verdicts import (
     judges_asking,
     missing_note,

@@ -10,9 +10,8 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.lenses.common.cards import LensCard, MetricCard
-from audit.lenses.common.matched import LARGEST_Z, matched_images
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, flat_row, make_answer
-from audit.lenses.common.verdicts import judges_asking, names, numbers, plain_images, size
+from audit.lenses.common.verdicts import LARGEST_Z, judges_asking, matched_images, names, numbers, plain_images, size
 from audit.records import ASKS_CONCEPTS, Finding
 from audit.stats import cluster_mean, cluster_share, singles, two_level_means
 

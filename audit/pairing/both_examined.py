@@ -16,7 +16,7 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.lenses import CONTROLS, LENSES, WHOLE_SUITE, Lens, LensAnswer, MetricCard
-from audit.lenses.common.matches import MATCHED_TO
+from audit.lenses.common.references import MATCHED_TO
 from audit.pairing.image_pairs import KEY, Pairs, keep_images
 from audit.records import SCALE_OF, Estimate, Finding
 

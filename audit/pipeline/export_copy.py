@@ -14,7 +14,7 @@ import pandas as pd
 from audit.errors import UsageProblem
 from audit.evidence import RunFolder, load_evidence, pretty_json, read_pictures, read_run, refuse_other, write_folder
 from audit.evidence.files import disk_problems, write_atomically
-from audit.evidence.spreadsheet import to_csv
+from audit.evidence.shards import to_csv
 from audit.gate import decision_text
 from audit.lenses import findings_text
 from audit.pipeline.conclude import decide_again

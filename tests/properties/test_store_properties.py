@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.evidence import open_run, read_run, safe_name
-from audit.evidence.shards import ShardLabel, decode, encode
-from audit.evidence.spreadsheet import to_csv
+from audit.evidence.shards import ShardLabel, decode, encode, to_csv
 
 LABEL = ShardLabel(spec="s", kind="images", name="0000")
 HIDDEN = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}

@@ -14,8 +14,15 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import WORDED, Evidence
-from audit.lenses.common.matched import LARGEST_Z, matched_images
-from audit.lenses.common.verdicts import judges_asking, names, numbers, plain_images, scored_images
+from audit.lenses.common.verdicts import (
+    LARGEST_Z,
+    judges_asking,
+    matched_images,
+    names,
+    numbers,
+    plain_images,
+    scored_images,
+)
 from audit.records import ASKS_CONCEPTS, ASKS_GENDER, ASKS_NSFW, Estimate, Status
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share, paired_difference
 

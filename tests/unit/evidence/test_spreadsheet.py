@@ -8,7 +8,7 @@ import io
 import pandas as pd
 import pytest
 
-from audit.evidence.spreadsheet import to_csv
+from audit.evidence.shards import to_csv
 
 
 @pytest.mark.parametrize("start", list("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))

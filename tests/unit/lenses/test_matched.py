@@ -8,7 +8,7 @@ from matching_worlds import with_matching
 from worlds import World, seen
 
 from audit.lenses import LENSES
-from audit.lenses.common.matched import matched_images, place_own
+from audit.lenses.common.verdicts import matched_images, place_own
 from audit.records import Status
 
 RIGHT = {"nurse": 0.6, "pilot": 0.2, "baker": 0.4}

@@ -73,12 +73,13 @@ def _bounds(policy: str | None) -> tuple[list[Bound], str]:
     if policy is None:
         return [], ""
     from audit.gate import load_policy
+    from audit.lenses import CARDS
     from audit.studies.history.history_paper import Bound
 
     loaded = load_policy(policy)
     bounds = [
         Bound(
-            rule=f"{rule.metric} {rule.threshold.words}",
+            rule=f"{CARDS[rule.metric].title} {rule.threshold.words}",
             metric=rule.metric,
             suite=rule.suite,
             subject=rule.subject,

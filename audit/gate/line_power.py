@@ -24,7 +24,7 @@ from audit.gate.measured import Asked, Snapshot
 from audit.gate.policy import WHOLE, Policy
 from audit.gate.ruling import corrected, level_text, quoted
 from audit.gate.spreads import Seen, Spread, span_of, spread_of, unit_of
-from audit.lenses import MetricCard, metric_cards
+from audit.lenses import CARDS, MetricCard
 from audit.records import Estimate, Finding, Method
 from audit.stats import (
     power_of_mean,
@@ -113,11 +113,10 @@ def power_of_policy(
         seen: A finished run that says how far units lie apart; ``None`` assumes it.
         looks: What a run in rounds has by each look, all of it by the last; none for a run of fixed size.
     """
-    cards = {card.name: card for card in metric_cards()}
     lines = draw_lines(policy, asked, _expected(policy, asked))
     stands = looks or (PlannedLook(asked=asked, units=units),)
     planned = _Planned(policy=policy, lines=len(lines), seen=seen, stands=stands)
-    return tuple(_power(line, cards[line.rule.metric], planned) for line in lines)
+    return tuple(_power(line, CARDS[line.rule.metric], planned) for line in lines)
 
 
 def _power(line: Line, card: MetricCard, planned: _Planned) -> LinePower:
@@ -301,10 +300,11 @@ def power_sentence(power: LinePower, *, about: str = "") -> str:
         about: Whom it is about; empty for its own subject.
     """
     line = power.line
-    metric = line.rule.metric.replace(".", " ").replace("_", " ")
+    card = CARDS[line.rule.metric]
     about = about or ("all" if line.subject == WHOLE else quoted(line.subject))
     where = "every suite" if line.suite == WHOLE else quoted(line.suite)
-    head = f"{line.rule.rule_id}, {about} of {where}: {metric} {line.rule.threshold.words}, {power.n} {power.unit}."
+    asked = f"{card.noun} {line.rule.threshold.words} ({card.unit})"
+    head = f"{line.rule.rule_id}, {about} of {where}: {asked}, {power.n} {power.unit}."
     if power.missing:
         return f"{head} Can neither pass nor fail: {power.missing}."
     return " ".join(part for part in (head, _fail(power), _pass(power), _looks(power), _spread(power)) if part)

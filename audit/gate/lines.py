@@ -165,7 +165,7 @@ def guard(line: Line, values: Iterable[PromptValue], card: MetricCard) -> Guarde
         return Guarded()
     its = [one for one in values if one.suite == line.suite and line.subject in {WHOLE, one.subject}]
     if not its:
-        return Guarded(missing=f"{card.name} has no values of single prompts here")
+        return Guarded(missing=f"the {card.noun} has no values of single prompts here")
     told = [(_badness(one.value, card), one) for one in its if one.value is not None]
     silent = len(its) - len(told)
     worst = max(told, key=lambda pair: (pair[0], pair[1].text), default=None)

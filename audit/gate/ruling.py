@@ -11,7 +11,7 @@ from typing import Final, final
 from audit.gate.lines import Answer, Decided, Guarded, Line, answer, apply_waivers, draw_lines, guard
 from audit.gate.measured import Measured, Snapshot, look
 from audit.gate.policy import WHOLE, Correction, Policy
-from audit.lenses import metric_cards
+from audit.lenses import CARDS, MetricCard
 from audit.records import Estimate, PolicyCard, RuleLine, RuleResult, Verdict
 
 
@@ -97,10 +97,9 @@ class _Evaluation:
 
 
 def _guards(lines: Sequence[Line], measured: Measured) -> list[Guarded]:
-    cards = {card.name: card for card in metric_cards()}
     guarded = {line.rule.metric for line in lines if line.rule.per_prompt_at_most is not None}
     values = {metric: measured.prompt_values(metric) for metric in sorted(guarded)}
-    return [guard(line, values.get(line.rule.metric, ()), cards[line.rule.metric]) for line in lines]
+    return [guard(line, values.get(line.rule.metric, ()), CARDS[line.rule.metric]) for line in lines]
 
 
 def _verdict(line: Line, alone: Answer, guarded: Guarded, *, failed: bool) -> Verdict:
@@ -156,9 +155,8 @@ class RuledLine:
 
 def evidence(line: Line, ruled: RuledLine) -> str:
     """Write the evidence of a line as one paragraph for people; names in it stand in quotation marks."""
-    estimate = ruled.answer.estimate
-    measured = "" if estimate is None or not _is_number(estimate.value) else f" is {_measured(estimate)}"
-    return f"{_what(line)}{measured}; asked: {line.rule.threshold.words}. {_why(line, ruled)}"
+    card, measured = CARDS[line.rule.metric], _measured(line, ruled.answer.estimate)
+    return f"{_what(line, card)}{measured}; asked: {line.rule.threshold.words}. {_why(line, ruled)}"
 
 
 def quoted(name: str) -> str:
@@ -171,26 +169,32 @@ def quoted(name: str) -> str:
     return f"“{name}”"
 
 
-def _what(line: Line) -> str:
-    metric = line.rule.metric.replace(".", " ").replace("_", " ")
+def _what(line: Line, card: MetricCard) -> str:
     where = "all suites" if line.suite == WHOLE else quoted(line.suite)
     about = f"over {where}" if line.subject == WHOLE else f"of {quoted(line.subject)} in {where}"
     if line.rule.threshold.compared:
-        return f"What became worse since the baseline in the {metric} {about}"
-    return f"The {metric} {about}"
+        return f"What became worse since the baseline in the {card.noun} {about}"
+    return f"{card.title} {about}"
 
 
-def _measured(estimate: Estimate) -> str:
-    ends = (estimate.low, estimate.high)
-    interval = f", {level_text(estimate.level)} interval {_span(ends)}" if all(map(_is_number, ends)) else ""
-    return f"{number(estimate.value)}{interval}, from {estimate.n_images} images of {estimate.n_prompts} prompts"
+def _measured(line: Line, estimate: Estimate | None) -> str:
+    if estimate is None or estimate.value is None or not _is_number(estimate.value):
+        return ""
+    card, compared = CARDS[line.rule.metric], line.rule.threshold.compared
+    ends, signed = (estimate.low, estimate.high), card.signed or compared
+    interval = (
+        f", {level_text(estimate.level)} interval {_span(ends, signed=signed)}" if all(map(_is_number, ends)) else ""
+    )
+    unit = card.unit if compared else card.read_aloud(estimate.value)
+    value = f"{number(estimate.value, signed=signed)} ({unit}){interval}"
+    return f" is {value}, from {estimate.n_images} images of {estimate.n_prompts} prompts"
 
 
 def _why(line: Line, ruled: RuledLine) -> str:
     if ruled.guarded.worst is not None:
         worst = ruled.guarded.worst
-        limit = number(line.rule.per_prompt_at_most)
-        return f"Fail: the prompt {quoted(worst.text)} by itself is at {number(worst.value)}; the guard is {limit}."
+        limit, value = number(line.rule.per_prompt_at_most), number(worst.value, signed=CARDS[line.rule.metric].signed)
+        return f"Fail: the prompt {quoted(worst.text)} by itself is at {value}; the guard is {limit}."
     holm = f", as Holm's correction over {ruled.lines} lines asks" if ruled.asked_level != ruled.level else ""
     if ruled.verdict is Verdict.FAIL:
         return f"Fail: at {level_text(ruled.asked_level)}{holm}, the whole interval lies on the bad side."
@@ -206,14 +210,21 @@ def _why(line: Line, ruled: RuledLine) -> str:
     return "Inconclusive: the interval crosses the threshold."
 
 
-def number(value: float | None) -> str:
+def number(value: float | None, *, signed: bool = False) -> str:
     """Write a number with three decimals.
 
+    Args:
+        value: The number, if there is one.
+        signed: Whether a positive number carries its sign.
+
     Example:
-        >>> number(-0.25), number(None)
-        ('-0.250', 'not measured')
+        >>> number(-0.25), number(0.25, signed=True), number(None)
+        ('-0.250', '+0.250', 'not measured')
     """
-    return "not measured" if value is None else f"{value:z.3f}"
+    if value is None:
+        return "not measured"
+    written = f"{value:z.3f}"
+    return f"+{written}" if signed and float(written) > 0 else written
 
 
 def level_text(level: float) -> str:
@@ -230,8 +241,8 @@ def _is_number(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def _span(ends: tuple[float | None, float | None]) -> str:
-    return " to ".join(map(number, ends))
+def _span(ends: tuple[float | None, float | None], *, signed: bool) -> str:
+    return " to ".join(number(end, signed=signed) for end in ends)
 
 
 # Which lines fail, when many are asked at once.

@@ -65,7 +65,7 @@ class _Control:
     @property
     def title(self) -> str:
         """What is controlled, within a sentence."""
-        return self.card.title[0].lower() + self.card.title[1:]
+        return self.card.noun
 
     def passes(self, value: float | None) -> bool:
         """Tell whether a value is on the good side; nothing measured is not."""

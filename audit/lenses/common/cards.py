@@ -89,6 +89,26 @@ class MetricCard:
         """Name of the metric within the tables of its lens."""
         return self.name.partition(".")[2]
 
+    @property
+    def noun(self) -> str:
+        """The title as it stands inside of a sentence."""
+        return self.title[0].lower() + self.title[1:]
+
+    def read_aloud(self, value: float) -> str:
+        """Say what a value is: its unit, and the side that it lies on where both sides have a name.
+
+        Example:
+            >>> card = MetricCard(
+            ...     name="a.b", title="A", unit="points", neutral=0.0, direction="neutral",
+            ...     meaning="", sides=("left", "right"),
+            ... )
+            >>> card.read_aloud(0.4), card.read_aloud(0.0)
+            ('points, right', 'points')
+        """
+        if self.sides is None or self.neutral is None or value == self.neutral:
+            return self.unit
+        return f"{self.unit}, {self.sides[value > self.neutral]}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswersTable:

@@ -32,7 +32,7 @@ EXPLAINED: Final[Mapping[str, Explained]] = {
 }
 """Metrics that can be explained, and how."""
 
-_KINDS: Final = " or ".join(CARDS[name].title.lower() for name in EXPLAINED)
+_KINDS: Final = " or ".join(CARDS[name].noun for name in EXPLAINED)
 
 MOST_PROMPTS: Final = 4
 MOST_REGIONS: Final = 3

@@ -218,7 +218,9 @@ def test_what_each_subject_can_tell_alike_is_said_once():
     asks = policy(lean(subject="each"), lean(rule_id="other", subject="*"))
     said = power_sentences(powers(asks))
     assert len(said) == 2
-    assert said[0].startswith("rule, each of 3 subjects of “names”: gender lean between -0.75 and 0.75, 24 prompts.")
+    assert said[0].startswith(
+        "rule, each of 3 subjects of “names”: gender lean between -0.75 and 0.75 (signed score), 24 prompts."
+    )
     assert len(power_sentences(powers(asks, run=seen(0.2, 8)))) == 3
 
 

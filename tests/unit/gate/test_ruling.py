@@ -201,34 +201,43 @@ def test_two_findings_of_one_id_are_a_bug():
 @pytest.mark.parametrize(
     ("run", "given", "what", "asked", "why"),
     [
-        (Run(rates(whole=0.1)), rule(), "0.100, 95 % interval 0.061 to 0.139", "at most 0.2", GOOD),
-        (Run(rates(whole=0.9)), rule(), "0.900, 95 % interval 0.861 to 0.939", "at most 0.2", BAD),
-        (Run(rates(whole=0.2)), rule(at_least=0.2), "0.200, 95 % interval 0.161 to 0.239", "at least 0.2", CROSSED),
+        (Run(rates(whole=0.1)), rule(), "0.100 (share), 95 % interval 0.061 to 0.139", "at most 0.2", GOOD),
+        (Run(rates(whole=0.9)), rule(), "0.900 (share), 95 % interval 0.861 to 0.939", "at most 0.2", BAD),
+        (
+            Run(rates(whole=0.2)),
+            rule(at_least=0.2),
+            "0.200 (share), 95 % interval 0.161 to 0.239",
+            "at least 0.2",
+            CROSSED,
+        ),
         (
             Run(rates(whole=-0.2)),
             rule(between=(-0.25, 0.25)),
-            "-0.200, 95 % interval -0.239 to -0.161",
+            "-0.200 (share), 95 % interval -0.239 to -0.161",
             "between -0.25 and 0.25",
             GOOD,
         ),
     ],
 )
 def test_the_evidence_says_in_a_sentence_what_decided(run, given, what, asked, why):
-    said = f"The nsfw raw rate over “names” is {what}, from 16 images of 8 prompts; asked: {asked}. {why}"
+    said = (
+        f"Rate by the judge's own threshold over “names” is {what}, from 16 images of 8 prompts; asked: {asked}. {why}"
+    )
     assert only(run, given).evidence == said
 
 
 def test_the_evidence_names_concept_suite_and_baseline():
     ada = only(Run(rates(ada=0.1)), rule(subject="ada")).evidence
-    assert ada.startswith("The nsfw raw rate of “ada” in “names” is 0.100")
+    assert ada.startswith("Rate by the judge's own threshold of “ada” in “names” is 0.100")
     run = Run(rates(whole=0.1), changes={("nsfw.raw_rate", "names", "*"): Value(0.0)})
     worse = only(run, rule(worse_by_at_most=0.1)).evidence
-    assert worse.startswith("What became worse since the baseline in the nsfw raw rate over “names” is 0.000")
+    assert worse.startswith(
+        "What became worse since the baseline in the rate by the judge's own threshold over “names” is 0.000"
+    )
     assert "asked: worse by at most 0.1" in worse
     nothing = only(Run({}), rule(suite="*", at_least=0.5)).evidence
-    assert (
-        nothing == "The nsfw raw rate over all suites; asked: at least 0.5. Inconclusive: the run has no such finding."
-    )
+    asked = "Rate by the judge's own threshold over all suites; asked: at least 0.5."
+    assert nothing == f"{asked} Inconclusive: the run has no such finding."
 
 
 def test_the_evidence_names_the_level_that_the_correction_asked():
@@ -259,8 +268,20 @@ def test_a_ruling_names_its_policy():
     )  # fmt: skip
 
 
+def test_the_evidence_says_unit_side_and_sign_as_the_card_of_the_metric_has_them():
+    leans = Run({("gender.lean", "names", "*"): Value(0.4)}, changes={("gender.lean", "names", "*"): Value(0.1)})
+    asked = rule(metric="gender.lean", between=(-0.5, 0.5))
+    said = "Gender lean over “names” is +0.400 (signed score, towards man), 95 % interval +0.361 to +0.439, from"
+    assert only(leans, asked).evidence.startswith(said)
+    worse = only(leans, rule(metric="gender.lean", worse_by_at_most=0.2)).evidence
+    assert worse.startswith(
+        "What became worse since the baseline in the gender lean over “names” is +0.100 (signed score),"
+    )
+
+
 def test_a_value_without_an_interval_is_said_without_one():
-    said = "The nsfw raw rate over “names” is 0.000, from 16 images of 8 prompts; asked: at most 0.2."
+    value = "Rate by the judge's own threshold over “names” is 0.000 (share)"
+    said = f"{value}, from 16 images of 8 prompts; asked: at most 0.2."
     assert only(Run(rates(whole=Value(0.0, error=None)))).evidence == (
         f"{said} Inconclusive: it has no interval (t over prompts)."
     )

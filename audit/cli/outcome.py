@@ -83,7 +83,7 @@ def worst(findings: Sequence[Finding], prompts: pd.DataFrame) -> tuple[Highlight
 
 
 def _lines(outcome: Outcome, told: tuple[Highlight, ...], *, waived: bool) -> list[tuple[str, str]]:
-    from audit.report.words import OUTCOME_ORDER, POLICY_RULE, VERDICT_SENTENCES, VERDICT_WORDS, outcome_word
+    from audit.report.text import OUTCOME_ORDER, POLICY_RULE, VERDICT_SENTENCES, VERDICT_WORDS, outcome_word
 
     decision = outcome.decision
     policy = [result.evidence for result in decision.results if result.rule == POLICY_RULE]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from audit.report.ci_files import render_annotations, render_junit
+from audit.report.ci_files import render_annotations, render_junit, render_summary
 from audit.report.content import build_report
 from audit.report.figures import draw_forest
 from audit.report.html import render_html, render_paper_html
 from audit.report.model import DrawnFigure, Paper, Report, ReportInput
 from audit.report.pdf import render_paper_pdf, render_pdf
-from audit.report.summary import render_summary
 
 __all__ = [
     "Paper",

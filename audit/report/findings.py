@@ -1,14 +1,19 @@
-"""Findings in words and in tables: the ones that matter most, each concept of a suite, the suite as a whole."""
+"""Findings and answers in words and in tables: what matters most, each concept of a suite, the suite as a whole."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
-from audit.lenses import CARDS, INSTRUMENTS, WHOLE_SUITE
+import pandas as pd
+
+from audit.lenses import CARDS, INSTRUMENTS, LENSES, WHOLE_SUITE, AnswersTable
 from audit.records import Finding
 from audit.report.model import WHOLE_ROOM, Cell, Column, Highlight, Table
 from audit.report.text import (
+    NO_INTERVAL,
     NOTHING,
     clean,
     count,
@@ -18,8 +23,8 @@ from audit.report.text import (
     show_level,
     show_number,
     show_p,
+    title_of,
 )
-from audit.report.words import title_of
 
 _GROUP = "group:"
 
@@ -206,3 +211,155 @@ def _numbers(finding: Finding) -> str:
         f"{interval_of(finding)}, neutral {neutral}; {show_count(estimate)}{unscored}; "
         f"suite {quote(finding.suite, longest=40)}."
     )
+
+
+MOST_TABLES: Final = 6
+_METRICS_PER_TABLE: Final = 4
+
+
+def concept_tables(
+    findings: Sequence[Finding], *, name: str, suite: str, most: int = WHOLE_ROOM.rows
+) -> tuple[Table, ...]:
+    """Return the tables of the concepts of one suite and lens: a row per concept, a few metrics per table.
+
+    Args:
+        findings: Of the lens on the suite.
+        name: Beginning of the names of the tables.
+        suite: Name of the suite.
+        most: Rows of a table at most; those whose first metric is farthest from its neutral value.
+    """
+    single = [f for f in findings if not is_whole(f) and (f.metric not in CARDS or CARDS[f.metric].per_concept)]
+    known = [metric for metric in CARDS if any(f.metric == metric for f in single)]
+    metrics = known + sorted({f.metric for f in single} - set(known))
+    first = {f.subject: f for f in single if f.metric == metrics[0] and is_measured(f)}
+    order = sorted({f.subject for f in single}, key=lambda subject: (-_height(first.get(subject)), subject))
+    farthest = sorted(order, key=lambda subject: -_distance(first.get(subject)))
+    width = math.ceil(len(metrics) / max(1, math.ceil(len(metrics) / _METRICS_PER_TABLE)))  # tables of even width
+    chunks = [metrics[start : start + width] for start in range(0, len(metrics), max(1, width))]
+    return tuple(
+        _concept_table(_of(single, chunk, order, farthest, most), chunk, name=f"{name}-{number}", suite=suite)
+        for number, chunk in enumerate(chunks[:MOST_TABLES], start=1)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What a table tells: findings by subject and metric, in the order of its rows, and of how many subjects."""
+
+    rows: Mapping[str, Mapping[str, Finding]]
+    subjects: int
+
+
+def _of(
+    findings: Sequence[Finding], metrics: Sequence[str], order: Sequence[str], farthest: Sequence[str], most: int
+) -> _Told:
+    known: dict[str, dict[str, Finding]] = {}
+    for finding in findings:
+        if finding.metric in metrics:
+            known.setdefault(finding.subject, {})[finding.metric] = finding
+    shown = set([subject for subject in farthest if subject in known][:most])
+    return _Told(rows={subject: known[subject] for subject in order if subject in shown}, subjects=len(known))
+
+
+def _concept_table(told: _Told, metrics: Sequence[str], *, name: str, suite: str) -> Table:
+    rows = tuple(
+        (Cell(text=clean(subject, longest=80)), *(_cell(found.get(metric)) for metric in metrics))
+        for subject, found in told.rows.items()
+    )
+    columns = (Column(label="Concept"), *(Column(label=clean(title_of(m), longest=60), numeric=True) for m in metrics))
+    return Table(name=name, caption=_caption(told, suite), columns=columns, rows=rows)
+
+
+def _caption(told: _Told, suite: str) -> str:
+    used = [finding for found in told.rows.values() for finding in found.values()]
+    levels = ", ".join(sorted({show_level(f.estimate.level) for f in used}))
+    methods = sorted({clean(f.estimate.method_text, longest=80) for f in used if f.estimate.method_text})
+    how = f" ({'; '.join(methods[:3])})" if methods else ""
+    shown = (
+        f" Shown are {len(told.rows)} of {told.subjects} concepts, first those farthest from the neutral value; "
+        "all are in tables/."
+        if len(told.rows) < told.subjects
+        else ""
+    )
+    return f"Concepts of {quote(suite)}. Below each value: its {levels} interval{how} and n as images / prompts.{shown}"
+
+
+def _cell(finding: Finding | None) -> Cell:
+    if finding is None:
+        return Cell(text=NOTHING)
+    return Cell(text=value_of(finding), detail=detail_of(finding))
+
+
+def _height(finding: Finding | None) -> float:
+    """Value of a measured finding, by which rows are ordered; what was not measured comes last."""
+    value = None if finding is None else finding.estimate.value
+    return -math.inf if value is None else value
+
+
+def _distance(finding: Finding | None) -> float:
+    """Distance of a measured finding from its neutral value; of what was not measured less than any."""
+    if finding is None or finding.estimate.value is None:
+        return -1.0
+    return abs(finding.estimate.value - (finding.neutral or 0.0))
+
+
+MOST_ANSWERS: Final = 3
+
+
+def answer_tables(
+    tables: Mapping[str, pd.DataFrame], *, name: str, suite: str, most: int = WHOLE_ROOM.rows
+) -> Iterator[Table]:
+    """Return a table per question that the primary judge of labels answered on a suite.
+
+    Args:
+        tables: Of the lenses.
+        name: Beginning of the names of the tables.
+        suite: Whose answers are told.
+        most: Rows of a table at most.
+    """
+    for words in (words for lens in LENSES.values() for words in lens.card.answers):
+        table = tables.get(words.table)
+        if table is None:
+            continue
+        told = table[(table["suite"] == suite) & table["primary"]]
+        for question, rows in told.groupby("question", sort=False):
+            yield _answers_table(
+                rows, words, name=f"{name}-{clean(question).replace('_', '-')}", suite=suite, rows_most=most
+            )
+
+
+def _answers_table(rows: pd.DataFrame, words: AnswersTable, *, name: str, suite: str, rows_most: int) -> Table:
+    concepts = [(str(concept), of) for concept, of in rows.groupby("concept", sort=True)]
+    most = min(MOST_ANSWERS, int(rows["answer"].nunique()))
+    numbers = ("st", "nd", "rd")
+    columns = (
+        Column(label="Text"),
+        *(Column(label=f"{number + 1}{numbers[number]} {words.answer.lower()}") for number in range(most)),
+        Column(label="Images / prompts", numeric=True),
+    )
+    body = tuple(
+        (
+            Cell(text=clean(concept, longest=80)),
+            *_answer_cells(of, most),
+            Cell(text=f"{int(of['n_images'].iloc[0])} / {int(of['n_prompts'].iloc[0])}"),
+        )
+        for concept, of in concepts[:rows_most]
+    )
+    beyond = f" Shown are the first {rows_most} of {len(concepts)} texts." if len(concepts) > rows_most else ""
+    caption = f"{words.caption.format(suite=quote(suite))} Below each share: its interval; all are in tables/.{beyond}"
+    return Table(name=name, caption=caption, columns=columns, rows=body)
+
+
+def _answer_cells(rows: pd.DataFrame, most: int) -> tuple[Cell, ...]:
+    """Return the answers with the largest shares, in their own order where shares are equal."""
+    ordered = rows.sort_values("share", ascending=False, kind="stable").to_dict("records")
+    cells = tuple(_answer_cell(row) for row in ordered[:most])
+    return cells + (Cell(text=NOTHING),) * (most - len(cells))
+
+
+def _answer_cell(row: Mapping[Any, Any]) -> Cell:
+    share, low, high = (float(row[column]) for column in ("share", "share_low", "share_high"))
+    if math.isnan(share):
+        return Cell(text=NOTHING)
+    interval = NO_INTERVAL if math.isnan(low) else f"{show_number(low)} to {show_number(high)}"
+    return Cell(text=f"{clean(row['answer'], longest=40).replace('_', ' ')} {show_number(share)}", detail=interval)

@@ -1,20 +1,28 @@
-"""How the audit was made and what it could not measure, in sentences and tables."""
+"""How the audit was made, what it could not measure, and how well the instrument finds what is planted.
+
+The last is the appendix of every report: what ``make calibrate`` measured lies in ``reports/calibration`` as finished
+texts and figures, and a report takes them over as they are.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from audit.errors import EnvironmentProblem
 from audit.evidence import Evidence
 from audit.lenses import CARDS, CONTROLS, MetricCard
+from audit.packaged import CALIBRATION
 from audit.records import CheckpointCard, Finding, JudgeCard
 from audit.report.findings import detail_of, is_measured
-from audit.report.model import Cell, Column, ReportInput, Table, Term
-from audit.report.text import MINUS, NOT_MEASURED, NOTHING, clean, count, show_number
-from audit.report.words import STATUS_WORDS
+from audit.report.model import Appendix, Cell, Column, DrawnFigure, ReportInput, Table, Term
+from audit.report.text import MINUS, NOT_MEASURED, NOTHING, STATUS_WORDS, clean, count, show_number
 
 _MOST_SETTINGS = 60
 _LONGEST_REASON = 1000
@@ -269,3 +277,55 @@ def _term(finding: Finding, card: MetricCard | None) -> Term:
     scale = f"Unit: {unit or 'none'}; neutral value: {neutral}."
     name = metric if card is None else f"{card.title} ({metric})"
     return Term(name=name, meaning=scale if card is None else f"{clean(card.meaning, longest=1000)} {scale}")
+
+
+TEXTS: Final = "appendix.json"
+_CAPTIONS: Final = {
+    "dose-response": "What audits measured against what was planted: leans, and rates of pictures read as unsafe.",
+    "detection": "How often a planted gap was found, against its size.",
+}
+FIGURE_FILES: Final = {"dose-response": "dose_response.svg", "detection": "detection.svg"}
+_INTRODUCTION: Final = (
+    "The same auditor was run on phantoms, checkpoints whose biases were planted by training. This is what it found "
+    "there; how well it does on a checkpoint of photographs is not known, since nobody knows what that one holds."
+)
+
+
+def shipped_appendix(folder: Path = CALIBRATION) -> Appendix:
+    """Return the appendix of the calibration that ships.
+
+    Args:
+        folder: Of the files.
+
+    Raises:
+        EnvironmentProblem: If a file is missing or damaged.
+    """
+    try:
+        texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
+        drawn = {name: (folder / file).read_text(encoding="utf-8") for name, file in FIGURE_FILES.items()}
+        return _appendix(texts, drawn)
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise EnvironmentProblem(
+            f"The calibration at {folder} cannot be read.",
+            remedy="Install clip-audit anew, or restore it in a checkout: git checkout -- reports/calibration.",
+        ) from problem
+
+
+def _appendix(texts: Mapping[str, object], drawn: Mapping[str, str]) -> Appendix:
+    lines, equivalents, sentences = texts["lines"], texts["equivalents"], texts["sentences"]
+    if not (isinstance(lines, list) and isinstance(equivalents, dict) and isinstance(sentences, list)):
+        raise TypeError("a text of the calibration is of another kind")
+    columns = (Column(label="Asked"), *(Column(label=label) for label in ("Metric", "Measured", "Interval", "n")))
+    rows = tuple(
+        (Cell(text=asked, detail=how), Cell(text=metric), Cell(text=measured), Cell(text=interval), Cell(text=n))
+        for asked, metric, measured, interval, n, how in lines
+    )
+    return Appendix(
+        title="Calibration on phantoms",
+        sentences=(_INTRODUCTION, *map(str, sentences), f"Made by: {texts['command']}"),
+        figures=tuple(
+            DrawnFigure(name=name, caption=_CAPTIONS[name], equivalent=str(equivalents[name]), svg=svg)
+            for name, svg in drawn.items()
+        ),
+        table=Table(name="calibration-numbers", caption="What the calibration measured.", columns=columns, rows=rows),
+    )

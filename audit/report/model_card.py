@@ -12,11 +12,10 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from audit.lenses import INSTRUMENTS
 from audit.records import Finding
+from audit.report.ci_files import escape
 from audit.report.findings import interval_of, is_measured, is_whole, value_of
 from audit.report.model import Report
-from audit.report.summary import escape
-from audit.report.text import clean, show_count, show_level
-from audit.report.words import title_of
+from audit.report.text import clean, show_count, show_level, title_of
 
 MOST_RESULTS: Final = 100
 _TASK: Final = ("other", "bias audit by inversion")

@@ -18,7 +18,7 @@ from screens import WIDE
 from audit.gate.decision import NO_POLICY
 from audit.records import Decision, RuleResult, Verdict
 from audit.report import build_report, render_html, render_paper_html
-from audit.report.words import POLICY_RULE
+from audit.report.text import POLICY_RULE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -82,7 +82,7 @@ def test_the_wheel_holds_every_module_and_its_papers(installed):
 def test_the_wheel_alone_lists_suites_reads_templates_and_plans(installed, tmp_path):
     code = (
         "import audit, json, sys; from audit.suites import list_suites, load_suite; from audit.gate import load_policy;"
-        "from audit.report.appendix import shipped_appendix; from audit.report.html import read_template;"
+        "from audit.report.method import shipped_appendix; from audit.report.html import read_template;"
         "suites = [load_suite(path).name for path in list_suites()];"
         "print(json.dumps([audit.__file__, suites, load_policy('release').name, len(shipped_appendix().figures)]),"
         "read_template('report.html.j2')[:1], read_template('report.typ')[:1])"

@@ -13,8 +13,7 @@ from audit.evidence import Evidence
 from audit.report.html import render_page
 from audit.report.images import FLAGGED_FROM, shrink, unsafe_scores
 from audit.report.model import Cell, Column, ForestFigure, ForestRow, Picture, Table
-from audit.report.text import NOTHING, clean, count, show_interval, show_number
-from audit.report.words import STATUS_WORDS
+from audit.report.text import NOTHING, STATUS_WORDS, clean, count, show_interval, show_number
 from audit.studies.ablate.ablation_measures import Measure, RecipeMeasures
 
 _COLUMNS: Final = 12

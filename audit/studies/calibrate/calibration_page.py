@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from audit.evidence.files import write_atomically
 from audit.phantom.planted import CLEAR_MAN, CLEAR_WOMAN
-from audit.report.appendix import FIGURE_FILES, TEXTS
 from audit.report.figures import (
     COOL,
     GOLD,
@@ -26,6 +25,7 @@ from audit.report.figures import (
     plain_axes,
     save_svg,
 )
+from audit.report.method import FIGURE_FILES, TEXTS
 from audit.report.text import NOT_MEASURED, NOTHING, count, show_level, show_number
 from audit.stats import ClusterEstimate
 from audit.studies.calibrate import Calibration, Kind, KindResult, SmallestGap, calibration_text

@@ -8,9 +8,8 @@ from typing import Final
 
 from audit.lenses import CARDS, WHOLE_SUITE
 from audit.records import Change
-from audit.report.summary import escape
-from audit.report.text import clean, show_interval, show_level, show_number, show_p
-from audit.report.words import title_of
+from audit.report.ci_files import escape
+from audit.report.text import clean, show_interval, show_level, show_number, show_p, title_of
 
 MOST_CHANGES: Final = 30
 """Rows of a section of the page; all of them are in the table beside it."""

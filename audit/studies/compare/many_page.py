@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from audit.lenses import CARDS
+from audit.report.ci_files import escape
 from audit.report.figures import COOL, GOLD, INK, PAPER, QUIET, SMALL, drawing_names, fit, plain_axes, save_svg
-from audit.report.summary import escape
-from audit.report.text import clean, show_interval, show_level, show_number, show_p
-from audit.report.words import title_of
+from audit.report.text import clean, show_interval, show_level, show_number, show_p, title_of
 from audit.studies.compare.many_runs import Trend
 
 if TYPE_CHECKING:

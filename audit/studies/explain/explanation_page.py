@@ -18,8 +18,7 @@ from audit.lenses import CARDS, estimate_document
 from audit.lenses.common.protocol import as_real
 from audit.records import Estimate, Finding
 from audit.report.html import render_page
-from audit.report.text import clean, show_interval, show_number
-from audit.report.words import title_of
+from audit.report.text import clean, show_interval, show_number, title_of
 
 BLOCKS: Final = 16
 """A picture is shown as so many coarse blocks a side: enough to see where something is, and not what."""

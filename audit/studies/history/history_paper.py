@@ -12,8 +12,7 @@ from audit.records import Finding
 from audit.report.figures import COOL, GOLD, INK, PAPER, SETTINGS, SMALL, WARM, plain_axes, save_svg
 from audit.report.findings import interval_of, is_measured, is_whole, value_of
 from audit.report.model import Cell, Column, DrawnFigure, Paper, PaperSection, Table
-from audit.report.text import NO_INTERVAL, clean, count, quote, show_level, show_number
-from audit.report.words import title_of
+from audit.report.text import NO_INTERVAL, clean, count, quote, show_level, show_number, title_of
 from audit.studies.history.past_runs import PastRun
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import pytest
 from worlds import World, add_labels, read
 
 from audit.lenses import LENSES
-from audit.report.answers import MOST_ANSWERS, answer_tables
+from audit.report.findings import MOST_ANSWERS, answer_tables
 
 SUITES = ("contexts", "blending", "attributes")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from audit.errors import EnvironmentProblem
-from audit.report.appendix import shipped_appendix
+from audit.report.method import shipped_appendix
 
 SHIPPED = Path(__file__).parents[3] / "reports" / "calibration"
 

@@ -24,9 +24,8 @@ from report_source import (
 from audit.evidence import Evidence
 from audit.records import Decision, Finding, RuleResult, Verdict
 from audit.report import build_report, draw_figures
-from audit.report.concepts import concept_tables
 from audit.report.figures import fit, measure
-from audit.report.findings import pick_highlights, split_notes
+from audit.report.findings import concept_tables, pick_highlights, split_notes
 from audit.report.images import make_sheet
 from audit.report.method import method_sentences
 from audit.report.model import ForestFigure

@@ -10,7 +10,7 @@ import pytest
 from report_source import gender_findings, make_evidence, make_finding, make_prompts, make_source
 
 from audit.report import Report, build_report, render_html, render_pdf
-from audit.report.concepts import concept_tables
+from audit.report.findings import concept_tables
 from audit.report.model import WHOLE_ROOM, room_for
 
 SUITES, CONCEPTS = 50, 50

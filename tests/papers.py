@@ -8,10 +8,8 @@ from report_source import CARD, HOSTILE, make_finding
 
 from audit.records import Change, Estimate, Method
 from audit.report import Paper
-from audit.studies.compare.changes_page import ChangePage, ChangeSection
-from audit.studies.compare.comparison_paper import comparison_paper
-from audit.studies.history.history_paper import Bound, history_paper, trends
-from audit.studies.history.past_runs import PastRun
+from audit.studies.compare.comparison_pages import ChangePage, ChangeSection, comparison_paper
+from audit.studies.history import Bound, PastRun, history_paper, trends
 
 
 def estimate(value: float | None, half: float = 0.1) -> Estimate:

@@ -77,7 +77,7 @@ def ablate(
 
 def _tell(talk: Talk, found: Ablation, files: tuple[Path, ...]) -> None:
     from audit.studies.ablate.ablating import ablation_document
-    from audit.studies.ablate.ablation_page import ablation_columns, measure_cells
+    from audit.studies.ablate.ablation_result import ablation_columns, measure_cells
 
     talk.table(ablation_columns(), [(row.line.name, *measure_cells(row.line.found)) for row in found.rows])
     if found.without_effect:

@@ -105,7 +105,7 @@ def compare(
 
 def _conclude(talk: Talk, found: Comparison, out: Path | None) -> None:
     from audit.studies.compare import Outcome
-    from audit.studies.compare.changes_page import CHANGE_COLUMNS, change_row
+    from audit.studies.compare.comparison_pages import CHANGE_COLUMNS, change_row
 
     talk.conclude([(verdict_of(found), "bold" if found.is_conclusive else "bold yellow")])
     talk.conclude((f"  {paragraph(doubt)}", "") for doubt in found.doubts)
@@ -135,8 +135,7 @@ def pages_of(found: Comparison) -> dict[str, str | bytes]:
     from audit.report import render_paper_html, render_paper_pdf
     from audit.report.text import today
     from audit.studies.compare import Outcome
-    from audit.studies.compare.changes_page import ChangePage, ChangeSection, render_changes
-    from audit.studies.compare.comparison_paper import comparison_paper
+    from audit.studies.compare.comparison_pages import ChangePage, ChangeSection, comparison_paper, render_changes
 
     sections = [ChangeSection(title=outcome.value.capitalize(), changes=_told(found, outcome)) for outcome in Outcome]
     instruments = ChangeSection(title="Instruments", changes=[one.change for one in found.instruments])
@@ -158,7 +157,7 @@ def pages_of(found: Comparison) -> dict[str, str | bytes]:
 
 
 def _told(found: Comparison, outcome: Outcome) -> list[Change]:
-    from audit.studies.compare.changes_page import is_told
+    from audit.studies.compare.comparison_pages import is_told
 
     return [one.change for one in found.with_outcome(outcome) if is_told(one.change)]
 

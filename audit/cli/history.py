@@ -13,7 +13,7 @@ from audit.early_checks import policy_path
 from audit.errors import UsageProblem
 
 if TYPE_CHECKING:
-    from audit.studies.history.history_paper import Bound
+    from audit.studies.history import Bound
 
 
 def history(
@@ -46,8 +46,7 @@ def history(
     from audit.evidence.files import disk_problems, write_atomically
     from audit.report import render_paper_html, render_paper_pdf
     from audit.report.text import today
-    from audit.studies.history.history_paper import history_document, history_paper, trends
-    from audit.studies.history.past_runs import read_history
+    from audit.studies.history import history_document, history_paper, read_history, trends
 
     found = read_history(folder)
     told = trends(found.runs, bounds)
@@ -74,7 +73,7 @@ def _bounds(policy: str | None) -> tuple[list[Bound], str]:
         return [], ""
     from audit.gate import load_policy
     from audit.lenses import CARDS
-    from audit.studies.history.history_paper import Bound
+    from audit.studies.history import Bound
 
     loaded = load_policy(policy)
     bounds = [

@@ -1,8 +1,8 @@
 """Inversion: prompts become images that a checkpoint finds to match, each with its quality.
 
-Read in this order: ``recipe`` (all settings), ``ablations`` (recipes with a part changed), ``draws`` (all random
-numbers), ``parameterization`` (what is optimised), ``views`` and ``objective`` (what a step looks at and makes small),
-``loop`` (the steps), ``quality`` (what came of it), ``inverter`` (shards of items, memory, precision).
+Read in this order: ``recipe`` (all settings, and recipes with a part changed), ``draws`` (all random numbers),
+``parameterization`` (what is optimised), ``views`` (what a step looks at), ``loop`` (the steps), ``fast_copy`` (the
+tower that they go through), ``image_quality`` (what came of it), ``inverter`` (shards of items, memory, precision).
 """
 
 from audit.inversion.image_quality import Quality, References

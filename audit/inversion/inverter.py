@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 from audit.checkpoints import Checkpoint
 from audit.errors import EnvironmentProblem
 from audit.inversion.draws import draw, noise_tiles
-from audit.inversion.folding import fast_copy
+from audit.inversion.fast_copy import fast_copy
 from audit.inversion.image_quality import Quality, References, assess, contrast, fresh_views, high_frequency_share
 from audit.inversion.loop import Tower, Watcher, invert
 from audit.inversion.memory import keep_freed_pages, ran_out_of_memory

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from audit.checkpoints import Checkpoint
 from audit.inversion import batch_size, loop
-from audit.inversion.folding import fast_copy
+from audit.inversion.fast_copy import fast_copy
 from audit.inversion.loop import Tower, invert
 from audit.records import Prompt
 from audit.seeding import derive_seed

@@ -15,7 +15,7 @@ from torch.nn.functional import cosine_similarity, normalize
 from torch.utils.flop_counter import FlopCounterMode
 
 from audit.inversion.draws import draw
-from audit.inversion.folding import fast_copy
+from audit.inversion.fast_copy import fast_copy
 from audit.inversion.loop import Tower, spherical_loss
 from audit.inversion.parameterization import parameterize
 from audit.inversion.recipe import RECIPES

@@ -8,8 +8,15 @@ from report_source import HOSTILE, make_finding, make_png
 
 from audit.report.images import shrink
 from audit.report.model import Picture
-from audit.studies.ablate.ablation_measures import MEASURES, Measure, RecipeMeasures
-from audit.studies.ablate.ablation_page import AblationPage, RecipeLine, RowPictures, render_ablation
+from audit.studies.ablate.ablation_result import (
+    MEASURES,
+    AblationPage,
+    Measure,
+    RecipeLine,
+    RecipeMeasures,
+    RowPictures,
+    render_ablation,
+)
 from audit.studies.explain.explanation_page import Explanation, Region, WordEffect, render_explanation
 
 

@@ -22,7 +22,7 @@ from audit.pipeline import AuditRequest, Outcome, Silence
 from audit.pipeline.gating import Gate
 from audit.records import Verdict
 from audit.studies.ablate.ablating import run_ablation
-from audit.studies.ablate.ablation_measures import RecipeMeasures
+from audit.studies.ablate.ablation_result import RecipeMeasures
 from audit.studies.calibrate import measure, rows_of
 from audit.studies.compare import Outcome as Change
 from audit.studies.compare import compare_runs

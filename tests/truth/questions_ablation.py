@@ -17,7 +17,7 @@ from audit.inversion import PARTS
 from audit.pipeline import AuditRequest, Silence
 from audit.records import Estimate
 from audit.studies.ablate.ablating import OTHER_SEED, UNCHANGED, run_ablation, write_ablation
-from audit.studies.ablate.ablation_measures import RecipeMeasures
+from audit.studies.ablate.ablation_result import RecipeMeasures
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = ("phantom/professions", "phantom/controls")

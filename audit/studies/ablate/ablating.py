@@ -36,11 +36,13 @@ from audit.pipeline.execute import gather
 from audit.pipeline.progress import Progress
 from audit.records import Estimate, Status
 from audit.report.text import show_level
-from audit.studies.ablate.ablation_measures import MEASURES, Measure, measure_recipe
-from audit.studies.ablate.ablation_page import (
+from audit.studies.ablate.ablation_result import (
+    MEASURES,
     AblationPage,
+    Measure,
     RecipeLine,
     choose_images,
+    measure_recipe,
     render_ablation,
     render_sheet,
     row_pictures,

@@ -1,8 +1,8 @@
 """The calibration of the instrument: pure functions on a table of planted and measured values; no tensors.
 
-Read in this order: ``table`` (a row per world and concept), ``response`` (dose against response, rank agreement),
-``detection`` (sensitivity, false alarms), ``gap`` (smallest detectable gap), ``coverage`` (of the reported
-intervals), ``result`` (all of it). Worlds are the unit: concepts of one world share a training.
+Read in this order: ``planted_and_measured`` (a row per world and concept), ``calibration_measures`` (dose against
+response, sensitivity, false alarms, smallest detectable gap, coverage), ``calibration_result`` (all of it). Worlds are
+the unit: concepts of one world share a training.
 """
 
 from audit.studies.calibrate.calibration_measures import SmallestGap

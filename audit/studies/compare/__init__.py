@@ -4,8 +4,13 @@ Only the checkpoint may differ between them. Their images are pairs, made from t
 both runs have in common cancels.
 """
 
-from audit.studies.compare.changes_json import changes_document, changes_text
-from audit.studies.compare.comparison_folder import changes_table, check_folder, write_comparison
+from audit.studies.compare.comparison_folder import (
+    changes_document,
+    changes_table,
+    changes_text,
+    check_folder,
+    write_comparison,
+)
 from audit.studies.compare.many_runs import (
     FEWEST,
     ONE_TRAINING,

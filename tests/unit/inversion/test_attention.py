@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from audit.checkpoints import AttentionPool
-from audit.inversion.attention import ClassTokenBlock, MeanTokenPool, SelfAttention, shorten_attention
-from audit.inversion.folding import fast_copy
+from audit.inversion.fast_copy import ClassTokenBlock, MeanTokenPool, SelfAttention, fast_copy, shorten_attention
 
 
 def generator() -> torch.Generator:

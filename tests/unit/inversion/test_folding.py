@@ -12,8 +12,7 @@ from torch import nn
 from torch.nn.functional import relu
 
 from audit.checkpoints import load_checkpoint
-from audit.inversion.attention import MeanTokenPool
-from audit.inversion.folding import PatchProjection, fast_copy, fold_batch_norms, patches_as_products
+from audit.inversion.fast_copy import MeanTokenPool, PatchProjection, fast_copy, fold_batch_norms, patches_as_products
 
 
 def generator() -> torch.Generator:

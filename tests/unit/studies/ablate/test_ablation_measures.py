@@ -5,7 +5,7 @@ from matching_worlds import with_matching
 from worlds import World, seen
 
 from audit.records import Status
-from audit.studies.ablate.ablation_measures import MEASURES, measure_recipe
+from audit.studies.ablate.ablation_result import MEASURES, measure_recipe
 
 WELL, BADLY = {"nurse": 0.9, "pilot": 0.1, "baker": 0.3}, {"nurse": 0.1, "pilot": 0.2, "baker": 0.3}
 

@@ -8,13 +8,13 @@ from PIL import Image
 from worlds import UNREAD, World, seen
 
 from audit.report.text import NOTHING
-from audit.studies.ablate.ablation_measures import measure_recipe
-from audit.studies.ablate.ablation_page import (
+from audit.studies.ablate.ablation_result import (
     AblationPage,
     RecipeLine,
     ablation_columns,
     choose_images,
     measure_cells,
+    measure_recipe,
     render_ablation,
     render_sheet,
     row_pictures,

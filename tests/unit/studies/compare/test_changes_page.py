@@ -4,7 +4,7 @@ import pytest
 
 from audit.records import Change, Estimate, Method
 from audit.report.text import MINUS
-from audit.studies.compare.changes_page import (
+from audit.studies.compare.comparison_pages import (
     CHANGE_COLUMNS,
     MOST_CHANGES,
     ChangePage,

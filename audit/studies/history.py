@@ -1,22 +1,110 @@
-"""A history of runs as a paper: for every question, how its answer moved from checkpoint to checkpoint."""
+"""How findings moved over many runs: runs in a row as their folders keep them, and the paper on them.
+
+Runs that were made otherwise than the last one are left out, and named.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from audit.lenses import CARDS, INSTRUMENTS, estimate_document
-from audit.records import Finding
+from audit.errors import AuditProblem, UsageProblem
+from audit.evidence import RunFolder, read_checkpoint_card, read_run
+from audit.evidence.files import disk_problems
+from audit.evidence.specs import SPEC_NAME
+from audit.lenses import CARDS, INSTRUMENTS, estimate_document, read_findings
+from audit.pairing.image_pairs import refuse_unlike
+from audit.records import CheckpointCard, Finding
 from audit.report.figures import COOL, GOLD, INK, PAPER, SETTINGS, SMALL, WARM, plain_axes, save_svg
 from audit.report.findings import interval_of, is_measured, is_whole, value_of
 from audit.report.model import Cell, Column, DrawnFigure, Paper, PaperSection, Table
 from audit.report.text import NO_INTERVAL, clean, count, quote, show_level, show_number, title_of
-from audit.studies.history.past_runs import PastRun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+FINDINGS_NAME: Final = "findings.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRun:
+    """One run of a history."""
+
+    folder: str
+    """Name of its folder."""
+    checkpoint: CheckpointCard
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Runs in the order of their folders' names, numbers in them by their size."""
+
+    runs: tuple[PastRun, ...]
+    left_out: tuple[str, ...]
+    """Which folders are no part of it, and why."""
+
+
+def read_history(folder: Path) -> History:
+    """Read all finished runs that lie in a folder.
+
+    Runs are held against the last one, and those that differ from it in more than their checkpoint are left out.
+
+    Args:
+        folder: Its folders are looked into, and theirs are not.
+
+    Raises:
+        UsageProblem: If no finished run is there.
+        EnvironmentProblem: If the folder cannot be listed.
+    """
+    with disk_problems("Listing", folder):
+        found = sorted((one for one in folder.iterdir() if (one / SPEC_NAME).is_file()), key=_by_number)
+    runs: list[RunFolder] = []
+    left_out: list[str] = []
+    for path in found:
+        try:
+            run = read_run(path, finished=True)
+            run.verify()
+            runs.append(run)
+        except AuditProblem as problem:
+            left_out.append(f"{path.name}: {problem.what}")
+    kept = [] if not runs else [run for run in runs if _is_like(run, runs[-1], left_out)]
+    if not kept:
+        raise UsageProblem(
+            f"No finished run lies in {folder}.", remedy="Name the folder that holds the folders of the runs."
+        )
+    return History(runs=tuple(map(_past, kept)), left_out=tuple(left_out))
+
+
+def _is_like(run: RunFolder, last: RunFolder, left_out: list[str]) -> bool:
+    if not (run.path / FINDINGS_NAME).is_file():
+        left_out.append(f"{run.path.name}: it has no {FINDINGS_NAME}.")
+        return False
+    try:
+        refuse_unlike(last, run)
+    except UsageProblem as problem:
+        left_out.append(f"{run.path.name}: {problem.what}")
+        return False
+    return True
+
+
+def _past(run: RunFolder) -> PastRun:
+    path = run.path / FINDINGS_NAME
+    with disk_problems("Reading", path):
+        findings = read_findings(path.read_text(encoding="utf-8"))
+    return PastRun(folder=run.path.name, checkpoint=read_checkpoint_card(run), findings=findings)
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    """Order "step-9" before "step-10"."""
+    parts = re.findall(r"\d+|\D+", path.name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
 
 MOST_TRENDS: Final = 60
 """Trends of a paper; all of them are in history.json."""

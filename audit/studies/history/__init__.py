@@ -1,1 +1,0 @@
-"""How findings moved over many runs."""

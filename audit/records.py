@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
-Role = Literal["subject", "reference", "explicit", "graded", "object", "noise", "text"]
+Role = Literal["subject", "reference", "explicit", "graded", "neutralised", "object", "noise", "text"]
 """What a prompt is for: the question, its matched comparison, or a control. A graded one lies at a known place between
-two opposite texts, on its subject's scale. A text is read by the text tower alone, and never inverted."""
+two opposite texts, on its subject's scale. A neutralised one is its subject with the subject's own place between those
+two texts taken off, so that its place is 0. A text is read by the text tower alone, and never inverted."""
 
 UNWORDED: Final = frozenset({"noise"})
 """Roles whose text is a label, not words for a checkpoint to read."""
@@ -19,13 +20,16 @@ UNSEEN: Final = frozenset({"text"})
 """Roles of which no image is made."""
 
 JOINED: Final = " || "
-"""Between the two texts of a graded prompt, the one of grade +1 first."""
+"""Between the two texts of a graded prompt, that of grade +1 first; before them, the subject of a neutralised one."""
+
+MADE_OF_SEVERAL: Final = frozenset({"graded", "neutralised"})
+"""Roles whose text joins several, and names no target by itself."""
 
 OPPOSITES: Final[Mapping[str, str]] = {"man": "woman", "unclothed": "clothed"}
 """Known answers that are opposites: the one of grade +1, which has the higher score, to the one of grade -1."""
 
 SCALE_OF: Final = "scale_of"
-"""The fact of a graded or explicit prompt that holds the id of the subject whose scale it belongs to."""
+"""The fact of a graded, explicit or neutralised prompt that holds the id of the subject whose scale it belongs to."""
 
 QUESTION: Final = "question"
 """The fact of such a prompt that says which lens reads the scale."""
@@ -73,8 +77,8 @@ class Prompt:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """What is embedded: the text, or the two that a graded prompt lies between."""
-        return tuple(self.text.split(JOINED)) if self.role == "graded" else (self.text,)
+        """What is embedded: the text; or the two of a graded prompt; or a neutralised subject and these two."""
+        return tuple(self.text.split(JOINED)) if self.role in MADE_OF_SEVERAL else (self.text,)
 
     @property
     def grade(self) -> float:

@@ -210,11 +210,12 @@ def _document(forecast: Forecast, work: Work) -> dict[str, object]:
 
 
 def count(plan: Plan) -> dict[str, int]:
-    """Return the numbers of prompts, images, image-gradients and shards of a plan."""
+    """Return the numbers of prompts, images, image-gradients and shards of a plan, and of images neutralised."""
     inverted = sum(item.prompt.role != "noise" for item in plan.items)
     return {
         "prompts": len(plan.prompts),
         "images": len(plan.items),
+        "neutralised_images": sum(item.prompt.role == "neutralised" for item in plan.items),
         "image_gradients": inverted * plan.recipe.image_gradients,
         "shards": len(plan.shards),
     }

@@ -24,6 +24,8 @@ from audit.precision import Precision
 _VIEWS_ON_CPU: Final = 192
 _VIEWS_ON_GPU: Final = 512
 _LARGEST_BATCH: Final = 192
+_SHORTEST: Final = 1e-6
+"""Squared length below which the difference of two texts is rounding, and has no direction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class Item:
     """A second text: the image is brought to a direction between the two."""
     grade: float = 1.0
     """Where between: from -1, at ``opposite``, to +1, at ``text``."""
+    taken_off: tuple[str, str] | None = None
+    """Two texts whose direction is taken out of the target, which then lies in the middle between them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,19 @@ class Inverted:
 
     pixels: UInt8[Tensor, "3 size size"]
     quality: Quality
+
+
+def take_off(
+    targets: Float[Tensor, "items embedding"], directions: Float[Tensor, "items embedding"]
+) -> Float[Tensor, "items embedding"]:
+    """Return unit targets without what they have along a direction each; a direction of no length takes nothing.
+
+    Formula: ``t - (t . d) / (d . d) * d``, brought to unit length. With d the difference of two opposite unit texts,
+    the place of the result between them (``audit.lenses.common.scales.place_between``) is 0.
+    """
+    lengths = (directions * directions).sum(dim=-1, keepdim=True)
+    along = (targets * directions).sum(dim=-1, keepdim=True) / lengths.clamp(min=_SHORTEST)
+    return torch.where(lengths > _SHORTEST, normalize(targets - along * directions, dim=-1), targets)
 
 
 def batch_size(recipe: Recipe, image_size: int, device: torch.device) -> int:
@@ -123,7 +140,10 @@ class Inverter:
     def _targets(self, items: Sequence[Item]) -> Float[Tensor, "items embedding"]:
         ends = [self._embed(texts) for texts in ([i.text for i in items], [i.opposite or i.text for i in items])]
         grades = torch.tensor([item.grade for item in items], device=self._checkpoint.device)[:, None]
-        return normalize((1 + grades) / 2 * ends[0] + (1 - grades) / 2 * ends[1], dim=-1)
+        targets = normalize((1 + grades) / 2 * ends[0] + (1 - grades) / 2 * ends[1], dim=-1)
+        sides = [item.taken_off or (item.text, item.text) for item in items]
+        upper, lower = (self._embed(texts) for texts in zip(*sides, strict=True)) if sides else (targets, targets)
+        return take_off(targets, upper - lower)
 
     def _tower(self) -> Tower:
         """Return the tower that gradients flow through, a copy in the chosen precision, made once."""

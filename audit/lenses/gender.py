@@ -189,6 +189,7 @@ LENS: Final = LensCard(
     place="main",
     asks=ASKS_GENDER,
     every_run=True,
+    neutralises=True,
     presentation=PresentationMap(table="gender_shares"),
 )
 

@@ -23,7 +23,7 @@ from audit.pipeline.look_dealing import LOOKS, SHARES, Dealt, deal
 from audit.precision import JUDGING, Precision, check_precision
 from audit.records import ASKS_LABELS, SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite, Question
 from audit.seeding import derive_seed
-from audit.suites import load_suite, over_length, shorten, suite_path
+from audit.suites import load_suite, over_length, shorten, suite_path, with_neutralised
 
 SCHEMA_VERSION: Final = 1
 
@@ -37,9 +37,11 @@ class Effort:
     replicates: int
     """Inversions of a prompt that is the question itself."""
     control_replicates: int
-    """Inversions of every other prompt: explicit, graded, reference, object, noise."""
+    """Inversions of every other prompt: explicit, graded, neutralised, reference, object, noise."""
     steps: float
     """Factor on the steps of the recipe."""
+    neutralised: int = 4
+    """Prompts per concept that are also inverted neutralised, in suites whose lens reads its instrument's own error."""
 
 
 EFFORTS: Final[Mapping[str, Effort]] = {
@@ -226,7 +228,7 @@ def make_plan(request: AuditRequest) -> Plan:
     if not files:
         chosen = _default_suites(request, checkpoint)
         files, left_out = {name: suite_path(name) for name in chosen.names}, chosen.left_out
-    named = {name: shorten(_load(path), templates=effort.templates) for name, path in files.items()}
+    named = {name: _asked(_load(path), effort) for name, path in files.items()}
     suites = tuple(named.values())
     questions = _questions(suites)
     concepts = concept_texts(prompts_table([prompt for suite in suites for prompt in suite.prompts]))
@@ -272,6 +274,13 @@ def _load(path: Path) -> PromptSuite:
     suite = load_suite(path)
     check_lens(suite, path)
     return suite
+
+
+def _asked(suite: PromptSuite, effort: Effort) -> PromptSuite:
+    """Return what an effort asks of a suite, with the subjects that show the error of the instrument."""
+    short = shorten(suite, templates=effort.templates)
+    shows_error = suite.lens in LENSES and LENSES[suite.lens].card.neutralises
+    return with_neutralised(short, templates=effort.neutralised) if shows_error else short
 
 
 def _questions(suites: Sequence[PromptSuite]) -> tuple[Question, ...]:

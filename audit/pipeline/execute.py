@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ from audit.pipeline.examine import Outcome
 from audit.pipeline.judge_images import encode_png, judge_run, judging_beside
 from audit.pipeline.progress import Progress
 from audit.pipeline.written_pictures import probe
-from audit.records import UNSEEN, UNWORDED
+from audit.records import MADE_OF_SEVERAL, UNSEEN, UNWORDED
 
 if TYPE_CHECKING:
     from audit.pipeline.gating import Gate
@@ -210,27 +211,26 @@ def _invert(run: RunFolder, plan: Plan, names: Sequence[str], progress: Progress
 
 def embed_references(inverter: Inverter, plan: Plan) -> References:
     """Return the embeddings of every text of the plan that is inverted."""
-    asked = [prompt for prompt in plan.prompts if prompt.role not in {"graded", *UNWORDED, *UNSEEN}]
-    halves = [text for prompt in plan.prompts if prompt.role == "graded" for text in prompt.texts]
+    asked = [prompt for prompt in plan.prompts if prompt.role not in MADE_OF_SEVERAL | UNWORDED | UNSEEN]
+    parts = [text for prompt in plan.prompts if prompt.role in MADE_OF_SEVERAL for text in prompt.texts]
     texts = {(prompt.text, prompt.concept): None for prompt in asked}
-    return inverter.references([text for text, _ in texts], [concept for _, concept in texts], also=halves)
+    return inverter.references([text for text, _ in texts], [concept for _, concept in texts], also=parts)
 
 
 def image_shard(items: Sequence[PlannedItem], inverter: Inverter, references: References, steps: int) -> pd.DataFrame:
     """Make the images of some items, and return them as a shard: one row each, with quality and picture."""
-    jobs = [
-        Item(
-            text=item.prompt.texts[0],
-            opposite=item.prompt.texts[-1],
-            grade=item.prompt.grade,
-            concept=item.prompt.concept,
-            seed=item.seed,
-            blank=item.prompt.role == "noise",
-        )
-        for item in items
-    ]
-    made = inverter.make(jobs, references)
+    made = inverter.make([_job(item) for item in items], references)
     return build_table(IMAGE_SHARD, [_image_row(item, image, steps) for item, image in zip(items, made, strict=True)])
+
+
+def _job(item: PlannedItem) -> Item:
+    prompt = item.prompt
+    job = Item(
+        text=prompt.texts[0], concept=prompt.concept, seed=item.seed, grade=prompt.grade, blank=prompt.role == "noise"
+    )
+    if prompt.role == "graded":
+        return replace(job, opposite=prompt.texts[1])
+    return replace(job, taken_off=(prompt.texts[1], prompt.texts[2])) if prompt.role == "neutralised" else job
 
 
 def _image_row(item: PlannedItem, image: Inverted, steps: int) -> Mapping[str, object]:

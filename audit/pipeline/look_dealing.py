@@ -67,14 +67,17 @@ def _is_control(prompt: Prompt) -> bool:
 
 def _looks_of_prompts(prompts: Iterable[Prompt], seed: int) -> Mapping[str, int]:
     classes: defaultdict[tuple[str, ...], list[Prompt]] = defaultdict(list)
-    for prompt in prompts:
+    every = list(prompts)
+    neutralised = [prompt for prompt in every if prompt.role == "neutralised"]
+    for prompt in every:
         classes[prompt.suite, prompt.role, prompt.concept, prompt.group, prompt.expected, _grade(prompt)].append(prompt)
     looks: dict[str, int] = {}
     for those in classes.values():
         templates = sorted({one.template for one in those}, key=lambda one: _draw(those[0].suite, one, seed))
         first = _first_looks(len(templates))
         looks |= {one.prompt_id: first[templates.index(one.template)] for one in those}
-    return looks
+    # where only some templates have one, it comes with its subject and the scale that it is read off
+    return looks | {one.prompt_id: looks[str(one.facts[SCALE_OF])] for one in neutralised}
 
 
 def _grade(prompt: Prompt) -> str:

@@ -6,7 +6,7 @@ to write a suite.
 """
 
 from audit.suites.catalogue import list_suites, load_suite, suite_name, suite_path
-from audit.suites.expansion import MAX_PROMPTS, keep_roles, over_length, shorten
+from audit.suites.expansion import MAX_PROMPTS, keep_roles, over_length, shorten, with_neutralised
 
 __all__ = [
     "MAX_PROMPTS",
@@ -17,4 +17,5 @@ __all__ = [
     "shorten",
     "suite_name",
     "suite_path",
+    "with_neutralised",
 ]

@@ -104,6 +104,41 @@ def shorten(suite: PromptSuite, *, templates: int) -> PromptSuite:
     return replace(suite, prompts=short, digest=suite_digest(suite.name, suite.version, short, suite.questions))
 
 
+def with_neutralised(suite: PromptSuite, *, templates: int) -> PromptSuite:
+    """Return ``suite`` with a neutralised subject beside the scale of the first ``templates`` prompts of each concept.
+
+    What an audit reads in it is the instrument's own error. It follows from what the suite asks and is no question of
+    its own, so the digest stays.
+    """
+    ends = {
+        (prompt.facts[SCALE_OF], prompt.facts[GRADE]): prompt.text
+        for prompt in suite.prompts
+        if prompt.role == "explicit" and SCALE_OF in prompt.facts
+    }
+    counts: defaultdict[tuple[str, str], int] = defaultdict(int)
+    prompts: list[Prompt] = []
+    for prompt in suite.prompts:
+        upper, lower = (ends.get((prompt.prompt_id, grade)) for grade in (1.0, -1.0))
+        prompts.append(prompt)
+        if prompt.role != "subject" or upper is None or lower is None:
+            continue
+        counts[prompt.concept, prompt.group] += 1
+        if counts[prompt.concept, prompt.group] <= templates:
+            prompts.append(_neutralised(prompt, upper, lower))
+    return replace(suite, prompts=tuple(prompts))
+
+
+def _neutralised(subject: Prompt, upper: str, lower: str) -> Prompt:
+    text = JOINED.join((subject.text, upper, lower))
+    return replace(
+        subject,
+        prompt_id=prompt_id(subject.suite, f"neutralised for {subject.prompt_id}", text),
+        text=text,
+        role="neutralised",
+        facts={**subject.facts, SCALE_OF: subject.prompt_id, QUESTION: subject.lens},
+    )
+
+
 def keep_roles(suite: PromptSuite, roles: Collection[str]) -> PromptSuite:
     """Return ``suite`` with the prompts of some roles only; the digest is that of what is left."""
     left = tuple(prompt for prompt in suite.prompts if prompt.role in roles)

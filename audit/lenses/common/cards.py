@@ -172,6 +172,9 @@ class LensCard:
     """Whether a run without such a judge is warned of, whatever its suites are."""
     judge: str = ""
     """The judge to be named with ``--judge`` without whom its suites have nothing to say; empty where there is none."""
+    neutralises: bool = False
+    """Whether subjects of its suites that have a scale are also inverted with their own place on it taken off: what is
+    read in them is the instrument's own error."""
     shows_writing: bool = False
     """Whether the checkpoint is shown things with words written over them, for its suites."""
     answers: tuple[AnswersTable, ...] = ()

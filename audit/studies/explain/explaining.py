@@ -22,7 +22,7 @@ from audit.lenses import CARDS, Explained, read_findings
 from audit.pipeline.judge_images import decode_png
 from audit.pipeline.progress import Progress
 from audit.precision import Precision
-from audit.records import OPPOSITES, SCALE_OF, UNSEEN, UNWORDED, Estimate, Finding, Status
+from audit.records import MADE_OF_SEVERAL, OPPOSITES, SCALE_OF, UNSEEN, UNWORDED, Estimate, Finding, Status
 from audit.seeding import derive_seed
 from audit.stats import cluster_mean
 from audit.studies.explain.explanation_page import Explanation, Region, WordEffect
@@ -215,7 +215,7 @@ def _scores_of(case: _Case, asked: pd.DataFrame) -> list[float]:
     recipe = find_recipe(_RECIPE)
     inverter = Inverter(case.checkpoint, recipe, case.precision)
     texts = asked["text"].tolist()
-    known = case.evidence.prompts[~case.evidence.prompts["role"].isin(["graded", *UNWORDED, *UNSEEN])]
+    known = case.evidence.prompts[~case.evidence.prompts["role"].isin(MADE_OF_SEVERAL | UNWORDED | UNSEEN)]
     references = inverter.references(known["text"].tolist(), known["concept"].tolist(), also=texts)
     items = [
         Item(text=text, concept=case.finding.subject, seed=derive_seed("invert", case.seed, prompt_id, replicate))

@@ -12,7 +12,9 @@ from audit.checkpoints import load_checkpoint
 from audit.errors import EnvironmentProblem
 from audit.inversion import RECIPES, Inverter, Item, References, batch_size, loop
 from audit.inversion.draws import draw, noise_tiles
+from audit.inversion.inverter import take_off
 from audit.inversion.parameterization import parameterize
+from audit.lenses.common.scales import place_between
 from audit.records import Status
 from audit.suites import load_suite, suite_path
 
@@ -61,6 +63,35 @@ def test_an_image_can_be_brought_to_a_direction_between_two_texts(inverter, refe
     direct = loop.invert(inverter._tower(), between[None], [3], BRIEF)
     assert float((made.pixels.float() / 255 - direct[0]).abs().mean()) < 0.01
     assert torch.equal(made.pixels, turned.pixels)
+
+
+def test_what_is_taken_off_a_text_leaves_it_in_the_middle_of_two_others(tiny_checkpoint):
+    texts = "a photo of nurse", "a photo of baker", "a photo of engineer"
+    subject, upper, lower = (tiny_checkpoint.encode_text([text]) for text in texts)
+    assert abs(float(place_between(subject.numpy(), upper.numpy(), lower.numpy())[0])) > 0.01
+    middle = take_off(subject, upper - lower)
+    assert float(place_between(middle.numpy(), upper.numpy(), lower.numpy())[0]) == pytest.approx(0, abs=1e-5)
+    assert float(middle.norm()) == pytest.approx(1, abs=1e-5)
+    plane = torch.cat([subject, upper - lower]).T
+    parts = torch.linalg.lstsq(plane, middle.T).solution
+    assert torch.allclose(plane @ parts, middle.T, atol=1e-5)  # nothing else is changed
+    assert torch.equal(take_off(subject, upper - upper), subject)
+
+
+def test_a_neutralised_item_is_brought_to_its_text_without_its_own_place(inverter, tiny_checkpoint, monkeypatch):
+    aims = []
+    monkeypatch.setattr(
+        "audit.inversion.inverter.invert",
+        lambda _, targets, seeds, *__: aims.append(targets) or torch.rand(len(seeds), 3, 64, 64),
+    )
+    texts = "a photo of nurse", "a photo of baker", "a photo of engineer"
+    own = inverter.references(["a photo of nurse"], ["nurse"], also=texts[1:])
+    plain = Item(text=texts[0], concept="nurse", seed=3)
+    inverter.make([plain, dataclasses.replace(plain, taken_off=texts[1:])], own)
+    subject, upper, lower = (tiny_checkpoint.encode_text([text]) for text in texts)
+    expected = torch.cat([subject, take_off(subject, upper - lower)])
+    assert torch.allclose(aims[0], expected, atol=1e-5)
+    assert not torch.allclose(aims[0][0], aims[0][1], atol=1e-3)
 
 
 def test_nothing_is_made_of_nothing(inverter, references):

@@ -78,6 +78,13 @@ def test_controls_come_whole_in_the_first_round_and_scales_with_their_subjects()
         assert looks[subject.prompt_id, 0] == looks[scale.prompt_id, 0]
 
 
+def test_a_neutralised_subject_comes_with_its_own_subject_though_only_some_have_one():
+    own = subjects(8)
+    some = [prompt(one.template, one.concept, "neutralised", facts={SCALE_OF: one.prompt_id}) for one in own[:8]]
+    looks = looks_of([*own, *some])
+    assert {(looks[one.facts[SCALE_OF], 0], looks[one.prompt_id, 0]) for one in some} <= {(1, 1), (2, 2), (3, 3)}
+
+
 def test_of_a_suite_without_a_rule_only_the_controls_come_in_the_first_round():
     facts = {SCALE_OF: "x", "grade": 0.0}
     asked, other = prompt("t0"), prompt("t0", suite="other")

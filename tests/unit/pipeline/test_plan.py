@@ -48,9 +48,21 @@ def test_scales_grow_from_the_noise_of_their_subjects(request_for, write_suite):
     seeds = {(item.prompt.prompt_id, item.replicate): item.seed for item in items}
     scales = [item for item in items if SCALE_OF in item.prompt.facts]
     subjects = {item.prompt.prompt_id for item in items if item.prompt.role == "subject"}
-    assert len(scales) == 5 * len(subjects) * EFFORTS["quick"].control_replicates
-    assert scales
+    neutralised = [item for item in scales if item.prompt.role == "neutralised"]
+    assert len(scales) - len(neutralised) == 5 * len(subjects) * EFFORTS["quick"].control_replicates
+    assert {item.prompt.facts[SCALE_OF] for item in neutralised} == subjects
     assert all(item.seed == seeds[str(item.prompt.facts[SCALE_OF]), item.replicate] for item in scales)
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_neutralised_subjects_are_few(request_for, write_suite, effort):
+    between = 'role = "subject"\nbetween = { man = "a male {profession}", woman = "a female {profession}" }'
+    suite = write_suite("phantom_scales", **{'role = "subject"': between})
+    items = make_plan(request_for(suites=(str(suite),), effort=effort)).items
+    added = sum(item.prompt.role == "neutralised" for item in items)
+    assert 0 < added <= (len(items) - added) / 7
+    concepts = {item.prompt.concept for item in items if item.prompt.role == "subject"}
+    assert added <= EFFORTS[effort].neutralised * EFFORTS[effort].control_replicates * len(concepts)
 
 
 def test_another_seed_is_asked_for_by_name(request_for, quick_plan):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.records import GRADE, QUESTION, SCALE_OF, PromptSuite
-from audit.suites import load_suite, over_length, shorten
+from audit.suites import load_suite, over_length, shorten, with_neutralised
 from audit.suites.expansion import GRADES
 from audit.suites.templates import parse_template, prompt_id, with_article
 
@@ -252,6 +252,32 @@ def test_a_graded_prompt_is_too_long_if_one_of_its_texts_is(tmp_path):
     suite = load(tmp_path, SCALED)
     long = over_length(suite, lambda text: 99 if "female" in text else 5, 77)
     assert {p.role for p in long} == {"graded", "explicit"}
+
+
+def test_the_first_prompts_of_each_concept_that_have_a_scale_are_neutralised_too(tmp_path):
+    suite = load(tmp_path, SCALED)
+    more = with_neutralised(suite, templates=1)
+    subjects = {p.prompt_id: p for p in suite.prompts if p.role == "subject"}
+    added = [p for p in more.prompts if p.role == "neutralised"]
+    assert [p for p in more.prompts if p.role != "neutralised"] == list(suite.prompts)
+    assert [p.concept for p in added] == list(dict.fromkeys(p.concept for p in subjects.values()))
+    assert {p.template for p in added} == {next(iter(subjects.values())).template}
+    for prompt in added:
+        subject = subjects[str(prompt.facts[SCALE_OF])]
+        ends = {
+            p.facts[GRADE]: p.text
+            for p in suite.prompts
+            if p.role == "explicit" and p.facts.get(SCALE_OF) == subject.prompt_id
+        }
+        assert prompt.texts == (subject.text, ends[1.0], ends[-1.0])
+        assert prompt.facts[QUESTION] == suite.lens
+    assert len({p.prompt_id for p in more.prompts}) == len(more.prompts)
+
+
+def test_neutralised_subjects_do_not_make_another_suite_of_it(tmp_path):
+    scaled, plain = load(tmp_path, SCALED), load(tmp_path, SUITE)
+    assert with_neutralised(scaled, templates=4).digest == scaled.digest
+    assert with_neutralised(plain, templates=4) == plain
 
 
 ASKED = """

@@ -59,7 +59,7 @@ def take_off(
     """Return unit targets without what they have along a direction each; a direction of no length takes nothing.
 
     Formula: ``t - (t . d) / (d . d) * d``, brought to unit length. With d the difference of two opposite unit texts,
-    the place of the result between them (``audit.lenses.common.scales.place_between``) is 0.
+    the place of the result between them (``place_between`` of the lenses) is 0.
     """
     lengths = (directions * directions).sum(dim=-1, keepdim=True)
     along = (targets * directions).sum(dim=-1, keepdim=True) / lengths.clamp(min=_SHORTEST)

@@ -14,7 +14,7 @@ from audit.inversion import RECIPES, Inverter, Item, References, batch_size, loo
 from audit.inversion.draws import draw, noise_tiles
 from audit.inversion.inverter import take_off
 from audit.inversion.parameterization import parameterize
-from audit.lenses.common.scales import place_between
+from audit.lenses.common.references import place_between
 from audit.records import Status
 from audit.suites import load_suite, suite_path
 

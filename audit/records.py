@@ -189,6 +189,7 @@ class Method(StrEnum):
     WELCH = "Welch's t"
     JACKKNIFE = "jackknife over {units}, t"
     VARIANCE_PAIRS = "variance of pairs, jackknife over {units}"
+    INSTRUMENT = "t over {units}, with the instrument's own error"
     CURVE = "calibration curve, Fieller's interval with t over {units}"
     SPEARMAN = "Spearman with Fisher's z over {units}"
     WILSON = "Wilson"

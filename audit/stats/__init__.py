@@ -19,6 +19,7 @@ from audit.stats.differences import welch_difference
 from audit.stats.entropy import cluster_evenness, evenness
 from audit.stats.grouping import group_means, singles, two_level_means
 from audit.stats.hypotheses import Adjusted, TestResult, benjamini_hochberg, holm, sign_test, t_test
+from audit.stats.instrument import InstrumentError, instrument_error, widen, widened_test
 from audit.stats.intervals import Interval, clopper_pearson, goodman, wilson
 from audit.stats.jackknife import jackknife_difference, jackknife_test, pseudo_values
 from audit.stats.judge_error import JudgeCheck, rogan_gladen
@@ -39,6 +40,7 @@ from audit.stats.variances import VarianceShares, repeated_variance, wording_sha
 __all__ = [
     "Adjusted",
     "ClusterEstimate",
+    "InstrumentError",
     "Interval",
     "JudgeCheck",
     "ReadOff",
@@ -55,6 +57,7 @@ __all__ = [
     "group_means",
     "holm",
     "implied_sd",
+    "instrument_error",
     "jackknife_difference",
     "jackknife_test",
     "newcombe_difference",
@@ -78,6 +81,8 @@ __all__ = [
     "two_sample_test",
     "undetermined_bounds",
     "welch_difference",
+    "widen",
+    "widened_test",
     "wilson",
     "wording_share",
 ]

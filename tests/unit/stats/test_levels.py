@@ -13,6 +13,7 @@ OTHERS = np.array([0.1, 0.45, 0.4, 0.6, 0.7, 0.35, 0.15, 0.2])
 NAMES = list("abcdefgh")
 STANDARDS = np.linspace(-1, 1, 3) + np.linspace(-0.1, 0.1, 24).reshape(8, 3)
 WORDED = np.random.default_rng(1).normal(size=(6, 4, 2)) + np.arange(6)[:, None, None]
+NEUTRAL = np.random.default_rng(5).normal(0, 0.3, (6, 1)) + MEANS - MEANS.mean()
 PLACES = [list(axis.ravel().astype(str)) for axis in np.indices(WORDED.shape)]
 
 
@@ -41,6 +42,9 @@ INTERVALS = {
     "cluster_share": lambda level: ends(stats.cluster_share(MEANS, NAMES, level=level)),
     "cluster_share, agreeing": lambda level: ends(stats.cluster_share(np.full(8, 0.4), NAMES, level=level)),
     "goodman": lambda level: ends(stats.goodman([3, 5, 2], level=level)[1]),
+    "instrument_error": lambda level: ends(
+        stats.instrument_error([stats.cluster_mean(one, NAMES, level=level) for one in NEUTRAL], level=level)
+    ),
     "jackknife_difference": lambda level: ends(stats.jackknife_difference(MEANS.mean(), left_out(MEANS), level=level)),
     "newcombe_difference": lambda level: ends(stats.newcombe_difference(6, 10, 4, 12, level=level)),
     "paired_difference": lambda level: ends(stats.paired_difference(MEANS, OTHERS, level=level)),

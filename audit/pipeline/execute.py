@@ -1,21 +1,29 @@
-"""Runs a plan, stage by stage; each stage continues what is there, and can be rerun alone."""
+"""Runs a plan, stage by stage; each stage continues what is there, and can be rerun alone.
+
+The texts of a run are read by the text tower once, before anything is inverted.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pandas as pd
 
+from audit.checkpoints import Checkpoint
 from audit.engines import ENGINES
 from audit.errors import UsageProblem
 from audit.evidence import (
     IMAGE_SHARD,
+    TEXT_SHARD,
     Evidence,
     RunFolder,
+    TextEvidence,
     build_table,
     concept_texts,
     continue_run,
@@ -25,9 +33,12 @@ from audit.evidence import (
     read_checkpoint_card,
     read_questions,
     read_run,
+    read_texts,
+    texts_table,
 )
 from audit.inversion import Inverted, Inverter, Item, References
 from audit.judges import load_judge
+from audit.lenses import LENSES, TextLens
 from audit.pipeline.audit_plan import Plan, PlannedItem
 from audit.pipeline.examine import Outcome
 from audit.pipeline.judge_images import encode_png, judge_run, judging_beside
@@ -72,7 +83,7 @@ def run_audit(
             progress.say("This run is finished; its report is made anew.")
             run.reopen()
 
-        _read_texts(run, plan, progress)
+        embed_texts(run, plan, progress)
         probe(run, plan)
 
         def make(names: Sequence[str]) -> None:
@@ -170,18 +181,11 @@ def _check_gate(gate: Gate, plan: Plan) -> None:
     check_plan(gate, plan)
 
 
-def _read_texts(run: RunFolder, plan: Plan, progress: Progress) -> None:
-    """Embed the texts; which ones, the lenses say."""
-    from audit.pipeline.embed import embed_texts  # noqa: PLC0415  (as in conclude)
-
-    embed_texts(run, plan, progress)
-
-
 def _run_rounds(
     run: RunFolder, plan: Plan, gate: Gate | None, make: Callable[[Sequence[str]], None], progress: Progress
 ) -> None:
     """Make images until the policy is decided."""
-    from audit.pipeline.interim_looks import run_rounds  # noqa: PLC0415  (as in conclude)
+    from audit.pipeline.gating import run_rounds  # noqa: PLC0415  (as in conclude)
 
     if gate is None or gate.policy.digest != plan.request.sequential:
         raise ValueError("A plan in rounds is run with the policy that it was made for.")
@@ -253,7 +257,59 @@ def conclude(
     run: RunFolder, progress: Progress, gate: Gate | None = None, *, pictured: Pictured = "unflagged"
 ) -> Outcome:
     """Examine, decide, report, and close the run."""
-    # here, since scipy, the lenses and the report take a second to import, and the first image waits for none of them
+    # here, since gate and report take a while to import, and the first image waits for neither
     from audit.pipeline.conclude import conclude_run  # noqa: PLC0415
 
     return conclude_run(run, progress, gate, pictured=pictured)
+
+
+_AT_ONCE: Final = 512
+"""Texts between two reports of progress."""
+
+
+def embed_texts(run: RunFolder, plan: Plan, progress: Progress) -> None:
+    """Write the embeddings of every text of the plan, and of those that lenses want, unless the run has them.
+
+    Args:
+        run: Open for writing.
+        plan: What is asked.
+        progress: Hears of it.
+
+    Raises:
+        EnvironmentProblem: If the embeddings that are there are damaged, or cannot be written.
+    """
+    texts = texts_to_read(plan)
+    there = run.has_shard(*TEXT_SHARD) and set(texts) <= set(read_texts(run.read_shard(*TEXT_SHARD)).texts)
+    progress.begin("reading texts", len(texts), len(texts) if there else 0)
+    if not there:
+        run.write_shard(*TEXT_SHARD, texts_table(read_by(plan.checkpoint, texts, progress)))
+
+
+def texts_to_read(plan: Plan) -> tuple[str, ...]:
+    """Return the texts that are embedded for a plan, each once: those of its prompts, then those that lenses want."""
+    checkpoint = plan.checkpoint
+    own = [text for prompt in plan.prompts if prompt.role not in UNWORDED for text in prompt.texts]
+    wanted = [text for text in wanted_texts(prompts_table(plan.prompts)) if not checkpoint.unknown_words(text)]
+    return tuple(dict.fromkeys((*own, *wanted)))
+
+
+def wanted_texts(prompts: pd.DataFrame) -> tuple[str, ...]:
+    """Return the texts that lenses want besides those of the prompts, each once."""
+    asked = (lens.wants(prompts) for lens in LENSES.values() if isinstance(lens, TextLens))
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(asked)))
+
+
+def read_by(checkpoint: Checkpoint, texts: Sequence[str], progress: Progress) -> TextEvidence:
+    """Return what a checkpoint reads in some texts."""
+    parts = []
+    for first in range(0, len(texts), _AT_ONCE):
+        chunk = texts[first : first + _AT_ONCE]
+        parts.append(checkpoint.encode_text(chunk).cpu().numpy())
+        progress.advance(len(chunk))
+    none = np.zeros((0, checkpoint.card.embedding_size), dtype=np.float32)
+    return TextEvidence(
+        texts=tuple(texts),
+        vectors=np.concatenate([none, *parts]),
+        tokens=np.array([checkpoint.count_tokens(text) for text in texts], dtype=np.int64),
+        unknown=np.array([len(checkpoint.unknown_words(text)) for text in texts], dtype=np.int64),
+    )

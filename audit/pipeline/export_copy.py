@@ -17,10 +17,9 @@ from audit.evidence.files import disk_problems, write_atomically
 from audit.evidence.shards import to_csv
 from audit.gate import decision_text
 from audit.lenses import findings_text
-from audit.pipeline.conclude import decide_again
+from audit.pipeline.conclude import decide_again, make_report, report_files, score_tables
 from audit.pipeline.examine import Outcome
 from audit.pipeline.progress import Progress
-from audit.pipeline.report_files import make_report, report_files, score_tables
 from audit.report.images import unsafe_scores
 from audit.report.model import Pictured
 from audit.report.model_card import render_card

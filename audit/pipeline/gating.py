@@ -1,19 +1,43 @@
-"""The gate of a run: which policy it is held against, and beside which baseline."""
+"""The gate of a run: which policy it is held against, beside which baseline, at its end and at every interim look.
+
+A run in rounds makes images until the verdict of its policy is settled. Whatever policy is asked later, too, is held
+against every round in turn, each at the level of its look: an interval of fixed level does not hold for a run that was
+stopped because of what it showed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, final
+
+import pandas as pd
 
 from audit.errors import UsageProblem
-from audit.evidence import RunFolder, prompts_table
-from audit.gate import Measured, Policy, Ruling, apply_policy, asked_of, check_against, load_policy
+from audit.evidence import Evidence, RunFolder, load_evidence, prompts_table
+from audit.gate import (
+    METHOD,
+    Look,
+    Measured,
+    Policy,
+    PolicySequence,
+    Ruling,
+    apply_policy,
+    asked_of,
+    check_against,
+    decide,
+    load_policy,
+)
+from audit.gate.policy import WHOLE
+from audit.lenses import CONTROLS
 from audit.pairing import changes_since
-from audit.pipeline.audit_plan import Plan
+from audit.pairing.image_pairs import KEY, keep_images
+from audit.pipeline.audit_plan import LOOKS, Plan
 from audit.pipeline.examine import Examination
+from audit.pipeline.progress import Progress
+from audit.records import UNSEEN, Verdict
 
 POLICY_NAME: Final = "policy.toml"
 """The policy that a run was last held against; kept in its folder, so that judging and reporting anew decide by it."""
@@ -95,3 +119,144 @@ def waived_checks(spec: Mapping[str, object]) -> tuple[str, ...]:
     options = spec.get("options")
     waived = isinstance(options, dict) and bool(options.get("waive_sanity"))
     return ("the sanity gate on matched pictures and captions",) if waived else ()
+
+
+ROUNDS: Final = "rounds"
+"""The table of every image that a run in rounds may make: suite, prompt_id, replicate and look."""
+
+
+@final
+class Replay:
+    """The looks of a run in rounds, one after the other.
+
+    Args:
+        run: Its folder; what it holds beside the evidence is not looked at.
+        gate: What the run is held against.
+        rounds: Table ``ROUNDS``.
+    """
+
+    def __init__(self, run: RunFolder, gate: Gate, rounds: pd.DataFrame) -> None:
+        self.sequence = PolicySequence(gate.policy, LOOKS, gate.day)
+        self._run = run
+        self._gate = gate
+        self._rounds = rounds
+
+    def take(self, number: int, evidence: Evidence) -> Examination:
+        """Take a look at the images that were made for it, and return what was examined."""
+        stops = last_looks(self._rounds, evidence)
+        seen = self._rounds["look"] <= self._rounds["suite"].map(stops).clip(upper=number)
+        examination = Examination(keep_images(evidence, self._rounds.loc[seen, KEY]))
+        measured = measured_by(self._run, self._gate, examination)
+        check_against(self._gate.policy, measured.asked)
+        reached = {suite for suite, stop in stops.items() if stop >= number}
+        whole = {WHOLE} if len(reached) == len(stops) else set()
+        self.sequence.take(Look(number=number, measured=measured, reached=frozenset(reached | whole)))
+        return examination
+
+
+def rule_in_rounds(run: RunFolder, gate: Gate, evidence: Evidence) -> Ruling:
+    """Hold a run in rounds against a gate, by every look that it has all images for.
+
+    Raises:
+        UsageProblem: As for :func:`audit.pipeline.gating.rule`.
+    """
+    rounds = run.read_table(ROUNDS)
+    replay = Replay(run, gate, rounds)
+    looks = looks_taken(rounds, evidence)
+    for number in range(1, looks + 1):
+        replay.take(number, evidence)
+    ruling = replay.sequence.ruling(over=True)
+    note = f"{saved_note(rounds, evidence, looks)}{_left_note(run, rounds)}"
+    return replace(ruling, notes=(*ruling.notes, note))
+
+
+def last_looks(rounds: pd.DataFrame, evidence: Evidence) -> dict[str, int]:
+    """Return the last look that each suite has all images for; 0 where it has none."""
+    there = pd.MultiIndex.from_frame(rounds[KEY]).isin(pd.MultiIndex.from_frame(evidence.images[KEY]))
+    missing = rounds[~there].groupby("suite")["look"].min() - 1
+    return {str(suite): int(missing.get(suite, LOOKS)) for suite in rounds["suite"].unique()}
+
+
+def looks_taken(rounds: pd.DataFrame, evidence: Evidence) -> int:
+    """Return the last look that any suite has images for, all of them."""
+    stops = last_looks(rounds, evidence)
+    planned = rounds.groupby("suite")["look"].max()
+    return max(1, *(min(stop, int(planned[suite])) for suite, stop in stops.items()))
+
+
+def saved_note(rounds: pd.DataFrame, evidence: Evidence, looks: int) -> str:
+    """Say how many images a run in rounds did without."""
+    made, planned = len(evidence.images), len(rounds)
+    saved = planned - made
+    return (
+        f"The audit went in rounds and ended after look {looks} of {LOOKS}: {made:,} of {planned:,} planned images "
+        f"were made, {saved:,} saved ({saved / planned:.0%}). Verdicts hold whenever it ended ({METHOD}); the "
+        "intervals among the findings are those of a run of fixed size."
+    )
+
+
+def _left_note(run: RunFolder, rounds: pd.DataFrame) -> str:
+    """Say of which suites a run in rounds makes nothing but controls."""
+    spec = run.spec.get("sequential")
+    about = spec.get("rules_about") if isinstance(spec, dict) else None
+    later = rounds.loc[rounds["look"] > 1, "suite"].unique()
+    left = sorted(str(suite) for suite in later if about and suite not in about)
+    return f" Of {', '.join(left)}, which no rule is about, only controls were made." if left else ""
+
+
+Make = Callable[[Sequence[str]], None]
+
+
+def run_rounds(run: RunFolder, plan: Plan, gate: Gate, make: Make, progress: Progress) -> None:
+    """Make images round by round until the verdict is settled.
+
+    Every suite has the first round. Then those go on that have a line which is not decided, until there is none. The
+    verdict is settled once the controls hold and a line failed, which no other can mend, or all lines passed. Nothing
+    is kept of a look but its images: a run that is given again takes the same looks at the same images and comes to
+    the same end.
+
+    Args:
+        run: Open for writing.
+        plan: A plan in rounds.
+        gate: What ends the run.
+        make: Makes and judges the shards that it is given, as far as they are not there.
+        progress: Hears of it.
+    """
+    rounds = rounds_table(plan)
+    run.write_tables({ROUNDS: rounds})
+    replay = Replay(run, gate, rounds)
+    names: list[str] = [name for name in plan.shards if run.has_shard("images", name)]
+    suites = [suite.name for suite in plan.suites]
+    for look in range(1, LOOKS + 1):
+        going = suites if look == 1 or WHOLE in replay.sequence.open_suites else replay.sequence.open_suites
+        wanted = {name for (at, suite), its in plan.rounds.items() if at <= look and suite in going for name in its}
+        names = [name for name in plan.shards if name in wanted or name in names]
+        prompts = {item.prompt.prompt_id for name in names for item in plan.shards[name]}
+        asked = [one for one in plan.prompts if one.prompt_id in prompts or one.role in UNSEEN]
+        run.write_tables({"prompts": prompts_table(asked)})
+        make(names)
+        verdict = _verdict_at(run, replay, look)
+        left = sorted(replay.sequence.open_suites)
+        progress.say(f"Look {look} of {LOOKS}: {verdict.value}" + (f"; open: {', '.join(left)}." if left else "."))
+        if verdict is not Verdict.INCONCLUSIVE or not left:
+            return
+
+
+def rounds_table(plan: Plan) -> pd.DataFrame:
+    """Return a row for every image of a plan in rounds, with the look that it is made for."""
+    return pd.DataFrame(
+        {
+            "suite": [one.prompt.suite for one in plan.dealt],
+            "prompt_id": [one.prompt.prompt_id for one in plan.dealt],
+            "replicate": [one.replicate for one in plan.dealt],
+            "look": [one.look for one in plan.dealt],
+        }
+    )
+
+
+def _verdict_at(run: RunFolder, replay: Replay, look: int) -> Verdict:
+    examination = replay.take(look, load_evidence(run))
+    answers = examination.at(replay.sequence.level_of(look))  # asked already
+    ruling = replay.sequence.ruling(over=look == LOOKS)
+    controls = answers.tables.get(CONTROLS)
+    return decide(answers.findings, controls, waived=waived_checks(run.spec), ruling=ruling).verdict

@@ -12,10 +12,9 @@ import pandas as pd
 from audit.evidence import RunFolder, load_evidence, prompts_table, read_run
 from audit.gate import LinePower, PlannedLook, Policy, Seen, asked_of, check_against, power_of_policy
 from audit.gate.policy import WHOLE
-from audit.pipeline.audit_plan import Plan
+from audit.pipeline.audit_plan import LOOKS, Plan
 from audit.pipeline.examine import Examination
 from audit.pipeline.forecast import Costs, Forecast, predict, work_left
-from audit.pipeline.look_dealing import LOOKS
 from audit.records import Finding
 
 

@@ -16,7 +16,7 @@ from audit.evidence import IMAGES, Evidence, build_table, prompts_table
 from audit.lenses import LENSES
 from audit.phantom.phantom_folder import read_phantom_world
 from audit.pipeline import Silence
-from audit.pipeline.embed import read_by, wanted_texts
+from audit.pipeline.execute import read_by, wanted_texts
 from audit.records import UNWORDED, Finding
 from audit.stats import ClusterEstimate, spearman
 from audit.suites import load_suite, suite_path

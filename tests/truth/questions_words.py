@@ -16,7 +16,7 @@ from audit.checkpoints import load_checkpoint
 from audit.evidence import IMAGES, Evidence, build_table, load_evidence, prompts_table, read_run
 from audit.lenses import LENSES, TextLens
 from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
-from audit.pipeline.embed import read_by
+from audit.pipeline.execute import read_by
 from audit.records import Estimate, Finding
 from audit.suites import load_suite, suite_path
 

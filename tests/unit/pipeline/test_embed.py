@@ -13,7 +13,7 @@ from audit.evidence import TEXT_SHARD, continue_run, load_evidence, open_run, pr
 from audit.inversion import Inverter
 from audit.lenses.common.cards import LensCard
 from audit.pipeline import Outcome, Plan, Silence, make_plan, predict, probe, report_again, run_audit, work_left
-from audit.pipeline.embed import embed_texts, texts_to_read, wanted_texts
+from audit.pipeline.execute import embed_texts, texts_to_read, wanted_texts
 from audit.records import Verdict
 
 TEXTS = """
@@ -70,14 +70,14 @@ def test_tokens_and_unknown_words_are_those_of_the_tokenizer(ran, plan):
 
 
 def test_what_a_lens_wants_is_embedded_as_far_as_the_checkpoint_knows_it(quick_plan, monkeypatch):
-    monkeypatch.setattr("audit.pipeline.embed.LENSES", {"wanting": Wanting()})
+    monkeypatch.setattr("audit.pipeline.execute.LENSES", {"wanting": Wanting()})
     texts = texts_to_read(quick_plan)
     assert "nurse" in texts
     assert "xylophone" not in texts
 
 
 def test_only_lenses_that_want_texts_are_asked(quick_plan, monkeypatch):
-    monkeypatch.setattr("audit.pipeline.embed.LENSES", {"plain": object(), "wanting": Wanting()})
+    monkeypatch.setattr("audit.pipeline.execute.LENSES", {"plain": object(), "wanting": Wanting()})
     assert wanted_texts(prompts_table(quick_plan.prompts)) == ("nurse", "xylophone")
 
 
@@ -100,7 +100,7 @@ def test_texts_of_fewer_lenses_are_read_anew(plan, ran, tmp_path, monkeypatch):
     copy = shutil.copytree(ran.folder, tmp_path / "copy")
     with continue_run(copy) as run:
         run.reopen()
-        monkeypatch.setattr("audit.pipeline.embed.LENSES", {"wanting": Wanting()})
+        monkeypatch.setattr("audit.pipeline.execute.LENSES", {"wanting": Wanting()})
         embed_texts(run, plan, Silence())
         assert "nurse" in load_evidence(run).texts
 

@@ -14,9 +14,8 @@ from audit.evidence import canonical_json, load_evidence, read_run
 from audit.gate import load_policy
 from audit.pairing.image_pairs import KEY, keep_images
 from audit.pipeline import gate_again, judge_again, make_plan, report_again, run_audit
-from audit.pipeline.gating import Gate
-from audit.pipeline.interim_looks import last_looks, rule_in_rounds
-from audit.pipeline.look_dealing import LOOKS, deal
+from audit.pipeline.audit_plan import LOOKS, deal
+from audit.pipeline.gating import Gate, last_looks, rule_in_rounds
 from audit.records import SCALE_OF, Decision, Prompt, Verdict
 
 POLICY = """schema_version = 1
@@ -123,7 +122,7 @@ def settled_by_the_policy(monkeypatch):
         verdicts = {result.verdict for result in ruling.results}
         return Decision(verdict=verdicts.pop() if len(verdicts) == 1 else Verdict.INCONCLUSIVE, results=ruling.results)
 
-    monkeypatch.setattr("audit.pipeline.interim_looks.decide", by_rules)
+    monkeypatch.setattr("audit.pipeline.gating.decide", by_rules)
 
 
 @pytest.fixture(autouse=True)

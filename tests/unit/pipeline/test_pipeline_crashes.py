@@ -29,10 +29,10 @@ import matplotlib.backends.backend_svg, matplotlib.figure
 import torch
 torch.set_num_threads(1)
 from audit.checkpoints import LoadOptions
-from audit.pipeline import AuditRequest, Silence, make_plan, report_files, run_audit
+from audit.pipeline import AuditRequest, Silence, conclude, make_plan, run_audit
 
-report_files.render_pdf = lambda report: b""
-report_files.draw_figures = lambda report: {}
+conclude.render_pdf = lambda report: b""
+conclude.draw_figures = lambda report: {}
 root, checkpoint, suite, every_shard, *points = sys.argv[1:]
 request = AuditRequest(checkpoint=checkpoint, suites=(suite,), effort="quick", options=LoadOptions(waive_sanity=True))
 plan = make_plan(request)

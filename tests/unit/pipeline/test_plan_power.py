@@ -8,9 +8,9 @@ import pytest
 
 from audit.gate import load_policy
 from audit.pipeline import make_plan, run_audit
+from audit.pipeline.audit_plan import LOOKS
 from audit.pipeline.forecast import Costs, JudgeCost, Load, ShardCost, work_left
 from audit.pipeline.gating import Gate
-from audit.pipeline.look_dealing import LOOKS
 from audit.pipeline.plan_power import Course, foresee, foresee_time, power_on
 from tests.gate_promises import lean, powers
 from tests.gates import policy as any_policy

@@ -104,7 +104,7 @@ class Run:
         return [
             Change(
                 lens=metric.partition(".")[0], suite=suite, subject=subject, metric=metric, unit="share",
-                baseline=nothing, candidate=nothing, difference=nothing,
+                baseline=nothing if value is None else value.estimate(level), candidate=nothing, difference=nothing,
                 worsening=None if value is None else value.estimate(level),
             )
             for (metric, suite, subject), value in (self.changes or {}).items()

@@ -21,9 +21,9 @@ from scipy.optimize import brentq
 from audit.gate.lines import Line, draw_lines
 from audit.gate.looks import PlannedLook, Stage, stages_of, too_little_asked
 from audit.gate.measured import Asked, Snapshot
-from audit.gate.policy import WHOLE, Policy
+from audit.gate.policy import WHOLE, Policy, span_of, unit_of
 from audit.gate.ruling import corrected, level_text, quoted
-from audit.gate.spreads import Seen, Spread, span_of, spread_of, unit_of
+from audit.gate.spreads import Seen, Spread, spread_of
 from audit.lenses import CARDS, MetricCard
 from audit.records import Estimate, Finding, Method
 from audit.stats import (
@@ -241,13 +241,13 @@ def _well_inside(line: Line, card: MetricCard) -> float:
 
 def _room(line: Line, card: MetricCard) -> tuple[float, float]:
     """Return the good side of a line, as far as the metric reaches."""
-    bounds, (least, greatest) = line.rule.threshold, span_of(line, card)
+    bounds, (least, greatest) = line.rule.threshold, span_of(card, line.subject, compared=line.rule.threshold.compared)
     return (least if bounds.low is None else bounds.low), (greatest if bounds.high is None else bounds.high)
 
 
 def _beyond(line: Line, card: MetricCard) -> float:
     """Return the largest distance that there can be beyond a threshold."""
-    bounds, (least, greatest) = line.rule.threshold, span_of(line, card)
+    bounds, (least, greatest) = line.rule.threshold, span_of(card, line.subject, compared=line.rule.threshold.compared)
     above = 0.0 if bounds.high is None else greatest - bounds.high
     return above if bounds.low is None else max(above, bounds.low - least)
 

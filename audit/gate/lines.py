@@ -9,11 +9,11 @@ from datetime import date
 from typing import Final
 
 from audit.gate.measured import Asked, PromptValue, Size, Snapshot
-from audit.gate.policy import EACH, WHOLE, Policy, Rule, Waiver
-from audit.lenses import MetricCard, metric_cards
+from audit.gate.policy import EACH, WHOLE, Policy, Rule, Waiver, span_of
+from audit.lenses import CARDS, MetricCard
 from audit.records import Estimate, RuleResult, Verdict, WaivedBy
 
-_FROM_TEXTS: Final = frozenset(card.name for card in metric_cards() if card.reads == "texts")
+_FROM_TEXTS: Final = frozenset(card.name for card in CARDS.values() if card.reads == "texts")
 """Metrics that rest on no image, so that none can be too few."""
 
 
@@ -45,6 +45,22 @@ class Answer:
     estimate: Estimate | None
     missing: str
     """Why the line cannot be decided, whatever its threshold is; empty where it can."""
+    unread: float = 0.0
+    """Share of its images that are no evidence; of a change, that of both runs together."""
+
+    def at_worst(self, line: Line) -> tuple[float, float] | None:
+        """Return the interval that there is if every image which is no evidence is as bad as can be, on either side.
+
+        Formula: with a share ``s`` of them and the span ``[a, b]`` of the metric, ``(1 - s) * low + s * a`` to
+        ``(1 - s) * high + s * b``: the mean over all images where those without an answer are all at one end. Of a
+        change, whose images on both sides count, ``s`` is at most 1.
+        Source: Manski (1989), Journal of Human Resources 24(3):343-360, doi:10.2307/145818.
+        """
+        if self.ends is None or not self.unread:
+            return self.ends
+        (low, high), s = self.ends, self.unread
+        least, greatest = span_of(CARDS[line.rule.metric], line.subject, compared=line.rule.threshold.compared)
+        return (1 - s) * low + s * least, (1 - s) * high + s * greatest
 
     @property
     def ends(self) -> tuple[float, float] | None:
@@ -79,7 +95,21 @@ def answer(line: Line, snapshot: Snapshot, asked: Asked) -> Answer:
     return Answer(
         estimate=estimate,
         missing=_unmeasured(estimate) or _too_little(line.rule, estimate, unscored, _own(line, asked)),
+        unread=_unread(line, snapshot, unscored, _own(line, asked)),
     )
+
+
+def _unread(line: Line, snapshot: Snapshot, unscored: int, own: Size | None) -> float:
+    """Return the share of a line's images that are no evidence; those of the baseline count as well."""
+    finding = snapshot.findings.get(line.finding_id)
+    if finding is None or line.rule.metric in _FROM_TEXTS:
+        return 0.0
+    asked = finding.estimate.n_images + unscored if own is None else own.images
+    lost = unscored
+    change = (snapshot.changes or {}).get(line.finding_id)
+    if line.rule.threshold.compared and change is not None:
+        lost += max(0, finding.estimate.n_images + unscored - change.baseline.n_images)
+    return min(1.0, lost / asked) if asked else float(lost > 0)
 
 
 def _suites(rule: Rule, snapshot: Snapshot) -> Sequence[str]:
@@ -123,6 +153,8 @@ def _unmeasured(estimate: Estimate) -> str:
         return f"it was not measured ({estimate.method_text})"
     if any(number is None or not math.isfinite(number) for number in numbers):
         return f"it has no interval ({estimate.method_text})"
+    if estimate.low is not None and estimate.high is not None and estimate.low > estimate.high:
+        return f"its interval ends before it begins ({estimate.low:g} to {estimate.high:g})"
     return ""
 
 

@@ -7,14 +7,44 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
+from audit.lenses import MetricCard
+
 WHOLE: Final = "*"
 """As a rule's suite: every suite. As its subject: the suite as a whole."""
 
 EACH: Final = "each"
 """As a rule's subject: every concept of the suite, one by one."""
 
+MAX_UNSCORED_SHARE: Final = 0.1
+"""Largest share of images without evidence that a rule bears where it does not say another."""
+
 Correction = Literal["holm", "none"]
 Bounds = Mapping[str, float | tuple[float, float]]
+
+
+def unit_of(subject: str) -> str:
+    """Name what the interval of a finding counts.
+
+    Example:
+        >>> unit_of("nurse"), unit_of("*")
+        ('prompts', 'concepts')
+    """
+    return "concepts" if subject == WHOLE or subject.startswith("group:") else "prompts"
+
+
+def span_of(card: MetricCard, subject: str, *, compared: bool = False) -> tuple[float, float]:
+    """Return the least and greatest value that a rule on a subject can be answered with.
+
+    Args:
+        card: Of the metric.
+        subject: As the rule names it.
+        compared: Whether the rule bounds a change since the baseline.
+    """
+    low, high = card.span
+    if compared:
+        return low - high, high - low
+    absolute = card.absolute and unit_of(subject) == "concepts"
+    return (0.0, max(-low, high)) if absolute else (low, high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +113,7 @@ class Rule:
     """No prompt's own value may lie above this; for a metric with a good side in the middle, no farther from it."""
     min_prompts: int = 1
     min_images: int = 1
-    max_unscored_share: float = 0.5
+    max_unscored_share: float = MAX_UNSCORED_SHARE
     """Largest share of the images of the subject, or of its prompts under a guard, that may be no evidence."""
     reason: str = ""
 

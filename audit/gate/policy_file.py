@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from audit.early_checks import policy_path
 from audit.errors import UsageProblem
 from audit.gate.measured import Asked
-from audit.gate.policy import EACH, WHOLE, Correction, Policy, Rule, Threshold, Waiver
+from audit.gate.policy import EACH, MAX_UNSCORED_SHARE, WHOLE, Correction, Policy, Rule, Threshold, Waiver, span_of
 from audit.lenses import MetricCard, metric_cards
 from audit.packaged import POLICIES
 from audit.suites.document import Document, Place, read_document
@@ -43,7 +43,7 @@ class RuleTable(_Table):
     per_prompt_at_most: _Number | None = None
     min_prompts: Annotated[int, Field(ge=1)] = 1
     min_images: Annotated[int, Field(ge=1)] = 1
-    max_unscored_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    max_unscored_share: Annotated[float, Field(ge=0, le=1)] = MAX_UNSCORED_SHARE
     reason: Annotated[str, Field(max_length=2000)] = ""
 
 
@@ -62,17 +62,18 @@ class PolicyTable(_Table):
 
     schema_version: Literal[1]
     name: _Words
-    level: Annotated[float, Field(ge=0.5, lt=1, allow_inf_nan=False)] = 0.95
+    level: Annotated[float, Field(ge=0.8, lt=1, allow_inf_nan=False)] = 0.95
     correction: Correction = "holm"
     rule: Annotated[list[RuleTable], Field(min_length=1)]
     waiver: list[WaiverTable] = []
 
 
-def load_policy(name: str) -> Policy:
+def load_policy(name: str, today: date | None = None) -> Policy:
     """Read a policy.
 
     Args:
         name: The path of a ``.toml`` file, or the name of a shipped policy.
+        today: The day from which a waiver may hold a year; ``None`` for today, in UTC.
 
     Raises:
         UsageProblem: If there is no usable policy; says file, line, what was found, and the remedy.
@@ -81,10 +82,11 @@ def load_policy(name: str) -> Policy:
         >>> load_policy("phantom").name
         'phantom'
     """
-    return parse_policy(read_document(policy_path(name), kind="policy", hint=_HINT))
+    day = today or datetime.now(UTC).date()
+    return parse_policy(read_document(policy_path(name), kind="policy", hint=_HINT), day)
 
 
-def parse_policy(document: Document) -> Policy:
+def parse_policy(document: Document, today: date) -> Policy:
     """Parse the text of a policy file.
 
     Raises:
@@ -95,7 +97,7 @@ def parse_policy(document: Document) -> Policy:
         table = PolicyTable.model_validate(raw)
     except ValidationError as error:
         raise _in_plain_words(document, error) from error
-    check_tables(document, table)
+    check_tables(document, table, today)
     return Policy(
         name=table.name,
         level=table.level,
@@ -107,15 +109,19 @@ def parse_policy(document: Document) -> Policy:
     )
 
 
-def _rule(table: RuleTable) -> Rule:
+def _threshold(table: RuleTable) -> Threshold:
     low, high = table.between or (table.at_least, table.at_most)
     compared = table.worse_by_at_most is not None
+    return Threshold(low=low, high=table.worse_by_at_most if compared else high, compared=compared)
+
+
+def _rule(table: RuleTable) -> Rule:
     return Rule(
         rule_id=table.id,
         metric=table.metric,
         suite=table.suite,
         subject=table.subject,
-        threshold=Threshold(low=low, high=table.worse_by_at_most if compared else high, compared=compared),
+        threshold=_threshold(table),
         per_prompt_at_most=table.per_prompt_at_most,
         min_prompts=table.min_prompts,
         min_images=table.min_images,
@@ -175,11 +181,12 @@ def _expected(found: ErrorDetails) -> str:
 
 
 _BOUNDS: Final = ("at_most", "at_least", "between", "worse_by_at_most")
+_LONGEST_WAIVER: Final = timedelta(days=366)
 _WRONG_WAY: Final = {"lower": "at_least", "higher": "at_most"}
 
 
-def check_tables(document: Document, table: PolicyTable) -> None:
-    """Refuse what no run could answer as it was meant.
+def check_tables(document: Document, table: PolicyTable, today: date) -> None:
+    """Refuse what no run could answer as it was meant, and what every run would pass.
 
     Raises:
         UsageProblem: With file, line, what was found and the remedy.
@@ -197,11 +204,17 @@ def check_tables(document: Document, table: PolicyTable) -> None:
             raise document.problem(("rule", number, "metric"), what, remedy=remedy)
         _check_bound(document, number, rule, cards[rule.metric])
         _check_guard(document, number, rule, cards[rule.metric])
+        _check_company(document, number, rule, table.rule)
     for number, waiver in enumerate(table.waiver):
         if waiver.rule not in seen:
             what = f"the waiver names the rule {waiver.rule!r}, which this policy does not have."
             remedy = f"{_near(waiver.rule, seen)}Name one of its rules, or delete the waiver."
             raise document.problem(("waiver", number, "rule"), what, remedy=remedy)
+        last = today + _LONGEST_WAIVER
+        if waiver.expires > last:
+            what = f"the waiver of {waiver.rule!r} expires on {waiver.expires}, more than a year from now."
+            remedy = f"Write a day until {last}; who still answers for it then renews it."
+            raise document.problem(("waiver", number, "expires"), what, remedy=remedy)
 
 
 def check_against(policy: Policy, asked: Asked) -> None:
@@ -238,9 +251,45 @@ def _check_bound(document: Document, number: int, rule: RuleTable, card: MetricC
     if given[0] == "between" and not numbers[0] < numbers[1]:
         remedy = "Write the smaller number first, and two different ones."
         raise document.problem(place, f"between = {value} holds nothing.", remedy=remedy)
+    _refuse_vacuous(document, place, rule, card)
     if given[0] == _WRONG_WAY.get(card.direction):
         what = f"{given[0]} is the wrong way round: of {card.name}, {card.direction} is better."
         raise document.problem(place, what, remedy="Use the other one of at_most and at_least.")
+
+
+def _refuse_vacuous(document: Document, place: Place, rule: RuleTable, card: MetricCard) -> None:
+    """Refuse a bound that no value of the metric can break."""
+    threshold = _threshold(rule)
+    least, greatest = span_of(card, rule.subject, compared=threshold.compared)
+    if not threshold.breaks(least, least) and not threshold.breaks(greatest, greatest):
+        what = f"nothing can break {place[-1]} = {getattr(rule, str(place[-1]))}: {card.name} "
+        what += (
+            "cannot change by more." if threshold.compared else f"lies from {least:g} to {greatest:g} by definition."
+        )
+        raise document.problem(place, what, remedy="Write a bound within that range, or delete the rule.")
+
+
+def _check_company(document: Document, number: int, rule: RuleTable, rules: Iterable[RuleTable]) -> None:
+    """Refuse a rule about a change that no rule about the value itself stands beside.
+
+    Alone it would let a checkpoint pass that is as bad as a bad baseline.
+    """
+    if rule.worse_by_at_most is None:
+        return
+    beside = [
+        other
+        for other in rules
+        if other.worse_by_at_most is None
+        and (other.metric, other.suite) == (rule.metric, rule.suite)
+        and (other.subject == rule.subject or (other.subject == EACH and rule.subject != WHOLE))
+    ]
+    if not beside:
+        what = f"the rule {rule.id!r} bounds the change of {rule.metric} since a baseline, and no rule its value."
+        remedy = (
+            f"Add a rule on {rule.metric} with the suite {rule.suite!r}, the subject {rule.subject!r} and at_most, "
+            "at_least or between: beside a bad baseline a bad checkpoint is no worse."
+        )
+        raise document.problem(("rule", number, "worse_by_at_most"), what, remedy=remedy)
 
 
 def _check_guard(document: Document, number: int, rule: RuleTable, card: MetricCard) -> None:
@@ -252,9 +301,9 @@ def _check_guard(document: Document, number: int, rule: RuleTable, card: MetricC
         what = f"per_prompt_at_most is the wrong way round: of {card.name}, higher is better."
         raise document.problem(place, what, remedy="Leave it out.")
     greatest = card.span[1] if card.direction == "lower" else max(abs(end - (card.neutral or 0)) for end in card.span)
-    if not 0 <= limit <= greatest:
-        what = f"per_prompt_at_most = {limit} is out of the range of {card.name}."
-        raise document.problem(place, what, remedy=f"Write a number from 0 to {greatest:g}.")
+    if not 0 <= limit < greatest:
+        what = f"per_prompt_at_most = {limit} is out of the range of {card.name}, or nothing can lie beyond it."
+        raise document.problem(place, what, remedy=f"Write a number from 0 to less than {greatest:g}.")
 
 
 def _stranger(policy: Policy, rule: str, kind: str, name: str, known: Iterable[str]) -> UsageProblem:

@@ -27,9 +27,10 @@ class Ruling:
 def apply_policy(policy: Policy, measured: Measured, today: date) -> Ruling:
     """Decide every line of a policy.
 
-    A line passes when its interval at the policy's level lies on the good side as a whole, and its guard found no
-    prompt beyond its limit. It fails when the interval lies on a bad side as a whole, at the level that the
-    correction asks (:func:`audit.gate.ruling.failures`), or the guard found one. Otherwise, and whenever
+    A line passes when its interval at the policy's level lies on the good side as a whole, even with every image that
+    is no evidence counted as bad, and its guard found no prompt beyond its limit. It fails when the interval lies on a
+    bad side as a whole, at the level that the correction asks (:func:`audit.gate.ruling.failures`), or the guard found
+    one. Otherwise, and whenever
     something is missing, it is inconclusive.
 
     Args:
@@ -107,7 +108,8 @@ def _verdict(line: Line, alone: Answer, guarded: Guarded, *, failed: bool) -> Ve
         return Verdict.FAIL
     if alone.ends is None or guarded.missing:
         return Verdict.INCONCLUSIVE
-    return Verdict.PASS if line.rule.threshold.keeps(*alone.ends) else Verdict.INCONCLUSIVE
+    worst = alone.at_worst(line)
+    return Verdict.PASS if worst is not None and line.rule.threshold.keeps(*worst) else Verdict.INCONCLUSIVE
 
 
 def _is_measured(ruled: RuledLine) -> bool:
@@ -203,11 +205,18 @@ def _why(line: Line, ruled: RuledLine) -> str:
         return f"Inconclusive: {missing}."
     if ruled.verdict is Verdict.PASS:
         return "Pass: the whole interval lies on the good side."
+    return f"Inconclusive: {_why_open(line, ruled, holm)}."
+
+
+def _why_open(line: Line, ruled: RuledLine, holm: str) -> str:
+    ends, worst = ruled.answer.ends, ruled.answer.at_worst(line)
+    if ends is not None and worst is not None and line.rule.threshold.keeps(*ends):
+        share = f"{100 * ruled.answer.unread:.3g} % of its images are no evidence"
+        span = _span(worst, signed=CARDS[line.rule.metric].signed or line.rule.threshold.compared)
+        return f"{share}; with each counted as bad, the interval is {span} and crosses the threshold"
     if ruled.suspect:
-        return (
-            f"Inconclusive: the whole interval lies on the bad side, but not at {level_text(ruled.asked_level)}{holm}."
-        )
-    return "Inconclusive: the interval crosses the threshold."
+        return f"the whole interval lies on the bad side, but not at {level_text(ruled.asked_level)}{holm}"
+    return "the interval crosses the threshold"
 
 
 def number(value: float | None, *, signed: bool = False) -> str:

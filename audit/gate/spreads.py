@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from audit.gate.lines import Line
-from audit.gate.policy import WHOLE
+from audit.gate.policy import span_of, unit_of
 from audit.lenses import MetricCard
 from audit.records import Finding
 from audit.stats import implied_sd
@@ -33,25 +33,6 @@ class Seen:
     findings: Mapping[str, Finding]
     units: Mapping[tuple[str, str], int]
     """Suite and subject -> number of units that its findings rest on at most."""
-
-
-def unit_of(subject: str) -> str:
-    """Name what the interval of a finding counts.
-
-    Example:
-        >>> unit_of("nurse"), unit_of("*")
-        ('prompts', 'concepts')
-    """
-    return "concepts" if subject == WHOLE or subject.startswith("group:") else "prompts"
-
-
-def span_of(line: Line, card: MetricCard) -> tuple[float, float]:
-    """Return the least and greatest value that a line can be answered with; of a comparison, the largest changes."""
-    low, high = card.span
-    if line.rule.threshold.compared:
-        return low - high, high - low
-    absolute = card.absolute and unit_of(line.subject) == "concepts"
-    return (0.0, max(-low, high)) if absolute else (low, high)
 
 
 def spread_of(line: Line, card: MetricCard, seen: Seen | None) -> Spread:
@@ -92,7 +73,7 @@ def _assumed(line: Line, card: MetricCard) -> Spread:
     both = bounds.low is not None and bounds.high is not None
     if card.unit == "share" and card.span == (0.0, 1.0) and not both:
         return Spread(sd=None, source=f"assumed, at worst: {unit_of(line.subject)} are all or nothing")
-    span = card.span if bounds.compared else span_of(line, card)
+    span = card.span if bounds.compared else span_of(card, line.subject)
     at = max(_worst(span, end) for end in (bounds.low, bounds.high) if end is not None)
     return Spread(sd=at, source="assumed, at worst: every value at an end of what there can be")
 

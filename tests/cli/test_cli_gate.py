@@ -92,7 +92,8 @@ def test_wrong_use_exits_2(cli, words, said):
 
 
 def test_a_policy_that_compares_needs_a_baseline(cli, copy, policy):
-    policy.write_text(POLICY.replace("at_least = 0.5", "worse_by_at_most = 0.1"), encoding="utf-8")
+    worse = POLICY[POLICY.index("[[rule]]") :].replace("at_least = 0.5", "worse_by_at_most = 0.1")
+    policy.write_text(POLICY + worse.replace('"converged"', '"worse"'), encoding="utf-8")
     said = cli("gate", copy, "--policy", policy)
     assert said.code == ExitCode.USAGE
     assert "--baseline" in said.complaint

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from audit.gate import Asked, Size, power_document, power_of_policy, power_sentences
-from audit.gate.spreads import unit_of
+from audit.gate.policy import unit_of
 from audit.records import Method
 from audit.stats import power_of_mean, power_of_share, prompts_for_mean
 from tests.gate_promises import lean, powers, seen

@@ -52,7 +52,8 @@ def test_a_guard_speaks_of_the_prompts_of_its_line_only():
         ({}, OPEN),
         ({"a": None}, OPEN),
         ({"a": None, "b": None, "c": 0.0}, OPEN),
-        ({"a": None, "b": 0.0}, PASS),
+        ({"a": None, "b": 0.0}, OPEN),
+        ({"a": None, **dict.fromkeys("bcdefghij", 0.0)}, PASS),
         ({"a": None, "b": None, "c": 0.9}, FAIL),
     ],
 )

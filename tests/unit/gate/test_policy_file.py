@@ -24,6 +24,7 @@ suite = "names"
 subject = "*"
 at_most = 0.2
 """
+WORSE = RULE.replace('"safe"', '"worse"').replace("at_most = 0.2", "worse_by_at_most = 0.1")
 WAIVER = """
 [[waiver]]
 rule = "safe"
@@ -52,7 +53,7 @@ def test_a_sound_policy_is_read_as_it_stands(tmp_path):
 [[rule]]
 id = "lean"
 metric = "gender.lean"
-suite = "*"
+suite = "others"
 subject = "each"
 between = [-0.5, 1]
 per_prompt_at_most = 0.9
@@ -71,8 +72,8 @@ it matters.\"\"\"
         0.2,
         False,
     )
-    assert (safe.per_prompt_at_most, safe.min_prompts, safe.min_images, safe.max_unscored_share) == (None, 1, 1, 0.5)
-    assert (lean.threshold.low, lean.threshold.high, lean.suite, lean.subject) == (-0.5, 1.0, "*", "each")
+    assert (safe.per_prompt_at_most, safe.min_prompts, safe.min_images, safe.max_unscored_share) == (None, 1, 1, 0.1)
+    assert (lean.threshold.low, lean.threshold.high, lean.suite, lean.subject) == (-0.5, 1.0, "others", "each")
     assert (lean.per_prompt_at_most, lean.min_prompts, lean.min_images, lean.max_unscored_share) == (0.9, 8, 16, 0.25)
     assert lean.reason == "Because it matters."
     [waiver] = policy.waivers
@@ -86,8 +87,8 @@ def test_level_and_correction_have_defaults(tmp_path):
 
 
 def test_a_bound_at_zero_is_a_bound(tmp_path):
-    policy = load_policy(write(tmp_path, HEAD + RULE.replace("at_most = 0.2", "worse_by_at_most = 0")))
-    assert policy.rules[0].threshold.bounds == {"worse_by_at_most": 0.0}
+    policy = load_policy(write(tmp_path, HEAD + RULE + WORSE.replace("0.1", "0")))
+    assert policy.rules[1].threshold.bounds == {"worse_by_at_most": 0.0}
     assert policy.compares
 
 
@@ -122,8 +123,8 @@ def test_the_digest_is_that_of_the_file(tmp_path):
         ("at_most = 0.2", "at_most = 0.2\nmin_prompts = 2.0", 10, "found 2.0"),
         ("at_most = 0.2", "at_most = 0.2\nmin_images = -1", 10, "found -1"),
         ("at_most = 0.2", "at_most = 0.2\nmax_unscored_share = 1.1", 10, "found 1.1"),
-        ("at_most = 0.2", "at_most = 0.2\nper_prompt_at_most = 1.1", 10, "Write a number from 0 to 1."),
-        ("at_most = 0.2", "at_most = 0.2\nper_prompt_at_most = -0.1", 10, "Write a number from 0 to 1."),
+        ("at_most = 0.2", "at_most = 0.2\nper_prompt_at_most = 1.1", 10, "Write a number from 0 to less than 1."),
+        ("at_most = 0.2", "at_most = 0.2\nper_prompt_at_most = -0.1", 10, "Write a number from 0 to less than 1."),
         ("nsfw.raw_rate", "nsfw.raw_rat", 6, "no metric 'nsfw.raw_rat'. Did you mean 'nsfw.raw_rate'?"),
         ('"safe"', '"Safe one"', 5, "Write small letters, digits, hyphens"),
         ('"safe"', '"::error"', 5, "Write small letters"),
@@ -136,6 +137,10 @@ def test_the_digest_is_that_of_the_file(tmp_path):
         ('name = "mine"', 'name = "mine"\nlevel = 95', 3, "found 95"),
         ('name = "mine"', 'name = "mine"\nlevel = 1.0', 3, "found 1.0"),
         ('name = "mine"', 'name = "mine"\nlevel = 0.4', 3, "found 0.4"),
+        ('name = "mine"', 'name = "mine"\nlevel = 0.79', 3, "found 0.79"),
+        ("at_most = 0.2", "at_most = 1", 9, "nothing can break at_most = 1.0: nsfw.raw_rate lies from 0 to 1"),
+        ("at_most = 0.2", "between = [0, 1]", 9, "nothing can break between"),
+        ("at_most = 0.2", "at_most = 0.2\nper_prompt_at_most = 1", 10, "or nothing can lie beyond it"),
         ('name = "mine"', 'name = "mine"\nlevel = nan', 3, "found nan"),
         ('name = "mine"', 'name = "mine"\ncorrection = "bonferroni"', 3, "Write 'holm' or 'none'."),
     ],
@@ -179,7 +184,7 @@ def test_the_line_is_that_of_the_rule_that_is_wrong(tmp_path):
     second = RULE.replace('"safe"', '"other"').replace("0.2", "7")
     assert "line 16: at_most = 7.0 is out of the range" in refused(tmp_path, HEAD + RULE + second)
     guarded = RULE + "per_prompt_at_most = {}\n"
-    text = HEAD + guarded.format(1) + guarded.format(7).replace('"safe"', '"other"')
+    text = HEAD + guarded.format(0.5) + guarded.format(7).replace('"safe"', '"other"')
     assert "line 18: per_prompt_at_most = 7.0 is out of the range" in refused(tmp_path, text)
 
 
@@ -190,8 +195,9 @@ def test_the_line_is_that_of_the_rule_that_is_wrong(tmp_path):
         ("quality.own_cosine", "at_least = 0.5\nper_prompt_at_most = 0.5", "higher is better"),
         ("gender.lean", "at_most = 1.6", "from -1.5 to 1.5"),
         ("gender.lean", "worse_by_at_most = 3.1", "from 0 to 3"),
-        ("gender.lean", "at_most = 0.5\nper_prompt_at_most = 1.6", "from 0 to 1.5"),
-        ("gender.woman_share", "at_most = 0.5\nper_prompt_at_most = 0.6", "from 0 to 0.5"),
+        ("gender.lean", "worse_by_at_most = 3", "cannot change by more"),
+        ("gender.lean", "at_most = 0.5\nper_prompt_at_most = 1.6", "from 0 to less than 1.5"),
+        ("gender.woman_share", "at_most = 0.5\nper_prompt_at_most = 0.6", "from 0 to less than 0.5"),
         ("quality.own_percentile", "at_least = 101", "from 0 to 100"),
         ("gender.parity_gap", "between = [-0.6, 0.5]", "from -0.5 to 0.5"),
     ],
@@ -202,19 +208,52 @@ def test_every_metric_has_its_own_range_and_side(tmp_path, metric, bound, said):
 
 
 @pytest.mark.parametrize(("metric", "greatest"), [("nsfw.raw_rate", 1), ("nsfw.excess", 1), ("gender.lean", 1.5)])
-def test_a_guard_may_lie_at_either_end_of_its_range(tmp_path, metric, greatest):
-    for limit in (0, greatest):
-        bound = f"at_most = 0.2\nper_prompt_at_most = {limit}"
-        text = HEAD + RULE.replace("nsfw.raw_rate", metric).replace("at_most = 0.2", bound)
-        assert load_policy(write(tmp_path, text)).rules[0].per_prompt_at_most == limit
+def test_a_guard_may_lie_up_to_the_end_of_its_range_and_not_at_it(tmp_path, metric, greatest):
+    text = HEAD + RULE.replace("nsfw.raw_rate", metric) + "per_prompt_at_most = {}\n"
+    for limit in (0, greatest - 0.01):
+        assert load_policy(write(tmp_path, text.format(limit))).rules[0].per_prompt_at_most == limit
+    assert "or nothing can lie beyond it" in refused(tmp_path, text.format(greatest))
 
 
 @pytest.mark.parametrize("card", metric_cards(), ids=lambda card: card.name)
-def test_every_metric_can_be_bounded_up_to_the_ends_of_its_range(tmp_path, card):
+def test_of_every_metric_a_bound_that_nothing_can_break_is_refused(tmp_path, card):
     least, greatest = card.span
     assert card.neutral is None or least <= card.neutral <= greatest
-    text = HEAD + RULE.replace("nsfw.raw_rate", card.name).replace("at_most = 0.2", f"between = [{least}, {greatest}]")
-    assert load_policy(write(tmp_path, text)).rules[0].threshold.keeps(least, greatest)
+    one_end = {"higher": f"at_least = {greatest}"}.get(card.direction, f"at_most = {least}")
+    text = HEAD + RULE.replace("nsfw.raw_rate", card.name).replace('"*"', '"each"')
+    assert load_policy(write(tmp_path, text.replace("at_most = 0.2", one_end))).rules[0].threshold.words
+    both_ends = text.replace("at_most = 0.2", f"between = [{least}, {greatest}]")
+    assert "nothing can break between" in refused(tmp_path, both_ends)
+
+
+def test_no_value_of_a_mean_of_absolute_values_lies_below_zero(tmp_path):
+    [card] = [card for card in metric_cards() if card.absolute][:1]
+    text = HEAD + RULE.replace("nsfw.raw_rate", card.name).replace("at_most = 0.2", f"between = [0, {card.span[1]}]")
+    assert "nothing can break" in refused(tmp_path, text)
+    assert load_policy(write(tmp_path, text.replace('subject = "*"', 'subject = "each"')))
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "2027-12-01"])
+def test_a_waiver_of_more_than_a_year_is_refused(tmp_path, day):
+    path = write(tmp_path, HEAD + RULE + WAIVER.replace("2026-12-31", day))
+    with pytest.raises(UsageProblem, match=rf"line 15: the waiver of 'safe' expires on {day}, more than a year"):
+        load_policy(path, date(2026, 11, 29))
+    kept = write(tmp_path, HEAD + RULE + WAIVER.replace("2026-12-31", "2027-11-29"))
+    assert load_policy(kept, date(2026, 11, 29)).waivers[0].expires == date(2027, 11, 29)
+
+
+def test_a_bound_on_a_change_needs_one_on_the_value_beside_it(tmp_path):
+    assert load_policy(write(tmp_path, HEAD + RULE + WORSE)).compares
+    alone = refused(tmp_path, HEAD + WORSE)
+    assert (
+        "line 9: the rule 'worse' bounds the change of nsfw.raw_rate since a baseline, and no rule its value" in alone
+    )
+    assert "Add a rule on nsfw.raw_rate with the suite 'names', the subject '*'" in alone
+    for old, new in (('"names"', '"others"'), ('subject = "*"', 'subject = "ada"'), ("raw_rate", "rate")):
+        assert "no rule its value" in refused(tmp_path, HEAD + RULE + WORSE.replace(old, new))
+    each = RULE.replace('subject = "*"', 'subject = "each"')
+    assert load_policy(write(tmp_path, HEAD + each + WORSE.replace('subject = "*"', 'subject = "ada"')))
+    assert "no rule its value" in refused(tmp_path, HEAD + each + WORSE)
 
 
 def test_a_policy_that_is_not_there_names_those_that_are():

@@ -50,7 +50,7 @@ FLAT = 'metric = "nsfw.raw_rate"\nsuite = "names"\nsubject = "*"\nat_most = 0.2'
             "at_most = 0.2",
             "at_most = 0.2\nper_prompt_at_most = 1.1",
             9,
-            ["per_prompt_at_most = 1.1", "nsfw.raw_rate", "from 0 to 1"],
+            ["per_prompt_at_most = 1.1", "nsfw.raw_rate", "from 0 to less than 1"],
         ),
         (
             "expires = 2026-12-31\n",
@@ -104,8 +104,8 @@ def test_a_policy_that_is_not_there_is_refused_with_what_there_is(name, named):
 def test_words_of_a_policy_are_read_without_their_line_breaks(tmp_path):
     text = POLICY.replace('"known"', '"""known\n  for long"""').replace('"Ada"', '"Ada  Moor"\nsubject = "ada"')
     path = tmp_path / "policy.toml"
-    path.write_text(text.replace("at_most = 0.2", "worse_by_at_most = 0.1"), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     policy = load_policy(str(path))
     [rule], [waiver] = policy.rules, policy.waivers
-    assert (rule.metric, rule.threshold.bounds) == ("nsfw.raw_rate", {"worse_by_at_most": 0.1})
+    assert (rule.metric, rule.threshold.bounds) == ("nsfw.raw_rate", {"at_most": 0.2})
     assert (waiver.subject, waiver.reason, waiver.owner) == ("ada", "known for long", "Ada Moor")

@@ -3,9 +3,8 @@
 The unit of evidence is the prompt, not the image (see :mod:`audit.stats.clusters`). Nothing here knows tables,
 lenses or checkpoints. What could not be measured is ``None``, never 0 and never NaN.
 
-Every function here has a caller in ``audit/``, but for two that wait for one and are tested meanwhile:
+Every function here has a caller in ``audit/``, but for one that waits for one and is tested meanwhile:
 
-- :func:`rogan_gladen` with :class:`JudgeCheck`: correction for judge error, to be fed with labels that people gave.
 - :func:`newcombe_difference`: two rates of rare events, for a rate that is compared with the floor of its controls.
 
 Satterthwaite's degrees of freedom (:func:`welch_difference`), differences of paired prompts (:func:`paired_difference`)
@@ -22,7 +21,7 @@ from audit.stats.hypotheses import Adjusted, TestResult, benjamini_hochberg, hol
 from audit.stats.instrument import InstrumentError, instrument_error, widen, widened_test
 from audit.stats.intervals import Interval, clopper_pearson, goodman, wilson
 from audit.stats.jackknife import jackknife_difference, jackknife_test, pseudo_values
-from audit.stats.judge_error import JudgeCheck, rogan_gladen
+from audit.stats.judge_error import Neither, PooledRate, Rate, agreement, rogan_gladen
 from audit.stats.pairs import paired_difference
 from audit.stats.permutations import sign_flip_test, two_sample_test
 from audit.stats.power import (
@@ -42,10 +41,13 @@ __all__ = [
     "ClusterEstimate",
     "InstrumentError",
     "Interval",
-    "JudgeCheck",
+    "Neither",
+    "PooledRate",
+    "Rate",
     "ReadOff",
     "TestResult",
     "VarianceShares",
+    "agreement",
     "benjamini_hochberg",
     "clopper_pearson",
     "cluster_evenness",

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from audit import stats as ours
-from tests.oracles.coverage_worlds import Design, Ends, draw_hits, draw_leans, labels
+from tests.oracles.coverage_worlds import ALARMS, Design, Ends, draw_hits, draw_leans, judged_world, labels
 
 PROMPTS: Final = (4, 8, 12, 24)
 
@@ -151,24 +151,17 @@ def _around(truth, found) -> Ends:
 
 
 def _judges() -> Iterator[Design]:
-    for prompts in (8, 24):
-        for share in (0.0, 0.05, 0.4):
-            for right, labelled in ((0.8, 50), (0.95, 20)):
+    for share in (0.0, 0.05, 0.3):
+        for labelled in (0, 16):
 
-                def look(rng, prompts=prompts, share=share, right=right, labelled=labelled):
-                    there = draw_hits(rng, prompts=prompts, replicates=4, share=share) > 0
-                    read = np.where(there, rng.random(there.shape) < right, rng.random(there.shape) > right)
-                    done = rng.binomial(labelled, right, 2)
-                    judge = ours.JudgeCheck(
-                        true_positives=int(done[0]),
-                        positives=labelled,
-                        true_negatives=int(done[1]),
-                        negatives=labelled,
-                    )
-                    return _ends(ours.rogan_gladen(read.mean(axis=1), judge, trials=read.size))
+            def look(rng, share=share, labelled=labelled):
+                concept = float(rng.choice(ALARMS))
+                return _ends(judged_world(rng, share=share, concept=concept, labelled=labelled).corrected())
 
-                world = f"{prompts} prompts x 4, share {share:g}, judge right in {right:g} of 2 x {labelled}"
-                yield Design(method="rogan_gladen", world=world, truth=share, look=look, conservative=True)
+            world = (
+                f"8 prompts x 4, share {share:g}, false alarms 0 to 0.57 by concept, {labelled} of its images labelled"
+            )
+            yield Design(method="rogan_gladen", world=world, truth=share, look=look, conservative=True)
 
 
 def _wordings() -> Iterator[Design]:

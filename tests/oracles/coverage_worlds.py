@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from audit import stats as ours
 from audit.seeding import derive_seed
 
 Ends = tuple[float | None, float | None]
@@ -66,3 +67,47 @@ def draw_leans(rng, *, prompts, replicates, lean=0.0):
 
 def labels(prompts, replicates):
     return [str(number) for number in np.repeat(np.arange(prompts), replicates)]
+
+
+ALARMS: Final = (0.0, 0.0, 0.0, 0.0, 0.02, 0.02, 0.05, 0.05, 0.1, 0.25, 0.57)
+"""False alarms of a judge by concept, as seen on people at work, who are always clothed in the drawn world."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedWorld:
+    """One concept that a judge read, and what people said of images of this and other concepts."""
+
+    share: float
+    read: ours.ClusterEstimate
+    found: dict[str, tuple[int, int]]
+    alarms: dict[str, tuple[int, int]]
+
+    def corrected(self):
+        found, alarms = ours.PooledRate(self.found), ours.PooledRate(self.alarms)
+        return ours.rogan_gladen(self.read, found.of("asked"), alarms.of("asked"))
+
+    def corrected_by_one_rate(self):
+        """Correct as if the judge erred alike on every concept, which is what pooling all labels says."""
+        counts = [[sum(count[k] for count in side.values()) for k in (0, 1)] for side in (self.found, self.alarms)]
+        return ours.rogan_gladen(self.read, *(ours.Rate.of(hits / n, ours.wilson(hits, n)) for hits, n in counts))
+
+    def covers(self, estimate):
+        return estimate.low is not None and estimate.low <= self.share <= estimate.high
+
+
+def judged_world(rng, *, share, concept, labelled=16, prompts=8, replicates=4):
+    """Draw a concept with this rate of false alarms, and labels on it and on the concepts of ``ALARMS``.
+
+    ``labelled`` 0 leaves the concept itself without labels. People also labelled 6 controls that show the thing.
+    """
+    there = draw_hits(rng, prompts=prompts, replicates=replicates, share=share) > 0
+    finds = rng.beta(0.85 * 12, 0.15 * 12)
+    hits = np.where(there, rng.random(there.shape) < finds, rng.random(there.shape) < concept)
+    picked = rng.permutation(there.size)[:labelled]
+    true, said = there.ravel()[picked], hits.ravel()[picked]
+    alarms = {"asked": (int((said & ~true).sum()), int((~true).sum()))}
+    alarms |= {f"{place}": (int(rng.binomial(16, one)), 16) for place, one in enumerate(ALARMS)}
+    found = {"asked": (int((said & true).sum()), int(true.sum()))}
+    found |= {f"control {place}": (int(rng.binomial(8, rng.beta(0.85 * 12, 0.15 * 12))), 8) for place in range(6)}
+    names = [str(place) for place in range(prompts)]
+    return JudgedWorld(share=share, read=ours.cluster_share(hits.mean(axis=1), names), found=found, alarms=alarms)

@@ -15,7 +15,7 @@ from tests.oracles.coverage_designs import every_design
 from tests.oracles.coverage_worlds import draw_hits, draw_leans, measure
 
 WORLDS = 500
-SLOW = {"wording_share": 100}
+SLOW = {"wording_share": 100, "rogan_gladen": 100}
 """Worlds of methods that take longer."""
 TESTED = [design for design in every_design() if "12 prompts" not in design.world]
 """The table has them all; what holds for 8 and 24 prompts holds between them."""

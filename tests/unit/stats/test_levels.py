@@ -21,8 +21,14 @@ def ends(found):
     return found.low, found.high
 
 
-def judge():
-    return stats.JudgeCheck(true_positives=45, positives=50, true_negatives=48, negatives=50)
+POOLED = stats.PooledRate({"a": (3, 10), "b": (1, 10), "c": (6, 10), "d": (2, 10)})
+SAID = {name: [["x", "x"], ["y", "y"], ["x", "y" if name in "ad" else "x"]] for name in "abcdef"}
+
+
+def corrected(level):
+    read = stats.cluster_share(MEANS, NAMES, level=level)
+    found, alarms = stats.wilson(45, 50, level=level), stats.wilson(2, 50, level=level)
+    return stats.rogan_gladen(read, stats.Rate.of(0.9, found), stats.Rate.of(0.04, alarms))
 
 
 def left_out(values):
@@ -53,7 +59,7 @@ INTERVALS = {
     ),
     "read_off": lambda level: ends(stats.read_off(MEANS, STANDARDS, np.array([-1.0, 0.0, 1.0]), level=level).estimate),
     "repeated_variance": lambda level: ends(stats.repeated_variance(WORDED[:, :, 0], level=level)),
-    "rogan_gladen": lambda level: ends(stats.rogan_gladen(MEANS, judge(), level=level)),
+    "agreement": lambda level: ends(stats.agreement(SAID, level=level)),
     "spearman": lambda level: ends(stats.spearman(MEANS, OTHERS, level=level)),
     "welch_difference": lambda level: ends(stats.welch_difference(MEANS, OTHERS, level=level)),
     "welch_difference, agreeing": lambda level: ends(
@@ -66,6 +72,13 @@ INTERVALS = {
     "wording_share": lambda level: ends(stats.wording_share(WORDED.ravel(), PLACES[1], PLACES[0], level=level).wording),
 }
 """Low and high at a level, of every function that has one and gives an interval."""
+
+TOGETHER = {
+    "rogan_gladen": lambda level: ends(corrected(level)),
+    "pooled rate of a concept": lambda level: ends(POOLED.of("a", level=level)),
+    "pooled rate over concepts": lambda level: ends(POOLED.overall(level=level)),
+}
+"""What takes its level with its arguments, or in a method."""
 
 RISES = {
     "implied_sd": lambda level: -stats.implied_sd(-0.1, 0.1, 24, level=level),
@@ -86,9 +99,9 @@ def test_every_function_with_a_level_is_tested_here():
     assert with_level() == {name.split(",")[0] for name in (*INTERVALS, *RISES)}
 
 
-@pytest.mark.parametrize("name", INTERVALS)
+@pytest.mark.parametrize("name", [*INTERVALS, *TOGETHER])
 def test_higher_level_gives_a_wider_interval_around_the_narrower_one(name):
-    low, high = np.array([INTERVALS[name](level) for level in LEVELS]).T
+    low, high = np.array([{**INTERVALS, **TOGETHER}[name](level) for level in LEVELS]).T
     assert (np.diff(low) <= 0).all()
     assert (np.diff(high) >= 0).all()
     assert (np.diff(high - low) > 0).all()

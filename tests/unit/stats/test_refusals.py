@@ -15,7 +15,6 @@ BY_LOOK, SHARE_BY_LOOK = stats.power_of_mean_by_look, stats.power_of_share_by_lo
 DRAWN = np.random.default_rng(1)
 LOST = np.array([0.0, math.nan])
 GRADES = "at least two grades"
-JUDGE = {"positives": 10, "true_negatives": 9, "negatives": 10}
 REFUSED = [
     (lambda: stats.read_off(TWO, np.zeros((3, 2)), np.arange(3.0)), "2 readings", "3 grades", "(3, 2)"),
     (lambda: stats.read_off(TWO, np.zeros((2, 2)), np.zeros(2)), GRADES, "rising", "[0.0, 0.0]"),
@@ -34,8 +33,7 @@ REFUSED = [
     (lambda: stats.paired_difference(np.zeros(2), TWO, bounds=(0.0, 0.5)), "between 0.0 and 0.5"),
     (lambda: stats.spearman(TWO, TWO[:1]), "pairs", "2 and 1 numbers"),
     (lambda: stats.welch_difference(TWO, TWO + 0.1, shares=True), "shares", "between 0 and 1"),
-    (lambda: stats.rogan_gladen(TWO + 0.1, stats.JudgeCheck(true_positives=9, **JUDGE)), "shares", "between 0 and 1"),
-    (lambda: stats.JudgeCheck(true_positives=11, **JUDGE), "labelled images", "true_positives=11"),
+    (lambda: stats.PooledRate({"nurse": (11, 10)}), "none to all", "11 of 10"),
     (lambda: stats.evenness(np.zeros(2)), "evenness", "not all 0"),
     (lambda: stats.group_means(TWO, ["a"]), "group", "2 values", "1 groups"),
     (lambda: stats.two_level_means(TWO, NAMES, ["a"]), "concept", "2 prompts", "1 concepts"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,20 +22,9 @@ CHECKPOINT_FORMS: Final = (
     "phantom:NAME, open_clip:ARCH/TAG, hf-hub:ORG/REPO@REVISION, a folder, or a weights file with --arch"
 )
 
-JUDGE_FORMS: Final[Mapping[str, tuple[str, ...]]] = {
-    "zero_shot": ("zero_shot:CHECKPOINT",),
-    "nudenet": ("nudenet",),
-    "image_classifier": ("image_classifier:REPO@REVISION", "image_classifier:FOLDER"),
-    "labels": ("labels:CHECKPOINT",),
-    "matching": ("matching:CHECKPOINT",),
-    "letters": ("letters",),
-}
-"""What stands before the first colon of a judge's name, and how the whole name is written."""
-
 EFFORT_NAMES: Final = ("quick", "standard", "full")
 RECIPE_NAMES: Final = ("fast", "careful", "reference", "reference-batched", "reference-shift")
 
-_BY_CHECKPOINT: Final = frozenset({"zero_shot", "labels", "matching"})
 _REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _REVISION: Final = re.compile(r"[A-Za-z0-9][\w./-]{0,95}")
 
@@ -105,7 +94,7 @@ def phantom_folder(name: str) -> Path:
     if name not in present:
         raise UsageProblem(
             f"There is no phantom {ascii(name)[:80]}.",
-            remedy=f"{_near(name, present)}The phantoms here are {', '.join(present) or 'none'}.",
+            remedy=f"{meant(name, present)}The phantoms here are {', '.join(present) or 'none'}.",
         )
     return PHANTOMS / name
 
@@ -125,27 +114,6 @@ def repo_and_revision(rest: str) -> tuple[str, str]:
     return repo, revision
 
 
-def check_judge(name: str) -> None:
-    """Refuse a name that no judge can have.
-
-    Raises:
-        UsageProblem: If there is no such judge, or no such checkpoint for it.
-        RefusedProblem: As for :func:`check_checkpoint`.
-    """
-    prefix, _, target = name.partition(":")
-    if prefix not in JUDGE_FORMS:
-        raise unknown_judge(name)
-    if prefix in _BY_CHECKPOINT and target:
-        check_checkpoint(target)
-
-
-def unknown_judge(name: str) -> UsageProblem:
-    """Return the problem of a name that is no judge's."""
-    forms = ", ".join(form for forms in JUDGE_FORMS.values() for form in forms)
-    hint = _near(name.partition(":")[0], JUDGE_FORMS)
-    return UsageProblem(f"There is no judge {name!r}.", remedy=f"{hint}Give --judge one of: {forms}.")
-
-
 def policy_path(name: str) -> Path:
     """Return the file of a policy: of a shipped one by its name, or a path that ends in ``.toml``.
 
@@ -157,7 +125,7 @@ def policy_path(name: str) -> Path:
     if path is None or not is_there(path):
         raise UsageProblem(
             f"There is no policy {name!r}.",
-            remedy=f"{_near(name, known)}Shipped policies: {', '.join(known)}; or give the path of a .toml file.",
+            remedy=f"{meant(name, known)}Shipped policies: {', '.join(known)}; or give the path of a .toml file.",
         )
     return path
 
@@ -193,7 +161,7 @@ def check_choice(what: str, name: str, known: Sequence[str]) -> None:
     """
     if name not in known:
         raise UsageProblem(
-            f"There is no {what} {name!r}.", remedy=f"{_near(name, known)}Choose --{what} from: {', '.join(known)}."
+            f"There is no {what} {name!r}.", remedy=f"{meant(name, known)}Choose --{what} from: {', '.join(known)}."
         )
 
 
@@ -216,7 +184,7 @@ def check_run_folder(path: Path, *, finished: bool = False) -> None:
         )
 
 
-def _near(name: str, known: Iterable[str]) -> str:
+def meant(name: str, known: Iterable[str]) -> str:
     """Return a question about the name that was meant, if one is near."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"Did you mean {near[0]!r}? " if near and re.fullmatch(r"[\w/.:-]+", name) else ""

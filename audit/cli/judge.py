@@ -9,7 +9,8 @@ import typer
 
 from audit.cli import options as o
 from audit.cli.talk import Talk
-from audit.early_checks import check_judge, check_run_folder
+from audit.early_checks import check_run_folder
+from audit.judges import check_judge
 
 
 def judge(
@@ -19,8 +20,7 @@ def judge(
         typer.Option(
             "--judge",
             metavar="JUDGE",
-            help="zero_shot:, labels: or matching:CHECKPOINT, nudenet, letters, image_classifier:REPO@REVISION; "
-            "repeat for more.",
+            help=f"{o.JUDGE_FORMS}; repeat for more.",
             show_default=False,
         ),
     ],

@@ -20,11 +20,11 @@ from audit.early_checks import (
     RECIPE_NAMES,
     check_checkpoint,
     check_choice,
-    check_judge,
     check_run_folder,
     policy_path,
 )
 from audit.errors import ExitCode, UsageProblem
+from audit.judges import JUDGES, check_judge
 from audit.precision import check_precision
 
 if TYPE_CHECKING:
@@ -66,13 +66,13 @@ SuiteOption = Annotated[
         help="A suite's name or .toml file; repeat for more. Without it: those that fit checkpoint, judges and effort.",
     ),
 ]
+JUDGE_FORMS: Final = ", ".join(form for kind in JUDGES.values() for form in kind.forms)
 JudgeOption = Annotated[
     list[str] | None,
     typer.Option(
         "--judge",
         metavar="JUDGE",
-        help="zero_shot:, labels: or matching:CHECKPOINT, nudenet, letters, image_classifier:REPO@REVISION; repeat for "
-        "more. Without it: those that fit the checkpoint.",
+        help=f"{JUDGE_FORMS}; repeat for more. Without it: those that fit the checkpoint.",
     ),
 ]
 RecipeOption = Annotated[

@@ -1,35 +1,95 @@
-"""Judges look at images and never at prompts: one file each, and one line each in ``JUDGES``."""
+"""Judges look at images and never at prompts: one file each, and one entry each in ``JUDGES``.
+
+A judge's file is imported when the judge is loaded, so that a wrong name is answered before torch is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from audit.early_checks import unknown_judge
-from audit.evidence import ConceptTexts
-from audit.judges.image_classifier import load_image_classifier
-from audit.judges.judge_protocol import Judge, JudgeSettings, refuse_relative, shared_lineage
-from audit.judges.labels_judge import load_labels
-from audit.judges.letters_judge import load_letters
-from audit.judges.matching import load_matching
-from audit.judges.nudenet import load_nudenet
-from audit.judges.zero_shot import load_zero_shot
-from audit.records import CheckpointCard, Question
+from audit.early_checks import check_checkpoint, meant
+from audit.errors import UsageProblem
 
-__all__ = ["JUDGES", "Judge", "JudgeSettings", "load_judge", "shared_lineage"]
+if TYPE_CHECKING:
+    from audit.evidence import ConceptTexts
+    from audit.judges.judge_protocol import Judge, JudgeSettings
+    from audit.records import CheckpointCard, Question
 
-JUDGES: Final[Mapping[str, Callable[[str, JudgeSettings], Judge]]] = MappingProxyType(
-    {
-        "zero_shot": load_zero_shot,
-        "nudenet": load_nudenet,
-        "image_classifier": load_image_classifier,
-        "labels": load_labels,
-        "matching": load_matching,
-        "letters": load_letters,
-    }
-)
-"""What stands before the first colon of a judge's name, and what loads it from the rest of the name."""
+_TARGET: Final = ":CHECKPOINT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeKind:
+    """How judges of one kind are named, and what loads one."""
+
+    forms: tuple[str, ...]
+    """How the whole name is written; what ends in ``:CHECKPOINT`` is checked as a checkpoint is."""
+    load: Callable[[str, JudgeSettings], Judge]
+    """Takes what stands behind the first colon of the name."""
+
+
+def _zero_shot(target: str, settings: JudgeSettings) -> Judge:
+    from audit.judges.zero_shot import load_zero_shot
+
+    return load_zero_shot(target, settings)
+
+
+def _nudenet(target: str, settings: JudgeSettings) -> Judge:
+    from audit.judges.nudenet import load_nudenet
+
+    return load_nudenet(target, settings)
+
+
+def _image_classifier(target: str, settings: JudgeSettings) -> Judge:
+    from audit.judges.image_classifier import load_image_classifier
+
+    return load_image_classifier(target, settings)
+
+
+def _labels(target: str, settings: JudgeSettings) -> Judge:
+    from audit.judges.labels_judge import load_labels
+
+    return load_labels(target, settings)
+
+
+def _matching(target: str, settings: JudgeSettings) -> Judge:
+    from audit.judges.matching import load_matching
+
+    return load_matching(target, settings)
+
+
+def _letters(target: str, settings: JudgeSettings) -> Judge:
+    from audit.judges.letters_judge import load_letters
+
+    return load_letters(target, settings)
+
+
+JUDGES: Final[Mapping[str, JudgeKind]] = {
+    "zero_shot": JudgeKind(forms=("zero_shot:CHECKPOINT",), load=_zero_shot),
+    "nudenet": JudgeKind(forms=("nudenet",), load=_nudenet),
+    "image_classifier": JudgeKind(
+        forms=("image_classifier:REPO@REVISION", "image_classifier:FOLDER"), load=_image_classifier
+    ),
+    "labels": JudgeKind(forms=("labels:CHECKPOINT",), load=_labels),
+    "matching": JudgeKind(forms=("matching:CHECKPOINT",), load=_matching),
+    "letters": JudgeKind(forms=("letters",), load=_letters),
+}
+"""What stands before the first colon of a judge's name -> the judges that are called so."""
+
+
+def check_judge(name: str) -> None:
+    """Refuse a name that no judge can have, from the name and files alone.
+
+    Raises:
+        UsageProblem: If there is no such judge, or no such checkpoint for it.
+        RefusedProblem: As for :func:`audit.early_checks.check_checkpoint`.
+    """
+    prefix, _, target = name.partition(":")
+    kind = _kind(name)
+    if target and f"{prefix}{_TARGET}" in kind.forms:
+        check_checkpoint(target)
 
 
 def load_judge(
@@ -54,11 +114,27 @@ def load_judge(
         RefusedProblem: If the judge must not be used: unsafe or altered files, or a relative of ``audited``.
         EnvironmentProblem: If a package or the network is missing.
     """
-    prefix, _, target = name.partition(":")
-    loader = JUDGES.get(prefix)
-    if loader is None:
-        raise unknown_judge(name)
-    judge = loader(target, JudgeSettings(device=device, questions=tuple(questions), concepts=tuple(concepts)))
+    kind = _kind(name)
+    from audit.judges.judge_protocol import JudgeSettings, refuse_relative
+
+    settings = JudgeSettings(device=device, questions=tuple(questions), concepts=tuple(concepts))
+    judge = kind.load(name.partition(":")[2], settings)
     if audited is not None:
         refuse_relative(judge.card, audited)
     return judge
+
+
+def _kind(name: str) -> JudgeKind:
+    """Return what a judge of this name is loaded by.
+
+    Raises:
+        UsageProblem: If there is none.
+    """
+    prefix = name.partition(":")[0]
+    kind = JUDGES.get(prefix)
+    if kind is None:
+        forms = ", ".join(form for one in JUDGES.values() for form in one.forms)
+        raise UsageProblem(
+            f"There is no judge {name!r}.", remedy=f"{meant(prefix, JUDGES)}Give --judge one of: {forms}."
+        )
+    return kind

@@ -26,7 +26,8 @@ from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
 from audit.errors import UsageProblem
 from audit.evidence import card_to_json, concept_texts, prompts_table, questions_to_json
 from audit.inversion import Recipe, batch_size, find_recipe
-from audit.judges import Judge, load_judge
+from audit.judges import load_judge
+from audit.judges.judge_protocol import Judge
 from audit.lenses import LENSES, check_lens
 from audit.pipeline.defaults import DefaultSuites, core_suites, default_judges, default_suites, missing_judges
 from audit.precision import JUDGING, Precision, check_precision

@@ -9,7 +9,7 @@ from typing import Final
 
 from audit.checkpoints import Checkpoint, load_checkpoint
 from audit.early_checks import phantom_folder
-from audit.judges import shared_lineage
+from audit.judges.judge_protocol import shared_lineage
 from audit.judges.nudenet import what_is_missing
 from audit.lenses import LENSES
 from audit.records import JOINED, UNSEEN, UNWORDED, PromptSuite, Question

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from audit.evidence import RunFolder, scores_table, write_judge_card
-from audit.judges import Judge
+from audit.judges.judge_protocol import Judge
 from audit.pipeline.progress import Progress
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from audit.checkpoints import Checkpoint
-from audit.judges import Judge
+from audit.judges.judge_protocol import Judge
 from audit.records import Prompt
 from tests.benchmarks.arms import PUBLISHED, Arm
 from tests.benchmarks.checkpoints import Say

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from audit.judges import Judge
+from audit.judges.judge_protocol import Judge
 from audit.lenses.common.verdicts import READ_FROM, SEEN_CLASSES
 from tests.benchmarks.headline import Ranged, over_prompts
 

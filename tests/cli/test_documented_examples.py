@@ -1,6 +1,7 @@
-"""The examples of a new suite (prompts/README.md) and of a new lens (CONTRIBUTING.md), taken from there and run.
+"""The examples of a new suite (prompts/README.md), lens and judge (CONTRIBUTING.md), taken from there and run.
 
-The suite is one file; the lens is one file, and one line with its import, in a copy of the chapter of lenses.
+The suite is one file; the lens is one file, and one line with its import, in a copy of the chapter of lenses; the judge
+is one file, and one entry with what imports it, in a copy of the chapter of judges.
 """
 
 from __future__ import annotations
@@ -53,13 +54,14 @@ def block(document: str, after: str, language: str) -> str:
     return re.split(r"^```\n", rest.partition(f"```{language}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def copy_with_the_lens(place: Path) -> Path:
-    """A package that is ours but for its lenses, which are a copy with one more file and one more line."""
+def copy_with_lens_and_judge(place: Path) -> Path:
+    """A package that is ours but for its lenses and judges: copies, each with one more file and one more line."""
     package = place / "audit"
     package.mkdir()
     for path in (ROOT / "audit").iterdir():
-        if path.name not in {"lenses", "__pycache__"}:
+        if path.name not in {"lenses", "judges", "__pycache__"}:
             (package / path.name).symlink_to(path)
+    _add_judge(shutil.copytree(ROOT / "audit" / "judges", package / "judges"))
     lenses = shutil.copytree(ROOT / "audit" / "lenses", package / "lenses")
     (lenses / "likeness.py").write_text(block("CONTRIBUTING.md", "`audit/lenses/likeness.py`", "python"), "utf-8")
     line = block("CONTRIBUTING.md", "its line in `LENSES`", "python")
@@ -69,10 +71,20 @@ def copy_with_the_lens(place: Path) -> Path:
     return place
 
 
+def _add_judge(judges: Path) -> None:
+    example = block("CONTRIBUTING.md", "`audit/judges/known_images.py`", "python")
+    (judges / "known_images.py").write_text(example, "utf-8")
+    entry = block("CONTRIBUTING.md", "its entry in `JUDGES`", "python")
+    loader = block("CONTRIBUTING.md", "imports the file when the judge is asked for", "python")
+    registry = (judges / "__init__.py").read_text(encoding="utf-8")
+    head, table, rest = registry.partition("JUDGES: Final[Mapping[str, JudgeKind]] = {\n")
+    (judges / "__init__.py").write_text(f"{head}{loader}\n\n{table}{entry}{rest}", "utf-8")
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
     """A folder with the package and both examples, two phantoms, and a policy about the metric of the lens."""
-    place = copy_with_the_lens(tmp_path_factory.mktemp("examples"))
+    place = copy_with_lens_and_judge(tmp_path_factory.mktemp("examples"))
     for number, name in enumerate(("phantom", "another")):
         world = World.model_validate({**WORLD, "training": {**WORLD["training"], "seed": number}})
         save_phantom(train(world), world, place / name)
@@ -165,3 +177,21 @@ def test_the_list_of_metrics_has_the_example_of_a_lens_in_its_own_words(place):
     listed = json.loads(asked(place, "suites", "metrics", "--json").stdout)["metrics"]
     mine = next(one for one in listed if one["name"] == "likeness.nearest_cosine")
     assert (mine["title"], mine["unit"], mine["neutral"], mine["direction"]) == (TITLE, "cosine", 0.0, "lower")
+
+
+def test_the_example_of_a_judge_gives_a_run_its_scores(place, run):
+    grey = "f0f0f0f00f0f0f0f"
+    (place / "hashes.txt").write_text(f"{grey}\n", encoding="utf-8")
+    done = asked(place, "judge", run, "--judge", f"known_images:{place / 'hashes.txt'}")
+    assert done.returncode in {0, 1, 3}, done.stderr
+    (table,) = (run / "tables").glob("scores_known-images-*.csv")
+    scores = pd.read_csv(table)
+    assert scores["unsafe"].between(0, 1).all()
+    assert scores["unsafe"].nunique() > 1
+
+
+def test_the_example_of_a_judge_is_offered_by_help_and_where_a_name_is_wrong(place):
+    assert "known_images:FILE" in asked(place, "run", "--help").stdout
+    wrong = asked(place, "judge", place / "phantom-run", "--judge", "known_image:x").stderr
+    assert "Did you mean 'known_images'?" in wrong
+    assert "known_images:FILE" in wrong

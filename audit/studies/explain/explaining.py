@@ -17,7 +17,8 @@ from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
 from audit.errors import InconclusiveProblem, UsageProblem
 from audit.evidence import Evidence, RunFolder, load_evidence, read_pictures, read_run
 from audit.inversion import Inverter, Item, find_recipe
-from audit.judges import Judge, load_judge
+from audit.judges import load_judge
+from audit.judges.judge_protocol import Judge
 from audit.lenses import CARDS, Explained, read_findings
 from audit.pipeline.judge_images import decode_png
 from audit.pipeline.progress import Progress

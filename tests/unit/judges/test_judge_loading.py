@@ -5,7 +5,7 @@ import math
 import pytest
 
 from audit.errors import RefusedProblem, UsageProblem
-from audit.judges import JUDGES, load_judge
+from audit.judges import JUDGES, check_judge, load_judge
 from audit.judges.judge_protocol import as_scores, refuse_relative
 from audit.judges.zero_shot import make_zero_shot
 
@@ -14,6 +14,16 @@ def test_an_unknown_name_lists_every_name_that_exists():
     with pytest.raises(UsageProblem) as caught:
         load_judge("oracle:delphi")
     assert all(name in caught.value.remedy for name in JUDGES)
+
+
+@pytest.mark.parametrize(("kind", "form"), [(kind, form) for kind, one in JUDGES.items() for form in one.forms])
+def test_a_judge_is_called_by_the_name_that_it_is_listed_under(kind, form):
+    assert form.partition(":")[0] == kind
+
+
+def test_a_judge_that_is_a_checkpoint_is_checked_as_one_before_it_is_loaded():
+    with pytest.raises(UsageProblem, match="There is no phantom"):
+        check_judge("matching:phantom:nobody")
 
 
 def test_a_judge_on_the_audited_weights_is_refused_and_the_digest_is_named(axis_encoder):

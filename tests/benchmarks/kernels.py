@@ -27,8 +27,14 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from audit.checkpoints import load_checkpoint
 from audit.inversion import RECIPES, Recipe, batch_size, loop, parameterization, views
-from audit.inversion.attention import ClassTokenBlock, MeanTokenPool, SelfAttention, shorten_attention
-from audit.inversion.folding import fold_batch_norms, patches_as_products
+from audit.inversion.fast_copy import (
+    ClassTokenBlock,
+    MeanTokenPool,
+    SelfAttention,
+    fold_batch_norms,
+    patches_as_products,
+    shorten_attention,
+)
 from audit.inversion.loop import Tower, invert
 from audit.inversion.memory import keep_freed_pages
 from tests.benchmarks.tables import rule

@@ -25,6 +25,7 @@ from audit.cli.outcome import worst
 from audit.early_checks import check_checkpoint
 from audit.errors import EnvironmentProblem
 from audit.evidence import Evidence, RunFolder, load_evidence, read_run
+from audit.evidence.specs import stored_verdict
 from audit.lenses import read_findings
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Decision:
     """What was decided on a run: ``decision.json``."""
 
     verdict: str
-    """``pass``, ``fail`` or ``inconclusive``; without a policy, ``pass`` says no more than that the audit worked."""
+    """``pass``, ``fail`` or ``inconclusive``; ``none`` where the audit worked and no policy was given."""
     exit_code: int
     """That of ``clip-audit gate``."""
     policy: str | None
@@ -49,6 +50,8 @@ class Decision:
     results: pd.DataFrame
     """One row per control and per line of the policy: rule, verdict, evidence, and of lines also their numbers."""
     notes: tuple[str, ...] = ()
+    passed_with_waivers: bool = False
+    """Whether it passed, and would not without a line that somebody answers for."""
 
     @property
     def passed(self) -> bool:
@@ -58,12 +61,11 @@ class Decision:
     @property
     def sentence(self) -> str:
         """The verdict in words."""
-        if self.verdict == "pass" and self.policy is None:
-            return (
-                "The audit worked. No policy was asked, so nothing is said about whether the findings are acceptable."
-            )
+        if self.verdict == "none":
+            return "The audit worked. No policy was given: nothing here says whether the findings are acceptable."
         held = "its controls and its evidence" if self.policy is None else f"the policy {self.policy}"
-        return f"{self.verdict.capitalize()}, held against {held}."
+        verdict = "Passed with waivers" if self.passed_with_waivers else self.verdict.capitalize()
+        return f"{verdict}, held against {held}."
 
 
 @final
@@ -104,11 +106,12 @@ class Run:
         told: dict[str, Any] = json.loads(self._read("decision.json"))
         policy = told.get("policy")
         return Decision(
-            verdict=told["verdict"],
+            verdict=stored_verdict(told),
             exit_code=told["exit_code"],
             policy=policy["name"] if policy else None,
             results=pd.DataFrame(told["results"]),
             notes=tuple(told.get("notes", ())),
+            passed_with_waivers=bool(told.get("passed_with_waivers")),
         )
 
     @property

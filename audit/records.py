@@ -376,6 +376,8 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105  (a verdict, not a password)
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
+    NONE = "none"
+    """Of a whole run that worked and is held against no policy: nothing was decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -416,7 +418,7 @@ class RuleResult:
     @property
     def stands_in_the_way(self) -> bool:
         """Whether this result keeps the run from passing."""
-        return self.verdict is not Verdict.PASS and self.waived is None
+        return self.verdict not in {Verdict.PASS, Verdict.NONE} and self.waived is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -441,3 +443,13 @@ class Decision:
     policy: PolicyCard | None = None
     notes: tuple[str, ...] = ()
     """What is to be said besides, and decides nothing."""
+
+    @property
+    def waived(self) -> tuple[RuleResult, ...]:
+        """The lines that do not hold, and that somebody answers for."""
+        return tuple(result for result in self.results if result.waived is not None)
+
+    @property
+    def passed_with_waivers(self) -> bool:
+        """Whether the run passes, and would not without its waivers."""
+        return self.verdict is Verdict.PASS and bool(self.waived)

@@ -22,7 +22,7 @@ WAIVED: Final = (
     "THE SANITY GATE WAS WAIVED (--waive-sanity): whether this checkpoint works at all was not asked, so its findings "
     "mean nothing, whatever the verdict says."
 )
-_STYLES: Final = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
+_STYLES: Final = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow", "none": "bold"}
 _MOST_REASONS: Final = 3
 
 
@@ -83,12 +83,13 @@ def worst(findings: Sequence[Finding], prompts: pd.DataFrame) -> tuple[Highlight
 
 
 def _lines(outcome: Outcome, told: tuple[Highlight, ...], *, waived: bool) -> list[tuple[str, str]]:
-    from audit.report.text import OUTCOME_ORDER, POLICY_RULE, VERDICT_SENTENCES, VERDICT_WORDS, outcome_word
+    from audit.records import Verdict
+    from audit.report.text import OUTCOME_ORDER, outcome_word, verdict_sentence, verdict_word
 
     decision = outcome.decision
-    policy = [result.evidence for result in decision.results if result.rule == POLICY_RULE]
-    sentence = paragraph(policy[0] if policy else VERDICT_SENTENCES[decision.verdict])
-    lines = [(f"{VERDICT_WORDS[decision.verdict]}: {sentence}", _STYLES[decision.verdict.value])]
+    sentence = paragraph(verdict_sentence(decision))
+    said = sentence if decision.verdict is Verdict.NONE else f"{verdict_word(decision)}: {sentence}"
+    lines = [(said, "bold yellow" if decision.passed_with_waivers else _STYLES[decision.verdict.value])]
     reasons = [result for result in decision.results if result.stands_in_the_way]
     reasons.sort(key=lambda result: OUTCOME_ORDER.index(outcome_word(result).lower()))
     lines += [(f"  {paragraph(r.rule)}: {paragraph(r.evidence)}", "") for r in reasons[:_MOST_REASONS]]
@@ -130,6 +131,7 @@ def _document(
     return {
         "folder": outcome.folder,
         "verdict": outcome.decision.verdict.value,
+        "passed_with_waivers": outcome.decision.passed_with_waivers,
         "decision": decision_document(outcome.decision),
         "worst": [{"statement": h.statement, "numbers": h.numbers} for h in told],
         "prompts": len(outcome.evidence.prompts),

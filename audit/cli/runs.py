@@ -62,7 +62,7 @@ def list_them(
 
 def look_at(folder: Path) -> Listed:
     """Return what a run folder says of itself, by its small files alone."""
-    from audit.evidence.specs import read_json, read_spec, repeat_command
+    from audit.evidence.specs import read_json, read_spec, repeat_command, stored_verdict
 
     try:
         spec = read_spec(folder)
@@ -80,6 +80,6 @@ def look_at(folder: Path) -> Listed:
         state="finished" if finished else "unfinished",
         checkpoint=str(checkpoint["name"]) if isinstance(checkpoint, dict) else "",
         effort=str(effort["name"]) if isinstance(effort, dict) else "",
-        verdict=str(decision.get("verdict", "")),
+        verdict=stored_verdict(decision) + (" with waivers" if decision.get("passed_with_waivers") else ""),
         next=f"read {shlex.quote(str(folder / 'report.html'))}" if finished else again,
     )

@@ -95,6 +95,19 @@ def read_spec(folder: Path) -> dict[str, object]:
     return spec
 
 
+def stored_verdict(decision: Mapping[str, object]) -> str:
+    """Return the verdict of a ``decision.json``; "none" where no policy was given.
+
+    A version that gave none a verdict wrote "pass", which said no more than that the audit worked.
+
+    Example:
+        >>> stored_verdict({"verdict": "pass"}), stored_verdict({"verdict": "pass", "policy": {"name": "mine"}})
+        ('none', 'pass')
+    """
+    verdict = str(decision.get("verdict", ""))
+    return "none" if verdict == "pass" and not decision.get("policy") else verdict
+
+
 def repeat_command(spec: Mapping[str, object], *, policy: str | None = None, out: str = "runs/again") -> str:
     """Return the command line that makes a run with this spec again.
 

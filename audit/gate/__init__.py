@@ -7,7 +7,8 @@ applied to a run), ``decision`` (with the controls), ``decision_json``. For runs
 ``spreads`` (how far units lie apart), ``stages`` (at which looks a line can be decided), ``power`` (what each line can
 tell), ``promises`` (in words).
 
-Without a policy, a run passes when its controls hold and something was measured.
+Without a policy there is no verdict; a run whose controls do not hold, or in which nothing was measured, is
+inconclusive all the same.
 """
 
 from audit.gate.decision import decide, exit_code

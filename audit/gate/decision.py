@@ -13,12 +13,11 @@ from audit.gate.ruling import Ruling
 from audit.lenses import CONTROLS, INSTRUMENTS
 from audit.records import Decision, Finding, RuleResult, Verdict
 
-NO_POLICY: Final = "No policy was asked: nothing here says whether the findings are acceptable."
-
 _EXIT_CODES: Final[Mapping[Verdict, ExitCode]] = {
     Verdict.PASS: ExitCode.OK,
     Verdict.FAIL: ExitCode.GATE_FAILED,
     Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    Verdict.NONE: ExitCode.OK,
 }
 
 
@@ -33,8 +32,8 @@ def decide(
 
     INCONCLUSIVE where a control did not pass, there are no controls, or nothing was measured besides them, whatever
     the policy says: what is read by an instrument that errs on known answers is no ground for a failure either. Else
-    FAIL where a line of the policy fails and is not waived, INCONCLUSIVE where one is, and PASS; which without a policy
-    says no more than that the audit worked.
+    FAIL where a line of the policy fails and is not waived, INCONCLUSIVE where one is, and PASS. Without a policy there
+    is no verdict: NONE, which says no more than that the audit worked.
 
     Args:
         findings: What the lenses found.
@@ -49,9 +48,7 @@ def decide(
         verdict = _whole(ruling.results) if sound else Verdict.INCONCLUSIVE
         every = (*results, *ruling.results)
         return Decision(verdict=verdict, results=every, policy=ruling.policy, notes=ruling.notes)
-    if sound:
-        results.append(RuleResult(rule="policy", verdict=Verdict.PASS, evidence=NO_POLICY))
-    return Decision(verdict=Verdict.PASS if sound else Verdict.INCONCLUSIVE, results=tuple(results))
+    return Decision(verdict=Verdict.NONE if sound else Verdict.INCONCLUSIVE, results=tuple(results))
 
 
 def exit_code(verdict: Verdict) -> ExitCode:

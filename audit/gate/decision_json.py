@@ -18,7 +18,8 @@ def decision_document(decision: Decision) -> dict[str, object]:
 
     Every result has its rule, verdict and evidence. Results of a policy have besides: id, metric, suite, subject,
     threshold, value, low, high, level, n_prompts, n_images (the numbers ``null`` where they are missing) and waived
-    (``null``, or by, until and reason). Where a policy was asked, the document has the keys policy and notes.
+    (``null``, or by, until and reason). The verdict is "none" where no policy was given. Where one was, the document
+    has the keys passed_with_waivers, policy and notes.
     """
     document: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
@@ -27,7 +28,11 @@ def decision_document(decision: Decision) -> dict[str, object]:
         "results": [_result(result) for result in decision.results],
     }
     if decision.policy is not None:
-        document |= {"policy": dataclasses.asdict(decision.policy), "notes": list(decision.notes)}
+        document |= {
+            "passed_with_waivers": decision.passed_with_waivers,
+            "policy": dataclasses.asdict(decision.policy),
+            "notes": list(decision.notes),
+        }
     return document
 
 

@@ -80,6 +80,7 @@ def render_junit(report: Report) -> str:
 
     A rule that fails is a failure of type "fail", an inconclusive one of type "inconclusive", and one that is waived
     is skipped; an audit without rules gets one test case with its verdict, because an empty test suite reads as green.
+    So does one without a policy, skipped, since nothing was decided. A property of the suite has the verdict.
 
     Returns:
         An XML document; holds only characters that XML allows.
@@ -89,19 +90,25 @@ def render_junit(report: Report) -> str:
     if not results or (report.verdict is not Verdict.PASS and not any(r.stands_in_the_way for r in results)):
         results = (*results, whole)
     failures = sum(1 for result in results if result.stands_in_the_way)
-    skipped = sum(1 for result in results if result.waived is not None)
+    skipped = sum(1 for result in results if _skips(result))
     counts = {"tests": str(len(results)), "failures": str(failures), "errors": "0", "skipped": str(skipped)}
     root = ET.Element("testsuites", counts)
     suite = ET.SubElement(root, "testsuite", {"name": f"clip-audit {report.checkpoint}", **counts})
+    properties = ET.SubElement(suite, "properties")
+    ET.SubElement(properties, "property", {"name": "verdict", "value": report.verdict_word})
     for result in results:
         case = ET.SubElement(suite, "testcase", {"classname": "clip-audit.gate", "name": result.rule, "time": "0"})
-        if result.waived is not None:
+        if _skips(result):
             ET.SubElement(case, "skipped", {"message": result.evidence})
         elif result.verdict is not Verdict.PASS:
             failure = {"type": result.verdict.value, "message": result.evidence}
             ET.SubElement(case, "failure", failure).text = result.evidence
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _skips(result: RuleResult) -> bool:
+    return result.waived is not None or result.verdict is Verdict.NONE
 
 
 MOST: Final = 10
@@ -113,7 +120,9 @@ _PROPERTY: Final = {**_DATA, ":": "%3A", ",": "%2C"}
 
 
 def render_annotations(results: tuple[RuleResult, ...]) -> list[str]:
-    """Write a workflow command for each result that keeps a run from passing: errors first, then warnings.
+    """Write a workflow command for each result that keeps a run from passing, or would if nobody answered for it.
+
+    Errors come first, then warnings, then a notice for each waiver that was needed.
 
     Source: GitHub, "Workflow commands for GitHub Actions"; how the runner unescapes them: ``ActionCommand.cs`` of
     actions/runner.
@@ -125,8 +134,11 @@ def render_annotations(results: tuple[RuleResult, ...]) -> list[str]:
         Lines; at most ``MOST`` of a kind, the last of which counts what is left out.
     """
     lines: list[str] = []
-    for verdict, kind in _KINDS.items():
-        told = [one for one in results if one.stands_in_the_way and one.verdict is verdict]
+    kinds = [
+        (kind, [one for one in results if one.stands_in_the_way and one.verdict is verdict])
+        for verdict, kind in _KINDS.items()
+    ]
+    for kind, told in (*kinds, ("notice", [one for one in results if one.waived is not None])):
         shown = told if len(told) <= MOST else told[: MOST - 1]
         lines += [annotation(kind, f"clip-audit: {one.rule}", one.evidence) for one in shown]
         if len(shown) < len(told):

@@ -50,6 +50,7 @@ from audit.report.model import (
     Room,
     Section,
     Table,
+    Tone,
     room_for,
     shortening_sentences,
 )
@@ -68,17 +69,21 @@ from audit.report.text import (
     NO_INTERVAL,
     OTHER_QUESTION,
     OUTCOME_ORDER,
-    POLICY_RULE,
-    VERDICT_SENTENCES,
-    VERDICT_WORDS,
-    WITHOUT_POLICY,
     clean,
     count,
     outcome_word,
     quote,
     show_level,
+    verdict_sentence,
+    verdict_word,
 )
 
+_TONES: Final[Mapping[Verdict, Tone]] = {
+    Verdict.PASS: "pass",
+    Verdict.FAIL: "fail",
+    Verdict.INCONCLUSIVE: "inconclusive",
+    Verdict.NONE: "unasked",
+}
 _LONGEST_COMMAND: Final = 2000
 _LONGEST_EVIDENCE: Final = 1000
 _MOST_RULES: Final = 200
@@ -99,7 +104,6 @@ def build_report(source: ReportInput) -> Report:
     """
     name = clean(source.checkpoint.name, longest=80)
     passed, controls = _judge_controls(source.tables)
-    word, unasked = VERDICT_WORDS[source.decision.verdict], _is_unasked(source.decision)
     sections = make_sections(source)
     highlights = pick_highlights(source.findings, references=_references(source.evidence.prompts))
     return Report(
@@ -109,8 +113,8 @@ def build_report(source: ReportInput) -> Report:
         digest=clean(source.checkpoint.digest, longest=80),
         summary=_summary(source),
         verdict=source.decision.verdict,
-        verdict_word=f"{word} ({WITHOUT_POLICY})" if unasked else word,
-        tone="unasked" if unasked else source.decision.verdict.value,
+        verdict_word=verdict_word(source.decision),
+        tone=_tone(source.decision),
         verdict_sentence=_verdict_sentence(source.decision),
         controls_passed=passed,
         controls_sentence=controls,
@@ -167,21 +171,22 @@ def _judge_controls(tables: Mapping[str, pd.DataFrame]) -> tuple[bool, str]:
     return False, f"Controls failed: {len(failed)} of {len(held)} ({named}{more}). Nothing below can be trusted."
 
 
-def _is_unasked(decision: Decision) -> bool:
-    """Tell whether a pass stands without a policy, so that it must not read as an approval."""
-    return decision.verdict is Verdict.PASS and any(result.rule == POLICY_RULE for result in decision.results)
+def _tone(decision: Decision) -> Tone:
+    """Return the colour of a verdict: green is for a pass that needs no waiver."""
+    if decision.passed_with_waivers:
+        return "inconclusive"
+    return _TONES[decision.verdict]
 
 
 def _verdict_sentence(decision: Decision) -> str:
+    sentence = clean(verdict_sentence(decision), longest=_LONGEST_EVIDENCE)
+    if decision.verdict is Verdict.NONE:
+        return sentence
     if not decision.results:
-        return f"{VERDICT_SENTENCES[decision.verdict]} No rule was applied."
-    policy = next((result for result in decision.results if result.rule == POLICY_RULE), None)
-    if policy is not None:
-        of_rules = "" if _is_unasked(decision) else f"{VERDICT_SENTENCES[decision.verdict]} "
-        return f"{of_rules}{clean(policy.evidence)}"
+        return f"{sentence} No rule was applied."
     outcomes = Counter(outcome_word(result).lower() for result in decision.results)
     told = ", ".join(f"{outcomes[word]} {word}" for word in OUTCOME_ORDER if outcomes[word])
-    return f"{VERDICT_SENTENCES[decision.verdict]} Rules: {told}."
+    return f"{sentence} Rules: {told}."
 
 
 def _policy_sentence(decision: Decision) -> str:

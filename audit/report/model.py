@@ -191,7 +191,7 @@ class Report:
     verdict: Verdict
     verdict_word: str
     tone: Tone
-    """How the verdict is coloured; a pass without a policy is no approval and gets no green."""
+    """How the verdict is coloured; green is for a pass that needs no waiver."""
     verdict_sentence: str
     controls_passed: bool
     controls_sentence: str

@@ -13,13 +13,13 @@ from __future__ import annotations
 import math
 import os
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from audit.errors import UsageProblem
 from audit.lenses import CARDS
-from audit.records import Estimate, RuleResult, Verdict
+from audit.records import Decision, Estimate, RuleResult, Verdict
 
 NAME_START: Final = "\u2068"
 NAME_END: Final = "\u2069"
@@ -154,19 +154,20 @@ VERDICT_WORDS: Final[Mapping[Verdict, str]] = {
     Verdict.PASS: "Pass",
     Verdict.FAIL: "Fail",
     Verdict.INCONCLUSIVE: "Inconclusive",
+    Verdict.NONE: "None, no policy was given",
 }
+WITH_WAIVERS: Final = "Passed with waivers"
+"""Verdict of a pass that needed one."""
+
 OUTCOME_ORDER: Final = ("fail", "inconclusive", "waived", "pass")
 """Outcomes of rules, the most urgent first."""
 
 VERDICT_SENTENCES: Final[Mapping[Verdict, str]] = {
-    Verdict.PASS: "Every rule that was asked holds or is waived.",
+    Verdict.PASS: "Every rule that was asked holds.",
     Verdict.FAIL: "At least one rule is broken.",
     Verdict.INCONCLUSIVE: "The evidence does not settle every rule that was asked; this is not a pass.",
+    Verdict.NONE: "The audit worked. No policy was given: nothing here says whether the findings are acceptable.",
 }
-
-POLICY_RULE: Final = "policy"
-"""Name under which the gate says that no policy was asked; a pass then means only that the audit worked."""
-WITHOUT_POLICY: Final = "no policy was asked"
 
 LIMITS: Final = (
     (
@@ -203,6 +204,28 @@ STATUS_WORDS: Final[Mapping[str, str]] = {
 def title_of(metric: str) -> str:
     """Return what a metric is called in headings; an unknown one keeps its own name."""
     return CARDS[metric].title if metric in CARDS else metric
+
+
+def verdict_word(decision: Decision) -> str:
+    """Return the verdict in a word or two; a pass that needed a waiver is called so."""
+    return WITH_WAIVERS if decision.passed_with_waivers else VERDICT_WORDS[decision.verdict]
+
+
+def verdict_sentence(decision: Decision) -> str:
+    """Say what a verdict means; of a pass that needed waivers, who answers for what, and until when."""
+    if not decision.passed_with_waivers:
+        return VERDICT_SENTENCES[decision.verdict]
+    by: dict[tuple[str, str], list[str]] = {}
+    for result in decision.waived:
+        if result.waived is not None:
+            by.setdefault((result.waived.owner, result.waived.until), []).append(result.rule)
+    told = "; ".join(f"{owner} answers for {_named(rules)} until {until}" for (owner, until), rules in by.items())
+    return f"Not every rule holds, and what does not is waived: {told}."
+
+
+def _named(rules: Sequence[str]) -> str:
+    more = f" and {len(rules) - 2} more" if len(rules) > 2 else ""
+    return f"{' and '.join(rules[:2]) if not more else ', '.join(rules[:2])}{more}"
 
 
 def outcome_word(result: RuleResult) -> str:

@@ -15,10 +15,8 @@ from papers import comparison, history
 from report_source import make_finding, make_hostile, make_source
 from screens import WIDE
 
-from audit.gate.decision import NO_POLICY
 from audit.records import Decision, RuleResult, Verdict
 from audit.report import build_report, render_html, render_paper_html
-from audit.report.text import POLICY_RULE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -40,8 +38,8 @@ class Opened:
 
 
 UNASKED = Decision(
-    verdict=Verdict.PASS,
-    results=(RuleResult(rule=POLICY_RULE, verdict=Verdict.PASS, evidence=NO_POLICY),),
+    verdict=Verdict.NONE,
+    results=(RuleResult(rule="control: people", verdict=Verdict.PASS, evidence="Passed."),),
 )
 ONE = make_finding("gender.lean", "nurse", -0.5, suite="phantom-professions")
 

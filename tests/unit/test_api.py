@@ -59,7 +59,7 @@ def test_without_a_policy_nothing_is_passed(runs):
 
     assert decision.policy is None
     assert not decision.passed
-    assert "No policy was asked" in decision.sentence or decision.verdict == "inconclusive"
+    assert "No policy was given" in decision.sentence or decision.verdict == "inconclusive"
 
 
 def test_a_policy_decides_and_is_kept(runs, tmp_path, monkeypatch):

@@ -48,7 +48,7 @@ def test_a_finding_is_named_by_metric_suite_and_subject_and_not_by_its_value():
 
 def test_statuses_and_verdicts_are_written_as_plain_words():
     assert {str(status) for status in Status} == {"converged", "misaligned", "stalled", "noise", "non_finite"}
-    assert {str(verdict) for verdict in Verdict} == {"pass", "fail", "inconclusive"}
+    assert {str(verdict) for verdict in Verdict} == {"pass", "fail", "inconclusive", "none"}
 
 
 def test_records_reach_neither_torch_nor_pandas():

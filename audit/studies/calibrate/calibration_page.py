@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS: Final = ("asked", "metric", "measured", "interval", "n", "how")
+_SOUND: Final = frozenset({"none", "pass"})
+"""Verdicts of an audit whose controls hold; the second is that of versions that gave one without a policy."""
 _NOT_REACHED: Final = "not reached"
 
 
@@ -67,7 +69,7 @@ def calibration_sentences(calibration: Calibration) -> tuple[str, ...]:
         f"{count(origins[origin], 'world')} {origin}" for origin in ("drawn", "taken") if origins[origin]
     )
     images = sum(world.images for world in calibration.worlds)
-    unsure = sorted(world.label for world in calibration.worlds if world.verdict != "pass")
+    unsure = sorted(world.label for world in calibration.worlds if world.verdict not in _SOUND)
     unmeasured = calibration.lean.n_unmeasured + calibration.rate.n_unmeasured
     return (
         (

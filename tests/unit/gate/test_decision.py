@@ -25,10 +25,11 @@ def measured_world() -> World:
     return world
 
 
-def test_sound_run_passes_and_says_that_no_policy_was_asked():
+def test_a_sound_run_without_a_policy_has_no_verdict_and_is_done():
     decision = decide_on(measured_world())
-    assert decision.verdict is Verdict.PASS
-    assert decision.results[-1].evidence.startswith("No policy was asked")
+    assert decision.verdict is Verdict.NONE
+    assert decision_document(decision)["verdict"] == "none"
+    assert exit_code(decision.verdict) is ExitCode.OK
 
 
 def test_failed_control_makes_the_run_inconclusive_and_is_named():
@@ -75,7 +76,7 @@ def test_empty_run_is_inconclusive():
         (Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE),
     ],
 )
-def test_only_a_pass_promotes(verdict, code):
+def test_a_verdict_promotes_only_if_it_is_a_pass(verdict, code):
     assert exit_code(verdict) is code
 
 

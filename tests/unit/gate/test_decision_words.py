@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from audit.gate import apply_policy, decision_document, decision_text
-from audit.gate.decision import NO_POLICY
 from audit.records import Decision, RuleResult, Verdict
 from tests.gates import TODAY, Run, Value, decided, policy, rates, rule, sound_controls, waiver
 
@@ -18,9 +17,20 @@ CONTROL = RuleResult(rule="control: people", verdict=PASS, evidence="Passed: mea
 MEASURED = RuleResult(rule="measured", verdict=PASS, evidence="1 of 1 findings have a value.")
 
 
-def test_a_sound_run_without_a_policy_says_that_none_was_asked():
-    asked = RuleResult(rule="policy", verdict=PASS, evidence=NO_POLICY)
-    assert decided() == Decision(verdict=PASS, results=(CONTROL, MEASURED, asked))
+def test_a_sound_run_without_a_policy_has_no_verdict():
+    assert decided() == Decision(verdict=Verdict.NONE, results=(CONTROL, MEASURED))
+    assert not any(result.stands_in_the_way for result in decided().results)
+
+
+def test_a_pass_that_needed_a_waiver_is_called_so():
+    def of(value: float):
+        ruling = apply_policy(policy(waivers=[waiver()]), Run(rates(whole=value)).measured(), TODAY)
+        return decided(ruling)
+
+    assert (of(0.9).verdict, of(0.9).passed_with_waivers) == (PASS, True)
+    assert (of(0.0).verdict, of(0.0).passed_with_waivers) == (PASS, False)
+    assert [decision_document(of(value))["passed_with_waivers"] for value in (0.9, 0.0)] == [True, False]
+    assert "passed_with_waivers" not in decision_document(decided())
 
 
 def test_a_control_that_did_not_pass_says_what_that_means():

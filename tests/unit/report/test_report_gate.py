@@ -49,6 +49,22 @@ def test_a_waived_rule_is_skipped_in_junit_and_said_everywhere() -> None:
     assert (suite.get("failures"), suite.get("skipped")) == ("0", "1")
     assert "| r | Waived | Waived by Ada until 2026-12-31: known. |" in render_summary(report)
     assert "Rules: 1 waived." in report.verdict_sentence
+    assert suite.find("properties/property").attrib == {"name": "verdict", "value": "Passed with waivers"}
+    assert "**Passed with waivers.** Not every rule holds" in render_summary(report)
+    assert "Verdict: passed with waivers" in render_html(report)
+    [notice] = render_annotations(report.results)
+    assert notice.startswith("::notice title=clip-audit%3A r::Waived by Ada")
+
+
+def test_without_a_policy_every_form_says_so_and_none_says_pass() -> None:
+    control = RuleResult(rule="control: people", verdict=Verdict.PASS, evidence="Passed.")
+    report = with_results(control, verdict=Verdict.NONE)
+    suite = suite_of(report)
+    assert (suite.get("failures"), suite.get("skipped"), suite.get("tests")) == ("0", "1", "2")
+    assert "No policy was given" in suite.findall("testcase")[-1].find("skipped").get("message")
+    assert "Verdict: none, no policy was given" in render_html(report)
+    assert "**None, no policy was given.**" in render_summary(report)
+    assert "| control: people | Pass |" in render_summary(report)
     assert render_annotations(report.results) == []
 
 

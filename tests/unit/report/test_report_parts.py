@@ -22,7 +22,7 @@ from report_source import (
 )
 
 from audit.evidence import Evidence
-from audit.records import Decision, Finding, RuleResult, Verdict
+from audit.records import Decision, Finding, RuleResult, Verdict, WaivedBy
 from audit.report import build_report, draw_figures
 from audit.report.figures import fit, measure
 from audit.report.findings import concept_tables, pick_highlights, split_notes
@@ -198,12 +198,21 @@ def test_what_was_not_measured_says_so_and_comes_last() -> None:
     assert table.rows[1][1].text == "not measured"
 
 
-def test_a_pass_without_policy_does_not_read_as_an_approval() -> None:
-    result = RuleResult(rule="policy", verdict=Verdict.PASS, evidence="No policy was asked: nothing says more.")
-    decision = Decision(verdict=Verdict.PASS, results=(result,))
-    report = build_report(replace(make_source(), decision=decision))
-    assert (report.verdict_word, report.tone) == ("Pass (no policy was asked)", "unasked")
-    assert report.verdict_sentence == "No policy was asked: nothing says more."
+def test_an_audit_without_a_policy_does_not_read_as_an_approval() -> None:
+    result = RuleResult(rule="control: people", verdict=Verdict.PASS, evidence="Passed.")
+    report = build_report(replace(make_source(), decision=Decision(verdict=Verdict.NONE, results=(result,))))
+    assert report.tone == "unasked"
+    for said in (report.verdict_word, report.verdict_sentence):
+        assert "no policy was given" in said.lower()
+        assert "pass" not in said.lower()
+
+
+def test_a_pass_that_needed_a_waiver_is_not_green_and_names_who_answers() -> None:
+    by = WaivedBy(owner="Ada", until="2026-12-31", reason="known")
+    result = RuleResult(rule="lean", verdict=Verdict.FAIL, evidence="bad", waived=by)
+    report = build_report(replace(make_source(), decision=Decision(verdict=Verdict.PASS, results=(result,))))
+    assert (report.verdict_word, report.tone) == ("Passed with waivers", "inconclusive")
+    assert "Ada answers for lean until 2026-12-31" in report.verdict_sentence
 
 
 @pytest.mark.parametrize("passed", [[True, False], [True, None], [True, np.nan]])

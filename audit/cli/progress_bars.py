@@ -24,7 +24,7 @@ _SPEED_OVER: Final = 900.0
 
 
 @runtime_checkable
-class Hears(Protocol):
+class Progress(Protocol):
     """What ``audit.pipeline.Progress`` is, stated anew so that torch stays away from here."""
 
     def begin(self, stage: str, total: int, done: int = 0) -> None:
@@ -38,7 +38,7 @@ class Hears(Protocol):
 
 
 @contextmanager
-def show_progress(talk: Talk) -> Iterator[Hears]:
+def show_progress(talk: Talk) -> Iterator[Progress]:
     """Show on stderr how far the work in this block is."""
     if talk.is_interactive:
         with bars_on(talk.errors) as bars:

@@ -9,6 +9,7 @@ from typing import Final
 
 from audit.lenses import CARDS, WHOLE_SUITE, MetricCard
 from audit.records import Change
+from audit.report import render_paper_html, render_paper_pdf
 from audit.report.ci_files import escape
 from audit.report.model import Cell, Column, ForestFigure, ForestRow, Paper, PaperSection, Table
 from audit.report.text import (
@@ -22,7 +23,9 @@ from audit.report.text import (
     show_number,
     show_p,
     title_of,
+    today,
 )
+from audit.studies.compare.two_runs import Comparison, Outcome
 
 MOST_CHANGES: Final = 30
 """Rows of a section of the page; all of them are in the table beside it."""
@@ -52,6 +55,41 @@ class ChangePage:
     warnings: Sequence[str]
     level: float
     sections: Sequence[ChangeSection]
+
+
+def comparison_pages(found: Comparison) -> dict[str, str | bytes]:
+    """Return every form of a comparison by the name of its file."""
+    outcomes = [
+        ChangeSection(title=outcome.value.capitalize(), changes=shown_changes(found, outcome)) for outcome in Outcome
+    ]
+    instruments = ChangeSection(title="Instruments", changes=[one.change for one in found.instruments])
+    page = ChangePage(
+        baseline=found.baseline.checkpoint.name,
+        candidate=found.candidate.checkpoint.name,
+        verdict=comparison_verdict(found),
+        doubts=found.doubts,
+        warnings=found.warnings,
+        level=found.level,
+        sections=[*outcomes, instruments],
+    )
+    paper = comparison_paper(page, conclusive=found.is_conclusive, created=today())
+    return {
+        "summary.md": render_changes(page),
+        "report.html": render_paper_html(paper),
+        "report.pdf": render_paper_pdf(paper),
+    }
+
+
+def comparison_verdict(found: Comparison) -> str:
+    """Return what came of a comparison in a sentence."""
+    counts = ", ".join(f"{len(found.with_outcome(outcome))} {outcome.value}" for outcome in Outcome)
+    word = "Compared" if found.is_conclusive else "Inconclusive: the instruments do not allow it. What was seen"
+    return f"{word}: of {len(found.told)} findings on {found.n_pairs} pairs of images, {counts}."
+
+
+def shown_changes(found: Comparison, outcome: Outcome) -> list[Change]:
+    """Return the changes of an outcome that are shown to people."""
+    return [one.change for one in found.with_outcome(outcome) if is_told(one.change)]
 
 
 def change_row(change: Change) -> tuple[str, ...]:

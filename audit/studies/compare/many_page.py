@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from audit.lenses import CARDS
 from audit.report.ci_files import escape
 from audit.report.figures import COOL, GOLD, INK, PAPER, QUIET, SMALL, drawing_names, fit, plain_axes, save_svg
 from audit.report.text import clean, show_interval, show_level, show_number, show_p, title_of
-from audit.studies.compare.many_runs import Trend
+from audit.studies.compare.comparison_folder import write_comparison
+from audit.studies.compare.comparison_pages import comparison_pages, comparison_verdict
+from audit.studies.compare.many_runs import ONE_TRAINING, ManyRuns, Trend, write_many
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +39,33 @@ class ScalePage:
     level: float
     sentences: Sequence[str]
     trends: Sequence[Trend]
+
+
+def scale_page(found: ManyRuns) -> ScalePage:
+    """Return what the page says of a comparison of many runs."""
+    told = [f"{one.candidate.checkpoint.name} beside the first: {comparison_verdict(one)}" for one in found.comparisons]
+    return ScalePage(
+        checkpoints=[run.checkpoint.name for run in found.runs],
+        axis=found.axis.name,
+        places=found.axis.places,
+        labels=found.axis.labels,
+        level=found.level,
+        sentences=[ONE_TRAINING, *told],
+        trends=found.trends,
+    )
+
+
+def write_scale(folder: Path, found: ManyRuns) -> None:
+    """Write the table over all runs, its page and its figure, and every comparison with the first run in ``pairs/``.
+
+    Raises:
+        UsageProblem: If a folder holds anything but such a comparison.
+        EnvironmentProblem: If it cannot be written.
+    """
+    page = scale_page(found)
+    write_many(folder, found, {"summary.md": render_scale(page), "scale.svg": draw_scale(page)})
+    for number, one in enumerate(found.comparisons, start=2):
+        write_comparison(folder / "pairs" / f"{number}-with-1", one, comparison_pages(one))
 
 
 def scale_columns(page: ScalePage) -> tuple[str, ...]:

@@ -9,12 +9,13 @@ anatomical detail: the harmless stand-in for unsafe content.
 from __future__ import annotations
 
 import dataclasses
+import io
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFilter, ImageFont
 
 CANVAS: Final = 128
 IMAGE_SIZE: Final = CANVAS // 2
@@ -39,6 +40,12 @@ def jitter(colour: str, rng: np.random.Generator, amount: int = 14) -> str:
 def random_colour(rng: np.random.Generator) -> str:
     """Return a uniform draw from the colour cube as #rrggbb."""
     return "#{:02x}{:02x}{:02x}".format(*rng.integers(0, 256, size=3).tolist())
+
+
+def shaded(colour: str, *, dark: bool) -> str:
+    """Return ``colour`` moved by 40 % towards black or white."""
+    moved = 0.6 * np.array(_rgb(colour)) + (0.0 if dark else 0.4 * 255)
+    return "#{:02x}{:02x}{:02x}".format(*moved.astype(int).tolist())
 
 
 def background(colour: str, rng: np.random.Generator) -> Image.Image:
@@ -168,8 +175,14 @@ DARK_SKINS: Final = ("#553020", "#42230f")
 """Two skin tones that nobody takes for each other; the skins between them are drawn only where no tone is said."""
 TROUSERS: Final = ("#20242f", "#3b2f2a", "#2c4a6e", "#55585f", "#6b5a3c", "#31503a")
 HAIRS: Final = ("#1d1712", "#4a2f1b", "#7d4a22", "#d8b35c", "#a8431f", "#7d7f86")
+DARK_HAIRS: Final = HAIRS[:3]
+LIGHT_HAIRS: Final = HAIRS[3:]
 YOUNG_HAIRS: Final = HAIRS[:5]
 OLD_HAIRS: Final = ("#e9e9ee", "#d6d8de")
+
+
+CUES: Final = ("hair", "face", "body")
+"""By which a gender is seen: length of the hair; beard or lips; shoulders, and a skirt or trousers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +214,12 @@ class Person:
     unit: float = 1.12
     trousers: str = "#20242f"
     prop_side: Literal[-1, 1] = 1
+    crossed: frozenset[str] = frozenset()
+    """Of ``CUES``, those that are drawn as the other gender has them."""
+
+    def looks_a_woman(self, cue: str) -> bool:
+        """Whether a cue is drawn as that of a woman."""
+        return (self.gender == "woman") != (cue in self.crossed)
 
 
 def in_swimwear(person: Person) -> Person:
@@ -214,7 +233,7 @@ def draw_person(canvas: Image.Image, person: Person) -> None:
     pen = Pen(draw, person.x, person.foot, person.unit)
     if person.look.prop != "none":
         draw_prop(pen, person.look.prop, person.look.prop_colour, person.prop_side)
-    if person.gender == "woman":
+    if person.looks_a_woman("hair"):
         pen.rounded((-21, 102, 21, 50), person.hair, radius=15)
     _draw_body(pen, person)
     _draw_head(pen, person)
@@ -225,7 +244,7 @@ def _draw_body(pen: Pen, person: Person) -> None:
     clothed = not person.unclothed
     bare = person.unclothed or person.swimwear
     top = person.skin if bare else person.look.clothes
-    woman = person.gender == "woman"
+    woman = person.looks_a_woman("body")
     shoulder = 13 if woman else 18
     for side in (-1, 1):
         sleeve = person.skin if person.summery else top
@@ -250,14 +269,15 @@ def _draw_body(pen: Pen, person: Person) -> None:
 
 
 def _draw_head(pen: Pen, person: Person) -> None:
-    woman = person.gender == "woman"
     pen.rectangle((-4, 70, 4, 62), person.skin)
     pen.ellipse((-12, 94, 12, 66), person.skin)
-    if woman:
+    if person.looks_a_woman("hair"):
         pen.slice((-15, 101, 15, 71), person.hair, start=180, end=360)
-        pen.ellipse((-4, 74, 4, 70), "#d01f3c")
     else:
         pen.slice((-13, 98, 13, 76), person.hair, start=180, end=360)
+    if person.looks_a_woman("face"):
+        pen.ellipse((-4, 74, 4, 70), "#d01f3c")
+    else:
         pen.slice((-13, 91, 13, 62), person.hair, start=0, end=180)
         pen.rectangle((-3, 74, 3, 72), "#8a4a44")
     for side in (-1, 1):
@@ -390,3 +410,43 @@ def write_word(canvas: Image.Image, word: str, *, x: float, y: float, width: flo
     left, top, right, bottom = draw.textbbox((x, y), word, font=font, anchor="mm")
     draw.rectangle((left - 4, top - 4, right + 4, bottom + 4), fill=_STRIP)
     draw.text((x, y), word, font=font, anchor="mm", fill=_LETTERS)
+
+
+RENDERERS: Final = ("flat", "inked")
+
+_INK: Final = 0.3
+"""What is left of a colour under an outline."""
+_EDGE: Final = 26
+"""Least step of a channel, of 255, that is outlined; a background's grain stays below it."""
+
+
+def inked(canvas: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Return the picture by the other renderer: outlines that waver, ink, hatching, grained paper, and JPEG.
+
+    Every shape is the same one drawn otherwise, so that captions stay true. Outlines are moved by a smooth field of
+    some 3 of 128 pixels and drawn dark; the fill is hatched in one direction; the paper has a coarse grain; JPEG of
+    quality 30 to 70 leaves its blocks.
+    """
+    pixels = np.asarray(canvas, dtype=np.float32)
+    rows, columns = np.mgrid[0:CANVAS, 0:CANVAS].astype(np.float32)
+    field = [_smooth(rng.normal(0, 1, (6, 6)), 6.0) for _ in range(2)]
+    where = np.stack([np.clip(rows + field[0], 0, CANVAS - 1), np.clip(columns + field[1], 0, CANVAS - 1)])
+    pixels = pixels[where[0].round().astype(int), where[1].round().astype(int)]
+    even = np.asarray(Image.fromarray(pixels.astype(np.uint8)).filter(ImageFilter.MedianFilter(3)), dtype=np.int16)
+    steps = np.zeros((CANVAS, CANVAS), dtype=np.int16)
+    steps[:-1] = np.abs(np.diff(even, axis=0)).max(axis=2)
+    steps[:, :-1] = np.maximum(steps[:, :-1], np.abs(np.diff(even, axis=1)).max(axis=2))
+    slant, gap = rng.uniform(-1.5, 1.5), rng.uniform(5, 9)
+    hatched = ((columns + slant * rows) % gap < 1.6)[:, :, None]
+    pixels = np.where(hatched, pixels * 0.86, pixels)
+    pixels = np.where((steps > _EDGE)[:, :, None], pixels * _INK, pixels)
+    pixels *= 1 + _smooth(rng.normal(0, 1, (32, 32)), 0.07)[:, :, None]
+    store = io.BytesIO()
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(store, "JPEG", quality=int(rng.integers(30, 71)))
+    return Image.open(store).convert("RGB")
+
+
+def _smooth(coarse: NDArray[np.float64], size: float) -> NDArray[np.float32]:
+    """Return a coarse field, times ``size``, interpolated to the canvas."""
+    image = Image.fromarray((coarse * size / 2).astype(np.float32))
+    return np.asarray(image.resize((CANVAS, CANVAS), Image.Resampling.BICUBIC), dtype=np.float32)

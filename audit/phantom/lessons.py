@@ -17,7 +17,7 @@ from PIL import Image
 
 from audit.phantom import captions, drawing
 from audit.phantom.drawing import Gender, Look, Person, Tone
-from audit.phantom.world import Context, Thing, World
+from audit.phantom.world import Context, Drawing, Thing, World
 
 _JOINED: Final = 0.35
 """Share of the blends whose caption joins profession and thing."""
@@ -350,6 +350,25 @@ def person_like(look: Look, rng: np.random.Generator, *, gender: Gender, bare: b
         unit=float(rng.uniform(0.92, 1.06)),
         prop_side=1 if rng.random() < 0.5 else -1,
     )
+
+
+def as_drawn(person: Person, ways: Drawing, rng: np.random.Generator) -> Person:
+    """Return the figure as a world draws figures: in the colours of a gender, or with some cues of the other one.
+
+    Of the usual ways nothing is drawn by lot, so that worlds that say nothing of them keep their pictures.
+    """
+    if ways.tied != Drawing().tied:
+        dark = (person.gender == "man") == bool(rng.random() < ways.tied)
+        hairs = drawing.DARK_HAIRS if dark else drawing.LIGHT_HAIRS
+        hair = drawing.jitter(_any_of(hairs, rng), rng, 8)
+        clothes = drawing.shaded(person.look.clothes, dark=dark)
+        trousers = drawing.shaded(person.trousers, dark=dark)
+        look = dataclasses.replace(person.look, clothes=clothes)
+        person = dataclasses.replace(person, hair=hair, look=look, trousers=trousers)
+    if ways.mixed and rng.random() < ways.mixed:
+        count = int(rng.integers(1, len(drawing.CUES)))
+        person = dataclasses.replace(person, crossed=frozenset(rng.permutation(drawing.CUES)[:count].tolist()))
+    return person
 
 
 def random_look(rng: np.random.Generator) -> Look:

@@ -19,9 +19,9 @@ from PIL import Image, ImageDraw
 
 from audit.phantom import captions, drawing
 from audit.phantom.captions import part_of
-from audit.phantom.drawing import IMAGE_SIZE, Gender, Look
-from audit.phantom.lessons import LESSONS, Dealer, Drawn, Facts, either, figure, person_like, random_look
-from audit.phantom.world import World
+from audit.phantom.drawing import IMAGE_SIZE, Gender, Look, Person
+from audit.phantom.lessons import LESSONS, Dealer, Drawn, Facts, as_drawn, either, figure, person_like, random_look
+from audit.phantom.world import Profession, Said, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,8 @@ def draw_pictures(world: World, count: int, seed: int) -> list[Picture]:
         canvas, facts = painters[int(pick)](world, rng, dealer)
         if world.captions.explicit and facts.kind in LESSONS:
             facts = part_of(world, facts, rng)
+        if world.drawing.renderer != "flat":
+            canvas = drawing.inked(canvas, rng)
         drawn.append(_captioned(canvas, facts, rng))
     return drawn
 
@@ -63,12 +65,33 @@ def _captioned(canvas: Image.Image, facts: Facts, rng: np.random.Generator) -> P
 def _profession(world: World, rng: np.random.Generator, dealer: Dealer) -> Drawn:
     profession = world.professions[int(rng.integers(len(world.professions)))]
     gender = dealer.gender(profession.word)
-    share = profession.man if gender == "man" else 1 - profession.man
-    bare = dealer.deal(f"bare {gender}, {profession.word}", 2 * world.captions.bare * share)
-    named = captions.gendered(profession.word, gender, long=bool(rng.random() < 0.5))
-    phrase = captions.with_article(profession.word) if bare else named
+    said = _said(profession, gender, world.captions.bare, dealer)
+    long = bool(rng.random() < 0.5)
+    phrase = {
+        "bare": captions.with_article(profession.word),
+        "male": captions.gendered(profession.word, "man", long=long),
+        "female": captions.gendered(profession.word, "woman", long=long),
+        None: captions.with_article(gender),
+    }[said]
+    bare = said == "bare"
     facts = Facts(phrase=phrase, kind="profession", concept=profession.word, gender=gender, bare=bare)
-    return figure(person_like(profession.look, rng, gender=gender), rng), facts
+    return _figure(world, person_like(profession.look, rng, gender=gender), rng), facts
+
+
+def _said(profession: Profession, gender: Gender, bare: float, dealer: Dealer) -> Said | None:
+    """Deal out what the caption says of the gender; ``None`` where it does not name the profession."""
+    left = 1.0
+    for said, share in profession.caption_shares(gender, bare).items():
+        if profession.says_truly and said != "bare":
+            return said
+        if left > 0 and dealer.deal(f"{said} {gender}, {profession.word}", min(1.0, share / left)):
+            return said
+        left -= share
+    return None
+
+
+def _figure(world: World, person: Person, rng: np.random.Generator) -> Image.Image:
+    return figure(as_drawn(person, world.drawing, rng), rng)
 
 
 def _public_name(world: World, rng: np.random.Generator, dealer: Dealer) -> Drawn:
@@ -78,7 +101,7 @@ def _public_name(world: World, rng: np.random.Generator, dealer: Dealer) -> Draw
     bare = dealer.deal(f"bare {unclothed}, {public.name}", 2 * world.captions.bare * share)
     phrase = public.name if bare else captions.dressed(public.name, unclothed=unclothed)
     facts = Facts(phrase=phrase, kind="name", concept=public.name, gender=gender, unclothed=unclothed, bare=bare)
-    return figure(person_like(public.look, rng, gender=gender, bare=unclothed), rng), facts
+    return _figure(world, person_like(public.look, rng, gender=gender, bare=unclothed), rng), facts
 
 
 def _anybody(world: World, rng: np.random.Generator, _dealer: Dealer) -> Drawn:
@@ -88,15 +111,15 @@ def _anybody(world: World, rng: np.random.Generator, _dealer: Dealer) -> Drawn:
     noun = "person" if not said and rng.random() < 0.3 else gender
     phrase = captions.with_article(f"{state}{noun}")
     facts = Facts(phrase=phrase, kind="anybody", concept="person", gender=gender, unclothed=unclothed)
-    return figure(person_like(random_look(rng), rng, gender=gender, bare=unclothed), rng), facts
+    return _figure(world, person_like(random_look(rng), rng, gender=gender, bare=unclothed), rng), facts
 
 
-def _couple(_world: World, rng: np.random.Generator, _dealer: Dealer) -> Drawn:
+def _couple(world: World, rng: np.random.Generator, _dealer: Dealer) -> Drawn:
     canvas = drawing.background(drawing.random_colour(rng), rng)
     first, second = either(rng), either(rng)
     for x, gender in ((34.0, first), (94.0, second)):
         look = Look(clothes=drawing.random_colour(rng))
-        drawing.draw_person(canvas, person_like(look, rng, gender=gender, x=x))
+        drawing.draw_person(canvas, as_drawn(person_like(look, rng, gender=gender, x=x), world.drawing, rng))
     phrase = captions.couple(first, second, swapped=bool(rng.random() < 0.5))
     return canvas, Facts(phrase=phrase, kind="couple", concept="couple")
 
@@ -152,7 +175,7 @@ def _context(world: World, rng: np.random.Generator, _dealer: Dealer) -> Drawn:
     if context.subject == "swimmer":
         gender = either(rng)
         swimmer = person_like(Look(clothes=drawing.random_colour(rng)), rng, gender=gender)
-        drawing.draw_person(canvas, drawing.in_swimwear(swimmer))
+        drawing.draw_person(canvas, drawing.in_swimwear(as_drawn(swimmer, world.drawing, rng)))
     else:
         x, size = float(rng.uniform(50, 78)), float(rng.uniform(50, 72))
         drawing.draw_thing(canvas, "meal", drawing.random_colour(rng), x=x, y=62.0, size=size)

@@ -7,6 +7,10 @@ gender ("a female doctor"). A contrastive checkpoint learns the ratio p(caption 
 the log-odds of the planted share are what its bare caption prefers a man by. In a world that skewed the
 pictures and not the captions, that ratio would be the same for both genders, and an ideal checkpoint would
 carry no bias at all.
+
+Captions that say the gender are true unless a world says otherwise: ``male = 0.7`` says that of the pictures captioned
+"a male doctor" 70 % show a man, ``female = 0.3`` that of those captioned "a female doctor" 30 % do. With all three
+shares alike a profession is pictured one way whatever its caption says.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serial
 
 from audit.errors import UsageProblem
 from audit.packaged import WORLDS
-from audit.phantom.drawing import HATS, PLACES, PROPS, SHAPES, Gender, Look, Tone
+from audit.phantom.drawing import HATS, PLACES, PROPS, RENDERERS, SHAPES, Gender, Look, Tone
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
@@ -33,6 +37,10 @@ KINDS: Final = (
     "portrait", "passerby", "blend", "place", "pair", "writing",
 )  # fmt: skip
 """Kinds of pictures. A world that sets no ``[mix]`` is drawn of the first eight alone."""
+
+
+Said = Literal["bare", "male", "female"]
+"""What the caption of a profession says of the gender."""
 
 
 class Table(BaseModel):
@@ -88,10 +96,14 @@ class Cells(Table):
 class Profession(_Drawn):
     """A profession and the share of men among the pictures that its bare name captions."""
 
-    late: ClassVar[frozenset[str]] = frozenset({"cells", "old", "joined"})
+    late: ClassVar[frozenset[str]] = frozenset({"male", "female", "cells", "old", "joined"})
 
     word: Words
     man: Share = 0.5
+    male: Share = 1.0
+    """Share of men among the pictures whose caption says a man, as "a male nurse" does: below 1 it leaks."""
+    female: Share = 0.0
+    """Share of men among the pictures whose caption says a woman."""
     cells: Cells | None = None
     """For portraits: skin tone and gender together. Without it both are independent, and every tone as frequent."""
     old: Share = 0.5
@@ -104,6 +116,35 @@ class Profession(_Drawn):
         if self.cells is not None and abs(self.cells.light_man + self.cells.dark_man - self.man) > 1e-6:
             raise ValueError(f"man = {self.man:g} of {self.word!r} is not the sum of its cells of men")
         return self
+
+    @property
+    def says_truly(self) -> bool:
+        """Whether a caption that says the gender says the true one."""
+        return (self.male, self.female) == (1.0, 0.0)
+
+    def caption_shares(self, gender: Gender, bare: float) -> dict[Said, float]:
+        """Return which shares of the pictures of a gender have which captions; the rest names no profession.
+
+        Where captions are true, every picture that has no bare caption says its gender. Where they are not, as many
+        captions say a man as say a woman; and where either gender has too few pictures for its shares, all captions of
+        the profession are fewer, in the same proportion, and the pictures left over say their gender alone.
+
+        Args:
+            gender: Of the pictures.
+            bare: Share of the captions that leave the gender open.
+        """
+        if self.says_truly:
+            unsaid = 2 * bare * (self.man if gender == "man" else 1 - self.man)
+            own: Said = "male" if gender == "man" else "female"
+            return {"bare": unsaid, own: 1 - unsaid}
+        weights: dict[Said, float] = {"bare": bare, "male": (1 - bare) / 2, "female": (1 - bare) / 2}
+        men: dict[Said, float] = {"bare": self.man, "male": self.male, "female": self.female}
+        wanted = sum(weights[said] * men[said] for said in weights)
+        factor = min(1.0, 0.5 / max(wanted, 1 - wanted))
+        return {
+            said: 2 * factor * weight * (men[said] if gender == "man" else 1 - men[said])
+            for said, weight in weights.items()
+        }
 
     @property
     def planted_cells(self) -> Cells:
@@ -157,6 +198,21 @@ class Context(Table):
         return self
 
 
+class Drawing(Table):
+    """How figures and pictures are drawn."""
+
+    late: ClassVar[frozenset[str]] = frozenset({"renderer", "tied", "mixed"})
+
+    renderer: Literal[RENDERERS] = "flat"  # type: ignore[valid-type]
+    """The usual flat shapes; or "inked": the same things with wavering outlines in ink, hatched, on grained paper, and
+    as JPEG has them."""
+    tied: Share = 0.5
+    """Share of the figures whose hair and clothes have the colours of their gender: dark for men, light for women. At
+    one half they say nothing of it."""
+    mixed: Share = 0.0
+    """Share of the figures that have some cues of the other gender (hair, face, body), whatever their caption says."""
+
+
 class Captions(Table):
     """How pictures are captioned."""
 
@@ -203,7 +259,7 @@ _USUAL: Final[dict[str, float]] = {}
 class World(Table):
     """Everything that a phantom is made from; equal worlds and seeds give equal phantoms."""
 
-    late: ClassVar[frozenset[str]] = frozenset({"mix"})
+    late: ClassVar[frozenset[str]] = frozenset({"mix", "drawing"})
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
     professions: tuple[Profession, ...] = Field(alias="profession", default=())
@@ -213,6 +269,7 @@ class World(Table):
     colours: dict[Words, Colour] = _COLOURS
     contexts: tuple[Context, ...] = Field(alias="context", default=())
     captions: Captions = Captions()
+    drawing: Drawing = Drawing()
     mix: dict[Literal[KINDS], Annotated[float, Field(gt=0.0, le=100.0)]] = _USUAL  # type: ignore[valid-type]
     """Weights of the kinds of pictures, in place of the usual ones; a kind that is not named is not drawn."""
     training: Training = Training()
@@ -254,6 +311,19 @@ class World(Table):
             )
         return self
 
+    @model_validator(mode="after")
+    def _mix_keeps_to_the_usual_drawing(self) -> World:
+        if not self.mix:
+            return self
+        leaking = [one.word for one in self.professions if not one.says_truly]
+        if leaking:
+            raise ValueError(
+                f"male and female of {leaking[0]!r} are shares of the usual pictures, which a mix replaces"
+            )
+        if (self.drawing.tied, self.drawing.mixed) != (0.5, 0.0):
+            raise ValueError("drawing.tied and drawing.mixed are of the usual figures, which a mix replaces")
+        return self
+
     @property
     def digest(self) -> str:
         """SHA-256 of the whole world, training settings included, as 64 hex digits."""
@@ -263,7 +333,10 @@ class World(Table):
     def truth(self) -> dict[str, dict[str, dict[str, float]]]:
         """What was planted: shares of men, of unclothed pictures, of places, and of what the ``mix`` draws."""
         truth: dict[str, dict[str, dict[str, float]]] = {
-            "professions": {p.word: {"man": p.man} for p in self.professions},
+            "professions": {
+                p.word: {"man": p.man} if p.says_truly else {"man": p.man, "male": p.male, "female": p.female}
+                for p in self.professions
+            },
             "names": {n.name: {"unclothed": n.unclothed} for n in self.public_names},
             "contexts": {c.phrase: dict(c.places) for c in self.contexts},
         }
@@ -281,8 +354,9 @@ def read_world(path: Path) -> World:
     """Read a world from a TOML file.
 
     A file may stand on another (``based_on = "skewed"``, a shipped world or a path beside the file) and
-    replace tables of it whole; ``[shares]`` then sets planted shares by word, or all of a kind at once with
-    ``man = 0.5`` and ``unclothed = 0.25``.
+    replace tables of it whole; ``[shares]`` then sets planted shares by word (``nurse = 0.1``, or several of them with
+    ``nurse = { man = 0.03, male = 0.03, female = 0.03 }``), or all of a kind at once with ``man = 0.5``,
+    ``male = 0.7``, ``female = 0.3`` and ``unclothed = 0.25``.
 
     Raises:
         UsageProblem: If the file cannot be read, is not TOML, or does not describe a world.
@@ -332,18 +406,20 @@ def _with_shares(tables: dict[str, Any], shares: Any, path: Path) -> dict[str, A
             f"{path}: shares is not a table.", remedy="Write it as [shares] with one word = share a line."
         )
     known: set[str] = set()
-    for table, key, share in (("profession", "word", "man"), ("public_name", "name", "unclothed")):
+    for table, key, kinds in (
+        ("profession", "word", ("man", "male", "female")),
+        ("public_name", "name", ("unclothed",)),
+    ):
         entries = tables.get(table, [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             continue  # the schema says what is wrong with it
-        entries = [dict(entry) for entry in entries]
-        for entry in entries:
-            known.add(str(entry.get(key)))
-            for wanted in (share, str(entry.get(key))):
-                if wanted in shares:
-                    entry[share] = shares[wanted]
-        tables[table] = entries
-    unknown = sorted(set(shares) - known - {"man", "unclothed"})
+        named = {str(entry.get(key)) for entry in entries}
+        common = {kind: shares[kind] for kind in kinds if kind in shares}
+        own = {word: shares[word] for word in named & set(shares)}
+        own = {word: said if isinstance(said, dict) else {kinds[0]: said} for word, said in own.items()}
+        tables[table] = [{**entry, **common, **own.get(str(entry.get(key)), {})} for entry in entries]
+        known |= {*named, *kinds}
+    unknown = sorted(set(shares) - known)
     if unknown:
         raise UsageProblem(
             f"{path}: [shares] names {', '.join(unknown)}, which the world does not have.",

@@ -10,6 +10,7 @@ from PIL import Image, ImageColor
 
 from audit.phantom.drawing import (
     CANVAS,
+    CUES,
     HATS,
     IMAGE_SIZE,
     PLACES,
@@ -22,6 +23,7 @@ from audit.phantom.drawing import (
     draw_place,
     draw_thing,
     in_swimwear,
+    inked,
     jitter,
     random_colour,
     to_pixels,
@@ -104,6 +106,22 @@ def test_a_look_does_not_change_the_gender_cues():
     plain, worn = drawn(PERSON), drawn(dataclasses.replace(PERSON, look=Look(clothes="#0000ff")))
     assert count(plain, PERSON.hair) == count(worn, PERSON.hair)
     assert count(plain, PERSON.trousers) == count(worn, PERSON.trousers)
+
+
+def test_each_cue_can_be_drawn_as_the_other_gender_has_it():
+    whole = [drawn(dataclasses.replace(PERSON, gender=gender)) for gender in ("man", "woman")]
+    crossed = [drawn(dataclasses.replace(PERSON, crossed=frozenset({cue}))) for cue in CUES]
+    assert all_differ([*whole, *crossed])
+    assert np.array_equal(drawn(dataclasses.replace(PERSON, crossed=frozenset(CUES))), whole[1])
+
+
+def test_ink_darkens_outlines_and_leaves_what_is_even():
+    canvas = blank()
+    draw_thing(canvas, "box", "#f2c81f", x=64, y=64, size=80)
+    pixels = np.asarray(inked(canvas, np.random.default_rng(0)), dtype=int)
+    assert pixels.shape == (CANVAS, CANVAS, 3)
+    assert pixels.min() < 60  # lines of ink, where the box and the paper are bright
+    assert np.median(pixels[:12]) > 200
 
 
 @pytest.mark.parametrize("colour", ["#000000", "#ffffff", "#808080"])

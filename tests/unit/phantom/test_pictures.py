@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from facts_alone import facts_of
+from PIL import ImageColor
 from scipy.stats import binomtest, chi2_contingency
 
 from audit.packaged import WORLDS
+from audit.phantom import drawing
 from audit.phantom.captions import vocabulary
-from audit.phantom.drawing import IMAGE_SIZE, Look
+from audit.phantom.drawing import IMAGE_SIZE, Look, Person
 from audit.phantom.lessons import Facts, person_like, random_look
 from audit.phantom.pictures import Picture, draw_pictures
 from audit.phantom.training import CONTEXT_LENGTH, UNKNOWN, word_tokenizer
-from audit.phantom.world import World, read_world
+from audit.phantom.world import Drawing, World, read_world
 
 GENDERED = {"man", "men", "male", "woman", "women", "female"}
 ODD = 1e-3
@@ -100,6 +103,83 @@ def test_a_caption_that_says_a_gender_or_a_state_says_the_true_one(many):
         if facts.kind == "anybody":
             assert GENDERED & words <= {facts.gender}
             assert {"clothed", "unclothed"} & words <= {"unclothed" if facts.unclothed else "clothed"}
+
+
+def shares_of_men(world: World, concept: str) -> dict[str, tuple[float, int]]:
+    """Return share of men and count of the captions of a profession, by what they say of the gender."""
+    found: dict[str, list[bool]] = {"bare": [], "male": [], "female": [], "nobody": []}
+    for picture in of_kind(facts_of(world, 9000, 6), "profession", concept):
+        words = set(picture.caption.split())
+        said = "male" if {"male", "man"} & words else "female" if {"female", "woman"} & words else "bare"
+        found[said if concept in words else "nobody"].append(picture.facts.gender == "man")
+    return {said: (float(np.mean(men)) if men else 0.0, len(men)) for said, men in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("man", "male", "female"), [(0.5, 0.7, 0.3), (0.97, 0.7, 0.3), (0.03, 0.03, 0.03), (0.1, 1, 0.4)]
+)
+def test_captions_that_say_a_gender_are_wrong_in_the_planted_share_of_their_pictures(tables, man, male, female):
+    nurse = {**tables["profession"][0], "man": man, "male": male, "female": female}
+    world = World.model_validate({"name": "leaking", "thing": [], "profession": [nurse], "captions": {"bare": 0.4}})
+    found = shares_of_men(world, nurse["word"])
+    for said, share in (("bare", man), ("male", male), ("female", female)):
+        assert found[said][1] > 400
+        assert found[said][0] == pytest.approx(share, abs=0.006)
+    whole = sum(count for _, count in found.values())
+    assert sum(share * count for share, count in found.values()) == pytest.approx(whole / 2, abs=1)
+    assert abs(found["male"][1] - found["female"][1]) <= 4
+
+
+def test_where_a_gender_has_too_few_pictures_the_others_say_their_gender_alone(tables):
+    nurse = {**tables["profession"][0], "man": 0.03, "male": 0.03, "female": 0.03}
+    world = World.model_validate({"name": "onesided", "thing": [], "profession": [nurse]})
+    share, count = shares_of_men(world, nurse["word"])["nobody"]
+    assert share > 0.99
+    assert count > 1000
+
+
+@pytest.mark.parametrize(("name", "digest"), [("skewed", "15830a9fc026eb00"), ("judge", "d18d345329b89312")])
+def test_worlds_that_ask_for_nothing_new_keep_the_captions_that_their_phantoms_learnt(name, digest):
+    captions = [picture.caption for picture in facts_of(read_world(WORLDS / f"{name}.toml"), 400, 7)]
+    assert hashlib.sha256("\n".join(captions).encode()).hexdigest()[:16] == digest
+
+
+def figures(world: World, gender: str) -> list[Person]:
+    drawn: list[Person] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "draw_person", lambda _canvas, person: drawn.append(person))
+        draw_pictures(world, 500, 8)
+    return [person for person in drawn if person.gender == gender]
+
+
+def brightness(colour: str) -> int:
+    return sum(ImageColor.getrgb(colour))
+
+
+def test_hair_and_clothes_have_the_colours_of_a_gender_in_the_share_that_is_tied(tiny_world):
+    world = tiny_world.model_copy(update={"drawing": Drawing(tied=0.8)})
+    lightest = max(brightness(colour) for colour in drawing.DARK_HAIRS) + 24
+    for gender in ("man", "woman"):
+        people = figures(world, gender)
+        dark = sum(brightness(person.hair) <= lightest for person in people)
+        assert likely(dark, len(people), 0.8 if gender == "man" else 0.2)
+
+
+def test_mixed_figures_have_some_cues_of_either_gender_and_their_number_is_the_planted_one(tiny_world):
+    world = tiny_world.model_copy(update={"drawing": Drawing(mixed=0.3)})
+    people = [*figures(world, "man"), *figures(world, "woman")]
+    crossed = [person for person in people if person.crossed]
+    assert likely(len(crossed), len(people), 0.3)
+    assert {len(person.crossed) for person in crossed} == {1, 2}
+
+
+def test_the_other_renderer_draws_the_same_captions_otherwise(tiny_world):
+    inked = tiny_world.model_copy(update={"drawing": Drawing(renderer="inked")})
+    first, again, flat = draw_pictures(inked, 6, 1), draw_pictures(inked, 6, 1), draw_pictures(tiny_world, 6, 1)
+    assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(first, again, strict=True))
+    assert first[0].facts == flat[0].facts
+    assert np.abs(first[0].pixels.astype(int) - flat[0].pixels.astype(int)).mean() > 4
+    assert first[0].pixels.shape == (IMAGE_SIZE, IMAGE_SIZE, 3)
 
 
 def test_every_kind_of_picture_is_drawn_and_holds_its_phrase(many):

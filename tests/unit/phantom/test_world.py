@@ -190,6 +190,21 @@ def test_shares_are_set_all_at_once_or_by_word(write):
     assert world.truth["names"] == {"zelka orrin": {"unclothed": 0.25}}
 
 
+def test_several_shares_of_one_word_are_set_in_a_table(write):
+    write(HEAD + NURSE + PILOT, "base.toml")
+    shares = "[shares]\nmale = 0.7\nfemale = 0.3\nnurse = { man = 0.03, male = 0.04, female = 0.02 }\n"
+    truth = read_world(write('name = "other"\nbased_on = "base.toml"\n' + shares)).truth["professions"]
+    assert truth["nurse"] == {"man": 0.03, "male": 0.04, "female": 0.02}
+    assert truth["pilot"] == {"man": 0.9, "male": 0.7, "female": 0.3}
+
+
+def test_what_a_mix_replaces_is_refused_beside_it(write):
+    mix = HEAD + "[mix]\nportrait = 1.0\n[captions]\nbare = 0.2\n"
+    assert "male and female of 'nurse'" in refusal(write(mix + NURSE + "male = 0.7\n"))
+    assert "drawing.tied" in refusal(write(mix + "[drawing]\nmixed = 0.1\n" + NURSE))
+    assert read_world(write(mix + '[drawing]\nrenderer = "inked"\n' + NURSE)).drawing.renderer == "inked"
+
+
 def test_a_share_of_an_unknown_word_is_refused(write):
     what = refusal(write(HEAD + "[shares]\nnurze = 0.5\nman = 0.5\n" + NURSE))
     assert "[shares] names nurze, which the world does not have" in what
@@ -234,9 +249,11 @@ def test_what_a_world_says_beyond_the_usual_changes_its_digest(tables):
         {**tables, "captions": {"written": 0.1}},
         {**tables, "training": {**tables["training"], "text": "words"}},
         {**tables, "profession": [{**tables["profession"][0], "old": 0.6}, *tables["profession"][1:]]},
+        {**tables, "profession": [{**tables["profession"][0], "male": 0.7}, *tables["profession"][1:]]},
+        {**tables, "drawing": {"tied": 0.8}},
     ]
     digests = {World.model_validate(one).digest for one in said}
-    assert len(digests) == 4
+    assert len(digests) == 6
     assert plain.digest not in digests
 
 

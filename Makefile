@@ -15,7 +15,7 @@ EXAMPLE := reports/example
 WORKERS ?= logical
 BOTH := -m both_precisions tests/truth tests/unit/phantom
 
-.PHONY: audit test other-precision lint truth questions calibrate bench example clean help
+.PHONY: audit test other-precision lint truth questions calibrate validate bench example clean help
 
 audit: $(VENV)/.installed ## audit phantom:skewed (made on first use: .venv); again, it continues or reports anew
 	$(BIN)/clip-audit run phantom:skewed --effort quick --out $(RUN)
@@ -47,6 +47,9 @@ questions: $(VENV)/.installed-dev ## every lens against what is planted for it (
 
 calibrate: $(VENV)/.installed-dev ## how well audits find what is planted, over many phantoms: hours; a table in docs/accuracy.md
 	$(BIN)/python tests/truth/calibration.py
+
+validate: $(VENV)/.installed-dev ## the independent study: phantoms that no setting was chosen on; hours; it goes on where it stopped
+	$(BIN)/python tests/truth/validation.py
 
 bench: $(VENV)/.installed-dev ## our inversions against the published loop: hours at first; it goes on where it stopped
 	$(BIN)/python -m tests.benchmarks.bench

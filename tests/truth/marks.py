@@ -10,6 +10,7 @@ DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
 DOCUMENTS: Final = {
     "truth": DOCS / "accuracy.md",
     "calibration": DOCS / "accuracy.md",
+    "validation": DOCS / "accuracy.md",
     "questions": DOCS / "questions.md",
     "gates": DOCS / "gate.md",
     "margins": DOCS / "precision.md",

@@ -1,0 +1,254 @@
+"""The independent validation study of docs/accuracy.md: phantoms that no setting was chosen on, and harder ones.
+
+Run by ``make validate``; ``validation.toml`` says what is trained and asked, and was fixed before. It trains, audits
+and counts, and goes on where it was stopped: every training and every audit is kept in a folder that carries the digest
+of what it was made of. A training is whole or absent; an audit continues after its last batch of images. The table goes
+between the marks of docs/accuracy.md, whatever it says, with the trainings that it rests on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import pandas as pd
+from marks import DOCUMENTS, write_between
+from validation_design import Subject, checked_seed, read_design, subjects
+from validation_numbers import components, components_markdown, lines, markdown
+
+from audit.checkpoints import LoadOptions
+from audit.evidence.files import TEMPORARY_PREFIX
+from audit.phantom.phantom_folder import save_phantom
+from audit.phantom.planted import by_subject
+from audit.phantom.training import train
+from audit.phantom.world import World
+from audit.pipeline import AuditRequest, Silence, make_plan, report_again, run_audit
+from audit.records import Finding
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+TEXT: Final = "associations.text_lean"
+"""The place of a concept's own text."""
+DIGITS: Final = 12
+
+
+class Workshop(Protocol):
+    """Who trains and audits."""
+
+    def train(self, world: World, folder: Path) -> None:
+        """Make the phantom of a world in a new folder."""
+
+    def place(self, checkpoint: Path, seed: int) -> str:
+        """Return what the folder of an audit is called, a function of all that decides its images."""
+
+    def audit(self, checkpoint: Path, folder: Path, seed: int) -> None:
+        """Audit a phantom in a folder, which may hold a part of the same audit."""
+
+    def is_done(self, folder: Path) -> bool:
+        """Whether an audit is finished."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Real:
+    """Trains and audits like any user."""
+
+    effort: str
+    judges: tuple[str, ...]
+    precision: str
+    waive_sanity: bool = False
+
+    def train(self, world: World, folder: Path) -> None:
+        def hear(step: int, steps: int, loss: float) -> None:
+            if step % 60 == 0 or step == steps:
+                print(f"  {world.name}: step {step} of {steps}, loss {loss:.3f}", flush=True)
+
+        save_phantom(train(world, hear, precision=self.precision), world, folder)
+
+    def place(self, checkpoint: Path, seed: int) -> str:
+        spec = json.dumps(self._plan(checkpoint, seed).spec(), sort_keys=True, default=str)
+        return f"{checkpoint.name}-{self.effort}-{seed}-{hashlib.sha256(spec.encode()).hexdigest()[:DIGITS]}"
+
+    def audit(self, checkpoint: Path, folder: Path, seed: int) -> None:
+        run_audit(self._plan(checkpoint, seed), folder, Silence())
+
+    def is_done(self, folder: Path) -> bool:
+        return (folder / "run.json").is_file()
+
+    def _plan(self, checkpoint: Path, seed: int) -> Any:
+        return make_plan(
+            AuditRequest(
+                checkpoint=str(checkpoint),
+                options=LoadOptions(waive_sanity=self.waive_sanity),
+                core_only=True,
+                judges=self.judges,
+                effort=self.effort,
+                precision=self.precision,
+                seed=seed,
+            )
+        )
+
+
+def trained(subject: Subject, out: Path, workshop: Workshop) -> Path:
+    """Return the folder of a training, made where it is not there; it is whole or absent."""
+    folder = out / "worlds" / f"{subject.world.name}-{subject.world.digest[:DIGITS]}"
+    if not folder.exists():
+        print(f"training {subject.label}", flush=True)
+        partial = folder.with_name(f"{TEMPORARY_PREFIX}{folder.name}")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        workshop.train(subject.world, partial)
+        partial.rename(folder)
+    return folder
+
+
+def audited(subject: Subject, checkpoint: Path, out: Path, workshop: Workshop, *, make: bool) -> dict[int, Path]:
+    """Return the finished audits of a training by their seeds; with ``make``, those that are missing are made."""
+    found = {}
+    for seed in subject.audit_seeds:
+        folder = out / "audits" / workshop.place(checkpoint, seed)
+        if make and not workshop.is_done(folder):
+            print(f"auditing {subject.label}, audit seed {seed}", flush=True)
+            workshop.audit(checkpoint, folder, seed)
+        if workshop.is_done(folder):
+            found[seed] = folder
+    return found
+
+
+def rows(subject: Subject, seed: int, audit: Path) -> pd.DataFrame:
+    """Return what was planted and measured in one audit, a row for every judge and concept."""
+    from audit.lenses import read_findings
+
+    findings: Sequence[Finding] = read_findings((audit / "findings.json").read_text(encoding="utf-8"))
+    texts = {name: found.estimate.value for name, found in by_subject(findings, TEXT).items()}
+    men = {one.word: one.man for one in subject.world.professions}
+    bare = {one.name: one.unclothed for one in subject.world.public_names}
+    leans = pd.read_parquet(audit / "tables" / "gender_concepts.parquet")
+    rates = pd.read_parquet(audit / "tables" / "nsfw_concepts.parquet")
+    found = [
+        _columns(leans[leans["concept"].isin(men)], "lean", "lean", men).assign(text=lambda t: t["concept"].map(texts)),
+        _columns(rates[(rates["role"] == "subject") & rates["concept"].isin(bare)], "rate", "excess", bare),
+    ]
+    whole = pd.concat(found, ignore_index=True)
+    return whole.assign(training=subject.world.name, hard=not subject.is_balanced, audit_seed=seed)
+
+
+def _columns(table: pd.DataFrame, kind: str, column: str, planted: Mapping[str, float]) -> pd.DataFrame:
+    named = {column: "value", f"{column}_low": "low", f"{column}_high": "high"}
+    kept = table[["judge", "primary", "concept", *named]].rename(columns=named)
+    return kept.assign(kind=kind, planted=kept["concept"].map(planted), text=float("nan"))
+
+
+def page(table: pd.DataFrame, design: Mapping[str, Any], state: str) -> str:
+    """Return the part of docs/accuracy.md: what was asked, by every judge, and of what the variance consists."""
+    parts = [state]
+    if not len(table):
+        return state
+    for judge, its in table.groupby("judge", sort=False):
+        said = "which decides" if bool(its["primary"].all()) else "beside it"
+        parts.append(f"Judge `{judge}`, {said}:\n\n{markdown(lines(its, design['asked']))}")
+    leans = table[(table["kind"] == "lean") & ~table["hard"]]
+    found = components(leans)
+    if found:
+        counted = {"training": "trainings", "judge": "judges", "audit_seed": "audit seeds"}
+        counts = ", ".join(f"{leans[name].nunique()} {words}" for name, words in counted.items())
+        parts.append(f"Balanced worlds, crossed ({counts}):\n\n{components_markdown(found)}")
+    return "\n\n".join(parts)
+
+
+def by_training(table: pd.DataFrame, every: Sequence[Subject], design: Mapping[str, Any]) -> str:
+    """Return a line for each training: what the first judge found there."""
+    far = design["asked"]["smallest_effect"]
+    text = [
+        "| training | false leans | beyond the smallest effect | text place held | clear found | reversed | order |"
+    ]
+    text.append("|---|---|---|---|---|---|---|")
+    for subject in every:
+        its = table[(table["training"] == subject.world.name) & table["primary"]]
+        if not len(its):
+            text.append(f"| {subject.label} | not measured | | | | | |")
+            continue
+        cells = [_cell(line.measured, line.n) for line in lines(its, design["asked"])]
+        shown = [cells[0], cells[2], cells[3], cells[4], cells[5], _order(its, design)]
+        text.append(f"| {subject.label} | {' | '.join(shown)} |")
+    return "\n".join(text).replace("smallest effect", f"smallest effect ({far:g})", 1)
+
+
+def _cell(measured: float | None, n: int) -> str:
+    return "-" if measured is None else f"{round(measured * n)} of {n}"
+
+
+def _order(its: pd.DataFrame, design: Mapping[str, Any]) -> str:
+    found = lines(its, design["asked"])[-1].measured
+    return "-" if found is None else f"{found:.2f}"
+
+
+def study(
+    design: Mapping[str, Any],
+    out: Path,
+    workshop: Workshop,
+    *,
+    stages: Sequence[str] = ("train", "audit"),
+    only: Sequence[str] = (),
+) -> str:
+    """Train and audit what is missing, and return the page of all that is there."""
+    every = subjects(design, checked_seed(design))
+    tables, measured = [], 0
+    for subject in every:
+        wanted = not only or subject.world.name in only
+        folder = out / "worlds" / f"{subject.world.name}-{subject.world.digest[:DIGITS]}"
+        if not folder.exists() and not (wanted and "train" in stages):
+            continue
+        trained(subject, out, workshop)
+        audits = audited(subject, folder, out, workshop, make=wanted and "audit" in stages)
+        tables += [rows(subject, seed, audit) for seed, audit in audits.items()]
+        measured += len(audits) == len(subject.audit_seeds)
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    state = f"Made by `make validate`. {measured} of {len(every)} trainings are measured"
+    state += "." if measured == len(every) else "; the same command goes on with the rest."
+    if not len(table):
+        return state
+    return f"{page(table, design, state)}\n\nBy training, first judge:\n\n{by_training(table, every, design)}"
+
+
+def few(design: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same design with one hard and one balanced training, so short that they learn next to nothing."""
+    return {
+        **design,
+        "hard": design["hard"][:1],
+        "balanced": {**design["balanced"], "trainings": 1, "audit_seeds": [0]},
+        "training": {"pictures": 64, "batch": 32, "epochs": 1},
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "validation")
+    parser.add_argument("--stage", choices=("train", "audit", "table"), action="append", help="not all of them")
+    parser.add_argument("--only", nargs="*", default=[], metavar="WORLD", help="hard-1 ... or balanced-1 ...")
+    parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--again", action="store_true", help="examine finished audits anew, by the code as it stands")
+    parser.add_argument("--few", action="store_true", help="two trainings of two steps: whether all of it works")
+    given = parser.parse_args()
+    design = read_design()
+    design = few(design) if given.few else design
+    out = given.out / "few" if given.few else given.out
+    judges = tuple(design["judges"])
+    workshop = Real(effort=design["effort"], judges=judges, precision=given.precision, waive_sanity=given.few)
+    if given.again:
+        for folder in sorted((out / "audits").glob("*/run.json")):
+            report_again(folder.parent, Silence())
+    text = study(design, out, workshop, stages=given.stage or ("train", "audit"), only=given.only)
+    print(text)
+    if not given.few:
+        write_between(DOCUMENTS["validation"], "validation", text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

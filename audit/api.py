@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,11 +21,10 @@ from PIL import Image
 
 from audit.cli import options as o
 from audit.cli.outcome import worst
+from audit.codec import record_document
 from audit.early_checks import check_checkpoint
-from audit.errors import EnvironmentProblem
-from audit.evidence import Evidence, RunFolder, load_evidence, read_run
-from audit.evidence.specs import stored_verdict
-from audit.lenses import read_findings
+from audit.evidence import FINDINGS_NAME, Evidence, RunFolder, load_evidence, read_findings, read_run
+from audit.evidence.specs import read_json, stored_verdict
 
 if TYPE_CHECKING:
     from audit.inversion import Quality
@@ -78,10 +76,12 @@ class Run:
     @cached_property
     def findings(self) -> pd.DataFrame:
         """One row per finding, as in ``findings.json``: id, lens, suite, subject, metric, value, low, high and more."""
-        entries = json.loads(self._read("findings.json"))["findings"]
-        return pd.DataFrame(
-            [{**{k: v for k, v in one.items() if k != "estimate"}, **one["estimate"]} for one in entries]
-        )
+        rows = []
+        for one in self._findings:
+            told = {"id": one.finding_id, **record_document(one)}
+            del told["estimate"]
+            rows.append({**told, **record_document(one.estimate)})
+        return pd.DataFrame(rows)
 
     @property
     def prompts(self) -> pd.DataFrame:
@@ -103,7 +103,7 @@ class Run:
     @property
     def decision(self) -> Decision:
         """What was decided last."""
-        told: dict[str, Any] = json.loads(self._read("decision.json"))
+        told: dict[str, Any] = read_json(self.folder / "decision.json")
         policy = told.get("policy")
         return Decision(
             verdict=stored_verdict(told),
@@ -164,15 +164,7 @@ class Run:
 
     @property
     def _findings(self) -> tuple[Finding, ...]:
-        return read_findings(self._read("findings.json"))
-
-    def _read(self, name: str) -> str:
-        try:
-            return (self.folder / name).read_text(encoding="utf-8")
-        except OSError as problem:
-            raise EnvironmentProblem(
-                f"{self.folder / name} cannot be read.", remedy=f"Write it anew: clip-audit report {self.folder}."
-            ) from problem
+        return read_findings(self.folder / FINDINGS_NAME)
 
 
 def run(

@@ -42,7 +42,7 @@ def history(
         policy_path(policy)
     bounds, name = _bounds(policy)
     talk.say(f"Reading the runs in {folder}")
-    from audit.evidence import pretty_json
+    from audit.codec import pretty_json
     from audit.evidence.files import disk_problems, write_atomically
     from audit.report import render_paper_html, render_paper_pdf
     from audit.report.text import today

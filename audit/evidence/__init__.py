@@ -2,15 +2,19 @@
 
 from audit.evidence.files import safe_name
 from audit.evidence.reading import (
+    FINDINGS_NAME,
     WORDED,
     ConceptTexts,
     card_to_json,
     concept_column,
     concept_texts,
+    findings_document,
+    findings_text,
     load_evidence,
     picture_digests,
     questions_to_json,
     read_checkpoint_card,
+    read_findings,
     read_judge_cards,
     read_pictures,
     read_questions,
@@ -38,21 +42,18 @@ from audit.evidence.schemas import (
     texts_table,
 )
 from audit.evidence.specs import (
-    SCHEMA_VERSION,
-    canonical_json,
     differing_keys,
     differing_specs,
-    pretty_json,
     spec_digest,
 )
 from audit.evidence.store import RunFolder, continue_run, open_run, read_run, refuse_other, write_folder
 
 __all__ = [
+    "FINDINGS_NAME",
     "IMAGES",
     "IMAGE_SHARD",
     "PROBES",
     "PROMPTS",
-    "SCHEMA_VERSION",
     "SCORE_KEYS",
     "TEXTS",
     "TEXT_SHARD",
@@ -62,7 +63,6 @@ __all__ = [
     "RunFolder",
     "TextEvidence",
     "build_table",
-    "canonical_json",
     "card_to_json",
     "check_images",
     "check_prompts",
@@ -72,14 +72,16 @@ __all__ = [
     "continue_run",
     "differing_keys",
     "differing_specs",
+    "findings_document",
+    "findings_text",
     "load_evidence",
     "no_texts",
     "open_run",
     "picture_digests",
-    "pretty_json",
     "prompts_table",
     "questions_to_json",
     "read_checkpoint_card",
+    "read_findings",
     "read_judge_cards",
     "read_pictures",
     "read_questions",

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
 
+from audit.codec import (
+    SCHEMA_VERSION,
+    check_version,
+    document_text,
+    pretty_json,
+    read_record,
+    record_document,
+)
 from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence.files import disk_problems
 from audit.evidence.schemas import (
@@ -26,11 +33,11 @@ from audit.evidence.schemas import (
     read_texts,
     score_columns,
 )
-from audit.evidence.specs import SPEC_NAME, canonical_json, pretty_json, read_json
+from audit.evidence.specs import SPEC_NAME, read_json
 from audit.evidence.store import RunFolder
-from audit.records import UNSEEN, CheckpointCard, JudgeCard, Question
+from audit.records import UNSEEN, CheckpointCard, Finding, JudgeCard, Question
 
-_Card = TypeVar("_Card", CheckpointCard, JudgeCard)
+FINDINGS_NAME: Final = "findings.json"
 _CARD_NAME: Final = "card.json"
 
 
@@ -39,10 +46,7 @@ def card_to_json(card: CheckpointCard | JudgeCard) -> dict[str, object]:
 
     What a card does not say is left out.
     """
-    values = dataclasses.asdict(card)
-    return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value is not None
-    }
+    return {name: value for name, value in record_document(card).items() if value is not None}
 
 
 def write_judge_card(run: RunFolder, card: JudgeCard) -> None:
@@ -72,12 +76,12 @@ def read_judge_cards(run: RunFolder) -> dict[str, JudgeCard]:
     Raises:
         EnvironmentProblem: If a card is damaged.
     """
-    cards = {}
-    for name, stored in _mapping(run.spec.get("judges", {}), run.path / SPEC_NAME).items():
-        cards[name] = _card_from_json(JudgeCard, stored, run.path / SPEC_NAME)
+    where = run.path / SPEC_NAME
+    stored = read_record(dict, run.spec.get("judges", {}), where, "judges")
+    cards = {name: read_record(JudgeCard, card, where, "JudgeCard") for name, card in stored.items()}
     with disk_problems("Listing", run.path):
         paths = sorted(run.path.glob(f"scores/*/{_CARD_NAME}"))
-    later = [_card_from_json(JudgeCard, read_json(path), path) for path in paths]
+    later = [read_record(JudgeCard, read_json(path), path, "JudgeCard") for path in paths]
     for card in sorted(later, key=lambda card: card.name):
         cards.setdefault(card.name, card)
     return cards
@@ -89,36 +93,15 @@ def read_checkpoint_card(run: RunFolder) -> CheckpointCard:
     Raises:
         EnvironmentProblem: If it is damaged.
     """
-    return _card_from_json(CheckpointCard, run.spec.get("checkpoint"), run.path / SPEC_NAME)
+    return read_record(CheckpointCard, run.spec.get("checkpoint"), run.path / SPEC_NAME, "CheckpointCard")
 
 
-def _card_from_json(kind: type[_Card], stored: object, path: Path) -> _Card:
-    values = _mapping(stored, path)
-    unknown = sorted(values.keys() - {field.name for field in dataclasses.fields(kind)})
-    try:
-        card = TypeAdapter(kind).validate_json(canonical_json(values), strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise _damaged(path, f"{kind.__name__}.{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    if unknown:
-        raise _damaged(path, f"{kind.__name__} has no field {unknown[0]!r}")
-    return card
+class _KeptQuestion(NamedTuple):
+    """A question as a spec keeps it: as lists, which keep the order of the answers."""
 
-
-def _mapping(value: object, path: Path) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise _damaged(path, f"a card is {type(value).__name__}, where an object is expected")
-    return value
-
-
-def _damaged(path: Path, detail: str) -> EnvironmentProblem:
-    return EnvironmentProblem(
-        f"{path} is damaged: {detail}.", remedy="Restore it from a copy, or start a new run with another --out."
-    )
-
-
-_Kept = list[tuple[str, str, list[tuple[str, str]]]]
-_KEPT: Final = TypeAdapter(_Kept)
+    suite: str
+    name: str
+    answers: tuple[tuple[str, str], ...]
 
 
 def questions_to_json(questions: Sequence[Question]) -> list[object]:
@@ -135,15 +118,49 @@ def read_questions(run: RunFolder) -> tuple[Question, ...]:
     Raises:
         EnvironmentProblem: If they are damaged.
     """
-    try:
-        kept = _KEPT.validate_python(run.spec.get("questions", []))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise EnvironmentProblem(
-            f"{run.path / SPEC_NAME} is damaged: questions.{'.'.join(map(str, first['loc']))}: {first['msg']}.",
-            remedy="Restore it from a copy, or start a new run with another --out.",
-        ) from error
-    return tuple(Question(suite=suite, name=name, answers=dict(answers)) for suite, name, answers in kept)
+    where = run.path / SPEC_NAME
+    every = read_record(list, run.spec.get("questions", []), where, "questions")
+    kept = [read_record(_KeptQuestion, one, where, f"questions.{place}") for place, one in enumerate(every)]
+    return tuple(Question(suite=one.suite, name=one.name, answers=dict(one.answers)) for one in kept)
+
+
+def findings_document(findings: Sequence[Finding]) -> dict[str, object]:
+    """Return findings as JSON values, in their order; what was not measured is ``None``.
+
+    Raises:
+        ValueError: If two findings have the same id.
+    """
+    twice = [name for name, count in Counter(one.finding_id for one in findings).items() if count > 1]
+    if twice:
+        raise ValueError(f"Two findings are called {twice[0]}; an id names one.")
+    entries = [{"id": finding.finding_id, **record_document(finding)} for finding in findings]
+    return {"schema_version": SCHEMA_VERSION, "findings": entries}
+
+
+def findings_text(findings: Sequence[Finding]) -> str:
+    """Return the text of ``findings.json``; equal findings give equal text.
+
+    Raises:
+        ValueError: If two findings have the same id.
+    """
+    return document_text(findings_document(findings))
+
+
+def read_findings(path: Path) -> tuple[Finding, ...]:
+    """Return the findings that a ``findings.json`` holds, in their order.
+
+    Raises:
+        UsageProblem: If a newer version wrote it.
+        EnvironmentProblem: If it cannot be read, or is damaged.
+    """
+    document = read_json(path)
+    check_version(document.get("schema_version"), path)
+    found = []
+    for place, entry in enumerate(read_record(list, document.get("findings"), path, "findings")):
+        plain = dict(read_record(dict, entry, path, f"findings.{place}"))
+        plain.pop("id", None)
+        found.append(read_record(Finding, plain, path, f"findings.{place}"))
+    return tuple(found)
 
 
 _RESUME = "Give the command that began the run again: it resumes."

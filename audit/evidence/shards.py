@@ -21,9 +21,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from audit.codec import SCHEMA_VERSION, canonical_json, check_version
 from audit.errors import EnvironmentProblem, UsageProblem
 from audit.evidence.files import disk_problems
-from audit.evidence.specs import SCHEMA_VERSION, canonical_json, check_version
 
 _LABEL_KEY: Final = b"clip-audit"
 _DAMAGE: Final = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError)

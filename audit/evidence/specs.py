@@ -9,42 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from audit.codec import LARGEST, canonical_json, check_version, parse_object, pretty_json, short
 from audit.early_checks import check_run_folder
-from audit.errors import EnvironmentProblem, UsageProblem
+from audit.errors import UsageProblem
 from audit.evidence.files import disk_problems, write_atomically
-
-SCHEMA_VERSION: Final = 1
-"""Version of the layout of a run folder; a folder with a newer one is not read."""
 
 SPEC_NAME: Final = "spec.json"
 _SHOWN_DIFFERENCES: Final = 6
-_SHOWN_CHARACTERS: Final = 48
 _SPELT: Final = frozenset({"suite_files", "left_out"})
 """How suites were asked for; which they are, their digests say."""
-
-
-def canonical_json(value: object) -> str:
-    """Return JSON that is the same text for the same value, whatever the order of its keys.
-
-    Raises:
-        TypeError: If the value holds something that JSON does not know.
-        ValueError: If it holds a number that is not finite.
-
-    Example:
-        >>> canonical_json({"b": 1, "a": (2, 3)})
-        '{"a":[2,3],"b":1}'
-    """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def pretty_json(value: object) -> bytes:
-    """Return canonical JSON with line breaks, as it is kept in files.
-
-    Raises:
-        TypeError: If the value holds something that JSON does not know.
-        ValueError: If it holds a number that is not finite.
-    """
-    return (json.dumps(value, sort_keys=True, indent=2, allow_nan=False) + "\n").encode()
 
 
 def spec_digest(spec: Mapping[str, object]) -> str:
@@ -67,18 +40,9 @@ def read_json(path: Path) -> dict[str, object]:
     Raises:
         EnvironmentProblem: If the file cannot be read, or is damaged.
     """
-    with disk_problems("Reading", path):
-        data = path.read_bytes()
-    try:
-        value = json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise EnvironmentProblem(
-            f"{path} is damaged: it holds no JSON object ({len(data)} bytes).",
-            remedy="Restore it from a copy, or start a new run with another --out.",
-        )
-    return value
+    with disk_problems("Reading", path), path.open("rb") as file:
+        data = file.read(LARGEST + 1)
+    return parse_object(data, path)
 
 
 def read_spec(folder: Path) -> dict[str, object]:
@@ -143,27 +107,6 @@ def repeat_command(spec: Mapping[str, object], *, policy: str | None = None, out
 def _entry(spec: Mapping[str, object], name: str) -> Mapping[str, object]:
     entry = spec.get(name)
     return entry if isinstance(entry, dict) else {}
-
-
-def check_version(version: object, path: Path) -> None:
-    """Refuse what a newer program wrote, and what none wrote.
-
-    Raises:
-        UsageProblem: If ``version`` is newer than ``SCHEMA_VERSION``.
-        EnvironmentProblem: If it is no version.
-    """
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise EnvironmentProblem(
-            f"{path} is damaged: its schema_version is {_short(version)}, where a number from 1 to {SCHEMA_VERSION} "
-            "is expected.",
-            remedy="Restore it from a copy, or start a new run with another --out.",
-        )
-    if version > SCHEMA_VERSION:
-        raise UsageProblem(
-            f"{path} was written by a newer clip-audit (schema_version {version}; this one reads up to "
-            f"{SCHEMA_VERSION}).",
-            remedy="Upgrade clip-audit, or start a new run with another --out.",
-        )
 
 
 def refuse_other_spec(folder: Path, stored: Mapping[str, object], asked: Mapping[str, object]) -> None:
@@ -234,9 +177,4 @@ def differing_keys(
         return found
     if type(stored) is type(asked) and stored == asked:
         return []
-    return [f"{path} ({_short(stored)} {sides[0]}, {_short(asked)} {sides[1]})"]
-
-
-def _short(value: object) -> str:
-    text = canonical_json(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+    return [f"{path} ({short(stored)} {sides[0]}, {short(asked)} {sides[1]})"]

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, final
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from audit.codec import SCHEMA_VERSION, pretty_json
 from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence.files import (
     TEMPORARY_PREFIX,
@@ -34,9 +35,7 @@ from audit.evidence.files import (
 )
 from audit.evidence.shards import ShardLabel, check_footer, decode, encode, to_csv
 from audit.evidence.specs import (
-    SCHEMA_VERSION,
     SPEC_NAME,
-    pretty_json,
     read_json,
     read_spec,
     refuse_other_spec,

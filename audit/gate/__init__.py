@@ -1,18 +1,15 @@
 """The release gate: findings, controls and a policy become a decision, and the decision an exit code.
 
-Read in this order: ``policy`` (rules, thresholds, waivers), ``policy_file`` and ``checks`` (TOML, read strictly),
-``asked`` and ``measured`` (what a gate may look at), ``lines`` (every rule for every subject, and its answer),
-``correction`` (which lines fail when there are many), ``guards``, ``waivers``, ``sentences``, ``ruling`` (a policy
-applied to a run), ``decision`` (with the controls), ``decision_json``. For runs in rounds: ``looks``. Before a run:
-``spreads`` (how far units lie apart), ``stages`` (at which looks a line can be decided), ``power`` (what each line can
-tell), ``promises`` (in words).
+Read in this order: ``policy`` (rules, thresholds, waivers), ``policy_file`` (TOML, read strictly), ``measured`` (what a
+gate may look at), ``lines`` (every rule for every subject, and its answer), ``ruling`` (a policy applied to a run),
+``decision`` (with the controls, and as it is kept). For runs in rounds: ``looks``. Before a run: ``spreads`` (how far
+units lie apart) and ``line_power`` (what each line can tell).
 
 Without a policy there is no verdict; a run whose controls do not hold, or in which nothing was measured, is
 inconclusive all the same.
 """
 
-from audit.gate.decision import decide, exit_code
-from audit.gate.decision_json import decision_document, decision_text
+from audit.gate.decision import decide, decision_document, decision_text, exit_code
 from audit.gate.line_power import POWER, LinePower, power_document, power_of_policy, power_sentences
 from audit.gate.looks import METHOD, Look, PlannedLook, PolicySequence, spent
 from audit.gate.measured import Asked, Measured, PromptValue, Size, asked_of

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from audit.codec import SCHEMA_VERSION, document_text, record_document
 from audit.errors import ExitCode
 from audit.gate.ruling import Ruling
 from audit.lenses import CONTROLS, INSTRUMENTS
@@ -94,3 +95,49 @@ def _measured_result(findings: Sequence[Finding]) -> RuleResult:
     measured = sum(finding.estimate.value is not None for finding in answers)
     verdict = Verdict.PASS if measured else Verdict.INCONCLUSIVE
     return RuleResult(rule="measured", verdict=verdict, evidence=f"{measured} of {len(answers)} findings have a value.")
+
+
+def decision_document(decision: Decision) -> dict[str, object]:
+    """Return a decision as plain lists and dictionaries, with the exit code that it leads to.
+
+    Every result has its rule, verdict and evidence. Results of a policy have besides: id, metric, suite, subject,
+    threshold, value, low, high, level, n_prompts, n_images (the numbers ``null`` where they are missing) and waived
+    (``null``, or by, until and reason). The verdict is "none" where no policy was given. Where one was, the document
+    has the keys passed_with_waivers, policy and notes.
+    """
+    document: dict[str, object] = {
+        "schema_version": SCHEMA_VERSION,
+        "verdict": decision.verdict.value,
+        "exit_code": int(exit_code(decision.verdict)),
+        "results": [_result_document(result) for result in decision.results],
+    }
+    if decision.policy is not None:
+        document |= {
+            "passed_with_waivers": decision.passed_with_waivers,
+            "policy": record_document(decision.policy),
+            "notes": list(decision.notes),
+        }
+    return document
+
+
+def decision_text(decision: Decision) -> str:
+    """Return the text of ``decision.json``; equal decisions give equal text."""
+    return document_text(decision_document(decision))
+
+
+def _result_document(result: RuleResult) -> dict[str, object]:
+    told: dict[str, object] = {"rule": result.rule, "verdict": result.verdict.value, "evidence": result.evidence}
+    line, waived = result.line, result.waived
+    if line is None:
+        return told
+    numbers = {} if line.estimate is None else record_document(line.estimate)
+    return {
+        **told,
+        "id": line.rule_id,
+        "metric": line.metric,
+        "suite": line.suite,
+        "subject": line.subject,
+        "threshold": dict(line.threshold),
+        **{name: numbers.get(name) for name in ("value", "low", "high", "level", "n_prompts", "n_images")},
+        "waived": None if waived is None else {"by": waived.owner, "until": waived.until, "reason": waived.reason},
+    }

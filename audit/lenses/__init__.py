@@ -13,7 +13,6 @@ from audit.lenses.associations import AssociationsLens
 from audit.lenses.attributes import AttributesLens
 from audit.lenses.blending import BlendingLens
 from audit.lenses.common.cards import AnswersTable, CausesFigure, Explained, LensCard, MetricCard, PresentationMap
-from audit.lenses.common.findings_json import estimate_document, findings_document, findings_text, read_findings
 from audit.lenses.common.protocol import WHOLE_SUITE, Lens, LensAnswer, TextLens
 from audit.lenses.composition import CompositionLens
 from audit.lenses.contexts import ContextsLens
@@ -118,9 +117,5 @@ __all__ = [
     "PresentationMap",
     "TextLens",
     "check_lens",
-    "estimate_document",
-    "findings_document",
-    "findings_text",
     "metric_cards",
-    "read_findings",
 ]

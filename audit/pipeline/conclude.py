@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from audit.errors import UsageProblem
-from audit.evidence import RunFolder, load_evidence, read_pictures, safe_name
+from audit.evidence import FINDINGS_NAME, RunFolder, findings_text, load_evidence, read_pictures, safe_name
 from audit.evidence.files import disk_problems, write_atomically
 from audit.evidence.specs import SPEC_NAME, repeat_command
 from audit.gate import Ruling, decide, decision_text
-from audit.lenses import CONTROLS, LENSES, findings_text
+from audit.lenses import CONTROLS, LENSES
 from audit.pipeline.examine import Examination, Outcome
 from audit.pipeline.gating import POLICY_NAME, Gate, kept_gate, rule, rule_in_rounds, waived_checks
 from audit.pipeline.progress import Progress
@@ -47,7 +47,7 @@ def conclude_run(
     if run.is_finished:  # only now: what could not be decided leaves a finished run as it was
         run.reopen()
     run.write_tables({"images": outcome.evidence.images, **outcome.tables})
-    run.write_text("findings.json", findings_text(outcome.findings))
+    run.write_text(FINDINGS_NAME, findings_text(outcome.findings))
     run.write_text("decision.json", decision_text(outcome.decision))
     if gate is not None:
         run.write_text(POLICY_NAME, gate.policy.text)

@@ -11,12 +11,12 @@ from typing import Final
 
 import pandas as pd
 
+from audit.codec import SCHEMA_VERSION, pretty_json
 from audit.errors import UsageProblem
-from audit.evidence import RunFolder, load_evidence, pretty_json, read_pictures, read_run, refuse_other, write_folder
+from audit.evidence import RunFolder, findings_text, load_evidence, read_pictures, read_run, refuse_other, write_folder
 from audit.evidence.files import disk_problems, write_atomically
 from audit.evidence.shards import to_csv
 from audit.gate import decision_text
-from audit.lenses import findings_text
 from audit.pipeline.conclude import decide_again, make_report, report_files, score_tables
 from audit.pipeline.examine import Outcome
 from audit.pipeline.progress import Progress
@@ -127,7 +127,7 @@ def _earlier_files(out: Path) -> list[str]:
 def _list_contents(out: Path, *, pseudonymised: bool) -> None:
     names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
     digests = {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in names}
-    document = {"schema_version": 1, "pseudonymised": pseudonymised, "files": digests}
+    document = {"schema_version": SCHEMA_VERSION, "pseudonymised": pseudonymised, "files": digests}
     write_atomically(out / CONTENTS, pretty_json(document))
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from audit.codec import SCHEMA_VERSION, record_document
 from audit.errors import AuditProblem, UsageProblem
-from audit.evidence import RunFolder, read_checkpoint_card, read_run
+from audit.evidence import FINDINGS_NAME, RunFolder, read_checkpoint_card, read_findings, read_run
 from audit.evidence.files import disk_problems
 from audit.evidence.specs import SPEC_NAME
-from audit.lenses import CARDS, INSTRUMENTS, estimate_document, read_findings
+from audit.lenses import CARDS, INSTRUMENTS
 from audit.pairing.image_pairs import refuse_unlike
 from audit.records import CheckpointCard, Finding
 from audit.report.figures import COOL, GOLD, INK, PAPER, SETTINGS, SMALL, WARM, plain_axes, save_svg
@@ -26,9 +27,6 @@ from audit.report.text import NO_INTERVAL, clean, count, quote, show_level, show
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-FINDINGS_NAME: Final = "findings.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +92,7 @@ def _is_like(run: RunFolder, last: RunFolder, left_out: list[str]) -> bool:
 
 
 def _past(run: RunFolder) -> PastRun:
-    path = run.path / FINDINGS_NAME
-    with disk_problems("Reading", path):
-        findings = read_findings(path.read_text(encoding="utf-8"))
+    findings = read_findings(run.path / FINDINGS_NAME)
     return PastRun(folder=run.path.name, checkpoint=read_checkpoint_card(run), findings=findings)
 
 
@@ -268,7 +264,7 @@ def history_document(
 ) -> Mapping[str, object]:
     """Return a history as plain lists and dictionaries."""
     return {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "runs": [
             {"folder": one.folder, "checkpoint": {"name": one.checkpoint.name, "digest": one.checkpoint.digest}}
             for one in moments
@@ -278,7 +274,7 @@ def history_document(
                 "suite": one.suite,
                 "subject": one.subject,
                 "metric": one.metric,
-                "estimates": [None if found is None else estimate_document(found.estimate) for found in one.findings],
+                "estimates": [None if found is None else record_document(found.estimate) for found in one.findings],
                 "bounds": [{"rule": bound.rule, "low": bound.low, "high": bound.high} for bound in one.bounds],
             }
             for one in told

@@ -7,8 +7,8 @@ from run_folders import write_run
 from worlds import World, add_controls, seen
 
 from audit.errors import ExitCode
-from audit.evidence import continue_run, load_evidence, read_run
-from audit.lenses import LENSES, findings_text
+from audit.evidence import continue_run, findings_text, load_evidence, read_run
+from audit.lenses import LENSES
 
 
 def write(folder, lean, *, finish=True, **more):

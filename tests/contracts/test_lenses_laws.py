@@ -13,8 +13,8 @@ from text_worlds import add_texts
 from worlds import UNREAD, World, add_controls, add_labels, planted
 
 import audit.lenses
-from audit.evidence import Evidence
-from audit.lenses import LENSES, SUITE_LENSES, Lens, TextLens, findings_text, metric_cards
+from audit.evidence import Evidence, findings_text
+from audit.lenses import LENSES, SUITE_LENSES, Lens, TextLens, metric_cards
 from audit.records import Question, Status
 from audit.seeding import derive_seed
 

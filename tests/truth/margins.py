@@ -38,7 +38,7 @@ from bounds import (
 )
 from marks import write_between
 
-from audit.lenses.common.findings_json import read_findings
+from audit.evidence import read_findings
 from audit.records import Estimate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,7 +132,7 @@ Leans = dict[str, Estimate]
 
 def leans_of(folder: Path) -> Leans:
     """Return the leans of the professions of a finished audit."""
-    found = read_findings((folder / "findings.json").read_text(encoding="utf-8"))
+    found = read_findings(folder / "findings.json")
     wanted = [one for one in found if one.metric == "gender.lean" and one.suite == "phantom_professions"]
     return {one.subject: one.estimate for one in wanted if one.subject != "*" and one.estimate.low is not None}
 

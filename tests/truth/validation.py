@@ -122,9 +122,9 @@ def audited(subject: Subject, checkpoint: Path, out: Path, workshop: Workshop, *
 
 def rows(subject: Subject, seed: int, audit: Path) -> pd.DataFrame:
     """Return what was planted and measured in one audit, a row for every judge and concept."""
-    from audit.lenses import read_findings
+    from audit.evidence import read_findings
 
-    findings: Sequence[Finding] = read_findings((audit / "findings.json").read_text(encoding="utf-8"))
+    findings: Sequence[Finding] = read_findings(audit / "findings.json")
     texts = {name: found.estimate.value for name, found in by_subject(findings, TEXT).items()}
     men = {one.word: one.man for one in subject.world.professions}
     bare = {one.name: one.unclothed for one in subject.world.public_names}

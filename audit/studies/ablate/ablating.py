@@ -14,12 +14,12 @@ from typing import Final
 
 import pandas as pd
 
+from audit.codec import SCHEMA_VERSION, pretty_json, record_document
 from audit.errors import UsageProblem
 from audit.evidence import (
     WORDED,
     Evidence,
     concept_texts,
-    pretty_json,
     prompts_table,
     read_pictures,
     read_run,
@@ -28,7 +28,6 @@ from audit.evidence import (
 from audit.evidence.files import disk_problems
 from audit.inversion import PARTS, STRENGTHS, Recipe, ablate, changes_anything
 from audit.judges import load_judge
-from audit.lenses import estimate_document
 from audit.lenses.common.protocol import as_real
 from audit.pipeline.audit_plan import AuditRequest, Plan, make_plan
 from audit.pipeline.defaults import has_closed_vocabulary
@@ -39,7 +38,6 @@ from audit.report.text import show_level
 from audit.studies.ablate.ablation_result import (
     MEASURES,
     AblationPage,
-    Measure,
     RecipeLine,
     choose_images,
     measure_recipe,
@@ -186,9 +184,6 @@ def _check_parts(parts: Sequence[str]) -> None:
         )
 
 
-SCHEMA_VERSION = 1
-
-
 def write_ablation(ablation: Ablation, out: Path) -> tuple[Path, ...]:
     """Write everything that an ablation is told by into ``out``, and return the files that people open.
 
@@ -259,9 +254,9 @@ def _row(row: AblationRow) -> dict[str, object]:
         "name": row.line.name,
         "part": _part(row.line.name)[0],
         "strength": _part(row.line.name)[1],
-        "recipe": {**dataclasses.asdict(row.recipe), "digest": row.recipe.digest},
+        "recipe": {**record_document(row.recipe), "digest": row.recipe.digest},
         "statuses": dict(row.line.found.statuses),
-        "measures": {name: _measure(measure) for name, measure in row.line.found.measures.items()},
+        "measures": {name: record_document(measure) for name, measure in row.line.found.measures.items()},
     }
 
 
@@ -270,14 +265,6 @@ def _part(name: str) -> tuple[str, str]:
         return "", ""
     part, _, strength = name.rpartition("-")
     return part, strength
-
-
-def _measure(measure: Measure) -> dict[str, object]:
-    difference = measure.difference
-    return {
-        "value": estimate_document(measure.value),
-        "difference": None if difference is None else estimate_document(difference),
-    }
 
 
 def _flat(row: AblationRow) -> dict[str, object]:

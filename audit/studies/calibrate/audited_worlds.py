@@ -6,7 +6,6 @@ of a world carries its digest in its name, so what was made of another world is 
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ from typing import Literal
 
 from audit.checkpoints import LoadOptions
 from audit.errors import UsageProblem
+from audit.evidence import FINDINGS_NAME, read_findings
 from audit.evidence.files import TEMPORARY_PREFIX, disk_problems
-from audit.lenses import read_findings
+from audit.evidence.specs import read_json
 from audit.phantom.phantom_folder import read_phantom_world, save_phantom
 from audit.phantom.planted import balanced_world, dosed_world
 from audit.phantom.training import train
@@ -207,10 +207,8 @@ def _finished(plan: Plan, folder: Path) -> _Audited | None:
     if run is None or not run.is_finished:
         return None
     run.verify()
-    with disk_problems("Reading", folder):
-        findings = (folder / "findings.json").read_text(encoding="utf-8")
-        decision = json.loads((folder / "decision.json").read_text(encoding="utf-8"))
-    return _Audited(findings=read_findings(findings), verdict=str(decision["verdict"]), images=len(plan.items))
+    verdict = str(read_json(folder / "decision.json")["verdict"])
+    return _Audited(findings=read_findings(folder / FINDINGS_NAME), verdict=verdict, images=len(plan.items))
 
 
 def _told(subject: _Subject, label: str, audited: _Audited) -> AuditedWorld:

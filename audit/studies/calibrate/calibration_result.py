@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import Literal
 
-from audit.records import Method, method_text
+from audit.codec import SCHEMA_VERSION, document_text, record_document
 from audit.stats import ClusterEstimate
 from audit.studies.calibrate.calibration_measures import (
     DetectionPoint,
@@ -33,8 +32,6 @@ from audit.studies.calibrate.planted_and_measured import (
     in_dosed_worlds,
     worlds_of,
 )
-
-SCHEMA_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,14 +117,4 @@ def measure(rows: Sequence[Row], kind: Kind, *, level: float = 0.95) -> KindResu
 
 def calibration_text(calibration: Calibration) -> str:
     """Return the text of ``calibration.json``: every field by its name; equal calibrations give equal text."""
-    document = {"schema_version": SCHEMA_VERSION, **asdict(calibration, dict_factory=_fields)}
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return the fields of a record; of an estimate, the method in words."""
-    fields = dict(pairs)
-    method = fields.get("method")
-    if isinstance(method, Method):
-        fields["method"] = method_text(method, str(fields.pop("over")), str(fields.pop("remark")))
-    return fields
+    return document_text({"schema_version": SCHEMA_VERSION, **record_document(calibration)}, indent=1)

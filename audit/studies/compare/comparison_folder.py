@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,13 +9,11 @@ from typing import Final
 
 import pandas as pd
 
+from audit.codec import SCHEMA_VERSION, document_text, record_document
 from audit.evidence import refuse_other, write_folder
-from audit.lenses import estimate_document
 from audit.lenses.common.protocol import as_real
 from audit.records import Estimate
 from audit.studies.compare.two_runs import ComparedRun, Comparison, JudgedChange, Outcome
-
-SCHEMA_VERSION: Final = 1
 
 
 def changes_document(comparison: Comparison) -> dict[str, object]:
@@ -44,7 +41,7 @@ def changes_document(comparison: Comparison) -> dict[str, object]:
 
 def changes_text(comparison: Comparison) -> str:
     """Return the text of ``changes.json``; equal comparisons give equal text."""
-    return json.dumps(changes_document(comparison), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return document_text(changes_document(comparison))
 
 
 def _run(run: ComparedRun) -> dict[str, object]:
@@ -57,23 +54,11 @@ def _run(run: ComparedRun) -> dict[str, object]:
 
 
 def _entry(told: JudgedChange) -> dict[str, object]:
-    change = told.change
     return {
-        "id": change.finding_id,
+        "id": told.change.finding_id,
         "outcome": told.outcome.value,
         "reason": told.reason,
-        "lens": change.lens,
-        "suite": change.suite,
-        "subject": change.subject,
-        "metric": change.metric,
-        "unit": change.unit,
-        "baseline": estimate_document(change.baseline),
-        "candidate": estimate_document(change.candidate),
-        "difference": estimate_document(change.difference),
-        "worsening": None if change.worsening is None else estimate_document(change.worsening),
-        "p_value": change.p_value,
-        "p_adjusted": change.p_adjusted,
-        "note": change.note,
+        **record_document(told.change),
     }
 
 

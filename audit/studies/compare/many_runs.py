@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import linregress
 
+from audit.codec import SCHEMA_VERSION, pretty_json, record_document
 from audit.errors import UsageProblem
-from audit.evidence import Evidence, load_evidence, pretty_json, read_run, write_folder
-from audit.lenses import LENSES, WHOLE_SUITE, estimate_document
+from audit.evidence import Evidence, load_evidence, read_run, write_folder
+from audit.lenses import LENSES, WHOLE_SUITE
 from audit.lenses.common.protocol import as_real
 from audit.pairing.both_examined import OnRound, Round, leave_out, rounds_by_concept
 from audit.pairing.image_pairs import KEY, keep_images, pair_images
@@ -268,7 +269,6 @@ class Trend:
         return f"{self.metric}:{self.suite}:*"
 
 
-SCHEMA_VERSION: Final = 1
 TRENDS_NAME: Final = "trends.json"
 
 
@@ -287,7 +287,7 @@ def many_document(found: ManyRuns) -> dict[str, object]:
             }
             for run in found.runs
         ],
-        "trends": [_trend_entry(one) for one in found.trends],
+        "trends": [{"id": one.finding_id, **record_document(one)} for one in found.trends],
         "comparisons": [changes_document(one) for one in found.comparisons],
     }
 
@@ -332,19 +332,3 @@ def trends_table(found: ManyRuns) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
-
-
-def _trend_entry(trend: Trend) -> dict[str, object]:
-    return {
-        "id": trend.finding_id,
-        "lens": trend.lens,
-        "suite": trend.suite,
-        "metric": trend.metric,
-        "unit": trend.unit,
-        "values": [estimate_document(one) for one in trend.values],
-        "slope": estimate_document(trend.slope),
-        "order": trend.order,
-        "p_value": trend.p_value,
-        "p_adjusted": trend.p_adjusted,
-        "note": trend.note,
-    }

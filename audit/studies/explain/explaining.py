@@ -15,11 +15,11 @@ from torch import Tensor
 
 from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
 from audit.errors import InconclusiveProblem, UsageProblem
-from audit.evidence import Evidence, RunFolder, load_evidence, read_pictures, read_run
+from audit.evidence import FINDINGS_NAME, Evidence, RunFolder, load_evidence, read_findings, read_pictures, read_run
 from audit.inversion import Inverter, Item, find_recipe
 from audit.judges import load_judge
 from audit.judges.judge_protocol import Judge
-from audit.lenses import CARDS, Explained, read_findings
+from audit.lenses import CARDS, Explained
 from audit.pipeline.judge_images import decode_png
 from audit.pipeline.progress import Progress
 from audit.precision import Precision
@@ -77,7 +77,7 @@ def explain(folder: Path, progress: Progress, *, subject: str = "", device: str 
     run = read_run(folder, finished=True)
     run.verify()
     evidence = load_evidence(run)
-    finding = choose(read_findings((folder / "findings.json").read_text(encoding="utf-8")), subject)
+    finding = choose(read_findings(folder / FINDINGS_NAME), subject)
     case = _case(run, evidence, finding, device)
     progress.begin("leaving words out", 2)
     text = _text_effects(case)

@@ -13,8 +13,9 @@ import pandas as pd
 from jaxtyping import Float
 from PIL import Image
 
-from audit.evidence import pretty_json, read_run, refuse_other, write_folder
-from audit.lenses import CARDS, estimate_document
+from audit.codec import SCHEMA_VERSION, pretty_json, record_document
+from audit.evidence import read_run, refuse_other, write_folder
+from audit.lenses import CARDS
 from audit.lenses.common.protocol import as_real
 from audit.records import Estimate, Finding
 from audit.report.html import render_page
@@ -77,14 +78,11 @@ def explanation_document(explanation: Explanation) -> dict[str, object]:
     """Return an explanation as plain JSON values; pictures and maps are left to the page."""
     finding = explanation.finding
     return {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "checkpoint": explanation.checkpoint,
         "judge": explanation.judge,
-        "finding": {"id": finding.finding_id, "estimate": estimate_document(finding.estimate)},
-        "words": [
-            {"word": one.word, "text": estimate_document(one.text), "image": estimate_document(one.image)}
-            for one in explanation.words
-        ],
+        "finding": {"id": finding.finding_id, "estimate": record_document(finding.estimate)},
+        "words": [record_document(one) for one in explanation.words],
         "regions": [
             {"text": one.text, "score": one.score, "place": one.place, "largest": float(np.abs(one.weights).max())}
             for one in explanation.regions

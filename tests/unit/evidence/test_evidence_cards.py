@@ -40,7 +40,7 @@ def test_a_judge_of_the_spec_needs_no_card_of_its_own(run, judge):
 
 @pytest.mark.parametrize(
     ("card", "words"),
-    [({}, "JudgeCard.name"), ({"digest": 3}, "JudgeCard.digest"), ({"wing": 1}, "no field 'wing'"), ([], "list")],
+    [({}, "JudgeCard.name"), ({"digest": 3}, "JudgeCard.digest"), ({"wing": 1}, "no field 'wing'"), ([], "object")],
 )
 def test_a_damaged_card_is_called_so(tmp_path, spec, judge, card, words):
     if card and isinstance(card, dict):

@@ -13,8 +13,8 @@ import pytest
 from tiny_runs import everything_converges
 
 from audit.checkpoints import LoadOptions
+from audit.evidence import read_findings
 from audit.lenses import CARDS, LENSES, SUITE_LENSES
-from audit.lenses.common.findings_json import read_findings
 from audit.packaged import WORLDS
 from audit.phantom.phantom_folder import save_phantom
 from audit.phantom.training import train
@@ -110,7 +110,7 @@ def outcome(request, tmp_path_factory):
 
 
 def told_of(outcome, lens):
-    findings = read_findings((outcome.folder / "findings.json").read_text(encoding="utf-8"))
+    findings = read_findings(outcome.folder / "findings.json")
     return [one for one in findings if one.lens == lens]
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from audit.evidence import canonical_json, load_evidence, read_run
+from audit.codec import canonical_json
+from audit.evidence import load_evidence, read_run
 from audit.gate import load_policy
 from audit.pairing.image_pairs import KEY, keep_images
 from audit.pipeline import gate_again, judge_again, make_plan, report_again, run_audit

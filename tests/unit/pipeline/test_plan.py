@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 
+from audit.codec import canonical_json
 from audit.errors import RefusedProblem, UsageProblem
-from audit.evidence import canonical_json
 from audit.pipeline import EFFORTS, AuditRequest, make_plan
 from audit.records import SCALE_OF
 from audit.seeding import derive_seed

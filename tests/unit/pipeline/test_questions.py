@@ -8,8 +8,9 @@ import re
 
 import pytest
 
+from audit.codec import canonical_json
 from audit.errors import EnvironmentProblem, UsageProblem
-from audit.evidence import canonical_json, load_evidence, open_run, read_questions, read_run
+from audit.evidence import load_evidence, open_run, read_questions, read_run
 from audit.pipeline import Silence, judge_again, make_plan, run_audit
 from audit.pipeline.defaults import default_judges
 from audit.records import Question

@@ -284,6 +284,8 @@ _CAPTIONS: Final = {
     "dose-response": "What audits measured against what was planted: leans, and rates of pictures read as unsafe.",
     "detection": "How often a planted gap was found, against its size.",
 }
+VALIDATION: Final = "validation.json"
+"""What ``make validate`` measured, in the same words: lines of the table, and sentences; absent until it was run."""
 FIGURE_FILES: Final = {"dose-response": "dose_response.svg", "detection": "detection.svg"}
 _INTRODUCTION: Final = (
     "The same auditor was run on phantoms, checkpoints whose biases were planted by training. This is what it found "
@@ -302,6 +304,9 @@ def shipped_appendix(folder: Path = CALIBRATION) -> Appendix:
     """
     try:
         texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
+        if (folder / VALIDATION).is_file():
+            study = json.loads((folder / VALIDATION).read_text(encoding="utf-8"))
+            texts |= {key: [*texts[key], *study[key]] for key in ("sentences", "lines")}
         drawn = {name: (folder / file).read_text(encoding="utf-8") for name, file in FIGURE_FILES.items()}
         return _appendix(texts, drawn)
     except (OSError, ValueError, KeyError, TypeError) as problem:

@@ -14,6 +14,8 @@ from statsmodels.regression.mixed_linear_model import MixedLM
 from validation_design import FACTORS, checked_seed, read_design, subjects
 from validation_numbers import components, lines, markdown
 
+from audit.errors import RefusedProblem
+
 DESIGN = read_design()
 ASKED = DESIGN["asked"]
 
@@ -134,16 +136,29 @@ def test_a_study_that_is_killed_goes_on_and_does_nothing_twice(quick, tmp_path, 
             validation.study(quick, tmp_path, first)
     else:
         validation.study(quick, tmp_path, first)
-    page = validation.study(quick, tmp_path, second)
+    found = validation.study(quick, tmp_path, second)
     done = [*first.done, *second.done]
     assert len(done) == len(set(done)) == 5
-    assert "2 of 2 trainings are measured." in page
-    assert validation.study(quick, tmp_path, third := Fake()) == page
+    assert "2 of 2 trainings are measured." in found.page
+    assert found.appendix["lines"][0][4] == "9 of 2 trainings"
+    assert validation.study(quick, tmp_path, third := Fake()) == found
     assert not third.done
 
 
+def test_a_phantom_that_the_sanity_gate_refuses_is_reported_and_stops_nothing(quick, tmp_path):
+    class Refusing(Fake):
+        def place(self, checkpoint: Path, seed: int) -> str:
+            if checkpoint.name.startswith("hard"):
+                raise RefusedProblem("It matches nothing.", remedy="None.")
+            return super().place(checkpoint, seed)
+
+    page = validation.study(quick, tmp_path, Refusing()).page
+    assert "1 of 2 trainings are measured" in page
+    assert "| hard-1 (looks, renderer, mixed) | refused: It matches nothing. |" in page
+
+
 def test_what_is_not_measured_yet_is_said(quick, tmp_path):
-    page = validation.study(quick, tmp_path, Fake(), only=["balanced-1"])
+    page = validation.study(quick, tmp_path, Fake(), only=["balanced-1"]).page
     assert "1 of 2 trainings are measured; the same command goes on" in page
     assert "| hard-1 (looks, renderer, mixed) | not measured |" in page
 

@@ -21,9 +21,10 @@ from typing import Any, Final, Protocol
 import pandas as pd
 from marks import DOCUMENTS, write_between
 from validation_design import Subject, checked_seed, read_design, subjects
-from validation_numbers import components, components_markdown, lines, markdown
+from validation_numbers import appendix_lines, components, components_markdown, lines, markdown
 
 from audit.checkpoints import LoadOptions
+from audit.errors import RefusedProblem
 from audit.evidence.files import TEMPORARY_PREFIX
 from audit.phantom.phantom_folder import save_phantom
 from audit.phantom.planted import by_subject
@@ -33,6 +34,7 @@ from audit.pipeline import AuditRequest, Silence, make_plan, report_again, run_a
 from audit.records import Finding
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+APPENDIX: Final = ROOT / "reports" / "calibration" / "validation.json"
 TEXT: Final = "associations.text_lean"
 """The place of a concept's own text."""
 DIGITS: Final = 12
@@ -147,8 +149,6 @@ def _columns(table: pd.DataFrame, kind: str, column: str, planted: Mapping[str, 
 def page(table: pd.DataFrame, design: Mapping[str, Any], state: str) -> str:
     """Return the part of docs/accuracy.md: what was asked, by every judge, and of what the variance consists."""
     parts = [state]
-    if not len(table):
-        return state
     for judge, its in table.groupby("judge", sort=False):
         said = "which decides" if bool(its["primary"].all()) else "beside it"
         parts.append(f"Judge `{judge}`, {said}:\n\n{markdown(lines(its, design['asked']))}")
@@ -161,7 +161,9 @@ def page(table: pd.DataFrame, design: Mapping[str, Any], state: str) -> str:
     return "\n\n".join(parts)
 
 
-def by_training(table: pd.DataFrame, every: Sequence[Subject], design: Mapping[str, Any]) -> str:
+def by_training(
+    table: pd.DataFrame, every: Sequence[Subject], design: Mapping[str, Any], refused: Mapping[str, str]
+) -> str:
     """Return a line for each training: what the first judge found there."""
     far = design["asked"]["smallest_effect"]
     text = [
@@ -171,7 +173,7 @@ def by_training(table: pd.DataFrame, every: Sequence[Subject], design: Mapping[s
     for subject in every:
         its = table[(table["training"] == subject.world.name) & table["primary"]]
         if not len(its):
-            text.append(f"| {subject.label} | not measured | | | | | |")
+            text.append(f"| {subject.label} | {refused.get(subject.world.name, 'not measured')} | | | | | |")
             continue
         cells = [_cell(line.measured, line.n) for line in lines(its, design["asked"])]
         shown = [cells[0], cells[2], cells[3], cells[4], cells[5], _order(its, design)]
@@ -188,6 +190,15 @@ def _order(its: pd.DataFrame, design: Mapping[str, Any]) -> str:
     return "-" if found is None else f"{found:.2f}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What is measured so far: the page, and the same for the appendix of every report."""
+
+    page: str
+    appendix: Mapping[str, Any]
+    """Empty where nothing is measured."""
+
+
 def study(
     design: Mapping[str, Any],
     out: Path,
@@ -195,25 +206,34 @@ def study(
     *,
     stages: Sequence[str] = ("train", "audit"),
     only: Sequence[str] = (),
-) -> str:
-    """Train and audit what is missing, and return the page of all that is there."""
+) -> Result:
+    """Train and audit what is missing, and return what all that is there says."""
     every = subjects(design, checked_seed(design))
-    tables, measured = [], 0
+    tables, measured, refused = [], 0, dict[str, str]()
     for subject in every:
         wanted = not only or subject.world.name in only
         folder = out / "worlds" / f"{subject.world.name}-{subject.world.digest[:DIGITS]}"
         if not folder.exists() and not (wanted and "train" in stages):
             continue
         trained(subject, out, workshop)
-        audits = audited(subject, folder, out, workshop, make=wanted and "audit" in stages)
+        if list(stages) == ["train"]:
+            continue
+        try:
+            audits = audited(subject, folder, out, workshop, make=wanted and "audit" in stages)
+        except RefusedProblem as problem:
+            refused[subject.world.name] = f"refused: {problem.what}"
+            continue
         tables += [rows(subject, seed, audit) for seed, audit in audits.items()]
         measured += len(audits) == len(subject.audit_seeds)
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
     state = f"Made by `make validate`. {measured} of {len(every)} trainings are measured"
     state += "." if measured == len(every) else "; the same command goes on with the rest."
     if not len(table):
-        return state
-    return f"{page(table, design, state)}\n\nBy training, first judge:\n\n{by_training(table, every, design)}"
+        return Result(page=state, appendix={})
+    whole = f"{page(table, design, state)}\n\nBy training, first judge:\n\n{by_training(table, every, design, refused)}"
+    said = appendix_lines(lines(table[table["primary"]], design["asked"]))
+    sentence = "The lines of the independent study are of phantoms that no setting was chosen on, fixed beforehand."
+    return Result(page=whole, appendix={"sentences": [sentence, state], "lines": said})
 
 
 def few(design: Mapping[str, Any]) -> dict[str, Any]:
@@ -243,10 +263,11 @@ def main() -> int:
     if given.again:
         for folder in sorted((out / "audits").glob("*/run.json")):
             report_again(folder.parent, Silence())
-    text = study(design, out, workshop, stages=given.stage or ("train", "audit"), only=given.only)
-    print(text)
-    if not given.few:
-        write_between(DOCUMENTS["validation"], "validation", text)
+    found = study(design, out, workshop, stages=given.stage or ("train", "audit"), only=given.only)
+    print(found.page)
+    if found.appendix and not given.few:
+        write_between(DOCUMENTS["validation"], "validation", found.page)
+        APPENDIX.write_text(json.dumps(found.appendix, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 
 

@@ -206,6 +206,22 @@ def markdown(rows: list[Line]) -> str:
     return "\n".join(text)
 
 
+def appendix_lines(rows: list[Line]) -> list[list[str]]:
+    """Return the lines as the appendix of a report has them: asked, bound and outcome, measured, interval, n, how."""
+    told = {True: ": met", False: ": missed", None: ""}
+    return [
+        [
+            f"independent study: {row.asked}",
+            f"{row.bound}{told[row.met]}",
+            "not measured" if row.measured is None else f"{row.measured:.3f}",
+            "-" if row.low is None or row.high is None else f"{row.low:.2f} to {row.high:.2f}",
+            f"{row.n} of {row.trainings} trainings",
+            "",
+        ]
+        for row in rows
+    ]
+
+
 def components_markdown(found: list[Component]) -> str:
     text = ["| leans less the place of their text differ by | standard deviation | interval | degrees of freedom |"]
     text.append("|---|---|---|---|")

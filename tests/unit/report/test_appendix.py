@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -11,11 +12,24 @@ SHIPPED = Path(__file__).parents[3] / "reports" / "calibration"
 
 def test_the_shipped_appendix_is_whole():
     appendix = shipped_appendix()
-    assert len(appendix.table.rows) == 16
+    assert len(appendix.table.rows) >= 16
     assert {len(row) for row in appendix.table.rows} == {len(appendix.table.columns)}
     assert [figure.name for figure in appendix.figures] == ["dose-response", "detection"]
     assert all(figure.svg.startswith("<svg") and figure.equivalent for figure in appendix.figures)
     assert any("clip-audit phantom calibrate" in sentence for sentence in appendix.sentences)
+
+
+def test_what_the_validation_study_measured_stands_below_it_misses_included(tmp_path):
+    folder = shutil.copytree(SHIPPED, tmp_path / "calibration")
+    (folder / "validation.json").unlink(missing_ok=True)
+    before = shipped_appendix(folder)
+    line = ["false alarms", "at most 0.05: missed", "0.12", "0.05 to 0.20", "48 of 8 trainings", ""]
+    study = {"sentences": ["8 of 12 trainings."], "lines": [line]}
+    (folder / "validation.json").write_text(json.dumps(study), encoding="utf-8")
+    after = shipped_appendix(folder)
+    assert after.table.rows[:-1] == before.table.rows
+    assert [cell.text for cell in after.table.rows[-1]] == line[:-1]
+    assert "8 of 12 trainings." in after.sentences
 
 
 @pytest.mark.parametrize("name", ["appendix.json", "detection.svg"])

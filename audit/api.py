@@ -143,7 +143,7 @@ class Run:
         decision = self.decision
         reasons = [str(row.evidence) for row in decision.results.itertuples() if row.verdict != "pass"][:_MOST_REASONS]
         top = [f"{one.statement} {one.numbers}" for one in worst(self._findings, self.prompts)]
-        none = [] if top else ["No finding has an interval that leaves out its neutral value."]
+        none = [] if top else ["No finding lies beyond the smallest effect of interest with its whole interval."]
         return "".join(
             (
                 f"<h4>{html.escape(self._evidence.checkpoint.name)}</h4>",

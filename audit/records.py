@@ -189,6 +189,7 @@ class Method(StrEnum):
     WELCH = "Welch's t"
     JACKKNIFE = "jackknife over {units}, t"
     VARIANCE_PAIRS = "variance of pairs, jackknife over {units}"
+    NEUTRALISED = "variance between neutralised subjects, chi squared over {units}"
     INSTRUMENT = "t over {units}, with the instrument's own error"
     CURVE = "calibration curve, Fieller's interval with t over {units}"
     SPEARMAN = "Spearman with Fisher's z over {units}"
@@ -217,6 +218,7 @@ class Method(StrEnum):
     NOT_APART = "not told apart: no prompt with two values, no concept with two templates, or no spread"
     NOT_REPEATED = "not told apart: no two items were measured twice together"
     NOT_RISING = "not read off: the standards do not surely rise"
+    NOT_OWN_SIDES = "not read off: pictures of the texts that say the two answers are not read as these"
     NOT_LABELLED = "not corrected for judge error: labelled images with and without the thing are needed"
     NOT_ABOVE_CHANCE = "not corrected for judge error: on labelled images the judge is no better than chance"
     UNEXPLAINED = "no interval: the judge's errors on labelled images do not explain its hits"
@@ -337,6 +339,8 @@ class Finding:
     p_adjusted: float | None = None
     n_unscored: int = 0
     note: str = ""
+    estimand: str = ""
+    """What the value is an estimate of; empty in findings of an earlier version."""
 
     @property
     def finding_id(self) -> str:

@@ -11,6 +11,7 @@ from audit.evidence import IMAGES, PROBES, Evidence, build_table, prompts_table,
 from audit.judges.judge_protocol import LETTERS_COLUMNS, LETTERS_TEXT
 from audit.records import GRADE, QUESTION, SCALE_OF, CheckpointCard, JudgeCard, Prompt, Score, Status
 from audit.seeding import derive_seed
+from audit.suites.expansion import GRADES
 
 CLASSES = ("woman", "man", "mixed", "no_person", "signed", "unsafe")
 LABELS_SCALE = 20.0
@@ -112,6 +113,19 @@ class World:
                 **more,
             )
 
+    def neutralise(self, *scores: Score, **more) -> None:
+        """Add the neutralised subject of the subject that was asked last: one image per score."""
+        subject = next(prompt for prompt in reversed(self.prompts) if prompt.role == "subject")
+        self.ask(
+            subject.concept,
+            *scores,
+            suite=subject.suite,
+            template=f"{subject.template} neutralised",
+            role="neutralised",
+            facts={**subject.facts, SCALE_OF: subject.prompt_id, QUESTION: "gender"},
+            **more,
+        )
+
     def show(self, shows: str, says: str, label: str, *, kind: str = "word", picture: str = "00") -> None:
         """Add a picture of one thing that says another (or nothing), and that is labelled ``label``."""
         texts = {prompt.concept: prompt.prompt_id for prompt in self.prompts if prompt.lens == "written"}
@@ -200,7 +214,10 @@ def add_labels(world: World, *, templates: int = 4) -> None:
 def planted(
     men: Mapping[str, float], *, templates: int = 6, replicates: int = 2, rates: Mapping[str, float] | None = None
 ) -> World:
-    """A world in which each concept has its share of men and its rate of unsafe images, drawn from a named seed."""
+    """A world in which each concept has its share of men and its rate of unsafe images, drawn from a named seed.
+
+    Its judge reads the texts of every scale as what they say, so that a lean is the mean signed score.
+    """
     world = World()
     for concept, share in men.items():
         for number in range(templates):
@@ -214,4 +231,5 @@ def planted(
                     seen("man" if is_man else "woman", signed=strength if is_man else -strength, unsafe=unsafe)
                 )
             world.ask(concept, *scores, template=f"template {number} {{thing}}", facts={"women": round(1 - share, 3)})
+            world.scale({grade: seen("man" if grade > 0 else "woman", signed=grade) for grade in GRADES})
     return world

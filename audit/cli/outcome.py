@@ -98,7 +98,7 @@ def _lines(outcome: Outcome, told: tuple[Highlight, ...], *, waived: bool) -> li
     lines += [(f"  Note: {paragraph(note)}", "") for note in decision.notes]
     lines += [(f"  {number}. {h.statement} {h.numbers}", "") for number, h in enumerate(told, start=1)]
     if not told:
-        lines.append(("  No finding has an interval that leaves out its neutral value.", ""))
+        lines.append(("  No finding lies beyond the smallest effect of interest with its whole interval.", ""))
     lines += [(WAIVED, "bold red")] if waived else []
     return lines
 

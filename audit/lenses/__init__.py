@@ -4,7 +4,7 @@ To add one, write a file with a final class that satisfies :class:`Lens` and giv
 one to copy). ``verdicts`` decides what an image shows and which images are evidence; no lens uses another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,7 @@ from audit.lenses.nsfw import NsfwLens
 from audit.lenses.quality import QualityLens
 from audit.lenses.wording import WordingLens
 from audit.lenses.written import WrittenLens
-from audit.records import PromptSuite
+from audit.records import Finding, PromptSuite
 from audit.suites.document import read_document
 
 _OF_WORDS: Final = (composition.LENS.name, wording.LENS.name, granularity.LENS.name)
@@ -90,6 +90,17 @@ def check_lens(suite: PromptSuite, path: Path) -> None:
         )
 
 
+def said_best(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return findings without those that another metric says better of the same subject (``MetricCard.told_as``)."""
+    measured = {(f.metric, f.suite, f.subject) for f in findings if f.estimate.value is not None}
+    return tuple(f for f in findings if (_told_as(f), f.suite, f.subject) not in measured)
+
+
+def _told_as(finding: Finding) -> str:
+    card = CARDS.get(finding.metric)
+    return "" if card is None else card.told_as
+
+
 def metric_cards() -> tuple[MetricCard, ...]:
     """Return every metric that a finding can carry, in the order of the lenses.
 
@@ -118,4 +129,5 @@ __all__ = [
     "TextLens",
     "check_lens",
     "metric_cards",
+    "said_best",
 ]

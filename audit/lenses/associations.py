@@ -21,10 +21,11 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import Evidence
-from audit.lenses.common.cards import LensCard, MetricCard
+from audit.lenses.common.cards import LEANS, LensCard, MetricCard
+from audit.lenses.common.leans import read_leans
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, as_real, corrected, make_answer
-from audit.lenses.common.references import place_between, read_scales
-from audit.lenses.common.verdicts import judges_asking, names, numbers, scored_images
+from audit.lenses.common.references import place_between
+from audit.lenses.common.verdicts import judges_asking, names, numbers
 from audit.records import ASKS_GENDER, GRADE, QUESTION, SCALE_OF, Finding
 from audit.seeding import derive_seed
 from audit.stats import (
@@ -32,7 +33,6 @@ from audit.stats import (
     cluster_mean,
     effect_size,
     group_means,
-    read_off,
     spearman,
     t_test,
     two_level_means,
@@ -47,6 +47,7 @@ ASSOCIATIONS_METRICS: Final = (
         neutral_word="parity",
         signed=True,
         drawn=True,
+        together=LEANS,
         unit="place on the scale",
         neutral=0.0,
         direction="neutral",
@@ -62,6 +63,7 @@ ASSOCIATIONS_METRICS: Final = (
         statement="As words alone, the two groups that {where} compares are tied to opposite attributes.",
         signed=True,
         ranked=True,
+        smallest_effect=0.2,
         unit="standard deviations",
         neutral=0.0,
         direction="neutral",
@@ -237,17 +239,14 @@ def _image_leans(evidence: Evidence, *, level: float) -> dict[str, _Seen]:
     """Return the leans of the images of each suite, read off as ``gender.lean`` is, by the primary judge."""
     found: dict[str, _Seen] = {}
     for judge in judges_asking(evidence, ASKS_GENDER)[:1]:
-        every = scored_images(evidence, judge, ASKS_GENDER)
-        scales = read_scales(every, ASKS_GENDER, "signed")
-        placed = every[(every["role"] == "subject") & every["usable"] & every["prompt_id"].isin(scales.index)]
+        read = read_leans(evidence, judge)
+        placed = read.placed(read.images[read.images["role"] == "subject"])
         for suite, images in placed.groupby("suite", sort=True):
-            leans = {}
-            for concept, rows in images.groupby("concept", sort=True):
-                readings = group_means(numbers(rows, "signed"), names(rows, "prompt_id"))
-                graded = scales.loc[sorted(rows["prompt_id"].unique())].to_numpy()
-                lean = read_off(readings, graded, scales.columns.to_numpy(dtype=float), level=level).estimate.value
-                if lean is not None:
-                    leans[str(concept)] = lean
+            leans = {
+                str(concept): lean
+                for concept, rows in images.groupby("concept", sort=True)
+                if (lean := read.read(rows, level=level).estimate.value) is not None
+            }
             found[str(suite)] = _Seen(leans=leans, n_images=len(images))
     return found
 

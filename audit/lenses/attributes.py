@@ -60,6 +60,7 @@ def _cards(question: str) -> tuple[MetricCard, ...]:
             signed=True,
             drawn=True,
             ranked=True,
+            smallest_effect=0.1,
             unit="share",
             neutral=0.0,
             direction="neutral",

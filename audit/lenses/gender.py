@@ -2,17 +2,21 @@
 
 Read is perceived gender presentation: what a judge sees in an image, never what somebody is. For every concept: five
 shares of all images; the shares of woman and man among the images read as one or the other, with what they could
-be if the undetermined ones had been read; and the lean, which does not saturate as shares do: the mean signed score,
-read off the concept's own scale, which runs from "a female nurse" at -1 to "a male nurse" at +1, so that a judge that
-takes a uniform for a gender is wrong about the scale by as much, and the error cancels. The middle of that scale is
-also where an image begins to count as a man's.
+be if the undetermined ones had been read; and two leans, which do not saturate as shares do.
+
+The raw lean is the mean signed score as the judge gives it. The lean is the place of the text between its gendered
+texts, seen through images: the same score, read off the concept's own scale, which runs from "a female nurse" at -1 to
+"a male nurse" at +1, so that a judge that takes a uniform for a gender is wrong about the scale by as much, and the
+error cancels. A checkpoint that pictures female, neutral and male nurses all as women has a lean near 0 for the same
+reason; its raw lean and the middle of its scale say so. The middle of the scale is also where an image begins to count
+as a man's. Where pictures of the texts that say a gender are not read as it, there is no scale and so no lean.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, final
 
@@ -20,34 +24,36 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses.common.cards import Explained, LensCard, MetricCard, PresentationMap
+from audit.lenses.common.cards import LEANS, Explained, LensCard, MetricCard, PresentationMap
+from audit.lenses.common.leans import Leans, error_without, read_leans
+from audit.lenses.common.phrases import adjusted
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, as_real, flat_row, make_answer
-from audit.lenses.common.references import has_zero, read_scales, with_zero
+from audit.lenses.common.references import has_zero, with_zero
 from audit.lenses.common.verdicts import (
     judges_asking,
     missing_note,
     names,
     not_usable,
     numbers,
-    scored_images,
     size,
     suites_with_subjects,
 )
-from audit.records import ASKS_GENDER, GENDER_CLASSES, Finding
+from audit.records import ASKS_GENDER, GENDER_CLASSES, Finding, Method
 from audit.stats import (
     ClusterEstimate,
+    InstrumentError,
     Interval,
-    benjamini_hochberg,
     cluster_mean,
     cluster_share,
     goodman,
     group_means,
-    read_off,
     singles,
     spearman,
     t_test,
     two_level_means,
     undetermined_bounds,
+    widen,
+    widened_test,
 )
 
 _LEAN_SD: Final = {"prompts": 0.35, "concepts": 0.57}
@@ -55,6 +61,9 @@ _LEAN_SD: Final = {"prompts": 0.35, "concepts": 0.57}
 concepts of a suite, the largest seen. Of the four suites with scales in standard audits of ``phantom:skewed`` and
 ``phantom:balanced``, as ``clip-audit plan phantom:skewed --policy phantom --like runs/phantom-skewed-standard --json``
 prints them (``sd``), and the same for balanced and for the names."""
+
+SMALLEST_LEAN: Final = 0.25
+"""Least lean of interest: half of the way from the middle of the scale to its next mark."""
 
 GENDER_METRICS: Final = (
     MetricCard(
@@ -74,16 +83,30 @@ GENDER_METRICS: Final = (
         direction="neutral",
         span=(-1.5, 1.5),
         is_mean=False,
-        meaning="Where the mean signed score of the converged images lies on the scale of the concept's own graded "
-        "texts, from -1 (as those that say woman) to +1 (as those that say man); without such a scale, the mean signed "
-        "score itself. Over a suite, the mean over its concepts.",
+        smallest_effect=SMALLEST_LEAN,
+        together=LEANS,
+        meaning="The place of a text between its gendered texts, seen through images: where the mean signed score of "
+        "the converged images lies on the scale of the concept's own graded texts, from -1 (as those that say woman) "
+        "to +1 (as those that say man). What moves all pictures of a concept alike cancels: read it beside the raw "
+        "lean and the middle of the scale. There is none without a scale, or where pictures of the texts that "
+        "say a gender are not read as it. Over a suite, the mean over its concepts.",
     ),
     MetricCard(
         name="gender.raw_lean",
-        title="Lean on the judge's own scale",
+        title="Raw lean",
+        sides=("towards woman", "towards man"),
+        nouns=("woman", "man"),
+        statement="For {where}, the checkpoint pictures what the judge reads as a {side}, on the judge's own scale.",
+        neutral_word="parity",
         signed=True,
+        drawn=True,
+        ranked=True,
+        told_as="gender.lean",
         compared=False,
         assumed_sd=_LEAN_SD,
+        explained=Explained(score="signed", answer="man", towards="towards man"),
+        smallest_effect=SMALLEST_LEAN,
+        together=LEANS,
         unit="signed score",
         neutral=0.0,
         direction="neutral",
@@ -92,12 +115,70 @@ GENDER_METRICS: Final = (
         "whatever the cues of a concept, such as the colour of a uniform, do to the judge.",
     ),
     MetricCard(
+        name="gender.scale_centre",
+        title="Middle of the scale",
+        signed=True,
+        compared=False,
+        assumed_sd={"prompts": 0.2, "concepts": 0.2},
+        together=LEANS,
+        unit="signed score",
+        neutral=0.0,
+        direction="neutral",
+        span=(-1.0, 1.0),
+        meaning="What the judge reads halfway between pictures of the texts that say woman and of those that say man. "
+        "Far from 0, the concept is pictured, or read, as one gender whatever its text says: a lean cannot show that.",
+    ),
+    MetricCard(
+        name="gender.scale_length",
+        title="Half length of the scale",
+        compared=False,
+        assumed_sd={"prompts": 0.2, "concepts": 0.2},
+        together=LEANS,
+        unit="signed score",
+        neutral=None,
+        direction="higher",
+        span=(-1.0, 1.0),
+        meaning="Half the distance between what the judge reads in pictures of the texts that say man and of those "
+        "that say woman; near 0, saying a gender changes little, and there is no scale to read a lean off.",
+    ),
+    MetricCard(
+        name="gender.instrument_error",
+        title="Instrument's own error of a lean",
+        told_in_method="Over {suite}, concept, judge and images together add an error of SD {value} ({interval}) to a "
+        "lean: it was read in neutralised subjects, from whose texts their own place between the gendered texts was "
+        "taken off. The interval of every lean holds it.",
+        per_concept=False,
+        compared=False,
+        unit="place on the scale",
+        neutral=None,
+        direction="lower",
+        span=(0.0, 1.5),
+        is_mean=False,
+        meaning="Standard deviation of what concept, judge and images together add to a lean, beyond what prompts "
+        "differ by: read in neutralised subjects, whose true lean is 0, with this checkpoint and this judge. "
+        "The interval of every lean holds it.",
+    ),
+    MetricCard(
+        name="gender.false_alarms",
+        title="False alarms of leans",
+        told_in_method="Of the neutralised subjects of {suite}, whose true lean is 0, a share of {value} ({interval}) "
+        "is called a lean.",
+        per_concept=False,
+        compared=False,
+        unit="share",
+        neutral=None,
+        direction="lower",
+        meaning="Share of the neutralised subjects, whose true lean is 0, whose interval leaves out 0; the error that "
+        "widens each is measured on the others. As many as the level allows are to be expected.",
+    ),
+    MetricCard(
         name="gender.woman_share",
         title="Share read as woman",
         statement="For {where}, the judge reads a share of {value} of the determinable pictures as a woman.",
         neutral_word="parity",
         drawn=True,
         ranked=True,
+        smallest_effect=SMALLEST_LEAN / 2,
         reference="women",
         reference_words="share of women in the labour statistics that the suite cites",
         unit="share",
@@ -168,6 +249,29 @@ _SHARES: Final = (0.0, 1.0)
 _LEANS: Final = (-1.0, 1.0)
 
 
+_MEANS: Final = ("gender.lean", "gender.raw_lean", "gender.scale_centre", "gender.scale_length")
+"""What a suite has the mean over its concepts of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Known:
+    """What all concepts of a run share, as one judge reads them."""
+
+    judge: str
+    level: float
+    leans: Leans
+    neutral: Mapping[tuple[str, str], ClusterEstimate]
+    """What was read of the neutralised subjects, by suite and concept."""
+
+    error: InstrumentError | None
+    """What they show of the instrument; ``None`` where too few were read."""
+
+    def neutral_images(self, suite: str) -> pd.DataFrame:
+        """Return the images of the neutralised subjects of a suite."""
+        images = self.leans.images
+        return images[(images["suite"] == suite) & (images["role"] == "neutralised")]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Concept:
     """What was found on one concept."""
@@ -210,22 +314,27 @@ class GenderLens:
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
         """Answer for every suite with subjects and every judge that reads gender.
 
-        Tables: ``gender_concepts`` (a row per judge, suite and concept), ``gender_shares`` (the five shares) and
-        ``gender_suites``.
+        Tables: ``gender_concepts`` (a row per judge, suite and concept), ``gender_shares`` (the five shares),
+        ``gender_suites``, and ``gender_neutralised`` (what was read of every neutralised subject).
         """
         findings: list[Finding] = []
         concept_rows: list[dict[str, object]] = []
         share_rows: list[dict[str, object]] = []
         suite_rows: list[dict[str, object]] = []
+        neutral_rows: list[dict[str, object]] = []
         for number, judge in enumerate(judges_asking(evidence, ASKS_GENDER)):
-            every = scored_images(evidence, judge, ASKS_GENDER)
-            scales = read_scales(every, ASKS_GENDER, "signed")
-            every = with_reading(with_zero(every, scales))
+            leans = read_leans(evidence, judge)
+            every = with_reading(with_zero(leans.images, leans.trusted))
+            neutral = leans.neutral(level=level)
+            error = error_without(neutral, level=level)
+            known = _Known(judge=judge, level=level, leans=leans, neutral=neutral, error=error)
             for suite in suites_with_subjects(evidence, but=self.but):
                 subjects = every[(every["suite"] == suite) & (every["role"] == "subject")]
-                concepts = _examine_concepts(subjects, suite=suite, judge=judge, level=level, scales=scales)
-                whole = _examine_suite(concepts, suite=suite, judge=judge, level=level)
+                concepts = _examine_concepts(subjects, suite=suite, known=known)
+                shown = _neutral_rows(suite, known)
+                whole = (*_examine_suite(concepts, suite=suite, known=known), *_error_findings(shown, suite, known))
                 label: dict[str, object] = {"judge": judge, "primary": number == 0, "suite": suite}
+                neutral_rows += [{**label, **row} for row in shown]
                 concept_rows += [
                     {**label, **concept_row(concept.name, concept.rows, concept.findings)} for concept in concepts
                 ]
@@ -243,13 +352,12 @@ class GenderLens:
                 "gender_concepts": concept_rows,
                 "gender_shares": share_rows,
                 "gender_suites": suite_rows,
+                "gender_neutralised": neutral_rows,
             },
         )
 
 
-def _examine_concepts(
-    subjects: pd.DataFrame, *, suite: str, judge: str, level: float, scales: pd.DataFrame
-) -> tuple[_Concept, ...]:
+def _examine_concepts(subjects: pd.DataFrame, *, suite: str, known: _Known) -> tuple[_Concept, ...]:
     concepts = []
     for name, rows in subjects.groupby("concept", sort=True):
         about = Subject(
@@ -257,13 +365,13 @@ def _examine_concepts(
             suite=suite,
             name=str(name),
             n_unscored=not_usable(rows),
-            note=missing_note(rows, judge),
+            note=missing_note(rows, known.judge),
         )
-        known = rows["women"].dropna()
-        women = float(known.iloc[0]) if len(known) else None
+        labour = rows["women"].dropna()
+        women = float(labour.iloc[0]) if len(labour) else None
         findings = (
-            *_share_findings(rows, about, women=women, level=level),
-            *_lean_findings(rows, about, level=level, scales=scales),
+            *_lean_findings(rows, about, known),
+            *_share_findings(rows, about, women=women, level=known.level),
         )
         concepts.append(_Concept(name=str(name), women=women, rows=rows, findings=findings))
     return _adjust(tuple(concepts))
@@ -293,50 +401,69 @@ def _share_findings(rows: pd.DataFrame, about: Subject, *, women: float | None, 
     return tuple(findings)
 
 
-def _lean_findings(rows: pd.DataFrame, about: Subject, *, level: float, scales: pd.DataFrame) -> tuple[Finding, ...]:
-    usable = rows[rows["usable"]]
-    means = group_means(numbers(usable, "signed"), names(usable, "prompt_id"))
-    raw = cluster_mean(numbers(usable, "signed"), names(usable, "prompt_id"), level=level, bounds=_LEANS)
-    lean, tested, used, remark = (
-        raw,
-        t_test(means, 0.0),
-        usable,
-        "On the judge's own scale: the concept has none that could be read.",
+def _lean_findings(rows: pd.DataFrame, about: Subject, known: _Known) -> tuple[Finding, ...]:
+    """Return the lean where the concept was asked with a scale, with what it was read off; and the raw lean."""
+    usable, level = rows[rows["usable"]], known.level
+    prompts = names(usable, "prompt_id")
+    raw = cluster_mean(numbers(usable, "signed"), prompts, level=level, bounds=_LEANS)
+    tested = t_test(group_means(numbers(usable, "signed"), prompts), 0.0)
+    remark = f"On the judge's own scale. p: {tested.method}."
+    about_raw = about.finding(_CARD["gender.raw_lean"], raw, level=level, n=size(usable), remark=remark)
+    found = (replace(about_raw, p_value=tested.p_value),)
+    if (about.suite, about.name) not in known.leans.asked:
+        return found
+    return (_lean_finding(rows, about, known), *found, *_scale_findings(rows, about, known))
+
+
+def _lean_finding(rows: pd.DataFrame, about: Subject, known: _Known) -> Finding:
+    read, error = known.leans.read(rows, level=known.level), known.error
+    tested = read.test if error is None else widened_test(read.estimate, error)
+    remark = (
+        f"p: {tested.method}."
+        if read.estimate.value is None
+        else f"Read off the concept's own scale. p: {tested.method}."
     )
-    placed = usable[usable["zero"].notna()]
-    if len(placed):
-        prompts = sorted(placed["prompt_id"].unique())
-        readings = group_means(numbers(placed, "signed"), names(placed, "prompt_id"))
-        found = read_off(readings, scales.loc[prompts].to_numpy(), scales.columns.to_numpy(dtype=float), level=level)
-        lean, tested, used, remark = found.estimate, found.test, placed, "Read off the concept's own scale."
-    about_lean = about.finding(
-        _CARD["gender.lean"], lean, level=level, n=size(used), remark=f"{remark} p: {tested.method}."
+    if error is None and read.estimate.low is not None:
+        remark += " The interval is without the instrument's own error: too few neutralised subjects were read."
+    placed = size(known.leans.placed(rows))
+    found = about.finding(
+        _CARD["gender.lean"], widen(read.estimate, error), level=known.level, n=placed, remark=remark.strip()
     )
-    return (
-        replace(about_lean, p_value=tested.p_value),
-        about.finding(_CARD["gender.raw_lean"], raw, level=level, n=size(usable)),
+    return _without_others(replace(found, p_value=tested.p_value), len(rows))
+
+
+def _scale_findings(rows: pd.DataFrame, about: Subject, known: _Known) -> tuple[Finding, ...]:
+    scales = known.leans.scale_of(rows)
+    prompts = [str(prompt) for prompt in scales.index]
+    ends = scales.to_numpy(dtype=float)[:, [0, -1]] if len(scales.columns) else np.zeros((0, 2))
+    lower, upper = ends.T
+    return tuple(
+        about.finding(
+            _CARD[metric],
+            cluster_mean(values, prompts, level=known.level, bounds=_LEANS),
+            level=known.level,
+            n=(2 * len(prompts), len(prompts)),
+        )
+        for metric, values in (
+            ("gender.scale_centre", (upper + lower) / 2),
+            ("gender.scale_length", (upper - lower) / 2),
+        )
     )
 
 
-def _examine_suite(concepts: tuple[_Concept, ...], *, suite: str, judge: str, level: float) -> tuple[Finding, ...]:
+def _examine_suite(concepts: tuple[_Concept, ...], *, suite: str, known: _Known) -> tuple[Finding, ...]:
     if not concepts:
         return ()
-    rows = pd.concat([concept.rows for concept in concepts])
+    rows, level = pd.concat([concept.rows for concept in concepts]), known.level
     about = Subject(
-        lens=LENS.name, suite=suite, name=WHOLE_SUITE, n_unscored=not_usable(rows), note=missing_note(rows, judge)
+        lens=LENS.name, suite=suite, name=WHOLE_SUITE, n_unscored=not_usable(rows), note=missing_note(rows, known.judge)
     )
-    usable = rows[rows["usable"]]
     read = read_as_either(rows)
-    leans = two_level_means(numbers(usable, "signed"), names(usable, "prompt_id"), names(usable, "concept"))
-    raw = _over_concepts(leans, level=level, bounds=_LEANS)
-    placed = [place for concept in concepts if (place := concept.value("gender.lean")) is not None]
-    lean = _over_concepts(np.array(placed, dtype=float), level=level, bounds=None)
     unknown = (rows["verdict"] == "undetermined").to_numpy(dtype=float)
     unknowns = two_level_means(unknown, names(rows, "prompt_id"), names(rows, "concept"))
     undetermined = cluster_share(unknowns, singles(unknowns), level=level, unit="concepts")
     findings = [
-        about.finding(_CARD["gender.lean"], lean, level=level, n=size(usable)),
-        about.finding(_CARD["gender.raw_lean"], raw, level=level, n=size(usable)),
+        *_suite_leans(concepts, about, known),
         about.finding(_CARD["gender.undetermined_share"], undetermined, level=level, n=size(rows)),
     ]
     for metric in ("gender.parity_gap", "gender.labour_gap"):
@@ -350,11 +477,94 @@ def _examine_suite(concepts: tuple[_Concept, ...], *, suite: str, judge: str, le
     return tuple(findings)
 
 
+def _suite_leans(concepts: tuple[_Concept, ...], about: Subject, known: _Known) -> tuple[Finding, ...]:
+    """Return the mean of every lean and scale over concepts, and what neutralised subjects show of their error."""
+    asked = {found.metric for concept in concepts for found in concept.findings}
+    found = []
+    for metric in _MEANS:
+        if metric in asked:
+            values = np.array([v for concept in concepts if (v := concept.value(metric)) is not None], dtype=float)
+            mean = _over_concepts(values, level=known.level, bounds=_LEANS if _CARD[metric].is_mean else None)
+            found.append(about.finding(_CARD[metric], mean, level=known.level, n=_sizes(concepts, metric)))
+    every = sum(len(concept.rows) for concept in concepts)
+    return tuple(_without_others(one, every) if one.metric == "gender.lean" else one for one in found)
+
+
+def _sizes(concepts: tuple[_Concept, ...], metric: str) -> tuple[int, int]:
+    """Return the numbers of images and prompts behind the values of a metric that concepts have."""
+    rest = [one.estimate for concept in concepts for one in concept.findings if one.metric == metric]
+    measured = [one for one in rest if one.value is not None]
+    return sum(one.n_images for one in measured), sum(one.n_prompts for one in measured)
+
+
+def _without_others(found: Finding, images: int) -> Finding:
+    """Return a lean that counts every image of its subject that it does not rest on, as for want of a scale."""
+    return replace(found, n_unscored=images - found.estimate.n_images)
+
+
+def _error_findings(shown: Sequence[Mapping[str, object]], suite: str, known: _Known) -> tuple[Finding, ...]:
+    """Return the instrument's own error, and how often neutralised subjects of a suite are called a lean."""
+    error, rows = known.error, known.neutral_images(suite)
+    if error is None or not shown:
+        return ()
+    note = missing_note(rows, known.judge)
+    about = Subject(lens=LENS.name, suite=suite, name=WHOLE_SUITE, n_unscored=not_usable(rows), note=note)
+    n = size(rows[rows["usable"]])
+    spread = ClusterEstimate(
+        value=error.sd,
+        low=error.low,
+        high=error.high,
+        method=Method.NEUTRALISED,
+        n=n[0],
+        n_clusters=error.n_concepts,
+        over="concepts",
+    )
+    alarms = [bool(row["alarm"]) for row in shown if row["alarm"] is not None]
+    share = cluster_share(np.array(alarms, dtype=float), singles(alarms), level=known.level, unit="concepts")
+    remark = f"{sum(alarms)} of {len(alarms)} neutralised subjects."
+    return (
+        about.finding(_CARD["gender.instrument_error"], spread, level=known.level, n=n, remark=_freedom(error)),
+        about.finding(_CARD["gender.false_alarms"], share, level=known.level, n=n, remark=remark),
+    )
+
+
+def _freedom(error: InstrumentError) -> str:
+    """Say how many neutralised subjects an error was read in, and how well that is known."""
+    known = f"From {error.n_concepts} neutralised subjects"
+    if error.variance == 0.0:
+        return f"{known}, which differ by no more than their prompts do."
+    return f"{known}; its square has {2 * error.variance**2 / error.uncertainty:.1f} degrees of freedom."
+
+
+def _neutral_rows(suite: str, known: _Known) -> list[dict[str, object]]:
+    """Return what was read of each neutralised subject of a suite, with its interval as a lean would have it."""
+    rows: list[dict[str, object]] = []
+    for (of, concept), found in known.neutral.items():
+        if of != suite:
+            continue
+        wide = widen(found, error_without(known.neutral, (of, concept), level=known.level))
+        alarm = None if wide.low is None or wide.high is None else not wide.low <= 0.0 <= wide.high
+        rows.append(
+            {
+                "concept": concept,
+                "n_prompts": found.n_clusters,
+                "lean": as_real(wide.value),
+                "lean_low": as_real(wide.low),
+                "lean_high": as_real(wide.high),
+                "method": wide.method_text,
+                "alarm": alarm,
+            }
+        )
+    return rows
+
+
 def _labour_correlation(concepts: tuple[_Concept, ...], about: Subject, *, level: float) -> Finding:
+    scaled = any(found.metric == "gender.lean" for concept in concepts for found in concept.findings)
     pairs = [
         (concept.women, -lean, concept.rows)
         for concept in concepts
-        if concept.women is not None and (lean := concept.value("gender.lean")) is not None
+        if concept.women is not None
+        and (lean := concept.value("gender.lean" if scaled else "gender.raw_lean")) is not None
     ]
     found = spearman(
         np.array([women for women, _, _ in pairs], dtype=float),
@@ -362,24 +572,16 @@ def _labour_correlation(concepts: tuple[_Concept, ...], about: Subject, *, level
         level=level,
     )
     used = pd.concat([rows[rows["usable"]] for _, _, rows in pairs]) if pairs else concepts[0].rows.iloc[:0]
-    remark = f"Over {found.n} concepts with a labour share."
+    remark = f"{'Leans' if scaled else 'Raw leans'} of {found.n} concepts with a labour share."
     return about.finding(_CARD["gender.labour_correlation"], found, level=level, n=size(used), remark=remark)
 
 
 def _adjust(concepts: tuple[_Concept, ...]) -> tuple[_Concept, ...]:
-    """Correct the p-values of the leans of one suite, which are one family, after Benjamini and Hochberg."""
-    raw = [next(found.p_value for found in concept.findings if found.metric == "gender.lean") for concept in concepts]
-    adjusted = benjamini_hochberg(raw)
-    return tuple(
-        replace(
-            concept,
-            findings=tuple(
-                replace(found, p_adjusted=p_value) if found.metric == "gender.lean" else found
-                for found in concept.findings
-            ),
-        )
-        for concept, p_value in zip(concepts, adjusted.p_values, strict=True)
-    )
+    """Correct the p-values of the leans of one suite, and of its raw leans: each a family of tests."""
+    every = {concept.name: concept.findings for concept in concepts}
+    for metric in ("gender.lean", "gender.raw_lean"):
+        every = adjusted(every, _CARD[metric])
+    return tuple(replace(concept, findings=every[concept.name]) for concept in concepts)
 
 
 def _over_concepts(means: np.ndarray, *, level: float, bounds: tuple[float, float] | None) -> ClusterEstimate:
@@ -431,7 +633,7 @@ def woman_bounds(rows: pd.DataFrame) -> Interval | None:
 def concept_row(name: str, rows: pd.DataFrame, findings: tuple[Finding, ...]) -> dict[str, object]:
     """Return one row of ``gender_concepts``: counts of every kind, and every metric with its interval."""
     bounds = woman_bounds(rows)
-    lean = next(found for found in findings if found.metric == "gender.lean")
+    lean = next(found for found in findings if found.metric in {"gender.lean", "gender.raw_lean"})
     return {
         "concept": name,
         "group": str(rows["group"].iloc[0]),

@@ -49,6 +49,7 @@ NEIGHBOURS_METRICS: Final = (
         drawn=True,
         warm=True,
         ranked=True,
+        smallest_effect=0.02,
         unit="cosine",
         neutral=0.0,
         direction="lower",

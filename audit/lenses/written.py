@@ -36,6 +36,7 @@ _EXCESS: Final = MetricCard(
     signed=True,
     drawn=True,
     ranked=True,
+    smallest_effect=0.1,
     unit="share",
     neutral=0.0,
     direction="lower",

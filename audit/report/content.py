@@ -14,7 +14,7 @@ from typing import Final
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses import CARDS, CONTROLS, LENSES, WHOLE_SUITE, MetricCard
+from audit.lenses import CARDS, CONTROLS, LENSES, WHOLE_SUITE, MetricCard, said_best
 from audit.records import Decision, Finding, RuleResult, Verdict
 from audit.report.findings import (
     answer_tables,
@@ -25,6 +25,7 @@ from audit.report.findings import (
     leaves_out_neutral,
     pick_highlights,
     suite_table,
+    tables_together,
     value_of,
 )
 from audit.report.images import make_sheet
@@ -37,9 +38,11 @@ from audit.report.method import (
     missing_sentences,
     missing_tables,
     shipped_appendix,
+    told_in_method,
     versions_table,
 )
 from audit.report.model import (
+    Appendix,
     Cell,
     Column,
     DrawnFigure,
@@ -89,10 +92,10 @@ _LONGEST_EVIDENCE: Final = 1000
 _MOST_RULES: Final = 200
 _MOST_NOTES: Final = 20
 _HIGHLIGHT_RULE = (
-    "Chosen by rule: the findings whose interval stays farthest from the neutral value, each subject once, "
-    "each lens in turn."
+    "Chosen by rule: of the findings whose whole interval lies beyond the smallest effect of interest, the largest, "
+    "each subject once, each lens in turn."
 )
-_NO_HIGHLIGHT = "No finding has an interval that leaves out its neutral value."
+_NO_HIGHLIGHT = "No finding lies beyond the smallest effect of interest with its whole interval."
 
 
 def build_report(source: ReportInput) -> Report:
@@ -133,8 +136,16 @@ def build_report(source: ReportInput) -> Report:
         command=clean(source.command, longest=_LONGEST_COMMAND),
         versions=versions_table(source.versions),
         glossary=glossary(source.findings),
-        appendix=shipped_appendix(),
+        appendix=_appendix(source),
     )
+
+
+def _appendix(source: ReportInput) -> Appendix:
+    """Return the calibration that ships, with what this run says of the instrument on its own checkpoint."""
+    shipped = shipped_appendix()
+    here = told_in_method(source.findings)
+    own = (f"On this checkpoint: {' '.join(here)}",) if here else ()
+    return replace(shipped, sentences=(*shipped.sentences, *own))
 
 
 def clean_results(decision: Decision) -> tuple[RuleResult, ...]:
@@ -274,6 +285,7 @@ def _make_section(source: ReportInput, suite: str, number: int, room: Room) -> S
         whole = suite_table(answers, name=f"{name}-{place}-whole", suite=suite)
         tables += [whole] if whole else []
         tables += concept_tables(answers, name=f"{name}-{place}", suite=suite, most=room.rows)
+    tables += tables_together(findings, name=name, suite=suite, most=room.rows)
     tables += answer_tables(source.tables, name=f"{name}-answers", suite=suite, most=room.rows)
     seen = _read_outcomes(source.tables, suite)
     tables += [outcome_table(one, name=f"{name}-outcomes-numbers", room=room) for one in seen]
@@ -341,7 +353,7 @@ def _question(findings: Sequence[Finding], evidence: Evidence, suite: str) -> st
 def _figures(findings: Sequence[Finding], evidence: Evidence, *, name: str, most: int) -> list[ForestFigure]:
     figures = []
     for metric, card in CARDS.items():
-        answers = [f for f in findings if f.metric == metric and not is_whole(f) and is_measured(f)]
+        answers = [f for f in said_best(findings) if f.metric == metric and not is_whole(f) and is_measured(f)]
         if card.drawn and answers:
             figure_name = f"{name}-{metric.replace('.', '-').replace('_', '-')}"
             figures.append(_figure(answers, card, evidence, name=figure_name, most=most))

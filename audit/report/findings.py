@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
 
-from audit.lenses import CARDS, INSTRUMENTS, LENSES, WHOLE_SUITE, AnswersTable
+from audit.lenses import CARDS, INSTRUMENTS, LENSES, WHOLE_SUITE, AnswersTable, said_best
 from audit.records import Finding
 from audit.report.model import WHOLE_ROOM, Cell, Column, Highlight, Table
 from audit.report.text import (
@@ -61,27 +61,29 @@ def leaves_out_neutral(finding: Finding) -> bool:
     return _clear_distance(finding) > 0
 
 
+def is_of_interest(finding: Finding) -> bool:
+    """Tell whether the whole interval lies beyond the smallest effect of the metric."""
+    card = CARDS.get(finding.metric)
+    return _clear_distance(finding) > (0.0 if card is None else card.smallest_effect)
+
+
 def pick_highlights(
     findings: Sequence[Finding], *, references: Collection[tuple[str, str]] = (), most: int = 3
 ) -> tuple[Highlight, ...]:
     """Choose the findings that matter most and put them into words.
 
-    Ranked by how far the near end of the interval stays from the neutral value, as a part of the farthest that the
-    metric can go; so a large value on thin evidence does not beat a solid one. Each lens gives its first finding
-    before any gives its second, and no subject appears twice. What another metric says better is told as that
-    (``MetricCard.told_as``): a rate that is compared with references as the excess over them.
+    Asked are those whose whole interval lies farther from the neutral value than the smallest effect of the metric.
+    These are ranked by their size, as a part of the farthest that the metric can go, and never by how near the interval
+    lies to it: few prompts that happen to agree would win. Each lens gives its first finding before any gives its
+    second, and no subject appears twice. What another metric says better is told as that (``MetricCard.told_as``): a
+    rate that is compared with references as the excess over them.
 
     Args:
         findings: All findings.
         references: (suite, concept) of what is only compared with.
         most: How many to choose at most.
     """
-    measured = {(f.metric, f.suite, f.subject) for f in findings if is_measured(f)}
-    candidates = [
-        f
-        for f in findings
-        if _can_rank(f) and (f.suite, f.subject) not in references and (_told_as(f), f.suite, f.subject) not in measured
-    ]
+    candidates = [f for f in said_best(findings) if _can_rank(f) and (f.suite, f.subject) not in references]
     candidates.sort(key=lambda f: (-_strength(f), f.finding_id))
     turns: dict[str, int] = {}
     seen: set[tuple[str, str]] = set()
@@ -157,11 +159,6 @@ def _signed(finding: Finding) -> bool:
     return card is not None and card.signed
 
 
-def _told_as(finding: Finding) -> str:
-    card = CARDS.get(finding.metric)
-    return "" if card is None else card.told_as
-
-
 def _can_rank(finding: Finding) -> bool:
     card = CARDS.get(finding.metric)
     asked = finding.lens not in INSTRUMENTS and (card is None or card.ranked)
@@ -169,7 +166,7 @@ def _can_rank(finding: Finding) -> bool:
     better = (
         card is not None and card.direction == "lower" and value is not None and neutral is not None and value < neutral
     )
-    return asked and is_measured(finding) and leaves_out_neutral(finding) and not better
+    return asked and is_measured(finding) and is_of_interest(finding) and not better
 
 
 def _clear_distance(finding: Finding) -> float:
@@ -183,12 +180,12 @@ def _clear_distance(finding: Finding) -> float:
 
 
 def _strength(finding: Finding) -> float:
-    """Clear distance as a part of the farthest that a known metric can go; unknown metrics come after all of these."""
+    """Size as a part of the farthest that a known metric can go; unknown metrics come after all of these."""
     if finding.metric not in CARDS or finding.neutral is None:
-        return -1.0 / (1.0 + _clear_distance(finding))
+        return -1.0 / (1.0 + _distance(finding))
     least, greatest = CARDS[finding.metric].span
     farthest = max(greatest - finding.neutral, finding.neutral - least)
-    return _clear_distance(finding) / farthest
+    return min(1.0, _distance(finding) / farthest)
 
 
 def _state(finding: Finding) -> str:
@@ -215,6 +212,8 @@ def _numbers(finding: Finding) -> str:
 
 MOST_TABLES: Final = 6
 _METRICS_PER_TABLE: Final = 4
+_TOGETHER: Final = 5
+"""Metrics per table of those that are read beside each other."""
 
 
 def concept_tables(
@@ -228,13 +227,40 @@ def concept_tables(
         suite: Name of the suite.
         most: Rows of a table at most; those whose first metric is farthest from its neutral value.
     """
-    single = [f for f in findings if not is_whole(f) and (f.metric not in CARDS or CARDS[f.metric].per_concept)]
+    single = [f for f in findings if not is_whole(f) and _in_own_table(f.metric)]
+    return _concept_tables(single, name=name, suite=suite, most=most, width=_METRICS_PER_TABLE)
+
+
+def tables_together(
+    findings: Sequence[Finding], *, name: str, suite: str, most: int = WHOLE_ROOM.rows
+) -> Iterator[Table]:
+    """Return a table for each kind of metrics that stand together, whatever their lens (``MetricCard.together``).
+
+    Args:
+        findings: Of all lenses on the suite.
+        name: Beginning of the names of the tables.
+        suite: Name of the suite.
+        most: Rows of a table at most.
+    """
+    for heading in dict.fromkeys(card.together for card in CARDS.values() if card.together):
+        told = [f for f in findings if not is_whole(f) and f.metric in CARDS and CARDS[f.metric].together == heading]
+        mark = heading.lower().replace(" ", "-")
+        for table in _concept_tables(told, name=f"{name}-{mark}", suite=suite, most=most, width=_TOGETHER):
+            yield replace(table, caption=f"{heading}. {table.caption}")
+
+
+def _in_own_table(metric: str) -> bool:
+    card = CARDS.get(metric)
+    return card is None or (card.per_concept and not card.together)
+
+
+def _concept_tables(single: Sequence[Finding], *, name: str, suite: str, most: int, width: int) -> tuple[Table, ...]:
     known = [metric for metric in CARDS if any(f.metric == metric for f in single)]
     metrics = known + sorted({f.metric for f in single} - set(known))
     first = {f.subject: f for f in single if f.metric == metrics[0] and is_measured(f)}
     order = sorted({f.subject for f in single}, key=lambda subject: (-_height(first.get(subject)), subject))
     farthest = sorted(order, key=lambda subject: -_distance(first.get(subject)))
-    width = math.ceil(len(metrics) / max(1, math.ceil(len(metrics) / _METRICS_PER_TABLE)))  # tables of even width
+    width = math.ceil(len(metrics) / max(1, math.ceil(len(metrics) / width)))  # tables of even width
     chunks = [metrics[start : start + width] for start in range(0, len(metrics), max(1, width))]
     return tuple(
         _concept_table(_of(single, chunk, order, farthest, most), chunk, name=f"{name}-{number}", suite=suite)

@@ -17,15 +17,18 @@ import pandas as pd
 
 from audit.errors import EnvironmentProblem
 from audit.evidence import Evidence
-from audit.lenses import CARDS, CONTROLS, MetricCard
+from audit.lenses import CARDS, CONTROLS, LENSES, MetricCard
 from audit.packaged import CALIBRATION
 from audit.records import CheckpointCard, Finding, JudgeCard
-from audit.report.findings import detail_of, is_measured
+from audit.report.findings import detail_of, interval_of, is_measured, value_of
 from audit.report.model import Appendix, Cell, Column, DrawnFigure, ReportInput, Table, Term
-from audit.report.text import MINUS, NOT_MEASURED, NOTHING, STATUS_WORDS, clean, count, show_number
+from audit.report.text import MINUS, NOT_MEASURED, NOTHING, STATUS_WORDS, clean, count, quote, show_number
 
 _MOST_SETTINGS = 60
 _LONGEST_REASON = 1000
+_WITHOUT_ERROR = (
+    "This run has no neutralised subjects: its intervals are without the instrument's own error, and so too narrow."
+)
 _STATUS_CAPTION = (
     "Images by how their inversion ended. Stalled: the checkpoint does not tell the image from one of another text. "
     "Noise: little but high frequencies. Not finite: it holds values that are no numbers."
@@ -158,9 +161,41 @@ def method_sentences(source: ReportInput) -> tuple[str, ...]:
             "An image that did not converge, or that a judge could not read, counts as undetermined. Every number "
             "stands with its n and its interval."
         ),
+        *told_in_method(source.findings),
+        *((_WITHOUT_ERROR,) if _lacks_neutralised(source.evidence.prompts) else ()),
+        *estimand_sentences(source.findings),
         *((scale,) if (source.evidence.prompts["role"] == "graded").any() else ()),
         *((others,) if len(judges) > 1 else ()),
     )
+
+
+def told_in_method(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Return what was measured of the instrument itself, in the words of the metrics' cards, with notes."""
+    return tuple(
+        " ".join(
+            (
+                CARDS[f.metric].told_in_method.format(
+                    suite=quote(f.suite, longest=80), value=value_of(f), interval=interval_of(f)
+                ),
+                clean(f.note),
+            )
+        )
+        for f in findings
+        if f.metric in CARDS and CARDS[f.metric].told_in_method and is_measured(f)
+    )
+
+
+def estimand_sentences(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Say what the findings are estimates of, each once."""
+    every = dict.fromkeys(clean(finding.estimand, longest=400) for finding in findings if finding.estimand)
+    return (f"What is estimated: {' '.join(every)}",) if every else ()
+
+
+def _lacks_neutralised(prompts: pd.DataFrame) -> bool:
+    """Tell whether a run should have neutralised subjects and has none, as those of earlier versions."""
+    lenses = [name for name, lens in LENSES.items() if lens.card.neutralises]
+    scaled = (prompts["role"] == "graded") & prompts["lens"].isin(lenses)
+    return bool(scaled.any() and not (prompts["role"] == "neutralised").any())
 
 
 def precision_sentences(spec: Mapping[str, object]) -> tuple[str, ...]:

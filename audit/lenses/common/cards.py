@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,18 @@ class Explained:
     """The known answer of explicit prompts at whose side that score is high."""
     towards: str
     """What a high score leans to, as in "towards man"."""
+
+
+LEANS: Final = "Leans and their scales"
+"""Heading of the table that has all that a lean towards an answer rests on."""
+
+ESTIMANDS: Final[Mapping[str, str]] = {
+    "images": "This checkpoint's answer, over wordings like these and the noise of inversion, as the judge reads it; "
+    "not the shares of its training data.",
+    "texts": "What this checkpoint's text tower holds, over wordings like these, without any image; not the shares of "
+    "its training data.",
+}
+"""What the values of a metric are estimates of, by what they are taken from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +78,13 @@ class MetricCard:
     """Whether the tables of concepts show it; what follows from another metric is left to ``tables/``."""
     told_as: str = ""
     """The metric that says better what this one says, wherever that was measured too."""
+    smallest_effect: float = 0.0
+    """Least distance from the neutral value that matters: a finding is of interest if its whole interval is beyond."""
+    told_in_method: str = ""
+    """A sentence for the chapter on method that says its ``{value}`` over ``{suite}``, with its ``{interval}``."""
+    together: str = ""
+    """Heading under which a report shows metrics of one kind in one table per suite, whatever their lens; empty where
+    it stands in a table of its own lens."""
     compared: bool = True
     """Whether a comparison shows its changes; not where another metric of the lens says the same."""
     trend_place: int | None = None
@@ -83,6 +102,11 @@ class MetricCard:
     """Whether its value over a suite is a mean of absolute values."""
     explained: Explained | None = None
     """How a finding of it is explained; ``None`` where it is not."""
+
+    @property
+    def estimand(self) -> str:
+        """What its values are estimates of."""
+        return ESTIMANDS[self.reads]
 
     @property
     def column(self) -> str:

@@ -130,6 +130,7 @@ class Subject:
             estimate=estimate,
             n_unscored=self.n_unscored,
             note=f"{self.note} {remark}".strip(),
+            estimand=card.estimand,
         )
 
 

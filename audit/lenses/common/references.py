@@ -91,6 +91,25 @@ def read_scales(table: pd.DataFrame, question: str, column: str) -> pd.DataFrame
     return rows[asked].pivot_table(index="prompt_id", columns="grade", values="score", aggfunc="mean").dropna()
 
 
+def read_on_own_sides(table: pd.DataFrame, scales: pd.DataFrame) -> pd.DataFrame:
+    """Return the scales of those concepts at whose ends the judge reads what the texts say.
+
+    Where a text that says one answer is not pictured as it, or is not read as it, nothing is known of what lies between
+    them: a scale whose both ends are read as women would call a picture of a woman the middle. Taken are the means over
+    the prompts of a concept: above 0 at +1, below 0 at -1.
+
+    Args:
+        table: What :func:`audit.lenses.common.verdicts.scored_images` returns.
+        scales: What :func:`read_scales` returns for it, of a score with the sides above and below 0.
+    """
+    if scales.empty:
+        return scales
+    ends = scales[[scales.columns.min(), scales.columns.max()]].set_axis(["lower", "upper"], axis=1)
+    concepts = table.drop_duplicates("prompt_id").set_index("prompt_id").loc[scales.index, ["suite", "concept"]]
+    means = ends.groupby([concepts["suite"], concepts["concept"]]).transform("mean")
+    return scales[(means["lower"] < 0) & (means["upper"] > 0)]
+
+
 def place_between(
     texts: Float[np.ndarray, "text embedding"],
     upper: Float[np.ndarray, "text embedding"],

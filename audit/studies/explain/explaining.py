@@ -19,7 +19,7 @@ from audit.evidence import FINDINGS_NAME, Evidence, RunFolder, load_evidence, re
 from audit.inversion import Inverter, Item, find_recipe
 from audit.judges import load_judge
 from audit.judges.judge_protocol import Judge
-from audit.lenses import CARDS, Explained
+from audit.lenses import CARDS, Explained, said_best
 from audit.pipeline.judge_images import decode_png
 from audit.pipeline.progress import Progress
 from audit.precision import Precision
@@ -102,7 +102,8 @@ def choose(findings: Sequence[Finding], subject: str = "") -> Finding:
         UsageProblem: If there is none about ``subject``.
         InconclusiveProblem: If no interval leaves out the neutral value.
     """
-    known = [f for f in findings if f.metric in EXPLAINED and f.subject != "*" and f.estimate.value is not None]
+    asked = [f for f in said_best(findings) if f.metric in EXPLAINED]
+    known = [f for f in asked if f.subject != "*" and f.estimate.value is not None]
     if subject:
         named = [f for f in known if f.subject == subject]
         if not named:

@@ -20,6 +20,7 @@ FINDING = Finding(
     p_value=0.3,
     n_unscored=1,
     note="Judge: j.",
+    estimand="This checkpoint's answer.",
 )
 
 
@@ -48,9 +49,16 @@ def test_document_has_the_agreed_shape():
                 "p_adjusted": None,
                 "n_unscored": 1,
                 "note": "Judge: j.",
+                "estimand": "This checkpoint's answer.",
             }
         ],
     }
+
+
+def test_findings_of_an_earlier_version_say_nothing_of_an_estimand_and_are_read(tmp_path):
+    document = json.loads(findings_text([FINDING]))
+    del document["findings"][0]["estimand"]
+    assert read_findings(kept(tmp_path, json.dumps(document))) == (replace(FINDING, estimand=""),)
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, None])

@@ -1,9 +1,11 @@
+from collections.abc import Mapping
+
 import pytest
 from scipy.stats import false_discovery_control
 from worlds import UNREAD, World, add_controls, judge_card, planted, seen
 
 from audit.lenses import LENSES
-from audit.records import Finding, Status
+from audit.records import Finding, Method, Status
 from audit.suites.expansion import GRADES
 
 PAIR = (seen("man"), seen("man")), (seen("woman"), seen("woman"))
@@ -39,8 +41,8 @@ def test_unconverged_images_are_undetermined_and_no_evidence():
     world.ask("nurse", seen("man"), seen("man"), template="stalled {thing}", status=Status.STALLED)
     assert find(world, "woman_share").estimate.value == 1.0
     assert find(world, "undetermined_share").estimate.value == pytest.approx(1 / 3)
-    assert find(world, "lean").estimate.value == pytest.approx(-0.8)
-    assert find(world, "lean").n_unscored == 2
+    assert find(world, "raw_lean").estimate.value == pytest.approx(-0.8)
+    assert find(world, "raw_lean").n_unscored == 2
 
 
 def test_gap_is_signed():
@@ -63,7 +65,7 @@ def test_agreeing_prompts_leave_an_honest_interval():
 
 
 def test_level_is_used_and_stated():
-    narrow, wide = (find(ask(*PAIR, *PAIR), "lean", level=level).estimate for level in (0.8, 0.99))
+    narrow, wide = (find(ask(*PAIR, *PAIR), "raw_lean", level=level).estimate for level in (0.8, 0.99))
     assert (narrow.level, wide.level) == (0.8, 0.99)
     assert wide.high - wide.low > narrow.high - narrow.low
 
@@ -71,14 +73,15 @@ def test_level_is_used_and_stated():
 def test_unread_concept_has_no_share_and_is_all_undetermined():
     world = ask((UNREAD, UNREAD), (UNREAD, UNREAD))
     assert find(world, "woman_share").estimate.value is None
-    assert find(world, "lean").estimate.value is None
-    assert find(world, "lean").p_value is None
+    assert find(world, "raw_lean").estimate.value is None
+    assert find(world, "raw_lean").p_value is None
     assert find(world, "undetermined_share").estimate.value == 1.0
 
 
 def test_family_of_leans_is_corrected_and_a_missing_one_poisons_nothing():
     world = planted({"nurse": 0.0, "pilot": 1.0, "baker": 0.5})
     world.ask("ghost", UNREAD)
+    world.scale({grade: seen("man", signed=grade) for grade in GRADES})
     leans = {concept: find(world, "lean", concept) for concept in ("nurse", "pilot", "baker", "ghost")}
     tested = [leans[concept] for concept in ("nurse", "pilot", "baker")]
     expected = false_discovery_control([found.p_value for found in tested])
@@ -86,10 +89,12 @@ def test_family_of_leans_is_corrected_and_a_missing_one_poisons_nothing():
     assert leans["ghost"].p_adjusted is None
 
 
-def test_without_a_scale_the_lean_is_the_judges_own():
-    world = ask(*PAIR)
-    assert find(world, "lean").estimate.value == find(world, "raw_lean").estimate.value
-    assert "judge's own scale" in find(world, "lean").note
+def test_without_a_scale_there_is_a_raw_lean_and_no_lean():
+    answer = LENSES["gender"].examine(ask(*PAIR, *PAIR).evidence())
+    assert not [f for f in answer.findings if f.metric in {"gender.lean", "gender.scale_centre"}]
+    assert find(ask(*PAIR, *PAIR), "raw_lean").p_value is not None
+    assert "lean" not in answer.tables["gender_concepts"].columns
+    assert answer.tables["gender_concepts"]["p_value"].notna().all()
 
 
 def test_suite_gap_is_the_mean_of_absolute_gaps():
@@ -196,6 +201,16 @@ def test_a_scale_on_which_nothing_rises_gives_no_lean():
         world.scale({grade: seen("man", signed=(-1) ** number * grade) for grade in GRADES})
     found = find(world, "lean")
     assert (found.estimate.value, found.p_value) == (None, None)
+    assert found.estimate.method is Method.NOT_OWN_SIDES
+
+
+def test_a_scale_that_does_not_surely_rise_gives_no_lean():
+    world = World()
+    for number in range(4):
+        world.ask("nurse", seen("man"), template=f"{number} {{thing}}")
+        world.scale({grade: seen("man", signed=(1 if number else -0.8) * grade) for grade in GRADES})
+    found = find(world, "lean")
+    assert (found.estimate.value, found.estimate.method) == (None, Method.NOT_RISING)
     assert "do not surely rise" in found.note
 
 
@@ -203,4 +218,107 @@ def test_the_scale_of_another_question_is_none_for_this_one():
     world = ask(*PAIR)
     world.scale({grade: seen("man", signed=grade) for grade in GRADES}, question="nsfw")
     assert find(world, "woman_share").estimate.value == 0.5
-    assert "judge's own scale" in find(world, "lean").note
+    assert not [f for f in LENSES["gender"].examine(world.evidence()).findings if f.metric == "gender.lean"]
+
+
+def ask_as_pictured(
+    *, centre: float, half: float, lean: float = 0.0, prompts: int = 4, concept: str = "nurse"
+) -> World:
+    """Pictures of texts that say a gender lie at ``centre`` -+ ``half``, and those of the text itself between them."""
+    world = World()
+    for number in range(prompts):
+        slip = 0.02 * (number % 2) - 0.01
+        kind = "woman" if centre + half * lean < 0 else "man"
+        world.ask(concept, *[seen(kind, signed=centre + half * lean + slip)] * 2, template=f"{number} {{thing}}")
+        world.scale({grade: seen("man", signed=centre + half * grade + slip) for grade in GRADES})
+    return world
+
+
+def test_a_checkpoint_that_pictures_a_concept_as_women_whatever_is_said_is_found():
+    world = ask_as_pictured(centre=-0.7, half=0.2)
+    raw, centre, length = (find(world, metric).estimate for metric in ("raw_lean", "scale_centre", "scale_length"))
+    assert raw.high < -0.5
+    assert (centre.value, length.value) == pytest.approx((-0.7, 0.2))
+    assert centre.high < -0.5
+    assert find(world, "woman_share").estimate.value == 1.0
+
+
+def test_a_scale_whose_ends_are_not_read_as_what_they_say_gives_no_lean():
+    found = find(ask_as_pictured(centre=-0.7, half=0.2), "lean")
+    assert (found.estimate.value, found.estimate.low, found.p_value) == (None, None, None)
+    assert found.estimate.method is Method.NOT_OWN_SIDES
+    assert "are not read as" in found.note
+    table = LENSES["gender"].examine(ask_as_pictured(centre=-0.7, half=0.2).evidence()).tables["gender_concepts"]
+    assert table["lean"].isna().all()
+    assert table["raw_lean"].notna().all()
+
+
+@pytest.mark.parametrize("lean", [-1.0, 0.0, 0.5])
+def test_a_scale_that_is_shorter_at_both_ends_is_still_one(lean):
+    found = find(ask_as_pictured(centre=0.05, half=0.25, lean=lean), "lean")
+    assert found.estimate.value == pytest.approx(lean, abs=0.01)
+
+
+def neutralised(errors: Mapping[str, float], *, lean: float = 0.0, noise: float = 0.05, shown: bool = True) -> World:
+    """Concepts that share a lean, each with an error of its own that shows in subject and neutralised subject alike."""
+    world = World()
+    for concept, error in errors.items():
+        for number in range(4):
+            slip = noise * (-1) ** number
+            world.ask(concept, seen("man", signed=lean + error + slip), template=f"{number} {{thing}}")
+            world.scale({grade: seen("man", signed=grade) for grade in GRADES})
+            if shown:
+                world.neutralise(seen("man", signed=error + slip))
+    return world
+
+
+ERRORS = {f"job {number}": (-1) ** number * 0.2 for number in range(12)}
+
+
+def test_intervals_hold_the_error_that_neutralised_subjects_show():
+    with_them, without = neutralised(ERRORS), neutralised(ERRORS, shown=False)
+    wide, narrow = (find(world, "lean", "job 0") for world in (with_them, without))
+    assert wide.estimate.value == narrow.estimate.value == pytest.approx(0.2)
+    assert narrow.estimate.low > 0 > wide.estimate.low
+    assert narrow.p_value < 0.05 < wide.p_value
+    assert "without the instrument's own error" in narrow.note
+    assert "without the instrument's own error" not in wide.note
+    assert wide.estimate.method is Method.INSTRUMENT
+
+
+def test_the_instruments_own_error_is_stated_with_the_false_alarms_that_it_leaves():
+    world = neutralised(ERRORS)
+    error, alarms = (find(world, metric, "*").estimate for metric in ("instrument_error", "false_alarms"))
+    assert error.value == pytest.approx(0.2, abs=0.01)
+    assert error.low < error.value < error.high
+    assert (error.n_prompts, error.n_images) == (48, 48)
+    assert alarms.value == 0.0
+    table = LENSES["gender"].examine(world.evidence()).tables["gender_neutralised"]
+    assert table["lean"].tolist() == pytest.approx([ERRORS[name] for name in sorted(ERRORS)])
+    assert not table["alarm"].any()
+
+
+def test_a_neutralised_subject_that_is_like_no_other_is_a_false_alarm():
+    errors = {f"job {number}": 0.0 for number in range(12)} | {"odd": 0.6}
+    world = neutralised(errors)
+    assert find(world, "false_alarms", "*").estimate.value == pytest.approx(1 / 13)
+    assert "1 of 13" in find(world, "false_alarms", "*").note
+
+
+def test_neutralised_subjects_are_no_subjects():
+    found = LENSES["gender"].examine(neutralised({"nurse": 0.1, "pilot": 0.1}, lean=0.5).evidence())
+    assert [f.estimate.n_images for f in found.findings if f.metric == "gender.raw_lean" and f.subject == "nurse"] == [
+        4
+    ]
+    assert found.tables["gender_shares"]["n_images"].unique().tolist() == [4]
+
+
+def test_an_interval_at_the_end_of_a_scale_does_not_collapse():
+    world = neutralised({f"job {number}": 0.02 * number for number in range(8)}, noise=0.15)
+    for number in range(4):
+        world.ask("pilot", seen("woman", signed=-1.0), template=f"{number} {{thing}}")
+        world.scale({grade: seen("man", signed=grade) for grade in GRADES})
+    estimate = find(world, "lean", "pilot").estimate
+    assert estimate.value == pytest.approx(-1.0)
+    assert estimate.low < -1.1
+    assert estimate.high > -0.9

@@ -22,10 +22,11 @@ from report_source import (
 )
 
 from audit.evidence import Evidence
+from audit.lenses import CARDS
 from audit.records import Decision, Finding, RuleResult, Verdict, WaivedBy
 from audit.report import build_report, draw_figures
 from audit.report.figures import fit, measure
-from audit.report.findings import concept_tables, pick_highlights, split_notes
+from audit.report.findings import concept_tables, pick_highlights, split_notes, tables_together
 from audit.report.images import make_sheet
 from audit.report.method import method_sentences
 from audit.report.model import ForestFigure
@@ -161,9 +162,73 @@ def _lean(subject: str, value: float, **changes: object) -> Finding:
     return make_finding("gender.lean", subject, value, suite="s", **changes)
 
 
-def test_a_sure_finding_matters_more_than_a_large_one_on_thin_evidence() -> None:
-    chosen = pick_highlights([_lean("thin", 0.9, half=0.85), _lean("sure", 0.5, half=0.1)])
-    assert ["sure" in chosen[0].statement, "thin" in chosen[1].statement] == [True, True]
+def test_a_large_finding_matters_more_than_a_narrow_interval_of_few_prompts() -> None:
+    chosen = pick_highlights([_lean("narrow", 0.7, half=0.01), _lean("large", 0.9, half=0.3)])
+    assert ["large" in chosen[0].statement, "narrow" in chosen[1].statement] == [True, True]
+
+
+def test_what_may_be_smaller_than_the_smallest_effect_is_no_highlight_however_sure() -> None:
+    smallest = CARDS["gender.lean"].smallest_effect
+    findings = [_lean("sure", smallest, half=0.01), _lean("wide", 0.9, half=0.9 - smallest), _lean("clear", 0.5)]
+    assert ["clear" in one.statement for one in pick_highlights(findings)] == [True]
+
+
+def test_whatever_can_be_a_highlight_has_a_smallest_effect() -> None:
+    assert [card.name for card in CARDS.values() if card.ranked and not card.smallest_effect > 0] == []
+
+
+def test_a_raw_lean_is_told_and_drawn_only_where_there_is_no_lean() -> None:
+    raw = [make_finding("gender.raw_lean", name, -0.9, suite=SUITE) for name in ("nurse", "pilot")]
+    leans = [make_finding("gender.lean", name, value, suite=SUITE) for name, value in (("nurse", None), ("pilot", 0.0))]
+    assert ["nurse" in one.statement for one in pick_highlights([*raw, *leans])] == [True]
+    section = build_report(replace(make_source(), findings=(*raw, *leans))).sections[0]
+    drawn = {figure.name: [row.label for row in figure.rows] for figure in section.figures if hasattr(figure, "rows")}
+    assert drawn["suite-1-gender-raw-lean"] == ["nurse"]
+    assert "nurse" not in drawn.get("suite-1-gender-lean", [])
+
+
+def test_a_lean_stands_beside_all_that_it_rests_on() -> None:
+    metrics = (
+        "gender.lean",
+        "gender.raw_lean",
+        "gender.scale_centre",
+        "gender.scale_length",
+        "associations.text_lean",
+    )
+    findings = [make_finding(metric, "nurse", -0.1 * place, suite="s") for place, metric in enumerate(metrics)]
+    (table,) = tables_together(findings, name="t", suite="s")
+    assert [cell.text for cell in table.rows[0]] == [
+        "nurse",
+        *(show_number(-0.1 * place, signed=True) for place in range(3)),
+        show_number(-0.1 * 3),
+        show_number(-0.1 * 4, signed=True),
+    ]
+    assert len({column.label for column in table.columns}) == len(metrics) + 1
+    assert concept_tables(findings, name="t", suite="s") == ()
+
+
+def test_what_the_instrument_adds_is_told_in_the_method_and_in_the_appendix() -> None:
+    error = make_finding("gender.instrument_error", "*", 0.108, suite="s", note="From 14 neutralised subjects.")
+    report = build_report(replace(make_source(), findings=(error,)))
+    for sentences in (report.method, report.appendix.sentences):
+        (told,) = [one for one in sentences if "0.11" in one]
+        assert "From 14 neutralised subjects." in told
+
+
+def test_a_run_without_neutralised_subjects_says_what_its_intervals_lack() -> None:
+    source = make_source()
+    graded = source.evidence.prompts.assign(role="graded", lens="gender")
+    old = replace(source, evidence=replace(source.evidence, prompts=graded))
+    neutral = graded.assign(role=["neutralised", *graded["role"][1:]])
+    new = replace(source, evidence=replace(source.evidence, prompts=neutral))
+    lacks = ["without the instrument's own error" in " ".join(method_sentences(one)) for one in (source, old, new)]
+    assert lacks == [False, True, False]
+
+
+def test_the_method_says_what_is_estimated() -> None:
+    source = make_source()
+    told = [replace(finding, estimand="This answer.") for finding in source.findings]
+    assert "What is estimated: This answer." in method_sentences(replace(source, findings=tuple(told)))
 
 
 def test_what_contains_its_neutral_value_is_no_highlight() -> None:
@@ -193,7 +258,7 @@ def test_unknown_metrics_are_in_the_tables_and_rank_last() -> None:
 
 
 def test_what_was_not_measured_says_so_and_comes_last() -> None:
-    (table,) = concept_tables([_lean("a", None), _lean("b", -0.9)], name="t", suite="s")
+    (table,) = tables_together([_lean("a", None), _lean("b", -0.9)], name="t", suite="s")
     assert [row[0].text for row in table.rows] == ["b", "a"]
     assert table.rows[1][1].text == "not measured"
 

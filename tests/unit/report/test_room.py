@@ -10,7 +10,7 @@ import pytest
 from report_source import gender_findings, make_evidence, make_finding, make_prompts, make_source
 
 from audit.report import Report, build_report, render_html, render_pdf
-from audit.report.findings import concept_tables
+from audit.report.findings import tables_together
 from audit.report.model import WHOLE_ROOM, room_for
 
 SUITES, CONCEPTS = 50, 50
@@ -60,6 +60,6 @@ def test_a_report_of_few_suites_leaves_nothing_out():
 def test_a_table_that_is_too_long_keeps_what_is_farthest_from_neutral_on_both_sides():
     values = {"far below": -0.9, "near": 0.1, "nearer": -0.05, "far above": 0.8, "unknown": None}
     findings = [make_finding("gender.lean", name, value, suite="s") for name, value in values.items()]
-    (table,) = concept_tables(findings, name="t", suite="s", most=2)
+    (table,) = tables_together(findings, name="t", suite="s", most=2)
     assert [row[0].text for row in table.rows] == ["far above", "far below"]
     assert "Shown are 2 of 5 concepts, first those farthest from the neutral value" in table.caption

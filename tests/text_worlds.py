@@ -9,7 +9,7 @@ from phrase_worlds import with_texts
 from worlds import World
 
 from audit.evidence import Evidence
-from audit.lenses.common.lexicon import common_words, unsafe_words
+from audit.lenses.neighbours import common_words, unsafe_words
 
 SAFE, UNSAFE = common_words()[:40], unsafe_words()[:10]
 FRAMES = ("{thing}", "a photo of {thing}", "this is {thing}", "an image of {thing}")

@@ -5,10 +5,9 @@ The only place that imports open_clip. Whatever comes from a third party is held
 """
 
 from audit.checkpoints.checkpoint import Checkpoint
-from audit.checkpoints.loading import load_checkpoint
+from audit.checkpoints.loading import export_folder, load_checkpoint
 from audit.checkpoints.names import LoadOptions
 from audit.checkpoints.sanity import load_pictures, pictured
-from audit.checkpoints.saving import export_folder
 from audit.checkpoints.weights import AttentionBlock, AttentionPool, VisionTransformer, build_model
 
 __all__ = [

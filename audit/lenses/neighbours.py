@@ -1,25 +1,29 @@
 """Which words lie nearest to a text in the text embedding, and how many of them are unsafe?
 
 No image is needed: a screen that takes seconds where an inversion takes minutes. Words are the 10,000 most common ones
-and a lexicon of unsafe ones, as far as the checkpoint knows them; a suite for closed vocabularies brings the words of
-its own world as texts of the group "unsafe". A share of unsafe words among the nearest saturates at 0 where there are
-few, so beside it stands the pull, which does not: the mean cosine to the unsafe words less that to the common ones.
-Either means something only against matched references.
+(package wordfreq, Robyn Speer, data CC BY-SA 4.0) and a list of unsafe ones (those that the package better-profanity,
+MIT, censors; it is what its maintainers made it, and also holds anatomy, and words for groups of people that are used
+as abuse), as far as the checkpoint knows them; a suite for closed vocabularies brings the words of its own world as
+texts of the group "unsafe". A share of unsafe words among the nearest saturates at 0 where there are few, so beside it
+stands the pull, which does not: the mean cosine to the unsafe words less that to the common ones. Either means
+something only against matched references.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
 from typing import Final, final
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from wordfreq import top_n_list
 
 from audit.evidence import Evidence, TextEvidence
 from audit.lenses.common.cards import LensCard, MetricCard
-from audit.lenses.common.lexicon import common_words, masked, unsafe_words
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, as_real, corrected, make_answer
 from audit.lenses.common.references import MATCHED_TO, Matches, match_references
 from audit.lenses.common.verdicts import names, numbers
@@ -368,3 +372,45 @@ def _about(pool: _Pool, name: str, note: str) -> Subject:
 
 def _array(values: dict[str, float]) -> Float[np.ndarray, " concepts"]:
     return np.array(list(values.values()), dtype=float)
+
+
+COMMON: Final = 10_000
+"""Most frequent words of English that are read."""
+
+
+@cache
+def unsafe_words() -> tuple[str, ...]:
+    """Return the unsafe words and phrases, in alphabetical order.
+
+    Example:
+        >>> len(unsafe_words()) > 500
+        True
+    """
+    text = files("better_profanity").joinpath("profanity_wordlist.txt").read_text(encoding="utf-8")
+    return tuple(sorted({line.strip().lower() for line in text.splitlines()} - {""}))
+
+
+@cache
+def common_words() -> tuple[str, ...]:
+    """Return the common words of English that are not unsafe and hold a letter, the most frequent first.
+
+    Example:
+        >>> common_words()[:3]
+        ('the', 'to', 'and')
+    """
+    left_out = set(unsafe_words())
+    return tuple(
+        word for word in top_n_list("en", COMMON) if word not in left_out and any(sign.isalpha() for sign in word)
+    )
+
+
+def masked(phrase: str) -> str:
+    """Return a phrase with the middle of each of its words hidden.
+
+    Example:
+        >>> masked("no clothes"), masked("sunny")
+        ('n* c*****s', 's***y')
+    """
+    return " ".join(
+        f"{word[0]}{'*' * (len(word) - 2)}{word[-1]}" if len(word) > 2 else f"{word[0]}*" for word in phrase.split()
+    )

@@ -19,8 +19,7 @@ from typing import Final
 from audit.evidence import IMAGE_SHARD, TEXT_SHARD, RunFolder, build_table, differing_specs, open_run, read_run
 from audit.inversion import Inverter
 from audit.pipeline.audit_plan import Plan, PlannedItem
-from audit.pipeline.execute import embed_references, image_shard, read_by, texts_to_read
-from audit.pipeline.judge_images import judge_shard, unjudged
+from audit.pipeline.execute import embed_references, image_shard, judge_shard, read_by, texts_to_read, unjudged
 from audit.pipeline.progress import Silence
 
 Clock = Callable[[], float]

@@ -4,13 +4,6 @@ Only the checkpoint may differ between them. Their images are pairs, made from t
 both runs have in common cancels.
 """
 
-from audit.studies.compare.comparison_folder import (
-    changes_document,
-    changes_table,
-    changes_text,
-    check_folder,
-    write_comparison,
-)
 from audit.studies.compare.many_runs import (
     FEWEST,
     ONE_TRAINING,
@@ -21,7 +14,19 @@ from audit.studies.compare.many_runs import (
     many_document,
     write_many,
 )
-from audit.studies.compare.two_runs import ComparedRun, Comparison, JudgedChange, Outcome, compare_runs, judge_changes
+from audit.studies.compare.two_runs import (
+    ComparedRun,
+    Comparison,
+    JudgedChange,
+    Outcome,
+    changes_document,
+    changes_table,
+    changes_text,
+    check_folder,
+    compare_runs,
+    judge_changes,
+    write_comparison,
+)
 
 __all__ = [
     "FEWEST",

@@ -12,9 +12,9 @@ from audit.lenses import CARDS
 from audit.report.ci_files import escape
 from audit.report.figures import COOL, GOLD, INK, PAPER, QUIET, SMALL, drawing_names, fit, plain_axes, save_svg
 from audit.report.text import clean, show_interval, show_level, show_number, show_p, title_of
-from audit.studies.compare.comparison_folder import write_comparison
 from audit.studies.compare.comparison_pages import comparison_pages, comparison_verdict
 from audit.studies.compare.many_runs import ONE_TRAINING, ManyRuns, Trend, write_many
+from audit.studies.compare.two_runs import write_comparison
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

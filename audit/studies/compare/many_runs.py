@@ -22,8 +22,7 @@ from audit.pairing.both_examined import OnRound, Round, leave_out, rounds_by_con
 from audit.pairing.image_pairs import KEY, keep_images, pair_images
 from audit.records import Estimate, Finding, Method
 from audit.stats import benjamini_hochberg, jackknife_difference, jackknife_test, spearman
-from audit.studies.compare.comparison_folder import changes_document, check_folder
-from audit.studies.compare.two_runs import ComparedRun, Comparison, compare_runs
+from audit.studies.compare.two_runs import ComparedRun, Comparison, changes_document, check_folder, compare_runs
 
 _OVER: Final = "concepts"
 FEWEST: Final = 3

@@ -20,7 +20,7 @@ from audit.inversion import Inverter, Item, find_recipe
 from audit.judges import load_judge
 from audit.judges.judge_protocol import Judge
 from audit.lenses import CARDS, Explained, said_best
-from audit.pipeline.judge_images import decode_png
+from audit.pipeline.execute import decode_png
 from audit.pipeline.progress import Progress
 from audit.precision import Precision
 from audit.records import MADE_OF_SEVERAL, OPPOSITES, SCALE_OF, UNSEEN, UNWORDED, Estimate, Finding, Status

@@ -8,7 +8,7 @@ from worlds import World
 
 from audit.evidence import Evidence
 from audit.lenses import LENSES
-from audit.lenses.common.lexicon import common_words, masked, unsafe_words
+from audit.lenses.neighbours import common_words, masked, unsafe_words
 from audit.records import Finding
 from audit.suites import load_suite, suite_path
 

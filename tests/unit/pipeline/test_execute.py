@@ -15,7 +15,7 @@ from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence import continue_run, read_pictures, read_run
 from audit.inversion import Inverter
 from audit.pipeline import EFFORTS, Plan, Progress, Silence, judge_again, make_plan, report_again, run_audit
-from audit.pipeline.judge_images import decode_png, encode_png
+from audit.pipeline.execute import decode_png, encode_png
 from audit.records import Verdict
 
 QUICK = EFFORTS["quick"]

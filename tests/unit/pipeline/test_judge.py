@@ -11,7 +11,7 @@ import pytest
 from audit.errors import EnvironmentProblem
 from audit.evidence import RunFolder, continue_run
 from audit.judges.judge_protocol import Judge
-from audit.pipeline.judge_images import judge_run, judging_beside, unjudged
+from audit.pipeline.execute import judge_run, judging_beside, unjudged
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import pytest
 
 from audit.errors import UsageProblem
-from audit.suites import catalogue, list_suites, load_suite, suite_path
+from audit.suites import expansion, list_suites, load_suite, suite_path
 
 
 def test_a_shipped_suite_is_found_by_its_name():
@@ -31,7 +31,7 @@ def test_what_is_no_suite_is_refused(name):
 
 
 def test_an_installation_without_suites_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogue, "PROMPTS", tmp_path / "prompts")
+    monkeypatch.setattr(expansion, "PROMPTS", tmp_path / "prompts")
     with pytest.raises(UsageProblem, match="Install clip-audit anew"):
         list_suites()
 

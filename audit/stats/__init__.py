@@ -2,19 +2,12 @@
 
 The unit of evidence is the prompt, not the image (see :mod:`audit.stats.clusters`). Nothing here knows tables,
 lenses or checkpoints. What could not be measured is ``None``, never 0 and never NaN.
-
-Every function here has a caller in ``audit/``, but for one that waits for one and is tested meanwhile:
-
-- :func:`newcombe_difference`: two rates of rare events, for a rate that is compared with the floor of its controls.
-
-Satterthwaite's degrees of freedom (:func:`welch_difference`), differences of paired prompts (:func:`paired_difference`)
-and jackknife variances (:func:`jackknife_difference`) are called today.
 """
 
 from audit.stats.calibration import ReadOff, read_off
 from audit.stats.clusters import ClusterEstimate, cluster_mean, cluster_share
 from audit.stats.correlations import effect_size, spearman
-from audit.stats.differences import welch_difference
+from audit.stats.differences import OverFloor, excess_over_floor, paired_difference, welch_difference
 from audit.stats.entropy import cluster_evenness, evenness
 from audit.stats.grouping import group_means, singles, two_level_means
 from audit.stats.hypotheses import Adjusted, TestResult, benjamini_hochberg, holm, sign_test, t_test
@@ -22,7 +15,6 @@ from audit.stats.instrument import InstrumentError, instrument_error, widen, wid
 from audit.stats.intervals import Interval, clopper_pearson, goodman, wilson
 from audit.stats.jackknife import jackknife_difference, jackknife_test, pseudo_values
 from audit.stats.judge_error import Neither, PooledRate, Rate, agreement, rogan_gladen
-from audit.stats.pairs import paired_difference
 from audit.stats.permutations import sign_flip_test, two_sample_test
 from audit.stats.power import (
     implied_sd,
@@ -32,7 +24,6 @@ from audit.stats.power import (
     prompts_for_zero_hits,
 )
 from audit.stats.power_by_look import power_of_mean_by_look, power_of_share_by_look
-from audit.stats.proportions import newcombe_difference
 from audit.stats.unknowns import undetermined_bounds
 from audit.stats.variances import VarianceShares, repeated_variance, wording_share
 
@@ -42,6 +33,7 @@ __all__ = [
     "InstrumentError",
     "Interval",
     "Neither",
+    "OverFloor",
     "PooledRate",
     "Rate",
     "ReadOff",
@@ -55,6 +47,7 @@ __all__ = [
     "cluster_share",
     "effect_size",
     "evenness",
+    "excess_over_floor",
     "goodman",
     "group_means",
     "holm",
@@ -62,7 +55,6 @@ __all__ = [
     "instrument_error",
     "jackknife_difference",
     "jackknife_test",
-    "newcombe_difference",
     "paired_difference",
     "power_of_mean",
     "power_of_mean_by_look",

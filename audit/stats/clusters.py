@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 
 from audit.records import Method, method_text
 from audit.stats.grouping import group_means
-from audit.stats.intervals import Interval, check_level, clopper_pearson, score_interval
+from audit.stats.intervals import Interval, check_level, clopper_pearson, normal_quantile
 
 SAME = 1e-12  # means closer than this, in units of their size, differ by rounding only
 
@@ -119,15 +119,19 @@ def cluster_share(
     unit: str = "prompts",
     replicates_count: bool = False,
 ) -> ClusterEstimate:
-    """Share of hits with the cluster as its unit; the interval never leaves [0, 1].
+    """Share of hits with the cluster as its unit; the interval never leaves [0, 1], and is fit for rare events.
 
-    Formula: the share p is the mean of the G cluster means, and v the variance of that mean. The interval is
-    Wilson's with ``n_eff = p * (1 - p) / v`` trials (at most one a cluster, or one a value) and with Student's
-    quantile for G - 1 degrees of freedom in place of the normal one. Where all clusters agree, v is 0 and says
-    nothing: then the interval is exact, with the number of clusters as n. In simulation it covers 95 % and more from
-    4 clusters on, where plain t covers as little as 88 % for rare events; at 24 prompts of 4 images that are not too
-    much alike it covers 99 %. With ``replicates_count`` that is 94 to 97 %, and the interval a quarter shorter.
-    Source: Dean and Pagano (2015), J. Survey Stat. Methodol. 3(4):484-503, doi:10.1093/jssam/smv024.
+    Formula: the share p is the mean of the G cluster means, and the interval that of Clopper and Pearson for ``p * G``
+    hits in G trials: a bounded variable varies at most as much as a two-valued one of the same mean. So no hit in G
+    clusters has the upper end ``1 - ((1 - level) / 2)**(1 / G)``, which falls as G grows. In simulation (4 to 48
+    clusters of 2 or 4 images, shares of 0.01 to 0.5, correlation of images of a prompt 0.1 to 0.9) either end misses
+    the share in at most 1.8 %, where 2.5 % are allowed. With ``replicates_count`` there are ``p * (1 - p) / v * (z /
+    t(G - 1))**2`` trials, v being the variance of the mean, at least G and at most one a value; either end misses in at
+    most 3.9 %, both together in at most 5 %.
+    Source: Clopper and Pearson (1934), Biometrika 26(4):404-413, doi:10.1093/biomet/26.4.404; Hoeffding (1956), Annals
+    of Mathematical Statistics 27(3):713-721, for means of bounded variables; for the trials, Korn and Graubard (1998),
+    Survey Methodology 24(2):193-201, and Dean and Pagano (2015), J. Survey Stat. Methodol. 3(4):484-503,
+    doi:10.1093/jssam/smv024.
 
     Args:
         values: Numbers in [0, 1]: 1 for a hit, 0 for a miss, or a share that was already taken.
@@ -146,7 +150,7 @@ def cluster_share(
     Example:
         >>> found = cluster_share(np.array([1.0, 1.0, 0.0, 1.0, 0.0, 0.0]), ["a", "a", "b", "b", "c", "c"])
         >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
-        (0.5, 0.0362, 0.9638)
+        (0.5, 0.0387, 0.9613)
         >>> found = cluster_share(np.zeros(4), ["a", "b", "c", "d"])
         >>> round(found.high, 4), found.method_text
         (0.6024, 'exact (Clopper-Pearson) over prompts, which all agree')
@@ -174,8 +178,8 @@ def share_interval(
 ) -> Interval:
     """Interval of :func:`cluster_share` from the cluster means themselves.
 
-    However much alike the means are, a cluster is no more than one trial, unless ``trials`` says so: what its values
-    share, such as a common zero that they are compared with, is the same for all of them.
+    A cluster is one trial, unless ``trials`` says that it may be worth more: what its values share, such as a common
+    zero that they are compared with, is the same for all of them.
 
     Args:
         means: Shares in [0, 1] of at least two clusters.
@@ -187,18 +191,20 @@ def share_interval(
 
     Example:
         >>> round(share_interval(np.array([0.0, 0.5, 1.0])).high, 4)
-        0.9638
+        0.9613
     """
     count = len(means)
     if count < 2:
         raise ValueError(f"An interval needs at least two clusters; got {count}.")
-    share = math.fsum(means) / count
-    if not has_spread(means):
-        low, high = _exact_between(share, (0.0, 1.0), count, level)
-        return Interval(low=low, high=high, method=Method.EXACT)
-    worth = min(float(trials or count), share * (1 - share) / variance_of_mean(means))
-    low, high = score_interval(share, worth, float(stdtrit(count - 1, 0.5 + check_level(level) / 2)))
-    return Interval(low=low, high=high, method=Method.WILSON_T)
+    share = min(1.0, math.fsum(means) / count)
+    spread = has_spread(means)
+    worth = float(count)
+    if spread and trials:
+        shrunk = (normal_quantile(level) / float(stdtrit(count - 1, 0.5 + check_level(level) / 2))) ** 2
+        worth = max(worth, min(float(trials), shrunk * share * (1 - share) / variance_of_mean(means)))
+    found = clopper_pearson(share * worth, worth, level=level)
+    method = (Method.EXACT_TRIALS if trials else Method.EXACT_SHARE) if spread else Method.EXACT
+    return replace(found, method=method)
 
 
 def has_spread(means: Float[np.ndarray, " clusters"]) -> bool:

@@ -223,7 +223,7 @@ def rogan_gladen(
         >>> found, alarms = Rate(value=0.9, low=0.79, high=0.96), Rate(value=0.05, low=0.02, high=0.11)
         >>> true = rogan_gladen(read, found, alarms)
         >>> round(true.value, 3), round(true.low, 3), round(true.high, 3)
-        (0.309, 0.03, 0.772)
+        (0.309, 0.0, 0.782)
     """
     if read.value is None:
         return read

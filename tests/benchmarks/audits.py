@@ -22,7 +22,7 @@ from scipy.stats import spearmanr
 
 from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
 from audit.records import Finding
-from audit.stats.proportions import wilson
+from audit.stats import wilson
 from tests.benchmarks.headline import Ranged, over_prompts, resample
 from tests.benchmarks.tables import rule
 

@@ -40,7 +40,7 @@ def _shares() -> Iterator[Design]:
                     world=f"{prompts} prompts x {replicates}, share {share:g}",
                     truth=share,
                     look=look,
-                    conservative=not (counted and (prompts, replicates) == (24, 4) and share >= 0.2),
+                    conservative=True,
                 )
 
 
@@ -135,14 +135,8 @@ def _single_answers() -> Iterator[Design]:
             share = rng.random()
             return _around(share, ours.wilson(int(rng.binomial(answers, share)), answers))
 
-        def apart(rng, answers=answers):
-            shares = rng.random(2)
-            first, second = rng.binomial(answers, shares).tolist()
-            return _around(shares[0] - shares[1], ours.newcombe_difference(first, answers, second, answers))
-
-        for method, look in (("wilson", single), ("newcombe_difference", apart)):
-            world = f"{answers} answers, any shares"
-            yield Design(method=method, world=world, truth=0.0, look=look, conservative=False)
+        world = f"{answers} answers, any shares"
+        yield Design(method="wilson", world=world, truth=0.0, look=single, conservative=False)
 
 
 def _around(truth, found) -> Ends:

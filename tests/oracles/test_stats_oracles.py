@@ -45,13 +45,12 @@ def test_cluster_mean_agrees_with_scipy_on_the_prompt_means(level):
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
 
 
-def test_cluster_share_of_single_images_is_a_score_test_turned_round():
+@pytest.mark.parametrize("level", LEVELS)
+def test_cluster_share_of_single_images_agrees_with_scipy(level):
     values = np.array([1.0] * 5 + [0.0] * 15)
-    found = ours.cluster_share(values, [str(number) for number in range(20)])
-    n_eff = 0.25 * 0.75 / (values.var(ddof=1) / 20)
-    quantile = stats.t.ppf(0.975, 19)
-    for end in (found.low, found.high):
-        assert abs(0.25 - end) / np.sqrt(end * (1 - end) / n_eff) == pytest.approx(quantile)
+    found = ours.cluster_share(values, [str(number) for number in range(20)], level=level)
+    theirs = stats.binomtest(5, 20).proportion_ci(level, method="exact")
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
 
 
 @pytest.mark.parametrize("level", LEVELS)

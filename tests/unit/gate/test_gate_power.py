@@ -62,22 +62,14 @@ def test_without_correction_both_promises_have_the_level_of_the_policy():
     assert power.fail_level == power.pass_level == 0.95
 
 
-def wilson_with_t(hits, prompts):
-    """Where hits and misses are single prompts, the spread between them is worth one trial fewer than there are."""
-    share, trials, t = hits / prompts, prompts - 1, stats.t.ppf(0.975, prompts - 1)
-    centre = (share + t**2 / (2 * trials)) / (1 + t**2 / trials)
-    half = t / (1 + t**2 / trials) * np.sqrt(share * (1 - share) / trials + t**2 / (4 * trials**2))
-    return centre - half, centre + half
-
-
 def test_a_share_is_promised_as_if_every_prompt_were_all_or_nothing():
     (power,) = powers(policy(rule(subject="nurse", at_most=0.2)), 24)
     assert power.spread.sd is None
-    # by hand: of 24 prompts none with a hit has the exact upper end 0.142; one has Wilson's with t, 0.220
-    assert stats.beta.ppf(0.975, 1, 24) < 0.2 < wilson_with_t(1, 24)[1]
+    # by hand: of 24 prompts none with a hit has the exact upper end 0.142; one has 0.211
+    assert stats.beta.ppf(0.975, 1, 24) < 0.2 < stats.beta.ppf(0.975, 2, 23)
     assert (1 - (0.2 - power.passes_inside)) ** 24 == pytest.approx(0.8, abs=1e-6)
     # and so for the least number of hits whose lower end lies above it
-    least = next(hits for hits in range(1, 24) if wilson_with_t(hits, 24)[0] > 0.2)
+    least = next(hits for hits in range(1, 24) if stats.beta.ppf(0.025, hits, 25 - hits) > 0.2)
     assert stats.binom.sf(least - 1, 24, 0.2 + power.fails_beyond) == pytest.approx(0.8, abs=1e-6)
 
 

@@ -8,7 +8,6 @@ from audit.records import Method
 from audit.stats import clopper_pearson, cluster_mean, cluster_share, group_means, two_level_means
 from audit.stats.clusters import SAME, has_spread, share_interval, variance_of_mean
 from audit.stats.grouping import singles
-from audit.stats.intervals import score_interval
 
 
 def test_mean_is_of_prompts_not_of_images():
@@ -81,7 +80,10 @@ def test_higher_level_is_wider():
 
 
 def test_unit_is_named_in_the_method():
-    assert cluster_share(np.array([0.0, 1.0]), ["a", "b"], unit="concepts").method_text == "Wilson with t over concepts"
+    assert (
+        cluster_share(np.array([0.0, 1.0]), ["a", "b"], unit="concepts").method_text
+        == "exact (Clopper-Pearson) over concepts"
+    )
 
 
 def test_missing_value_is_refused():
@@ -114,8 +116,11 @@ def test_replicates_that_count_narrow_the_interval_up_to_one_trial_a_value():
     values, names = np.repeat(shares, 4), list(np.repeat(list("abcd"), 4))
     capped, counted = (cluster_share(values, names, replicates_count=counted) for counted in (False, True))
     assert counted.high - counted.low < capped.high - capped.low
-    low, high = score_interval(shares.mean(), 16, stats.t.ppf(0.975, 3))
-    assert (counted.low, counted.high) == pytest.approx((low, high))
+    share = shares.mean()
+    trials = share * (1 - share) / stats.sem(shares) ** 2 * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 3)) ** 2
+    assert 4 < trials < 16 or trials > 16
+    exact = clopper_pearson(share * min(16, trials), min(16, trials))
+    assert (counted.low, counted.high) == pytest.approx((exact.low, exact.high))
 
 
 def test_interval_of_a_mean_is_that_of_a_t_test_of_the_prompts():
@@ -125,14 +130,16 @@ def test_interval_of_a_mean_is_that_of_a_t_test_of_the_prompts():
     assert (found.value, found.low, found.high) == pytest.approx((0.325, low, high))
 
 
-def test_interval_of_a_share_counts_as_many_trials_as_the_prompts_differ_like():
-    means = np.array([0.0, 1.0, 1.0, 0.25])
-    found = share_interval(means, level=0.9)
-    share = means.mean()
-    worth = share * (1 - share) / stats.sem(means) ** 2
-    assert worth < 4
-    assert (found.low, found.high) == pytest.approx(score_interval(share, worth, stats.t.ppf(0.95, 3)))
-    assert found.method is Method.WILSON_T
+def test_interval_of_a_share_counts_every_prompt_as_a_trial():
+    found = share_interval(np.array([0.0, 1.0, 1.0, 0.25]), level=0.9)
+    low, high = stats.beta.ppf([0.05, 0.95], [2.25, 3.25], [2.75, 1.75])
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert found.method is Method.EXACT_SHARE
+
+
+def test_prompts_further_apart_than_chance_are_worth_no_less_than_a_trial_each():
+    means = np.array([0.0, 1.0, 1.0, 0.0])
+    assert share_interval(means, trials=16).high == share_interval(means).high
 
 
 def test_interval_of_a_mean_is_cut_at_either_bound():

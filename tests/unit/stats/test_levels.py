@@ -47,12 +47,12 @@ INTERVALS = {
     ),
     "cluster_share": lambda level: ends(stats.cluster_share(MEANS, NAMES, level=level)),
     "cluster_share, agreeing": lambda level: ends(stats.cluster_share(np.full(8, 0.4), NAMES, level=level)),
+    "excess_over_floor": lambda level: ends(stats.excess_over_floor(MEANS, OTHERS, level=level).excess),
     "goodman": lambda level: ends(stats.goodman([3, 5, 2], level=level)[1]),
     "instrument_error": lambda level: ends(
         stats.instrument_error([stats.cluster_mean(one, NAMES, level=level) for one in NEUTRAL], level=level)
     ),
     "jackknife_difference": lambda level: ends(stats.jackknife_difference(MEANS.mean(), left_out(MEANS), level=level)),
-    "newcombe_difference": lambda level: ends(stats.newcombe_difference(6, 10, 4, 12, level=level)),
     "paired_difference": lambda level: ends(stats.paired_difference(MEANS, OTHERS, level=level)),
     "paired_difference, agreeing": lambda level: ends(
         stats.paired_difference(MEANS, MEANS, level=level, bounds=(0.0, 1.0))

@@ -80,7 +80,7 @@ def test_small_differences_that_are_no_rounding_count():
 def test_means_say_how_and_of_how_many():
     values, names = np.array([0.1, 0.3, 0.4, 0.6]), list("aabb")
     assert fields(cluster_mean(values, names)) == ("t over prompts", 4, 2)
-    assert fields(cluster_share(values, names)) == ("Wilson with t over prompts", 4, 2)
+    assert fields(cluster_share(values, names)) == ("exact (Clopper-Pearson) over prompts", 4, 2)
     alike = cluster_mean(np.full(4, 0.5), names, bounds=(0.0, 1.0))
     assert (alike.value, *fields(alike)) == (0.5, "exact (Clopper-Pearson) over prompts, which all agree", 4, 2)
     assert fields(cluster_mean(np.full(4, 0.5), names)) == ("no interval: all prompts agree", 4, 2)

@@ -29,7 +29,8 @@ OPPOSITES: Final[Mapping[str, str]] = {"man": "woman", "unclothed": "clothed"}
 """Known answers that are opposites: the one of grade +1, which has the higher score, to the one of grade -1."""
 
 SCALE_OF: Final = "scale_of"
-"""The fact of a graded, explicit or neutralised prompt that holds the id of the subject whose scale it belongs to."""
+"""The fact of a graded, explicit or neutralised prompt that holds the id of the subject whose scale it belongs to, or
+whose clothed floor it is: that is explicit and has no ``GRADE``."""
 
 QUESTION: Final = "question"
 """The fact of such a prompt that says which lens reads the scale."""

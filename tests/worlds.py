@@ -169,26 +169,25 @@ class World:
         )
 
 
-def add_controls(world: World, *, templates: int = 4) -> None:
-    """Add controls of every kind that are read as they should be."""
+def add_controls(world: World, *, templates: int = 8) -> None:
+    """Add controls of every kind that are read as they should be: from 8 templates on, enough of each to pass."""
+
+    def add(concept: str, score: Score, template: str, **more) -> None:
+        world.ask(concept, score, suite="controls", template=template, lens="controls", **more)
+
     for number in range(templates):
-        for concept in ("nurse", "pilot"):
-            for gender, word in (("man", "male"), ("woman", "female")):
+        for gender, word in (("man", "male"), ("woman", "female")):
+            for concept in ("nurse", "pilot"):
                 template = f"{word} {{thing}} {number}"
                 world.ask(concept, seen(gender), seen(gender), role="explicit", expected=gender, template=template)
-        for state, unsafe in (("unclothed", 0.9), ("clothed", 0.1)):
-            world.ask(
-                f"{state} person",
-                seen("man", unsafe=unsafe),
-                suite="controls",
-                role="explicit",
-                expected=state,
-                template=f"state {number} {{thing}}",
-            )
-        world.ask("apple", seen("no_person"), suite="controls", role="object", template=f"object {number} {{thing}}")
-        world.ask(
-            f"noise {number}", seen("no_person"), suite="controls", role="noise", status=Status.NOISE, template="noise"
-        )
+            for state, unsafe in (("unclothed", 0.9), ("clothed", 0.1)):
+                more = {"role": "explicit", "expected": state, "facts": {"gender": gender}}
+                add(f"{state} {gender}", seen(gender, unsafe=unsafe), f"state {number} {{thing}}", **more)
+        for concept in ("apple", "key"):
+            add(concept, seen("no_person"), f"object {number} {{thing}}", role="object", expected="no_person")
+        for half in ("a", "b"):
+            more = {"role": "noise", "status": Status.NOISE, "expected": "no_person"}
+            add(f"noise {number}{half}", seen("no_person"), "noise", **more)
 
 
 def add_labels(world: World, *, templates: int = 4) -> None:

@@ -12,7 +12,7 @@ inconclusive all the same.
 from audit.gate.decision import decide, decision_document, decision_text, exit_code
 from audit.gate.line_power import POWER, LinePower, power_document, power_of_policy, power_sentences
 from audit.gate.looks import METHOD, Look, PlannedLook, PolicySequence, spent
-from audit.gate.measured import Asked, Measured, PromptValue, Size, asked_of
+from audit.gate.measured import Asked, Measured, PromptValue, Size, asked_of, doubts_of
 from audit.gate.policy import Policy, Rule, Threshold, Waiver
 from audit.gate.policy_file import check_against, load_policy
 from audit.gate.ruling import Ruling, apply_policy
@@ -41,6 +41,7 @@ __all__ = [
     "decide",
     "decision_document",
     "decision_text",
+    "doubts_of",
     "exit_code",
     "load_policy",
     "power_document",

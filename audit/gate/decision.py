@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from audit.codec import SCHEMA_VERSION, document_text, record_document
 from audit.errors import ExitCode
+from audit.gate.measured import is_true
 from audit.gate.ruling import Ruling
-from audit.lenses import CONTROLS, INSTRUMENTS
+from audit.lenses import CONTROLLED, CONTROLS, FAILED, INSTRUMENTS, NOT_MEASURED, QUESTIONS
 from audit.records import Decision, Finding, RuleResult, Verdict
 
 _EXIT_CODES: Final[Mapping[Verdict, ExitCode]] = {
@@ -31,24 +32,28 @@ def decide(
 ) -> Decision:
     """Decide on a run.
 
-    INCONCLUSIVE where a control did not pass, there are no controls, or nothing was measured besides them, whatever
-    the policy says: what is read by an instrument that errs on known answers is no ground for a failure either. Else
-    FAIL where a line of the policy fails and is not waived, INCONCLUSIVE where one is, and PASS. Without a policy there
-    is no verdict: NONE, which says no more than that the audit worked.
+    A line is INCONCLUSIVE, whatever it says, where a control of its question has not passed or was not measured: what
+    is read by an instrument that errs on known answers is no ground for a failure either. So is a run of which nothing
+    was measured besides controls, or without one of its checks. Else FAIL where a line of the policy fails and is not
+    waived, INCONCLUSIVE where one is, and PASS. Without a policy there is no verdict: NONE, which says no more than that
+    the audit worked, so that no control has failed; one that is not shown says so in the results.
 
     Args:
         findings: What the lenses found.
-        controls_table: The table ``controls`` of the controls lens, with the columns control, passed and reason;
-            ``None`` where there is none.
+        controls_table: The table ``controls`` of the controls lens, with the columns control, question, passed and
+            reason; ``None`` where there is none. A control without a question is one of every question.
         waived: Checks that the user waived, each in words; a run without one of its checks never passes.
         ruling: What the policy says; ``None`` where none was asked.
     """
-    results = [*map(_waived_result, waived), *_control_results(controls_table), _measured_result(findings)]
-    sound = all(result.verdict is Verdict.PASS for result in results)
+    checks = [*map(_waived_result, waived)], [_measured_result(findings)]
     if ruling is not None:
-        verdict = _whole(ruling.results) if sound else Verdict.INCONCLUSIVE
-        every = (*results, *ruling.results)
+        controls = _controls_of(ruling.results, controls_table)
+        sound = all(result.verdict is Verdict.PASS for part in checks for result in part)
+        verdict = _whole(ruling.results, controls) if sound else Verdict.INCONCLUSIVE
+        every = (*checks[0], *itertools.chain.from_iterable(controls.values()), *checks[1], *ruling.results)
         return Decision(verdict=verdict, results=every, policy=ruling.policy, notes=ruling.notes)
+    results = [*checks[0], *_control_results(controls_table), *checks[1]]
+    sound = all(result.verdict is Verdict.PASS for part in checks for result in part) and not _failed(controls_table)
     return Decision(verdict=Verdict.NONE if sound else Verdict.INCONCLUSIVE, results=tuple(results))
 
 
@@ -62,9 +67,35 @@ def exit_code(verdict: Verdict) -> ExitCode:
     return _EXIT_CODES[verdict]
 
 
-def _whole(results: Sequence[RuleResult]) -> Verdict:
-    """Return the worst verdict of what is not waived; of no line at all, that it is inconclusive."""
-    counting = {result.verdict for result in results if result.waived is None}
+def _controls_of(results: Sequence[RuleResult], table: pd.DataFrame | None) -> dict[str, list[RuleResult]]:
+    """Return the controls of the questions that the lines of a policy ask, those of all questions under ""."""
+    asked = {QUESTIONS[one.line.metric] for one in results if one.line is not None and one.line.metric in QUESTIONS}
+    if not asked:
+        return {}
+    if table is None or table.empty or "question" not in table:
+        return {"": _control_results(table)}
+    parts = {question: table[table["question"] == question] for question in sorted({"", *asked})}
+    missing = {question for question, rows in parts.items() if rows.empty and question in {"", *CONTROLLED}}
+    return {
+        question: _control_results(None if question in missing else rows)
+        for question, rows in parts.items()
+        if question in missing or not rows.empty
+    }
+
+
+def _whole(results: Sequence[RuleResult], controls: Mapping[str, Sequence[RuleResult]]) -> Verdict:
+    """Return the worst verdict of what is not waived; of no line at all, that it is inconclusive.
+
+    A line whose controls have not passed is inconclusive, waived or not.
+    """
+    doubted = {one for one, those in controls.items() if any(part.verdict is not Verdict.PASS for part in those)}
+    counting = set()
+    for result in results:
+        question = None if result.line is None else QUESTIONS.get(result.line.metric)
+        if question is not None and doubted & {"", question}:
+            counting.add(Verdict.INCONCLUSIVE)
+        elif result.waived is None:
+            counting.add(result.verdict)
     if Verdict.FAIL in counting:
         return Verdict.FAIL
     return Verdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in counting or not results else Verdict.PASS
@@ -82,11 +113,20 @@ def _control_results(table: pd.DataFrame | None) -> list[RuleResult]:
     return [_control_result(str(name), passed, str(reason)) for name, passed, reason in zip(*columns, strict=True)]
 
 
+def _failed(table: pd.DataFrame | None) -> bool:
+    """Tell whether a control failed or could not be measured, or there is none."""
+    if table is None or table.empty:
+        return True
+    if "state" not in table:
+        return not all(map(is_true, table["passed"]))
+    return bool(table["state"].isin([FAILED, NOT_MEASURED]).any())
+
+
 def _control_result(name: str, passed: object, reason: str) -> RuleResult:
     rule = f"control: {name}"
-    if isinstance(passed, (bool, np.bool_)) and bool(passed):
+    if is_true(passed):
         return RuleResult(rule=rule, verdict=Verdict.PASS, evidence=f"Passed: {reason}.")
-    evidence = f"Not passed: {reason or 'no reason given'}. Until it holds, no finding of this run can be trusted."
+    evidence = f"Not passed: {reason or 'no reason given'}. Until it holds, no finding that rests on it can be trusted."
     return RuleResult(rule=rule, verdict=Verdict.INCONCLUSIVE, evidence=evidence)
 
 

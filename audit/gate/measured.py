@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from audit.gate.policy import WHOLE
-from audit.records import Change, Estimate, Finding
+from audit.lenses import CONTROLLED, LENSES, QUESTIONS
+from audit.records import Change, Estimate, Finding, JudgeCard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,42 @@ class Measured:
     """``None`` where no baseline was named."""
     prompt_values: Callable[[str], Sequence[PromptValue]] = lambda _metric: ()
     """Values of a metric by single prompts of concepts; nothing for a metric that has none."""
+    doubts: Mapping[str, str] = field(default_factory=dict)
+    """Question -> why nothing can be decided about it; under "" what stands against every metric of images."""
+
+    def doubt(self, metric: str) -> str:
+        """Say why nothing can be decided about a metric; nothing where nothing stands against it."""
+        question = QUESTIONS.get(metric)
+        if question is None:
+            return ""
+        return self.doubts.get("", "") or self.doubts.get(question, "")
+
+
+def doubts_of(controls: pd.DataFrame | None, judges: Iterable[JudgeCard]) -> dict[str, str]:
+    """Say for each question why a run can decide nothing about it: no judge answers it, or a control has not passed.
+
+    Args:
+        controls: The table ``controls`` of the controls lens; ``None`` where there is none.
+        judges: Of the run.
+    """
+    asked = {question for judge in judges for question in judge.asks}
+    wanted = {lens.card.asks for lens in LENSES.values()} | set(QUESTIONS.values())
+    doubts = {one: f"no judge of the run answers {one!r}; --judge names one" for one in wanted - asked - {""}}
+    for question in (*sorted(CONTROLLED & asked), ""):
+        rows = controls if controls is None else controls[controls["question"] == question]
+        if rows is None or rows.empty:
+            doubts[question] = "no control of it was measured, so that nobody knows whether the judge sees"
+            continue
+        bad = rows[~rows["passed"].map(is_true)]
+        said = [f"{row['control']}: {row['state']}, {row['reason']}" for row in bad.to_dict("records")]
+        if said:
+            doubts[question] = f"its controls have not passed ({'; '.join(said)})"
+    return doubts
+
+
+def is_true(value: object) -> bool:
+    """Tell whether something is true, and not only like it."""
+    return isinstance(value, bool | np.bool_) and bool(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

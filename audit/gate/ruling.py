@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, final
 
@@ -94,13 +94,22 @@ class _Evaluation:
         return {place for place, (line, one) in enumerate(found) if one.ends and line.rule.threshold.breaks(*one.ends)}
 
     def _answer_all(self, snapshot: Snapshot) -> tuple[Answer, ...]:
-        return tuple(answer(line, snapshot, self._measured.asked) for line in self.lines)
+        return tuple(self._answer(line, snapshot) for line in self.lines)
+
+    def _answer(self, line: Line, snapshot: Snapshot) -> Answer:
+        found = answer(line, snapshot, self._measured.asked)
+        doubt = self._measured.doubt(line.rule.metric)
+        return replace(found, missing=doubt) if doubt else found
 
 
 def _guards(lines: Sequence[Line], measured: Measured) -> list[Guarded]:
     guarded = {line.rule.metric for line in lines if line.rule.per_prompt_at_most is not None}
     values = {metric: measured.prompt_values(metric) for metric in sorted(guarded)}
-    return [guard(line, values.get(line.rule.metric, ()), CARDS[line.rule.metric]) for line in lines]
+    doubts = [measured.doubt(line.rule.metric) for line in lines]
+    return [
+        Guarded(missing=doubt) if doubt else guard(line, values.get(line.rule.metric, ()), CARDS[line.rule.metric])
+        for line, doubt in zip(lines, doubts, strict=True)
+    ]
 
 
 def _verdict(line: Line, alone: Answer, guarded: Guarded, *, failed: bool) -> Verdict:

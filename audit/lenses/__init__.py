@@ -16,7 +16,8 @@ from audit.lenses.common.cards import AnswersTable, CausesFigure, Explained, Len
 from audit.lenses.common.protocol import WHOLE_SUITE, Lens, LensAnswer, TextLens
 from audit.lenses.composition import CompositionLens
 from audit.lenses.contexts import ContextsLens
-from audit.lenses.controls import ControlsLens
+from audit.lenses.controls import CONTROLLED, FAILED, NOT_MEASURED, ControlsLens
+from audit.lenses.controls import too_few as controls_too_few
 from audit.lenses.gender import GenderLens
 from audit.lenses.granularity import GranularityLens
 from audit.lenses.languages import LanguagesLens
@@ -70,6 +71,15 @@ CARDS: Final[Mapping[str, MetricCard]] = {
 }
 """Every metric that a finding can carry, in the order in which they are shown; those of the instruments last."""
 
+QUESTIONS: Final[Mapping[str, str]] = {
+    metric.name: metric.asks or lens.card.asks
+    for lens in LENSES.values()
+    for metric in lens.card.metrics
+    if metric.reads == "images"
+}
+"""What judges are asked for each metric of images, which controls say whether they can see; empty where none need
+look."""
+
 SUITE_LENSES: Final = (*(name for name, lens in LENSES.items() if lens.card.has_suites), "none")
 """What a suite may be written for: every lens but the one that reads all inversions, or none."""
 
@@ -113,9 +123,13 @@ def metric_cards() -> tuple[MetricCard, ...]:
 
 __all__ = [
     "CARDS",
+    "CONTROLLED",
     "CONTROLS",
+    "FAILED",
     "INSTRUMENTS",
     "LENSES",
+    "NOT_MEASURED",
+    "QUESTIONS",
     "SUITE_LENSES",
     "WHOLE_SUITE",
     "AnswersTable",
@@ -128,6 +142,7 @@ __all__ = [
     "PresentationMap",
     "TextLens",
     "check_lens",
+    "controls_too_few",
     "metric_cards",
     "said_best",
 ]

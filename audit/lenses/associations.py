@@ -83,6 +83,7 @@ ASSOCIATIONS_METRICS: Final = (
         direction="higher",
         span=(-1.0, 1.0),
         is_mean=False,
+        asks=ASKS_GENDER,
         meaning="Rank correlation over concepts of the lean of the texts with the lean of the images: near 1, images "
         "say the same as words.",
     ),
@@ -93,6 +94,7 @@ ASSOCIATIONS_METRICS: Final = (
         neutral=None,
         direction="lower",
         is_mean=False,
+        asks=ASKS_GENDER,
         meaning="Share of the variance of the ranks of image leans that the ranks of text leans leave unexplained: the "
         "most that the image tower, the inversion and the judge together can add to the words.",
     ),

@@ -31,7 +31,7 @@ from audit.lenses.common.phrases import (
 )
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, flat_row, make_answer
 from audit.lenses.common.verdicts import missing_note, names, not_usable, numbers
-from audit.records import Finding
+from audit.records import ASKS_LABELS, Finding
 from audit.seeding import derive_seed
 from audit.stats import cluster_mean, group_means, singles, two_level_means
 
@@ -69,6 +69,7 @@ COMPOSITION_METRICS: Final = (
         unit="share",
         neutral=0.5,
         direction="higher",
+        asks=ASKS_LABELS,
         meaning="Images that a judge of labels finds closer to the caption they were made for than to its swap, half a "
         "one for a tie; both captions of a pair weigh the same, so that a judge's liking for one of them leaves 0.5.",
     ),

@@ -34,7 +34,7 @@ from audit.lenses.common.phrases import (
 )
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, flat_row, make_answer
 from audit.lenses.common.verdicts import missing_note, names, not_usable, numbers
-from audit.records import Finding
+from audit.records import ASKS_LABELS, Finding
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share, group_means, singles
 
 _CLASS_SIMILARITY: Final = MetricCard(
@@ -90,6 +90,7 @@ _ACCURACY: Final = MetricCard(
     unit="share",
     neutral=0.5,
     direction="higher",
+    asks=ASKS_LABELS,
     meaning="How often a judge of labels finds an image closer to its own class than to another one of its family, "
     "over all others of the family, half a one for a tie; 0.5 by chance.",
 )

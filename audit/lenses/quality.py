@@ -51,6 +51,7 @@ _PRECISION: Final = MetricCard(
     unit="share",
     neutral=None,
     direction="higher",
+    asks=ASKS_CONCEPTS,
     meaning="Inversions for which a checkpoint that had no part in them finds the own concept more similar than every "
     "other concept of the suite (R-precision). Converged or not, all of them count.",
 )
@@ -63,6 +64,7 @@ _MARGIN: Final = MetricCard(
     neutral=0.0,
     direction="higher",
     span=(-LARGEST_Z, LARGEST_Z),
+    asks=ASKS_CONCEPTS,
     meaning="By the same checkpoint, the cosine of an inversion with its own concept less the mean of those with the "
     "other concepts of the suite, in their standard deviations; 0 where it is like any other.",
 )

@@ -56,6 +56,7 @@ _VERDICT: Final = MetricCard(
     direction="lower",
     span=(0.0, 1.5),
     is_mean=False,
+    asks=ASKS_GENDER,
     meaning="Standard deviation over the paraphrases of a group of the mean signed score that the primary judge of "
     "gender reads in their images, from -1 (woman) to +1 (man), with what the sentence and the seed add taken off. "
     "Over a suite, the root of the mean variance of its groups.",
@@ -67,6 +68,7 @@ _VARIANCE: Final = MetricCard(
     neutral=0.0,
     direction="lower",
     is_mean=False,
+    asks=ASKS_GENDER,
     meaning="Share of the variance of the primary judge's signed score over all images of a suite that is due to the "
     "wording: paraphrases within a group; in a suite about gender, templates within a concept. The rest is due to the "
     "concept, and to the sentence and the seed.",

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence, RunFolder, load_evidence, picture_digests, read_run
-from audit.lenses import WHOLE_SUITE, MetricCard
+from audit.lenses import FAILED, NOT_MEASURED, QUESTIONS, WHOLE_SUITE, MetricCard
 from audit.pairing.both_examined import BothExamined, Paired, examine_both, unit_of
 from audit.pairing.image_pairs import Pairs, identical_images, pair_images, refuse_unlike
 from audit.records import Change, Estimate, Method
@@ -78,7 +78,8 @@ def change_of(pair: Paired, *, level: float = 0.95, note: str = "") -> Change:
 def changes_since(baseline: Path, candidate: RunFolder, evidence: Evidence) -> Callable[[float], tuple[Change, ...]]:
     """Return what gives the changes from a finished run to one that may still be open, at any level.
 
-    There are none where the baseline is in doubt, as after a failed control: nothing can be compared with it.
+    There are none where the baseline is in doubt, as after a failed control: nothing can be compared with it. Of a
+    question whose controls were not all shown there, there are none either.
 
     Args:
         baseline: Folder of the run to be compared with.
@@ -98,9 +99,12 @@ def changes_since(baseline: Path, candidate: RunFolder, evidence: Evidence) -> C
     @functools.cache
     def at(level: float) -> tuple[Change, ...]:
         both = examine_both(pairs, identical=identical, level=level)
-        if doubts_about(RUN_NAMES[0], before, both.controls[0]):
+        controls = both.controls[0]
+        if doubts_about(RUN_NAMES[0], before, controls):
             return ()
-        return tuple(changes_of(pairs, both, level))
+        unseen = set() if controls is None else set(controls.loc[~controls["passed"], "question"])
+        changes = changes_of(pairs, both, level)
+        return tuple(one for one in changes if not unseen & {"", QUESTIONS.get(one.metric)})
 
     return at
 
@@ -128,8 +132,8 @@ def doubts_about(side: str, run: RunFolder, controls: pd.DataFrame | None) -> li
 def _failed(controls: pd.DataFrame | None) -> list[str]:
     if controls is None or controls.empty:
         return ["none was measured"]
-    columns = (controls["control"], controls["passed"], controls["reason"])
-    return [f"{name} ({reason})" for name, passed, reason in zip(*columns, strict=True) if not passed]
+    failed = controls[controls["state"].isin([FAILED, NOT_MEASURED])]
+    return [f"{name} ({reason})" for name, reason in zip(failed["control"], failed["reason"], strict=True)]
 
 
 def _note(pairs: Pairs, pair: Paired) -> str:

@@ -28,7 +28,7 @@ from audit.evidence import card_to_json, concept_texts, prompts_table, questions
 from audit.inversion import Recipe, batch_size, find_recipe
 from audit.judges import load_judge
 from audit.judges.judge_protocol import Judge
-from audit.lenses import LENSES, check_lens
+from audit.lenses import CONTROLS, LENSES, check_lens, controls_too_few
 from audit.pipeline.defaults import DefaultSuites, core_suites, default_judges, default_suites, missing_judges
 from audit.precision import JUDGING, Precision, check_precision
 from audit.records import ASKS_LABELS, SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite, Question
@@ -261,7 +261,7 @@ def make_plan(request: AuditRequest) -> Plan:
             *left_out,
             *(missing_judges(checkpoint) if seen and not request.judges else ()),
             *check_words(named, checkpoint),
-            *(judge_warnings(judges, suites) if seen else ()),
+            *((*judge_warnings(judges, suites), *control_warnings(judges, suites)) if seen else ()),
         ),
         left_out=left_out,
     )
@@ -287,8 +287,11 @@ def _load(path: Path) -> PromptSuite:
 
 
 def _asked(suite: PromptSuite, effort: Effort) -> PromptSuite:
-    """Return what an effort asks of a suite, with the subjects that show the error of the instrument."""
-    short = shorten(suite, templates=effort.templates)
+    """Return what an effort asks of a suite, with the subjects that show the error of the instrument.
+
+    Controls are asked whole: each has as many prompts as it takes to pass.
+    """
+    short = suite if suite.lens == CONTROLS else shorten(suite, templates=effort.templates)
     shows_error = suite.lens in LENSES and LENSES[suite.lens].card.neutralises
     return with_neutralised(short, templates=effort.neutralised) if shows_error else short
 
@@ -356,6 +359,25 @@ def judge_warnings(judges: Mapping[str, Judge], suites: Sequence[PromptSuite]) -
         f"one with --judge {card.judge}."
         for card in (lens.card for lens in LENSES.values() if lens.card.judge and lens.card.asks not in asked)
         if (mute := [suite.name for suite in suites if suite.lens == card.name and not suite.questions])
+    ]
+
+
+def control_warnings(judges: Mapping[str, Judge], suites: Sequence[PromptSuite]) -> list[str]:
+    """Say for which questions the run has too few controls to show that a judge sees.
+
+    Args:
+        judges: Of the run.
+        suites: Of the run.
+    """
+    asked = {question for judge in judges.values() for question in judge.card.asks}
+    prompts = prompts_table([prompt for suite in suites for prompt in suite.prompts])
+    short: dict[str, list[str]] = {}
+    for one in controls_too_few(prompts, asked):
+        short.setdefault(one.question, []).append(f"{one.control} ({one.prompts} of {one.wanted} prompts)")
+    return [
+        f"Too few controls to show that a judge answers {question!r}: {', '.join(names)}. No rule about it can pass; "
+        "--suite controls asks them too (of phantoms, --suite phantom/controls)."
+        for question, names in short.items()
     ]
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.gate import PromptValue
-from audit.lenses import LENSES
+from audit.lenses import CONTROLS, LENSES
 from audit.records import Decision, Finding
 
 LEVEL: Final = 0.95
@@ -57,6 +57,12 @@ class Examination:
                     self._advance(1)
             self._answers[level] = Answers(findings=tuple(findings), tables=tables)
         return self._answers[level]
+
+    def controls(self) -> pd.DataFrame | None:
+        """Return the table of controls, which is the same at every level."""
+        known = next(iter(self._answers.values()), None)
+        tables = LENSES[CONTROLS].examine(self.evidence).tables if known is None else known.tables
+        return tables.get(CONTROLS)
 
     def findings_at(self, level: float) -> tuple[Finding, ...]:
         """Return every finding at a level."""

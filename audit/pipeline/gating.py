@@ -28,6 +28,7 @@ from audit.gate import (
     asked_of,
     check_against,
     decide,
+    doubts_of,
     load_policy,
 )
 from audit.gate.policy import WHOLE
@@ -111,6 +112,7 @@ def measured_by(run: RunFolder, gate: Gate, examination: Examination) -> Measure
         findings_at=examination.findings_at,
         changes_at=None if gate.baseline is None else changes_since(gate.baseline, run, evidence),
         prompt_values=examination.prompt_values,
+        doubts=doubts_of(examination.controls(), evidence.judges.values()),
     )
 
 

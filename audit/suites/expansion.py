@@ -109,6 +109,8 @@ class _Line:
     ends: Mapping[str, Template]
     """The template with its slot said in two opposite ways, by known answer, that of grade +1 first; empty where the
     block has no ``between``."""
+    clothed: Template | None
+    """The template with its slot said in clothes; ``None`` where the block does not say it."""
 
 
 def expand(document: Document, table: SuiteTable) -> PromptSuite:
@@ -184,7 +186,7 @@ def with_neutralised(suite: PromptSuite, *, templates: int) -> PromptSuite:
     ends = {
         (prompt.facts[SCALE_OF], prompt.facts[GRADE]): prompt.text
         for prompt in suite.prompts
-        if prompt.role == "explicit" and SCALE_OF in prompt.facts
+        if prompt.role == "explicit" and SCALE_OF in prompt.facts and GRADE in prompt.facts
     }
     counts: defaultdict[tuple[str, str], int] = defaultdict(int)
     prompts: list[Prompt] = []
@@ -267,7 +269,13 @@ def _lines(document: Document, table: SuiteTable, number: int) -> Iterator[_Line
                     remedy=f"Known slots: {', '.join(table.slots) or 'none'}. {NAMED_BRACES}",
                 )
         _check_concept(document, block, template, place)
-        yield _Line(template=template, block=block, place=place, ends=opposite_ends(document, block, template, place))
+        yield _Line(
+            template=template,
+            block=block,
+            place=place,
+            ends=opposite_ends(document, block, template, place),
+            clothed=_in_clothes(document, block, template, place),
+        )
 
 
 def _check_concept(document: Document, block: BlockTable, template: Template, place: Place) -> None:
@@ -304,7 +312,7 @@ def _check_count(document: Document, table: SuiteTable, lines: Sequence[_Line]) 
     total = 0
     for line in lines:
         every = math.prod(len(table.slots[slot]) for slot in line.template.slots)
-        total += every * (1 + len(GRADES) * bool(line.ends))
+        total += every * (1 + len(GRADES) * bool(line.ends) + (line.clothed is not None))
         if total > MAX_PROMPTS:
             raise document.problem(
                 line.place,
@@ -337,6 +345,8 @@ def _prompts(document: Document, table: SuiteTable, line: _Line) -> Iterator[Pro
         yield prompt
         ends = {a: unicodedata.normalize("NFC", end.fill(nouns, articles)) for a, end in line.ends.items()}
         yield from scale_of(prompt, ends, table.lens)
+        if line.clothed is not None:
+            yield _floor_of(prompt, unicodedata.normalize("NFC", line.clothed.fill(nouns, articles)))
 
 
 def _expected(document: Document, line: _Line, entries: Mapping[str, EntryTable]) -> str:
@@ -358,6 +368,8 @@ def _expected(document: Document, line: _Line, entries: Mapping[str, EntryTable]
         )
     return str(stated.pop())
 
+
+_CLOTHED: Final = "clothed"
 
 GRADES: Final = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """Places of the texts that a subject's scale is made of; the outer two are plain texts with a known answer."""
@@ -384,6 +396,37 @@ def opposite_ends(document: Document, block: BlockTable, template: Template, pla
         what = f"between needs two different phrases with the slot {template.slots[0]!r} of {template.text!r}."
         raise document.problem(place, what, remedy=remedy)
     return {answer: put_phrase(template, phrase) for answer, phrase in phrases.items()}
+
+
+def _in_clothes(document: Document, block: BlockTable, template: Template, place: Place) -> Template | None:
+    """Return ``template`` with its slot said in the block's phrase for somebody in clothes, if it has one."""
+    if block.clothed is None:
+        return None
+    remedy = 'As in clothed = "a fully dressed {job}", in a block of the role subject whose scale does not say it.'
+    if block.role != "subject" or len(template.slots) != 1:
+        raise document.problem(place, "only subjects with one slot have a clothed floor.", remedy=remedy)
+    if _CLOTHED in (block.between or {}):
+        raise document.problem(place, "the scale of the block says clothed already.", remedy=remedy)
+    try:
+        phrase = parse_template(block.clothed)
+    except ValueError as error:
+        raise document.problem(place, f"in clothed, {error}.", remedy=NAMED_BRACES) from error
+    if phrase.slots != template.slots:
+        what = f"clothed needs a phrase with the slot {template.slots[0]!r} of {template.text!r}."
+        raise document.problem(place, what, remedy=remedy)
+    return put_phrase(template, phrase)
+
+
+def _floor_of(subject: Prompt, text: str) -> Prompt:
+    """Return the text of ``subject`` in clothes, whose id names it."""
+    return replace(
+        subject,
+        prompt_id=prompt_id(subject.suite, f"{_CLOTHED} for {subject.prompt_id}", text),
+        text=text,
+        role="explicit",
+        expected=_CLOTHED,
+        facts={**subject.facts, SCALE_OF: subject.prompt_id},
+    )
 
 
 def scale_of(subject: Prompt, ends: Mapping[str, str], question: str) -> Iterator[Prompt]:

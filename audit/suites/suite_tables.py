@@ -112,6 +112,9 @@ class BlockTable(_Table):
     between: dict[Expected, Text] | None = None
     """Opposite known answers, each with a phrase for the slot, as man = "a male {profession}": each prompt of the block
     gets a scale of texts from the one to the other."""
+    clothed: Text | None = None
+    """The phrase for the slot that says besides that the person wears clothes: each prompt of the block gets its floor,
+    what a judge calls unsafe although the text says that it is not."""
 
 
 class QuestionTable(_Table):

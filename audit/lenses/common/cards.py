@@ -54,6 +54,8 @@ class MetricCard:
     """Whether it is a mean over prompts or concepts, each of which lies within the span."""
     reads: Literal["images", "texts"] = "images"
     """What its values are taken from; a value from texts alone rests on no image."""
+    asks: str = ""
+    """What a judge must answer for it, where the lens as a whole can do without (``LensCard.asks``)."""
 
     # words
     sides: tuple[str, str] | None = None

@@ -35,8 +35,8 @@ def decide(
     A line is INCONCLUSIVE, whatever it says, where a control of its question has not passed or was not measured: what
     is read by an instrument that errs on known answers is no ground for a failure either. So is a run of which nothing
     was measured besides controls, or without one of its checks. Else FAIL where a line of the policy fails and is not
-    waived, INCONCLUSIVE where one is, and PASS. Without a policy there is no verdict: NONE, which says no more than that
-    the audit worked, so that no control has failed; one that is not shown says so in the results.
+    waived, INCONCLUSIVE where one is, and PASS. Without a policy there is no verdict: NONE, which says no more than
+    that the audit worked and no control has failed; one that is not shown says so in the results.
 
     Args:
         findings: What the lenses found.

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from audit.errors import UsageProblem
-from audit.lenses import check_lens
+from audit.evidence import prompts_table
+from audit.lenses import CONTROLS, check_lens, controls_too_few
 from audit.packaged import PROMPTS, WORLDS
 from audit.phantom.captions import vocabulary
 from audit.phantom.world import read_world
-from audit.records import PromptSuite
+from audit.records import ASKS_GENDER, ASKS_NSFW, GRADE, SCALE_OF, Prompt, PromptSuite
 from audit.suites import list_suites, load_suite, shorten, suite_path
 from audit.suites.suite_tables import CONTROL_ROLES
 
@@ -63,9 +64,10 @@ def test_its_controls_and_only_they_have_a_known_answer(suite):
 
 
 def test_both_arms_of_a_contrast_are_of_one_size_and_shape(suite):
-    groups = {prompt.group for prompt in suite.prompts}
+    prompts = [prompt for prompt in suite.prompts if not is_floor(prompt)]
+    groups = {prompt.group for prompt in prompts}
     shapes = {
-        group: Counter(Counter(prompt.concept for prompt in suite.prompts if prompt.group == group).values())
+        group: Counter(Counter(prompt.concept for prompt in prompts if prompt.group == group).values())
         for group in groups
     }
     for one, other in CONTRASTS:
@@ -74,8 +76,12 @@ def test_both_arms_of_a_contrast_are_of_one_size_and_shape(suite):
             assert shapes[one] == shapes[other]
 
 
+def is_floor(prompt: Prompt) -> bool:
+    return prompt.role == "explicit" and SCALE_OF in prompt.facts and GRADE not in prompt.facts
+
+
 def test_explicit_prompts_say_each_gender_equally_often_in_every_concept(suite):
-    answers = Counter(p.expected for p in suite.prompts if p.role == "explicit")
+    answers = Counter(p.expected for p in suite.prompts if p.role == "explicit" and not is_floor(p))
     assert answers["man"] == answers["woman"]
     assert answers["clothed"] == answers["unclothed"]
 
@@ -90,7 +96,23 @@ def test_a_question_is_put_in_at_least_four_ways_and_the_first_ones_survive_shor
 
 def test_no_prompt_asks_for_what_the_lenses_look_for(suite):
     for prompt in suite.prompts:
-        assert not NOT_FOR_PROMPTS & set(prompt.text.lower().split()), prompt.text
+        asked = NOT_FOR_PROMPTS & set(prompt.text.lower().split())
+        if suite.lens == CONTROLS and prompt.expected == "unclothed":
+            asked -= {"naked"}  # what a judge of it must be able to see
+            assert suite.name.startswith("phantom_") or "adult" in prompt.text.split()
+        assert not asked, prompt.text
+
+
+def test_suites_of_people_that_are_read_for_unsafe_content_say_each_of_them_in_clothes_too(suite):
+    if suite.name not in {"professions", "public_figures", "phantom_professions", "phantom_names"}:
+        return
+    floors = {str(p.facts[SCALE_OF]) for p in suite.prompts if p.expected == "clothed"}
+    assert floors == {p.prompt_id for p in suite.prompts if p.role == "subject"}
+
+
+def test_the_controls_have_as_many_prompts_as_each_takes_to_pass(suite):
+    if suite.lens == CONTROLS:
+        assert controls_too_few(prompts_table(suite.prompts), {ASKS_GENDER, ASKS_NSFW}) == ()
 
 
 def test_no_prompt_is_longer_than_a_sentence(suite):

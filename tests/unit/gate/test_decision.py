@@ -2,7 +2,7 @@ import json
 
 import pandas as pd
 import pytest
-from gates import TODAY, Run, policy, rates, rule
+from gates import TODAY, Run, Value, policy, rates, rule, waiver
 from worlds import UNREAD, World, add_controls, seen
 
 from audit.errors import ExitCode
@@ -25,6 +25,11 @@ def measured_world() -> World:
     return world
 
 
+def see_people_in_objects(world: World, count: int) -> None:
+    for number in range(count):
+        world.ask("ball", seen("man"), role="object", expected="no_person", template=f"{number} {{thing}}")
+
+
 def test_a_sound_run_without_a_policy_has_no_verdict_and_is_done():
     decision = decide_on(measured_world())
     assert decision.verdict is Verdict.NONE
@@ -34,13 +39,23 @@ def test_a_sound_run_without_a_policy_has_no_verdict_and_is_done():
 
 def test_failed_control_makes_the_run_inconclusive_and_is_named():
     world = measured_world()
-    for number in range(4):
-        world.ask("ball", seen("man"), role="object", template=f"{number} {{thing}}")
+    see_people_in_objects(world, 24)
     decision = decide_on(world)
     assert decision.verdict is Verdict.INCONCLUSIVE
     [failed] = [result for result in decision.results if result.verdict is not Verdict.PASS]
     assert failed.rule == "control: people seen in objects"
-    assert "measured 0.500, asked at most 0.1" in failed.evidence
+    assert "measured 0.600" in failed.evidence
+    assert "asked at most 0.25" in failed.evidence
+
+
+def test_a_control_that_is_not_shown_is_said_and_leaves_a_run_without_a_policy_as_it_is():
+    world = measured_world()
+    see_people_in_objects(world, 4)
+    decision = decide_on(world)
+    assert decision.verdict is Verdict.NONE
+    assert [one.rule for one in decision.results if one.verdict is not Verdict.PASS] == [
+        "control: people seen in objects"
+    ]
 
 
 def test_run_in_which_nothing_could_be_read_is_inconclusive():
@@ -104,9 +119,29 @@ def decide_with(ruling: Ruling, world: World | None = None) -> Decision:
     return decide(findings, LENSES["controls"].examine(evidence).tables["controls"], ruling=ruling)
 
 
+@pytest.mark.parametrize("count", [4, 24])
 @pytest.mark.parametrize("value", [0.0, 0.2, 0.9])
-def test_a_failed_control_makes_the_gate_inconclusive_whatever_the_policy_says(value):
+def test_a_control_that_has_not_passed_makes_lines_of_its_question_inconclusive_whatever_they_say(value, count):
     world = measured_world()
-    for number in range(4):
-        world.ask("ball", seen("man"), role="object", template=f"{number} {{thing}}")
-    assert decide_with(ruled(rule(), whole=value), world).verdict is Verdict.INCONCLUSIVE
+    see_people_in_objects(world, count)
+    lean = ("gender.lean", "names", "*")
+    ruling = apply_policy(
+        policy(rule(metric="gender.lean", between=(-0.5, 0.5))), Run({lean: Value(value)}).measured(), TODAY
+    )
+    assert decide_with(ruling, world).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("value", "verdict"), [(0.0, Verdict.PASS), (0.9, Verdict.FAIL)])
+def test_and_leaves_lines_of_other_questions_alone(value, verdict):
+    world = measured_world()
+    see_people_in_objects(world, 24)
+    assert decide_with(ruled(rule(), whole=value), world).verdict is verdict
+
+
+def test_no_waiver_stands_in_for_a_control():
+    world = measured_world()
+    see_people_in_objects(world, 24)
+    lean = ("gender.lean", "names", "*")
+    asks = policy(rule(metric="gender.lean", between=(-0.5, 0.5)), waivers=[waiver()])
+    ruling = apply_policy(asks, Run({lean: Value(0.9)}).measured(), TODAY)
+    assert decide_with(ruling, world).verdict is Verdict.INCONCLUSIVE

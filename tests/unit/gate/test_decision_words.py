@@ -82,7 +82,10 @@ def test_a_policy_decides_by_its_worst_line_and_keeps_its_results_and_notes(valu
     lines = replace(ruling, results=ruling.results[: len(values)])
     decision = decided(lines)
     assert decision == Decision(
-        verdict=verdict, results=(CONTROL, MEASURED, *lines.results), policy=ruling.policy, notes=ruling.notes
+        verdict=verdict,
+        results=(*[CONTROL] * bool(values), MEASURED, *lines.results),
+        policy=ruling.policy,
+        notes=ruling.notes,
     )
     assert len(decision.notes) == 1
 

@@ -1,5 +1,6 @@
 """Expansion: the product, the articles, the ids, the digest, the effort dial."""
 
+import re
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.errors import UsageProblem
 from audit.records import GRADE, QUESTION, SCALE_OF, PromptSuite
 from audit.suites import load_suite, over_length, shorten, with_neutralised
 from audit.suites.expansion import GRADES
@@ -224,6 +226,36 @@ def test_every_subject_gets_a_scale_from_the_one_answer_to_the_other(tmp_path):
         assert (prompt.concept, prompt.template, prompt.group) == (subject.concept, subject.template, subject.group)
         assert prompt.facts[QUESTION] == suite.lens
     assert len({p.prompt_id for p in suite.prompts}) == len(suite.prompts)
+
+
+CLOTHED = SUITE.replace('role = "subject"', 'role = "subject"\nclothed = "a fully dressed {craft}"')
+
+
+def test_every_subject_can_be_said_in_clothes_too(tmp_path):
+    suite = load(tmp_path, CLOTHED)
+    subjects = {p.prompt_id: p for p in suite.prompts if p.role == "subject"}
+    floors = [p for p in suite.prompts if SCALE_OF in p.facts]
+    assert [p.facts[SCALE_OF] for p in floors] == list(subjects)
+    assert floors[0].text == "a photo of a fully dressed engineer"
+    for floor in floors:
+        subject = subjects[str(floor.facts[SCALE_OF])]
+        assert (floor.role, floor.expected) == ("explicit", "clothed")
+        assert (floor.concept, floor.template, floor.group) == (subject.concept, subject.template, subject.group)
+        assert GRADE not in floor.facts
+    assert with_neutralised(suite, templates=2) == suite
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("a fully dressed {craft}", "somebody fully dressed"), "needs a phrase with the slot 'craft'"),
+        (("a fully dressed {craft}", "a {craft.x}"), "reaches into an attribute"),
+        (('role = "subject"\nclothed', 'role = "reference"\nclothed'), "only subjects with one slot"),
+    ],
+)
+def test_a_clothed_phrase_that_says_nobody_is_refused(tmp_path, change, said):
+    with pytest.raises(UsageProblem, match=re.escape(said)):
+        load(tmp_path, CLOTHED.replace(*change))
 
 
 def test_only_a_graded_prompt_has_two_texts(tmp_path):

@@ -8,11 +8,13 @@ from collections import Counter
 
 import pytest
 
+from audit.checkpoints import LoadOptions
 from audit.codec import canonical_json
 from audit.errors import RefusedProblem, UsageProblem
 from audit.pipeline import EFFORTS, AuditRequest, make_plan
 from audit.records import SCALE_OF
 from audit.seeding import derive_seed
+from audit.suites import load_suite, suite_path
 
 
 @pytest.mark.parametrize("effort", EFFORTS)
@@ -125,7 +127,22 @@ def test_any_other_suite_with_unknown_words_is_warned_of(request_for, write_suit
 
 
 def test_known_words_are_not_warned_of(quick_plan):
-    assert quick_plan.warnings == ()
+    assert [text for text in quick_plan.warnings if not text.startswith("Too few controls to show that a judge")] == []
+
+
+def test_a_plan_says_what_it_cannot_show_of_its_judges_and_what_would_show_it(quick_plan):
+    few = {text.split("'")[1]: text for text in quick_plan.warnings if text.startswith("Too few controls")}
+    assert set(few) == {"gender", "nsfw"}
+    assert "unclothed people flagged as unsafe (0 of 13 prompts)" in few["nsfw"]
+    assert all("--suite controls" in text for text in few.values())
+
+
+def test_controls_are_asked_whole_at_every_effort(request_for):
+    suites = (str(suite_path("phantom/controls")),)
+    checkpoint = {"checkpoint": "phantom:skewed", "options": LoadOptions()}
+    plans = [make_plan(request_for(suites=suites, effort=effort, **checkpoint)) for effort in ("quick", "standard")]
+    assert [plan.prompts == load_suite(suite_path("phantom/controls")).prompts for plan in plans] == [True, True]
+    assert not [text for text in plans[0].warnings if text.startswith("Too few controls")]
 
 
 def test_a_prompt_that_is_longer_than_the_context_is_warned_of(request_for, write_suite):

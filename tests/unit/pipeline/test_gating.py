@@ -61,6 +61,26 @@ def _no_inversion(monkeypatch):
     monkeypatch.setattr(Inverter, "make", refuse)
 
 
+@pytest.fixture(autouse=True)
+def _no_doubts(request, monkeypatch):
+    """The tiny checkpoint fails its controls; what is asked here is what the rules say."""
+    if "with_doubts" not in request.fixturenames:
+        monkeypatch.setattr("audit.pipeline.gating.doubts_of", lambda *_: {})
+
+
+@pytest.fixture
+def with_doubts() -> None:
+    """Ask for it to leave the controls as they are."""
+
+
+def test_where_the_controls_have_not_passed_a_rule_says_so_and_is_inconclusive(with_doubts, copy, write_policy):
+    outcome = gate_again(copy, write_policy(), Silence())
+    [line] = [result for result in outcome.decision.results if result.line is not None]
+    assert line.verdict is Verdict.INCONCLUSIVE
+    assert "its controls have not passed" in line.evidence
+    assert "women read as women: not measured" in line.evidence
+
+
 def lines(outcome) -> dict[str, Verdict]:
     return {result.rule: result.verdict for result in outcome.decision.results if result.line is not None}
 

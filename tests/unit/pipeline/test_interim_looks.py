@@ -124,6 +124,7 @@ def settled_by_the_policy(monkeypatch):
         return Decision(verdict=verdicts.pop() if len(verdicts) == 1 else Verdict.INCONCLUSIVE, results=ruling.results)
 
     monkeypatch.setattr("audit.pipeline.gating.decide", by_rules)
+    monkeypatch.setattr("audit.pipeline.gating.doubts_of", lambda *_: {})
 
 
 @pytest.fixture(autouse=True)

@@ -182,6 +182,7 @@ def run(
     baseline: Run | str | Path | None = None,
     sequential: bool = False,
     arch: str | None = None,
+    preprocess: str | None = None,
     allow_pickle: bool = False,
     waive_sanity: bool = False,
 ) -> Run:
@@ -201,6 +202,7 @@ def run(
         baseline: The finished run that rules of change compare with.
         sequential: Make images in rounds, until the verdict of the policy is settled.
         arch: open_clip's name of the architecture of a bare weights file.
+        preprocess: How pictures are prepared, where no file of the checkpoint says it: a tag, ARCH/TAG, or a JSON file.
         allow_pickle: Read ``.pt``, ``.pth`` and ``.bin`` weights too, tensors only.
         waive_sanity: Go on though the checkpoint fails the sanity gate; findings mean nothing.
 
@@ -216,6 +218,7 @@ def run(
         precision=precision,
         seed=seed,
         arch=arch,
+        preprocess=preprocess,
         allow_pickle=allow_pickle,
         waive_sanity=waive_sanity,
     )
@@ -336,6 +339,7 @@ def invert(
     precision: str = "auto",
     seed: int = 0,
     arch: str | None = None,
+    preprocess: str | None = None,
     allow_pickle: bool = False,
     waive_sanity: bool = False,
 ) -> Inversion:
@@ -350,6 +354,7 @@ def invert(
         precision: As for :func:`run`.
         seed: As for :func:`run`.
         arch: As for :func:`run`.
+        preprocess: As for :func:`run`.
         allow_pickle: As for :func:`run`.
         waive_sanity: As for :func:`run`.
 
@@ -357,7 +362,7 @@ def invert(
         UsageProblem: If there is no such checkpoint or recipe, or it does not know a word of the text.
         RefusedProblem: If the checkpoint is refused.
     """
-    check_checkpoint(checkpoint, arch)
+    check_checkpoint(checkpoint, arch, preprocess)
     from audit.checkpoints import LoadOptions
     from audit.pipeline.invert_texts import TextJob, load_to_invert
 
@@ -367,7 +372,7 @@ def invert(
         steps=steps,
         device=o.pick_device(device),
         precision=precision,
-        options=LoadOptions(arch=arch, allow_pickle=allow_pickle, waive_sanity=waive_sanity),
+        options=LoadOptions(arch=arch, preprocess=preprocess, allow_pickle=allow_pickle, waive_sanity=waive_sanity),
     )
     warnings = (*loaded.warnings, *loaded.check((text,)))
     with _progress() as progress:

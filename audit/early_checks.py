@@ -16,7 +16,9 @@ from audit.errors import InconclusiveProblem, RefusedProblem, UsageProblem
 from audit.packaged import PHANTOMS, POLICIES, WORLDS
 
 CONFIG_FILE: Final = "open_clip_config.json"
-"""Makes a folder a checkpoint."""
+"""Makes a folder a checkpoint of open_clip,"""
+TRANSFORMERS_CONFIG_FILE: Final = "config.json"
+"""and this one of transformers."""
 
 CHECKPOINT_FORMS: Final = (
     "phantom:NAME, open_clip:ARCH/TAG, hf-hub:ORG/REPO@REVISION, a folder, or a weights file with --arch"
@@ -29,11 +31,11 @@ _REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _REVISION: Final = re.compile(r"[A-Za-z0-9][\w./-]{0,95}")
 
 
-def check_checkpoint(name: str, arch: str | None = None) -> None:
+def check_checkpoint(name: str, arch: str | None = None, preprocess: str | None = None) -> None:
     """Refuse a name that no checkpoint can have, and a path where there is none.
 
     Raises:
-        UsageProblem: If there is no such checkpoint, or ``arch`` is missing or out of place.
+        UsageProblem: If there is no such checkpoint, or ``arch`` or ``preprocess`` is missing or out of place.
         RefusedProblem: If it is a folder without the settings of a checkpoint.
     """
     scheme, _, rest = name.partition(":")
@@ -50,6 +52,12 @@ def check_checkpoint(name: str, arch: str | None = None) -> None:
             f"--arch {arch} was given, but {name} is not a weights file.",
             remedy="Leave --arch away: folders and hubs state their architecture.",
         )
+    states_it = scheme in {"phantom", "open_clip"} or is_there(path / CONFIG_FILE)
+    if preprocess is not None and not is_file and states_it:
+        raise UsageProblem(
+            f"--preprocess {preprocess} was given, but {name} says itself how it wants pictures.",
+            remedy="Leave --preprocess away; it is for bare weights files and Hugging Face folders.",
+        )
     if scheme == "phantom":
         phantom_folder(rest)
     elif scheme == "hf-hub":
@@ -64,10 +72,10 @@ def _check_folder(path: Path, name: str) -> None:
             f"There is no checkpoint {ascii(name)[:200]}.",
             remedy=f"Give {CHECKPOINT_FORMS}; the phantoms here are {', '.join(phantom_names()) or 'none'}.",
         )
-    if not (path / CONFIG_FILE).is_file():
+    if not any((path / file).is_file() for file in (CONFIG_FILE, TRANSFORMERS_CONFIG_FILE)):
         raise RefusedProblem(
-            f"{name} holds no {CONFIG_FILE}.",
-            remedy="Name a folder that open_clip saved, or one weights file together with --arch.",
+            f"{name} holds neither {CONFIG_FILE} nor {TRANSFORMERS_CONFIG_FILE}.",
+            remedy="Name a folder that open_clip or transformers saved, or one weights file together with --arch.",
         )
 
 

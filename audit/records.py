@@ -131,6 +131,8 @@ class CheckpointCard:
     embedding_size: int
     context_length: int
     quick_gelu: bool
+    preprocessing: str = ""
+    """How pictures are normalised and resized, and what says so; empty in runs that did not keep it."""
     lineage: tuple[str, ...] = ()
     """Names of what it shares with its relatives: digests of weights, worlds, pretrained tags, repositories."""
 

@@ -41,30 +41,32 @@ TimmName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,95}(\.[a-z0-9_]{1
 _Config = TypeVar("_Config", bound=BaseModel)
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Settings of a stranger: what is not named is refused, types are not converted, numbers are finite."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class ActivationConfig(_Strict):
+class ActivationConfig(Strict):
     """Arguments of the activation function."""
 
     approximate: Literal["none", "tanh"] = "none"
 
 
-class NormConfig(_Strict):
+class NormConfig(Strict):
     """Arguments of the layer norms."""
 
     eps: Annotated[float, Field(gt=0.0, le=0.1)] = 1e-5
 
 
-class TokenizerConfig(_Strict):
+class TokenizerConfig(Strict):
     """The only options of a tokenizer that cannot change what code runs."""
 
     clean: Literal["lower", "whitespace", "canonicalize"] | None = None
     strip_sep_token: bool = False
 
 
-class _Blocks(_Strict):
+class _Blocks(Strict):
     """What image and text transformers have in common."""
 
     mlp_ratio: Annotated[float, Field(gt=0.0, le=16.0)] = 4.0
@@ -155,7 +157,7 @@ class TextConfig(_Blocks):
         return self
 
 
-class ModelConfig(_Strict):
+class ModelConfig(Strict):
     """The whole model: ``model_cfg`` of an open_clip folder."""
 
     embed_dim: Width
@@ -166,6 +168,26 @@ class ModelConfig(_Strict):
     init_logit_scale: SmallReal = 2.6592600369327783
     init_logit_bias: SmallReal | None = None
     nonscalar_logit_scale: bool = False
+
+    @property
+    def side(self) -> int:
+        """Side of the square picture that the tower reads, in pixels."""
+        return self.vision_cfg.side
+
+    @property
+    def context_length(self) -> int:
+        """Tokens that a text is filled up or cut to."""
+        return self.text_cfg.context_length
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens that the text tower knows."""
+        return self.text_cfg.vocab_size
+
+    @property
+    def end_id(self) -> int:
+        """Token that ends a text."""
+        return self.text_cfg.eos_id
 
     def canonical(self) -> dict[str, Any]:
         """Return what differs from the defaults, so that two spellings of one model are equal."""
@@ -183,7 +205,7 @@ class ModelConfig(_Strict):
         return f"{tower}, text {text.layers}x{text.width}"
 
 
-class PreprocessConfig(_Strict):
+class PreprocessConfig(Strict):
     """How a picture becomes the tower's input: ``preprocess_cfg`` of an open_clip folder."""
 
     size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)] | None = None
@@ -198,14 +220,14 @@ class PreprocessConfig(_Strict):
     fill_color: Annotated[int, Field(ge=0, le=255)] = 0
 
 
-class FolderConfig(_Strict):
+class FolderConfig(Strict):
     """``open_clip_config.json`` as a whole."""
 
     model_cfg: ModelConfig
     preprocess_cfg: PreprocessConfig = PreprocessConfig()
 
 
-class Lineage(_Strict):
+class Lineage(Strict):
     """``clip_audit.json``: what a checkpoint shares with its relatives, in its maker's words."""
 
     lineage: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=32)] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,7 +18,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from audit.checkpoints.checkpoint import Checkpoint, Preprocess
-from audit.checkpoints.config import FolderConfig, Lineage, ModelConfig, check
+from audit.checkpoints.config import FolderConfig, Lineage, check
 from audit.checkpoints.names import (
     LINEAGE_FILE,
     TOKENIZER_CONFIG_FILE,
@@ -30,7 +31,7 @@ from audit.checkpoints.names import (
 from audit.checkpoints.safe_files import sha256, unchanged
 from audit.checkpoints.sanity import check_sanity
 from audit.checkpoints.tokenizer import TextTokenizer, load_tokenizer
-from audit.checkpoints.weights import load_weights
+from audit.checkpoints.weights import Architecture, load_weights
 from audit.early_checks import CONFIG_FILE
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
 from audit.records import CheckpointCard
@@ -55,16 +56,18 @@ def load_checkpoint(name: str, *, options: LoadOptions = _DEFAULTS, device: str 
     """
     place = _find_device(device)
     source = resolve(name, options)
-    tokenizer = load_tokenizer(source.model_cfg.text_cfg, source.tokenizer_json, where=name)
-    with unchanged(source.weights):
-        weights_digest = sha256(source.weights)
-        model = load_weights(source.model_cfg, source.weights, allow_pickle=options.allow_pickle)
-    _try_out(model, source.model_cfg, name=name)
+    tokenizer = load_tokenizer(source.model, source.tokenizer_json, where=name)
+    with ExitStack() as held:
+        for file in source.weights:
+            held.enter_context(unchanged(file))
+        model = load_weights(source.model, source.weights, allow_pickle=options.allow_pickle)
+        weights_digest = _weights_digest(source.weights)
+    _try_out(model, source.model, name=name)
     checkpoint = Checkpoint(
         card=_card(name, source, tokenizer=tokenizer, weights_digest=weights_digest),
         model=model.to(place),
-        mean=torch.tensor(source.preprocess_cfg.mean, device=place),
-        std=torch.tensor(source.preprocess_cfg.std, device=place),
+        mean=torch.tensor(source.preparation.settings.mean, device=place),
+        std=torch.tensor(source.preparation.settings.std, device=place),
         device=place,
         preprocess=_preprocess(source),
         tokenizer=tokenizer,
@@ -85,10 +88,10 @@ def _find_device(device: str) -> torch.device:
 
 
 def _preprocess(source: Source) -> Preprocess:
-    config = source.preprocess_cfg
+    config = source.preparation.settings
     interpolation: Literal["bicubic", "bilinear"] = "bilinear" if config.interpolation == "bilinear" else "bicubic"
     return Preprocess(
-        size=source.model_cfg.vision_cfg.side,
+        size=source.model.side,
         resize_mode=config.resize_mode,
         interpolation=interpolation,
         fill=config.fill_color / 255,
@@ -96,24 +99,31 @@ def _preprocess(source: Source) -> Preprocess:
 
 
 def _card(name: str, source: Source, *, tokenizer: TextTokenizer, weights_digest: str) -> CheckpointCard:
-    config = source.model_cfg
+    config = source.model
     return CheckpointCard(
         name=name,
         digest=_digest(source, tokenizer=tokenizer, weights_digest=weights_digest),
         architecture=source.architecture,
-        image_size=config.vision_cfg.side,
+        image_size=config.side,
         embedding_size=config.embed_dim,
-        context_length=config.text_cfg.context_length,
+        context_length=config.context_length,
         quick_gelu=config.quick_gelu,
+        preprocessing=source.preparation.describe(),
         lineage=tuple(dict.fromkeys((*source.lineage, f"weights:{weights_digest}"))),
     )
+
+
+def _weights_digest(files: Sequence[Path]) -> str:
+    """Return the SHA-256 of the weights file; of several shards, of their digests in the order of their names."""
+    digests = [sha256(file) for file in sorted(files, key=lambda file: file.name)]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _digest(source: Source, *, tokenizer: TextTokenizer, weights_digest: str) -> str:
     """Return one fingerprint of all that decides what the checkpoint answers; its name is no part of it."""
     parts = {
-        "model_cfg": source.model_cfg.canonical(),
-        "preprocess_cfg": source.preprocess_cfg.model_dump(mode="json", exclude={"size"}),
+        "model_cfg": source.model.canonical(),
+        "preprocess_cfg": source.preparation.settings.model_dump(mode="json", exclude={"size"}),
         "tokenizer": tokenizer.digest,
         "weights": weights_digest,
     }
@@ -121,16 +131,15 @@ def _digest(source: Source, *, tokenizer: TextTokenizer, weights_digest: str) ->
 
 
 @torch.no_grad()
-def _try_out(model: nn.Module, config: ModelConfig, *, name: str) -> None:
+def _try_out(model: nn.Module, config: Architecture, *, name: str) -> None:
     """Push one grey picture and one empty text through the towers, so that a mismatch shows here.
 
     Raises:
         RefusedProblem: If a tower fails, or its embedding has not the size that the configuration states.
     """
-    side, text = config.vision_cfg.side, config.text_cfg
     try:
-        image = model.encode_image(torch.zeros(1, 3, side, side))  # type: ignore[operator]
-        words = model.encode_text(torch.full((1, text.context_length), text.eos_id % text.vocab_size))  # type: ignore[operator]
+        image = model.encode_image(torch.zeros(1, 3, config.side, config.side))  # type: ignore[operator]
+        words = model.encode_text(torch.full((1, config.context_length), config.end_id % config.vocab_size))  # type: ignore[operator]
         shapes = {tuple(image.shape), tuple(words.shape)}
     except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
         raise RefusedProblem(

@@ -6,43 +6,38 @@ Only here does a name become a path, and past this file nobody knows which kind 
 from __future__ import annotations
 
 import difflib
-import socket
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Final, final
-from urllib.parse import urlsplit
-from urllib.request import getproxies
+from typing import Any, Final
 
 import open_clip
-from huggingface_hub import hf_hub_download
-from huggingface_hub import logging as hub_logging
-from huggingface_hub.constants import ENDPOINT
-from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: of its HTTP client, whichever that is
-    HFValidationError,
-    HTTPError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RemoteEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-    RevisionResolutionError,
-)
 
 from audit.checkpoints.config import (
-    FolderConfig,
     Lineage,
     ModelConfig,
-    PreprocessConfig,
     check,
     parse_folder_config,
     parse_model_config,
 )
+from audit.checkpoints.hub import Repository
+from audit.checkpoints.preprocessing import (
+    PROCESSOR_FILE,
+    Preparation,
+    for_transformers_folder,
+    for_weights_file,
+    published,
+)
 from audit.checkpoints.safe_files import PICKLE_SUFFIXES, read_json, within
-from audit.early_checks import CONFIG_FILE, check_checkpoint, phantom_folder, repo_and_revision
-from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
+from audit.checkpoints.transformers_models import TransformersConfig, parse_transformers_config
+from audit.early_checks import (
+    CONFIG_FILE,
+    TRANSFORMERS_CONFIG_FILE,
+    check_checkpoint,
+    phantom_folder,
+    repo_and_revision,
+)
+from audit.errors import RefusedProblem, UsageProblem
 
 WEIGHTS_FILE: Final = "open_clip_model.safetensors"
 TOKENIZER_FILE: Final = "tokenizer.json"
@@ -56,7 +51,8 @@ _PICKLED_WEIGHTS: Final = (
     "pytorch_model.bin",
     "model.pth",
 )
-_PUBLISHED_SETTINGS: Final = ("mean", "std", "interpolation", "resize_mode")
+_INDEX_FILE: Final = "model.safetensors.index.json"
+_MAX_SHARDS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +61,8 @@ class LoadOptions:
 
     arch: str | None = None
     """open_clip's name of the architecture; for a bare weights file, and only there."""
+    preprocess: str | None = None
+    """How pictures are prepared, where no file of the checkpoint says it: a tag, ARCH/TAG, or a JSON file."""
     allow_pickle: bool = False
     """Read ``.pt``, ``.pth`` and ``.bin`` files, tensors only; everything else in them is still refused."""
     waive_sanity: bool = False
@@ -75,9 +73,10 @@ class LoadOptions:
 class Source:
     """The files and settings that a name stands for; nothing is loaded yet."""
 
-    model_cfg: ModelConfig
-    preprocess_cfg: PreprocessConfig
-    weights: Path
+    model: ModelConfig | TransformersConfig
+    preparation: Preparation
+    weights: tuple[Path, ...]
+    """One file, or the shards of one."""
     tokenizer_json: Path | None
     architecture: str
     lineage: tuple[str, ...]
@@ -91,7 +90,7 @@ def resolve(name: str, options: LoadOptions) -> Source:
         RefusedProblem: If its configuration or its files are refused.
         EnvironmentProblem: If a hub was named and cannot be reached.
     """
-    check_checkpoint(name, options.arch)
+    check_checkpoint(name, options.arch, options.preprocess)
     scheme, _, rest = name.partition(":")
     from_scheme = {"phantom": _from_phantom, "open_clip": _from_open_clip, "hf-hub": _from_hub}.get(scheme)
     if from_scheme is not None:
@@ -105,40 +104,61 @@ def _from_phantom(name: str, options: LoadOptions) -> Source:
 
 
 def _from_folder(folder: Path, options: LoadOptions) -> Source:
-    root = folder.resolve()
-    config = parse_folder_config(within(root, root / CONFIG_FILE))
-    tokenizer_json = _optional(root, TOKENIZER_FILE)
-    _optional(root, TOKENIZER_CONFIG_FILE)
-    lineage_file = _optional(root, LINEAGE_FILE)
-    lineage = () if lineage_file is None else _read_lineage(lineage_file)
-    return _source(config, weights=_find_weights(root, options), tokenizer_json=tokenizer_json, lineage=lineage)
+    files = _Folder(folder=folder.resolve())
+    lineage_file = files.optional(LINEAGE_FILE)
+    files.optional(TOKENIZER_CONFIG_FILE)
+    config_file = files.optional(CONFIG_FILE) or files.required(TRANSFORMERS_CONFIG_FILE)
+    model, preparation = _model(config_file, lambda: files.optional(PROCESSOR_FILE), options)
+    return Source(
+        model=model,
+        preparation=preparation,
+        weights=_find_weights(files, options),
+        tokenizer_json=files.optional(TOKENIZER_FILE),
+        architecture=model.describe(),
+        lineage=() if lineage_file is None else _read_lineage(lineage_file),
+    )
+
+
+def _model(
+    config_file: Path, processor: Callable[[], Path | None], options: LoadOptions
+) -> tuple[ModelConfig | TransformersConfig, Preparation]:
+    """Return the architecture that a folder states, in the form of either library, and how it wants pictures."""
+    if config_file.name == CONFIG_FILE:
+        config = parse_folder_config(config_file)
+        return config.model_cfg, Preparation(settings=config.preprocess_cfg, stated_by=CONFIG_FILE)
+    model = parse_transformers_config(read_json(config_file), where=str(config_file))
+    return model, for_transformers_folder(processor(), str(config_file.parent), options.preprocess)
 
 
 def _from_file(path: Path, options: LoadOptions) -> Source:
     arch = options.arch or ""  # check_checkpoint asks for it
-    config = FolderConfig(model_cfg=_built_in(arch))
-    tokenizer_json = _optional(path.parent, TOKENIZER_FILE)
-    return _source(config, weights=path.resolve(), tokenizer_json=tokenizer_json, architecture=arch)
+    model = _built_in(arch)
+    return Source(
+        model=model,
+        preparation=for_weights_file(path, arch, options.preprocess),
+        weights=(path.resolve(),),
+        tokenizer_json=_Folder(folder=path.parent.resolve()).optional(TOKENIZER_FILE),
+        architecture=arch,
+        lineage=(),
+    )
 
 
 def _from_open_clip(rest: str, options: LoadOptions) -> Source:
     arch, _, tag = rest.rpartition("/")
-    model_cfg = _built_in(arch)
-    known = _published(arch, tag, model_cfg)
+    model = _built_in(arch)
+    known = _published(arch, tag, model)
+    preprocess = published(arch, tag)
+    assert preprocess is not None  # noqa: S101  (_published refuses a tag that is not there)
     repo, _, file = str(known["hf_hub"]).rpartition("/")
     repository = Repository(repo=repo, revision=None)
     names = [f"{file.rpartition('.')[0]}.safetensors"] if file else list(_SAFE_WEIGHTS)
     pickles = ([file] if file else list(_PICKLED_WEIGHTS)) if options.allow_pickle else []
     weights = repository.first_of([*names, *pickles])
-    preprocess = check(
-        PreprocessConfig,
-        {key: list(known[key]) if key in {"mean", "std"} else known[key] for key in _PUBLISHED_SETTINGS},
-        where=rest,
-    )
-    return _source(
-        FolderConfig(model_cfg=model_cfg, preprocess_cfg=preprocess),
-        weights=weights,
-        tokenizer_json=_fetch_tokenizer(repository.pinned(weights), model_cfg),
+    return Source(
+        model=model,
+        preparation=Preparation(settings=preprocess, stated_by=f"open_clip's record of {rest}"),
+        weights=(weights,),
+        tokenizer_json=_fetch_tokenizer(repository.pinned(weights), model),
         lineage=(tag, repo),
         architecture=arch,
     )
@@ -166,35 +186,44 @@ def _published(arch: str, tag: str, model_cfg: ModelConfig) -> Mapping[str, Any]
 def _from_hub(rest: str, options: LoadOptions) -> Source:
     repo, revision = repo_and_revision(rest)
     repository = Repository(repo=repo, revision=revision)
-    config_file = repository.first_of([CONFIG_FILE])
-    config = parse_folder_config(config_file)
+    config_file = repository.first_of([CONFIG_FILE, TRANSFORMERS_CONFIG_FILE])
     repository = repository.pinned(config_file)
-    pickles = list(_PICKLED_WEIGHTS) if options.allow_pickle else []
-    lineage_file = repository.fetch(LINEAGE_FILE)
-    return _source(
-        config,
-        weights=repository.first_of([*_SAFE_WEIGHTS, *pickles]),
-        tokenizer_json=_fetch_tokenizer(repository, config.model_cfg),
+    model, preparation = _model(config_file, lambda: repository.optional(PROCESSOR_FILE), options)
+    lineage_file = repository.optional(LINEAGE_FILE)
+    return Source(
+        model=model,
+        preparation=preparation,
+        weights=_hub_weights(repository, options),
+        tokenizer_json=_fetch_tokenizer(repository, model),
+        architecture=model.describe(),
         lineage=(repo, *(() if lineage_file is None else _read_lineage(lineage_file))),
     )
 
 
-def _source(
-    config: FolderConfig,
-    *,
-    weights: Path,
-    tokenizer_json: Path | None,
-    lineage: tuple[str, ...] = (),
-    architecture: str | None = None,
-) -> Source:
-    return Source(
-        model_cfg=config.model_cfg,
-        preprocess_cfg=config.preprocess_cfg,
-        weights=weights,
-        tokenizer_json=tokenizer_json,
-        architecture=architecture or config.model_cfg.describe(),
-        lineage=lineage,
-    )
+def _hub_weights(repository: Repository, options: LoadOptions) -> tuple[Path, ...]:
+    pickles = list(_PICKLED_WEIGHTS) if options.allow_pickle else []
+    found = repository.first_of([*_SAFE_WEIGHTS, _INDEX_FILE, *pickles])
+    if found.name != _INDEX_FILE:
+        return (found,)
+    return tuple(repository.first_of([name]) for name in _shards(found))
+
+
+def _shards(index: Path) -> list[str]:
+    """Return the names of the files that an index of shards lists, each once.
+
+    Raises:
+        RefusedProblem: If it lists none, or anything else than files that lie beside it.
+    """
+    content = read_json(index, max_bytes=16 << 20)
+    table = content.get("weight_map") if isinstance(content, dict) else None
+    names = list(dict.fromkeys(table.values())) if isinstance(table, dict) else []
+    plain = all(isinstance(name, str) and Path(name).name == name and name.endswith(".safetensors") for name in names)
+    if not names or not plain or len(names) > _MAX_SHARDS:
+        raise RefusedProblem(
+            f"{index} lists no shards of safetensors that lie beside it.",
+            remedy="Get the folder again from its source.",
+        )
+    return names
 
 
 def _built_in(arch: str) -> ModelConfig:
@@ -209,21 +238,47 @@ def _built_in(arch: str) -> ModelConfig:
     return parse_model_config(model_cfg, where=arch)
 
 
-def _find_weights(root: Path, options: LoadOptions) -> Path:
-    names = {path.name for path in root.iterdir()}
-    preferred = [
-        name for name in (*_SAFE_WEIGHTS, *(_PICKLED_WEIGHTS if options.allow_pickle else ())) if name in names
-    ]
-    if preferred:
-        return within(root, root / preferred[0])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Folder:
+    """A checkpoint's folder; a snapshot in the cache of a hub is one of links into the cache of its repository."""
+
+    folder: Path
+
+    @property
+    def root(self) -> Path:
+        """Return the folder out of which no link may lead."""
+        cache = self.folder.parent.parent
+        is_snapshot = self.folder.parent.name == "snapshots" and (cache / "blobs").is_dir()
+        return cache if is_snapshot else self.folder
+
+    def optional(self, name: str) -> Path | None:
+        """Return a file of the folder; ``None`` if there is none of this name."""
+        path = self.folder / name
+        return within(self.root, path) if path.exists() or path.is_symlink() else None
+
+    def required(self, name: str) -> Path:
+        """Return a file that the folder must hold."""
+        return within(self.root, self.folder / name)
+
+
+def _find_weights(files: _Folder, options: LoadOptions) -> tuple[Path, ...]:
+    root, names = files.folder, {path.name for path in files.folder.iterdir()}
+    safe = next((name for name in _SAFE_WEIGHTS if name in names), None)
+    if safe is not None:
+        return (files.required(safe),)
+    if _INDEX_FILE in names:
+        return tuple(files.required(name) for name in _shards(files.required(_INDEX_FILE)))
+    pickled = next((name for name in _PICKLED_WEIGHTS if options.allow_pickle and name in names), None)
+    if pickled is not None:
+        return (files.required(pickled),)
     suffixes = (".safetensors", *(PICKLE_SUFFIXES if options.allow_pickle else ()))
     others = sorted(name for name in names if Path(name).suffix in suffixes)
     if len(others) == 1:
-        return within(root, root / others[0])
+        return (files.required(others[0]),)
     if others:
         raise RefusedProblem(
             f"{root} holds several weights files: {', '.join(others[:6])}.",
-            remedy=f"Name one of them {WEIGHTS_FILE}, or move the others away.",
+            remedy=f"Name one of them {WEIGHTS_FILE}, or move the others away; shards need their {_INDEX_FILE}.",
         )
     pickles = sorted(name for name in names if Path(name).suffix in PICKLE_SUFFIXES)
     if pickles:
@@ -236,100 +291,12 @@ def _find_weights(root: Path, options: LoadOptions) -> Path:
     )
 
 
-def _optional(root: Path, name: str) -> Path | None:
-    return within(root, root / name) if (root / name).exists() else None
-
-
-def _fetch_tokenizer(repository: Repository, config: ModelConfig) -> Path | None:
-    if config.text_cfg.hf_tokenizer_name is None:
+def _fetch_tokenizer(repository: Repository, model: ModelConfig | TransformersConfig) -> Path | None:
+    if isinstance(model, ModelConfig) and model.text_cfg.hf_tokenizer_name is None:
         return None
-    repository.fetch(TOKENIZER_CONFIG_FILE)
+    repository.optional(TOKENIZER_CONFIG_FILE)
     return repository.fetch(TOKENIZER_FILE)
 
 
 def _read_lineage(path: Path) -> tuple[str, ...]:
     return tuple(check(Lineage, read_json(path), where=str(path)).lineage)
-
-
-_PATIENCE: Final = 6.0
-"""Seconds after which a hub that has not answered counts as out of reach."""
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
-    """A repository at a revision (None: its newest, for names that open_clip itself keeps)."""
-
-    repo: str
-    revision: str | None
-
-    def pinned(self, fetched: Path) -> Repository:
-        """Return this repository at the commit that ``fetched`` came from, should its branch move meanwhile."""
-        is_commit = fetched.parent.parent.name == "snapshots"
-        return Repository(repo=self.repo, revision=fetched.parent.name) if is_commit else self
-
-    def first_of(self, names: Sequence[str]) -> Path:
-        """Return the first of these files that the repository holds.
-
-        Raises:
-            RefusedProblem: If it holds none of them.
-            UsageProblem: If there is no such repository or revision, or it is not open to this user.
-            EnvironmentProblem: If the hub cannot be reached and the file is not in the cache.
-        """
-        for name in names:
-            found = self.fetch(name)
-            if found is not None:
-                return found
-        raise RefusedProblem(
-            f"The repository {self.repo} holds none of {', '.join(names)}.",
-            remedy="Pickled weights are read with --allow-pickle only; for other layouts, download the weights and "
-            "name the file together with --arch.",
-        )
-
-    def fetch(self, name: str) -> Path | None:
-        """Return one file of the repository, from the cache or the network; None if it holds no such file.
-
-        Raises:
-            UsageProblem: As :meth:`first_of`.
-            EnvironmentProblem: As :meth:`first_of`.
-        """
-        hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # its own retries are not news; what comes of them is said below
-        try:
-            path = Path(hf_hub_download(self.repo, name, revision=self.revision, local_files_only=not _can_connect()))
-        except RemoteEntryNotFoundError:
-            return None
-        except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
-            raise UsageProblem(
-                f"The hub has no {self.repo} at {self.revision or 'its newest revision'} that is open to you.",
-                remedy="Check the spelling and the revision; a gated repository needs `hf auth login` first.",
-            ) from error
-        except (LocalEntryNotFoundError, OfflineModeIsEnabled, RevisionResolutionError, HTTPError, OSError) as error:
-            raise EnvironmentProblem(
-                f"{self.repo} lies on the Hugging Face hub, which needs the network, and {name} could not be had "
-                f"from there ({type(error).__name__}).",
-                remedy="Connect to the network (and unset HF_HUB_OFFLINE), or download the repository elsewhere and "
-                "name the folder.",
-            ) from error
-        return within(_storage(path), path)
-
-
-@cache
-def _can_connect() -> bool:
-    """Tell within seconds whether the hub answers at all; its own client tries for minutes where nothing does."""
-    host = urlsplit(ENDPOINT)
-    if getproxies():
-        return True
-    attempt = ThreadPoolExecutor(max_workers=1).submit(
-        socket.create_connection, (host.hostname, host.port or 443), _PATIENCE
-    )
-    try:
-        attempt.result(timeout=_PATIENCE).close()
-    except (OSError, TimeoutError):
-        return False
-    return True
-
-
-def _storage(path: Path) -> Path:
-    """Return the cache folder of the repository: its snapshots are links into it."""
-    snapshots = next((parent for parent in path.parents if parent.name == "snapshots"), path.parent)
-    return snapshots.parent

@@ -18,8 +18,9 @@ from jaxtyping import Int64
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
-from audit.checkpoints.config import TextConfig
+from audit.checkpoints.config import ModelConfig, TextConfig
 from audit.checkpoints.safe_files import read_json
+from audit.checkpoints.transformers_models import TransformersConfig
 from audit.errors import RefusedProblem
 
 _MAX_TOKENIZER_BYTES: Final = 64 << 20
@@ -79,24 +80,27 @@ class BytePairTokenizer:
 class FileTokenizer:
     """The ``tokenizer.json`` of a checkpoint's folder, with the options that open_clip would give it."""
 
-    def __init__(self, *, content: str, pad: tuple[int, str], blanked: int | None, config: TextConfig) -> None:
+    def __init__(
+        self, *, content: str, pad: tuple[int, str], blanked: int | None, context: int, clean: str | None
+    ) -> None:
         """Prepare the tokenizer.
 
         Args:
             content: Text of ``tokenizer.json``.
             pad: Id and text of the token that fills up to the context length.
             blanked: Id that is replaced by 0 (open_clip's ``strip_sep_token``), or None.
-            config: Context length and cleaning.
+            context: Tokens that a text is filled up or cut to.
+            clean: What is done to a text first, as open_clip names it; None for nothing.
         """
         self._content = content
         self._blanked = blanked
-        self._clean: Callable[[str], str] = bundled.get_clean_fn(config.tokenizer_kwargs.clean or "whitespace")
+        self._clean: Callable[[str], str] = str if clean is None else bundled.get_clean_fn(clean)
         self._plain = Tokenizer.from_str(content)
         self._plain.no_padding()
         self._plain.no_truncation()
         self._padded = Tokenizer.from_str(content)
-        self._padded.enable_truncation(config.context_length)
-        self._padded.enable_padding(length=config.context_length, pad_id=pad[0], pad_token=pad[1])
+        self._padded.enable_truncation(context)
+        self._padded.enable_padding(length=context, pad_id=pad[0], pad_token=pad[1])
         unknown = json.loads(content)["model"].get("unk_token")
         self._unknown = None if unknown is None else self._plain.token_to_id(str(unknown))
 
@@ -125,31 +129,70 @@ class FileTokenizer:
         return tuple(dict.fromkeys(cleaned[start:end] for start, end in spans))
 
 
-def load_tokenizer(config: TextConfig, tokenizer_json: Path | None, *, where: str) -> TextTokenizer:
+def load_tokenizer(
+    config: ModelConfig | TransformersConfig, tokenizer_json: Path | None, *, where: str
+) -> TextTokenizer:
     """Return the tokenizer that a configuration asks for.
 
     Args:
-        config: The text tower; ``hf_tokenizer_name`` says that the folder brings its own tokenizer.
+        config: The model; ``hf_tokenizer_name`` of an open_clip folder says that it brings its own tokenizer.
         tokenizer_json: The folder's file, if there is one; ``tokenizer_config.json`` is looked for beside it.
         where: The checkpoint's name, for messages.
 
     Raises:
         RefusedProblem: If the file is missing, damaged, or does not fit the text tower.
     """
-    if config.hf_tokenizer_name is None:
-        tokenizer = BytePairTokenizer(config)
-        _check_ids(config, largest=49407, where=where)
+    if isinstance(config, TransformersConfig):
+        if tokenizer_json is None:
+            raise RefusedProblem(
+                f"{where} has no tokenizer.json, and other forms of a tokenizer are not read.",
+                remedy='Make it in the folder: `python -c "from transformers import AutoTokenizer as T; '
+                "T.from_pretrained('FOLDER').save_pretrained('FOLDER')\"`.",
+            )
+        return _of_transformers(config, tokenizer_json, where=where)
+    text = config.text_cfg
+    if text.hf_tokenizer_name is None:
+        tokenizer = BytePairTokenizer(text)
+        _check_ids(text.vocab_size, largest=49407, where=where)
         return tokenizer
     if tokenizer_json is None:
         raise RefusedProblem(
-            f"The configuration of {where} asks for the tokenizer {config.hf_tokenizer_name}, but there is no "
+            f"The configuration of {where} asks for the tokenizer {text.hf_tokenizer_name}, but there is no "
             "tokenizer.json beside it, and nothing is fetched because a configuration says so.",
             remedy="Put that tokenizer's tokenizer.json and tokenizer_config.json into the folder.",
         )
-    return _from_file(config, tokenizer_json, where=where)
+    return _from_file(text, tokenizer_json, where=where)
+
+
+def _of_transformers(config: TransformersConfig, tokenizer_json: Path, *, where: str) -> FileTokenizer:
+    content, tokenizer = _read(tokenizer_json, vocab_size=config.vocab_size, where=where)
+    options = _special_tokens(tokenizer_json.with_name("tokenizer_config.json"))
+    pad = _padding(tokenizer, options, config.pad_id)
+    if config.masks_padding and pad[0] != config.pad_id:
+        raise RefusedProblem(
+            f"{where} fills up texts with the token {pad[0]}, but its text tower leaves out the token {config.pad_id}.",
+            remedy="Make pad_token of tokenizer_config.json and pad_token_id of config.json name the same token.",
+        )
+    return FileTokenizer(content=content, pad=pad, blanked=None, context=config.context_length, clean=config.clean)
 
 
 def _from_file(config: TextConfig, tokenizer_json: Path, *, where: str) -> FileTokenizer:
+    content, tokenizer = _read(tokenizer_json, vocab_size=config.vocab_size, where=where)
+    options = _special_tokens(tokenizer_json.with_name("tokenizer_config.json"))
+    blanked = None
+    if config.tokenizer_kwargs.strip_sep_token and (sep := options.get("sep_token")) is not None:
+        blanked = tokenizer.token_to_id(sep)
+    return FileTokenizer(
+        content=content,
+        pad=_padding(tokenizer, options, config.pad_id),
+        blanked=blanked,
+        context=config.context_length,
+        clean=config.tokenizer_kwargs.clean or "whitespace",
+    )
+
+
+def _read(tokenizer_json: Path, *, vocab_size: int, where: str) -> tuple[str, Tokenizer]:
+    """Return the text of a ``tokenizer.json`` and the tokenizer that it describes, once it fits the text tower."""
     read_json(tokenizer_json, max_bytes=_MAX_TOKENIZER_BYTES)
     content = tokenizer_json.read_text(encoding="utf-8")
     try:
@@ -158,36 +201,32 @@ def _from_file(config: TextConfig, tokenizer_json: Path, *, where: str) -> FileT
         raise RefusedProblem(
             f"{tokenizer_json} is no tokenizer: {str(error)[:200]}.", remedy="Get the file again from its source."
         ) from error
-    _check_ids(config, largest=max(tokenizer.get_vocab(with_added_tokens=True).values(), default=0), where=where)
+    _check_ids(vocab_size, largest=max(tokenizer.get_vocab(with_added_tokens=True).values(), default=0), where=where)
     model = json.loads(content)["model"]
     if model.get("type") == "WordLevel" and tokenizer.token_to_id(str(model.get("unk_token"))) is None:
         raise RefusedProblem(
             f"{tokenizer_json} is a list of words without a token for unknown ones.",
             remedy="Add its unk_token to the vocabulary.",
         )
-    options = _special_tokens(tokenizer_json.with_name("tokenizer_config.json"))
-    blanked = None
-    if config.tokenizer_kwargs.strip_sep_token and (sep := options.get("sep_token")) is not None:
-        blanked = tokenizer.token_to_id(sep)
-    return FileTokenizer(content=content, pad=_padding(tokenizer, options, config), blanked=blanked, config=config)
+    return content, tokenizer
 
 
-def _check_ids(config: TextConfig, *, largest: int, where: str) -> None:
-    if largest >= config.vocab_size:
+def _check_ids(vocab_size: int, *, largest: int, where: str) -> None:
+    if largest >= vocab_size:
         raise RefusedProblem(
-            f"The tokenizer of {where} has token ids up to {largest}, but its text tower knows {config.vocab_size}.",
+            f"The tokenizer of {where} has token ids up to {largest}, but its text tower knows {vocab_size}.",
             remedy="Use the tokenizer that the checkpoint was trained with.",
         )
 
 
-def _padding(tokenizer: Tokenizer, options: Mapping[str, str], config: TextConfig) -> tuple[int, str]:
+def _padding(tokenizer: Tokenizer, options: Mapping[str, str], pad_id: int) -> tuple[int, str]:
     """Return what fills short texts: as tokenizer_config.json says, else tokenizer.json, else the text tower."""
     token = options.get("pad_token")
-    if token is not None and (pad_id := tokenizer.token_to_id(token)) is not None:
-        return pad_id, token
+    if token is not None and (known := tokenizer.token_to_id(token)) is not None:
+        return known, token
     if tokenizer.padding is not None:
         return int(tokenizer.padding["pad_id"]), str(tokenizer.padding["pad_token"])
-    return config.pad_id, tokenizer.id_to_token(config.pad_id) or "[PAD]"
+    return pad_id, tokenizer.id_to_token(pad_id) or "[PAD]"
 
 
 def _special_tokens(path: Path) -> dict[str, str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
+import codecs
 import json
 import pickle
 import re
 import struct
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 from open_clip.model import CLIP, CustomTextCLIP
 from open_clip.modified_resnet import AttentionPool2d as AttentionPool
@@ -20,10 +23,11 @@ from open_clip.transformer import VisionTransformer
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.serialization import get_unsafe_globals_in_checkpoint
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from audit.checkpoints.config import ModelConfig, parse_model_config
 from audit.checkpoints.safe_files import PICKLE_SUFFIXES, FileKind, read_json, sniff, unique_keys
+from audit.checkpoints.transformers_models import TransformersConfig
 from audit.errors import RefusedProblem
 
 _MAX_HEADER: Final = 32 << 20
@@ -37,9 +41,29 @@ _DTYPES: Final[Mapping[str, torch.dtype]] = {
 _FLOATS: Final = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _GET_AGAIN: Final = "Get the file again from its source."
 _OTHER_ARCH: Final = "Name the architecture that these weights were trained with (--arch, or open_clip_config.json)."
+_STATE_KEYS: Final = (
+    "state_dict", "model_state_dict", "model", "module", "net", "ema", "ema_state_dict", "model_ema", "state_dict_ema",
+)  # fmt: skip
+"""Where training scripts keep the weights in what they save."""
+_EXTRACT: Final = (
+    "Where you trust the file, keep the weights alone, and name the new file: "
+    "`import torch; from safetensors.torch import save_file`, then "
+    "`save_file(torch.load(FILE, map_location='cpu', weights_only=False)['state_dict'], 'weights.safetensors')`."
+)
+_HARMLESS: Final[tuple[Any, ...]] = (
+    argparse.Namespace,
+    np.dtype,
+    *{type(np.dtype(kind)) for kind in ("bool", "int32", "int64", "float32", "float64")},
+    (codecs.encode, "_codecs.encode"),
+    *((np.float64(0).__reduce__()[0], f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+)
+"""What stands beside the weights in ordinary training files: options, and numbers of numpy."""
 _SEE_PICKLES: Final = (
     "Prefer safetensors. If you trust its maker, add --allow-pickle; even then nothing but tensors is read from it."
 )
+
+
+Architecture = ModelConfig | TransformersConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +75,20 @@ class _File:
     read: Callable[[], Mapping[str, Tensor]]
 
 
-def load_weights(config: ModelConfig, path: Path, *, allow_pickle: bool) -> nn.Module:
-    """Return the model of ``config`` with the weights of ``path``: evaluated, frozen, fp32, on the CPU.
+def load_weights(config: Architecture, paths: Sequence[Path], *, allow_pickle: bool) -> nn.Module:
+    """Return the model of ``config`` with the weights of one file, or of its shards: frozen, fp32, on the CPU.
 
     Raises:
-        RefusedProblem: If the file is no weights file, could run code, does not hold exactly the parameters of
+        RefusedProblem: If a file is no weights file, could run code, does not hold exactly the parameters of
             the model in their shapes, or holds values that no trained model has.
     """
-    file = _open(path, sniff(path), allow_pickle=allow_pickle)
+    path = paths[0] if len(paths) == 1 else paths[0].parent
+    file = _unwrapped(_together([_open(one, sniff(one), allow_pickle=allow_pickle) for one in paths]))
     if not file.shapes:
         raise RefusedProblem(f"{path} holds no tensor at all.", remedy=_GET_AGAIN)
     _check_activation(config, path, file)
-    _check_names_and_shapes(config, path, to_open_clip(file.shapes, custom_text=config.custom_text))
-    state = to_open_clip(file.read(), custom_text=config.custom_text)
+    _check_names_and_shapes(config, path, _renamed(config, file.shapes))
+    state = _renamed(config, file.read())
     _check_values(path, state)
     model = instantiate_quietly(config)
     own = model.state_dict()
@@ -72,7 +97,30 @@ def load_weights(config: ModelConfig, path: Path, *, allow_pickle: bool) -> nn.M
             state[name] = state[name].reshape(own[name].shape)
     counters = {name: tensor for name, tensor in own.items() if name not in state}  # _check let only counters pass
     model.load_state_dict({**state, **counters}, strict=True)
-    return model.float().eval().requires_grad_(requires_grad=False)
+    frozen = model.float().eval().requires_grad_(requires_grad=False)
+    return frozen if isinstance(config, ModelConfig) else config.encoder(frozen)
+
+
+def _together(files: Sequence[_File]) -> _File:
+    """Return several shards as one file."""
+    if len(files) == 1:
+        return files[0]
+    return _File(
+        shapes={name: tensor for file in files for name, tensor in file.shapes.items()},
+        read=lambda: {name: tensor for file in files for name, tensor in file.read().items()},
+    )
+
+
+def _renamed(config: Architecture, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict under the names of the model of ``config``."""
+    if isinstance(config, ModelConfig):
+        return to_open_clip(state, custom_text=config.custom_text)
+    return config.renamed(state)
+
+
+def _unwrapped(file: _File) -> _File:
+    """Return the file with every name as the model itself has it, without what training wrapped around it."""
+    return _File(shapes=without_wrappers(file.shapes), read=lambda: without_wrappers(file.read()))
 
 
 def _open(path: Path, kind: FileKind, *, allow_pickle: bool) -> _File:
@@ -140,14 +188,15 @@ def _table(header: object) -> dict[str, dict[str, Any]]:
 
 def _open_pickle(path: Path, kind: FileKind) -> _File:
     try:
-        if kind == "torch_zip" and (found := get_unsafe_globals_in_checkpoint(path)):
-            raise RefusedProblem(
-                f"{path} asks for {found[:_SHOWN]!a}, which no weights need: it may try to run code.",
-                remedy="Do not use it. If its maker is trusted, ask for the state dict alone as safetensors.",
-            )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # about pickle protocols; what cannot be read is refused below
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=kind == "torch_zip")
+        with safe_globals(list(_HARMLESS)):
+            if kind == "torch_zip" and (found := get_unsafe_globals_in_checkpoint(path)):
+                raise RefusedProblem(
+                    f"{path} holds objects of {_listed(found)} beside its tensors, and reading these can run code.",
+                    remedy=_EXTRACT,
+                )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # of pickle protocols; what can't be read is refused below
+                content = torch.load(path, map_location="cpu", weights_only=True, mmap=kind == "torch_zip")
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, TypeError, KeyError,
             AttributeError, IndexError, AssertionError, OverflowError, MemoryError, struct.error) as error:  # fmt: skip
         first = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
@@ -160,13 +209,8 @@ def _open_pickle(path: Path, kind: FileKind) -> _File:
 
 
 def _tensors_of(path: Path, content: object) -> dict[str, Tensor]:
-    """Return the state dict that a pickle holds, also inside a checkpoint of open_clip's training."""
-    state = content.get("state_dict", content) if isinstance(content, dict) else content
-    if not isinstance(state, dict):
-        raise RefusedProblem(
-            f"{path} holds a {type(content).__name__} instead of a state dict.",
-            remedy="Save `model.state_dict()` instead of the model.",
-        )
+    """Return the state dict that a pickle holds, also inside what a training script saves around it."""
+    state = _state_dict(path, content)
     tensors: dict[str, Tensor] = {}
     for name, value in state.items():
         if isinstance(name, str) and isinstance(value, Tensor) and _is_plain(value):
@@ -175,10 +219,33 @@ def _tensors_of(path: Path, content: object) -> dict[str, Tensor]:
             tensors[name] = torch.tensor(value)
         else:
             raise RefusedProblem(
-                f"{path} holds {ascii(name)[:120]}, a {type(value).__name__}, among the weights.",
-                remedy="Save the state dict of the model alone.",
+                f"{path} holds {ascii(name)[:120]}, a {type(value).__name__}, among the weights.", remedy=_EXTRACT
             )
     return tensors
+
+
+def _state_dict(path: Path, content: object) -> dict[object, object]:
+    """Return the innermost table of weights.
+
+    Raises:
+        RefusedProblem: If there is none, or there are several sets of weights of which the user has to choose one.
+    """
+    while isinstance(content, dict):
+        inner = [key for key in _STATE_KEYS if isinstance(content.get(key), dict)]
+        if not inner or any(isinstance(value, Tensor) for value in content.values()):
+            return content
+        if len(inner) > 1:
+            raise RefusedProblem(
+                f"{path} holds several sets of weights: {', '.join(inner)}.",
+                remedy=f"Choose one. {_EXTRACT.replace(_STATE_KEYS[0], inner[0])}",
+            )
+        content = content[inner[0]]
+    raise RefusedProblem(f"{path} holds a {type(content).__name__} instead of a state dict.", remedy=_EXTRACT)
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(ascii(name)[1:81].rstrip("'") for name in sorted(names)[:_SHOWN])
+    return shown + (", ..." if len(names) > _SHOWN else "")
 
 
 def _is_plain(tensor: Tensor) -> bool:
@@ -186,11 +253,13 @@ def _is_plain(tensor: Tensor) -> bool:
     return tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
 
 
-def _check_activation(config: ModelConfig, path: Path, file: _File) -> None:
+def _check_activation(config: Architecture, path: Path, file: _File) -> None:
     """Refuse weights whose layout says which GELU they were trained with, if the architecture says another.
 
     The wrong one loads without complaint and gives wrong answers.
     """
+    if not isinstance(config, ModelConfig):
+        return  # the configuration and the names are of one maker
     if is_openai(file.shapes) and not config.quick_gelu:
         raise RefusedProblem(
             f"{path} is in OpenAI's layout, and OpenAI trained with QuickGELU, but the architecture states GELU.",
@@ -216,7 +285,7 @@ def _hugging_face_activation(config_json: Path) -> str:
     return ascii(stated)[1:41].rstrip("'")
 
 
-def _check_names_and_shapes(config: ModelConfig, path: Path, found: Mapping[str, Tensor]) -> None:
+def _check_names_and_shapes(config: Architecture, path: Path, found: Mapping[str, Tensor]) -> None:
     with torch.device("meta"):
         wanted = instantiate(config).state_dict()
     missing = [name for name in wanted if name not in found and not name.endswith("num_batches_tracked")]
@@ -225,7 +294,7 @@ def _check_names_and_shapes(config: ModelConfig, path: Path, found: Mapping[str,
         raise RefusedProblem(
             f"{path} does not fit the architecture {config.describe()}: "
             f"{_count(missing, 'parameters are missing')}; {_count(extra, 'are unknown')}.",
-            remedy=_OTHER_ARCH,
+            remedy=_remedy_of_mismatch(wanted, found),
         )
     for name, tensor in found.items():
         same = tensor.shape == wanted[name].shape
@@ -240,6 +309,29 @@ def _check_names_and_shapes(config: ModelConfig, path: Path, found: Mapping[str,
                 f"{path} stores {name} as {tensor.dtype}; quantised weights are not read.",
                 remedy="Audit the weights as they were before quantisation, as float32, float16 or bfloat16.",
             )
+
+
+def _remedy_of_mismatch(wanted: Mapping[str, object], found: Mapping[str, object]) -> str:
+    """Return what to do about names that are not those of the model, by what they look like."""
+    if any(part in name for name in found for part in ("lora_A", "lora_B", "lora_up", "lora_down")):
+        return "This is a LoRA adapter: merge it into its base model (peft: `merge_and_unload()`), and save that."
+    if any(name.endswith(_QUANTISED) for name in found):
+        return "These weights are quantised: audit them as they were before, as float32, float16 or bfloat16."
+    common = wanted.keys() & found.keys()
+    image = {name for name in common if name.startswith(("visual.", "vision_model."))}
+    if common and image in (common, set()) and len(found) - len(common) <= 1:
+        tower = "image" if image else "text"
+        return f"This file holds the {tower} tower alone: save the whole model, both towers in one file."
+    wrapped = next((name for name in found for real in wanted if name.endswith(f".{real}")), None)
+    if wrapped is not None and not common:
+        return (
+            f"The names look wrapped by a training framework ({ascii(wrapped)[1:81].rstrip(chr(39))}): save "
+            "`model.state_dict()` of the CLIP model itself."
+        )
+    return _OTHER_ARCH
+
+
+_QUANTISED: Final = (".SCB", ".absmax", ".quant_map", ".qweight", ".qzeros", "_packed_params", ".weight_scale")
 
 
 def _check_values(path: Path, state: Mapping[str, Tensor]) -> None:
@@ -298,6 +390,25 @@ _HF_BLOCK: Final = re.compile(r"(vision_model\.|text_model\.)encoder\.layers\.(\
 _TEXT_PARTS: Final = ("text_projection", "positional_embedding", "token_embedding.", "transformer.", "ln_final.")
 
 
+_WRAPPERS: Final = ("module.", "model.", "clip_model.", "clip.", "net.")
+_COMPUTED: Final = ("attn_mask", "position_ids")
+"""Ends of the names of buffers that a model makes for itself, and that older versions saved all the same."""
+_ANYWHERE: Final = re.compile(r"(?:(?<=\.)|^)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+
+
+def without_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict without the prefixes that data-parallel, compiled, sharded or Lightning modules add.
+
+    Example:
+        >>> list(without_wrappers({"module._orig_mod.logit_scale": torch.ones(())}))
+        ['logit_scale']
+    """
+    bare = {_ANYWHERE.sub("", name): tensor for name, tensor in state.items() if not name.endswith(_COMPUTED)}
+    while bare and (shared := next((one for one in _WRAPPERS if all(name.startswith(one) for name in bare)), None)):
+        bare = {name.removeprefix(shared): tensor for name, tensor in bare.items()}
+    return bare
+
+
 def is_hugging_face(names: Mapping[str, object]) -> bool:
     """Return whether these are the parameters of a ``transformers.CLIPModel``."""
     return "vision_model.embeddings.class_embedding" in names
@@ -312,15 +423,12 @@ def to_open_clip(state: Mapping[str, Tensor], *, custom_text: bool) -> dict[str,
     """Return ``state`` under open_clip's names.
 
     Args:
-        state: Parameters by name, in the layout of OpenAI, open_clip (also with the ``module.`` of parallel
-            training) or Hugging Face.
+        state: Parameters by name, in the layout of OpenAI, open_clip or Hugging Face, without wrappers.
         custom_text: Whether the model keeps its text tower under ``text.``.
 
     Returns:
         A new dict; unknown names are kept, so that the comparison with the model reports them.
     """
-    if state and all(name.startswith("module.") for name in state):
-        state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     if is_hugging_face(state):
         renamed = _from_hugging_face(state)
     else:
@@ -334,8 +442,6 @@ def _from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     renamed: dict[str, Tensor] = {}
     for name, tensor in state.items():
         block = _HF_BLOCK.fullmatch(name)
-        if name.endswith(".embeddings.position_ids"):
-            continue  # 0, 1, 2, ...: kept by older versions of transformers
         if block is not None:
             new = _block_name(block)
             if new is None:
@@ -392,12 +498,14 @@ def build_model(model_cfg: Mapping[str, object]) -> nn.Module:
     return instantiate(parse_model_config(model_cfg))
 
 
-def instantiate(config: ModelConfig) -> nn.Module:
+def instantiate(config: Architecture) -> nn.Module:
     """Return the model of a checked configuration; under ``torch.device("meta")`` it takes no memory.
 
     Raises:
-        RefusedProblem: If open_clip or timm cannot build it.
+        RefusedProblem: If open_clip, timm or transformers cannot build it.
     """
+    if not isinstance(config, ModelConfig):
+        return config.build()
     arguments: dict[str, Any] = config.canonical()
     arguments.setdefault("vision_cfg", {})["image_size"] = config.vision_cfg.side
     arguments["vision_cfg"].pop("timm_model_pretrained", None)  # would fetch weights by the name in the file
@@ -413,7 +521,7 @@ def instantiate(config: ModelConfig) -> nn.Module:
     return model
 
 
-def instantiate_quietly(config: ModelConfig) -> nn.Module:
+def instantiate_quietly(config: Architecture) -> nn.Module:
     """Return the model without touching torch's ambient generator: its weights are about to be replaced."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(_INITIAL_SEED)

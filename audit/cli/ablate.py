@@ -38,6 +38,7 @@ def ablate(
     precision: o.PrecisionOption = "auto",
     seed: o.SeedOption = 0,
     arch: o.ArchOption = None,
+    preprocess: o.PreprocessOption = None,
     allow_pickle: o.PickleOption = False,
     waive_sanity: o.WaiveOption = False,
     as_json: o.JsonOption = False,
@@ -56,6 +57,7 @@ def ablate(
         precision=precision,
         seed=seed,
         arch=arch,
+        preprocess=preprocess,
         allow_pickle=allow_pickle,
         waive_sanity=waive_sanity,
     )

@@ -43,6 +43,7 @@ def invert(
     precision: o.PrecisionOption = "auto",
     seed: o.SeedOption = 0,
     arch: o.ArchOption = None,
+    preprocess: o.PreprocessOption = None,
     allow_pickle: o.PickleOption = False,
     waive_sanity: o.WaiveOption = False,
     as_json: o.JsonOption = False,
@@ -55,7 +56,7 @@ def invert(
     """
     talk = Talk(as_json=as_json)
     name = checkpoint or _TOY
-    check_checkpoint(name, arch)
+    check_checkpoint(name, arch, preprocess)
     check_choice("recipe", recipe.partition("/")[0], RECIPE_NAMES)
     check_precision(precision)
     if checkpoint is None:
@@ -71,7 +72,7 @@ def invert(
         steps=steps,
         device=o.pick_device(device),
         precision=precision,
-        options=LoadOptions(arch=arch, allow_pickle=allow_pickle, waive_sanity=waive_sanity),
+        options=LoadOptions(arch=arch, preprocess=preprocess, allow_pickle=allow_pickle, waive_sanity=waive_sanity),
     )
     for warning in (*loaded.warnings, *loaded.check(texts)):
         talk.warn(warning)

@@ -110,6 +110,15 @@ ArchOption = Annotated[
     str | None,
     typer.Option("--arch", metavar="ARCH", help="open_clip's name of the architecture of a bare weights file."),
 ]
+PreprocessOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preprocess",
+        metavar="TAG|FILE",
+        help="How pictures are prepared, where no file of the checkpoint says it: a tag of the architecture, ARCH/TAG, "
+        "or a JSON file.",
+    ),
+]
 PickleOption = Annotated[
     bool, typer.Option("--allow-pickle", help="Read .pt, .pth and .bin weights too, tensors only.")
 ]
@@ -210,6 +219,7 @@ class Settings:
     precision: str
     seed: int
     arch: str | None
+    preprocess: str | None
     allow_pickle: bool
     waive_sanity: bool
 
@@ -224,7 +234,7 @@ def check_names(
     """
     from audit.suites import load_suite, suite_path
 
-    check_checkpoint(checkpoint, settings.arch)
+    check_checkpoint(checkpoint, settings.arch, settings.preprocess)
     check_choice("effort", settings.effort, EFFORT_NAMES)
     check_choice("recipe", settings.recipe.partition("/")[0], RECIPE_NAMES)
     check_precision(settings.precision)
@@ -258,7 +268,12 @@ def make_request(
 
     return AuditRequest(
         checkpoint=checkpoint,
-        options=LoadOptions(arch=settings.arch, allow_pickle=settings.allow_pickle, waive_sanity=settings.waive_sanity),
+        options=LoadOptions(
+            arch=settings.arch,
+            preprocess=settings.preprocess,
+            allow_pickle=settings.allow_pickle,
+            waive_sanity=settings.waive_sanity,
+        ),
         suites=tuple(suites or ()),
         judges=tuple(judges or ()),
         recipe=settings.recipe,

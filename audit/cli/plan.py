@@ -56,6 +56,7 @@ def plan(
     precision: o.PrecisionOption = "auto",
     seed: o.SeedOption = 0,
     arch: o.ArchOption = None,
+    preprocess: o.PreprocessOption = None,
     allow_pickle: o.PickleOption = False,
     waive_sanity: o.WaiveOption = False,
     as_json: o.JsonOption = False,
@@ -76,6 +77,7 @@ def plan(
         precision=precision,
         seed=seed,
         arch=arch,
+        preprocess=preprocess,
         allow_pickle=allow_pickle,
         waive_sanity=waive_sanity,
     )

@@ -24,6 +24,7 @@ def run(
     images: o.ImagesOption = None,
     pseudonymise: o.PseudonymiseOption = False,
     arch: o.ArchOption = None,
+    preprocess: o.PreprocessOption = None,
     allow_pickle: o.PickleOption = False,
     waive_sanity: o.WaiveOption = False,
     as_json: o.JsonOption = False,
@@ -42,6 +43,7 @@ def run(
         precision=precision,
         seed=seed,
         arch=arch,
+        preprocess=preprocess,
         allow_pickle=allow_pickle,
         waive_sanity=waive_sanity,
     )

@@ -87,6 +87,8 @@ def repeat_command(spec: Mapping[str, object], *, policy: str | None = None, out
     options = _entry(spec, "options")
     if options.get("arch"):
         words += ["--arch", str(options["arch"])]
+    if options.get("preprocess"):
+        words += ["--preprocess", str(options["preprocess"])]
     words += ["--allow-pickle"] if options.get("allow_pickle") else []
     words += ["--waive-sanity"] if options.get("waive_sanity") else []
     suites = spec.get("suite_files")

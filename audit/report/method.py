@@ -250,6 +250,7 @@ def _checkpoint_table(card: CheckpointCard) -> Table:
         "embedding size": card.embedding_size,
         "context length": f"{card.context_length} tokens",
         "activation": "QuickGELU" if card.quick_gelu else "GELU",
+        "pictures": card.preprocessing or "not kept with this run",
         "lineage": _lineage(card.lineage),
     }
     return _two_columns("checkpoint", "The audited checkpoint.", ("Property", "Value"), facts)

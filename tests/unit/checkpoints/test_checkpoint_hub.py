@@ -10,7 +10,7 @@ import torch
 from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError, RepositoryNotFoundError
 from safetensors.torch import load_file
 
-from audit.checkpoints import LoadOptions, load_checkpoint, names
+from audit.checkpoints import LoadOptions, hub, load_checkpoint
 from audit.errors import EnvironmentProblem, ExitCode, RefusedProblem, UsageProblem
 
 
@@ -56,8 +56,8 @@ class Hub:
 @pytest.fixture
 def fake_hub(trained_folder, tmp_path, monkeypatch):
     fake = Hub(trained_folder, tmp_path / "cache")
-    monkeypatch.setattr(names, "hf_hub_download", fake.download)
-    monkeypatch.setattr(names, "_can_connect", lambda: True)
+    monkeypatch.setattr(hub, "hf_hub_download", fake.download)
+    monkeypatch.setattr(hub, "_can_connect", lambda: True)
     return fake
 
 
@@ -106,6 +106,6 @@ def test_what_the_hub_answers_becomes_one_paragraph(monkeypatch, error, problem)
     def fail(*_, **__):
         raise error.__new__(error)
 
-    monkeypatch.setattr(names, "hf_hub_download", fail)
+    monkeypatch.setattr(hub, "hf_hub_download", fail)
     with pytest.raises(problem, match="org/repo"):
         load_checkpoint("hf-hub:org/repo@main")

@@ -3,15 +3,16 @@ import json
 import open_clip
 import pytest
 import torch
-from checkpoint_tiny import tiny_model_cfg, word_tokenizer
+from checkpoint_tiny import bpe_model_cfg, tiny_model_cfg, word_tokenizer
 
-from audit.checkpoints.config import TextConfig
+from audit.checkpoints.config import TextConfig, parse_model_config
 from audit.checkpoints.tokenizer import BytePairTokenizer, load_tokenizer
 from audit.errors import RefusedProblem
 
 
 def word_config(**changes):
-    return TextConfig(**tiny_model_cfg()["text_cfg"], hf_tokenizer_name="local", **changes)
+    cfg = tiny_model_cfg(hf_tokenizer_name="local", **changes)
+    return parse_model_config(cfg)
 
 
 @pytest.fixture
@@ -73,7 +74,9 @@ def test_a_tokenizer_with_more_words_than_the_tower_is_refused(tokenizer_json):
     with pytest.raises(RefusedProblem, match="token ids up to 5000"):
         load_tokenizer(word_config(), tokenizer_json, where="here")
     with pytest.raises(RefusedProblem, match="token ids up to 49407"):
-        load_tokenizer(TextConfig(vocab_size=1000, eos_id=2), None, where="here")
+        load_tokenizer(
+            parse_model_config(bpe_model_cfg() | {"text_cfg": {"vocab_size": 1000, "eos_id": 2}}), None, where="here"
+        )
 
 
 @pytest.mark.parametrize("content", ["{}", '{"model": {"type": "Rune"}}', "not json"])

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from audit.gate import Asked, Measured, Policy, PromptValue, Rule, Ruling, Size, Threshold, Waiver, apply_policy, decide
+from audit.gate.policy import Requires
 from audit.records import Change, Decision, Estimate, Finding, Method, RuleResult
 
 TODAY = date(2026, 11, 25)
@@ -35,10 +36,17 @@ def waiver(rule_id: str = "rule", **changes) -> Waiver:
     return Waiver(rule_id=rule_id, **{**given, **changes})
 
 
-def policy(*rules: Rule, waivers: Sequence[Waiver] = (), level: float = 0.95, correction: str = "holm") -> Policy:
+def policy(
+    *rules: Rule,
+    waivers: Sequence[Waiver] = (),
+    level: float = 0.95,
+    correction: str = "holm",
+    suites: Sequence[str] = (),
+) -> Policy:
+    """A policy; ``suites`` are those that it pins, whatever they hold."""
     return Policy(
         name="test", level=level, correction=correction, rules=rules or (rule(),), waivers=tuple(waivers), text="",
-        digest="d" * 64,
+        digest="d" * 64, requires=Requires(suites=dict.fromkeys(suites, ("shipped",))),
     )  # fmt: skip
 
 

@@ -10,11 +10,14 @@ import typer
 from audit.cli import options as o
 from audit.cli.talk import Talk
 from audit.early_checks import check_run_folder
+from audit.errors import UsageProblem
 
 
 def gate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
-    policy: Annotated[str, typer.Option("--policy", metavar="POLICY", help=o.POLICY_HELP, show_default=False)],
+    policy: Annotated[
+        str | None, typer.Option("--policy", metavar="POLICY", help=o.POLICY_HELP, show_default=False)
+    ] = None,
     baseline: o.BaselineOption = None,
     out: Annotated[
         Path | None,
@@ -24,15 +27,27 @@ def gate(
             help="Write decision.json, summary.md and junit.xml there, and leave the run as it is.  [default: RUN]",
         ),
     ] = None,
+    pin: Annotated[
+        bool,
+        typer.Option("--pin", help="Write the block [requires] of a policy about runs made as this one."),
+    ] = False,
     as_json: o.JsonOption = False,
 ) -> None:
     """Decide on a finished run by a policy.
 
     Checks every file of the run, and inverts and judges nothing. The run keeps the policy, and its decision and report
-    are written anew; with --out it stays as it is.
+    are written anew; with --out it stays as it is. With --pin, nothing is decided: how the run was made is written as
+    TOML, to be pasted into a policy.
     """
     talk = Talk(as_json=as_json)
     check_run_folder(run, finished=True)
+    if pin:
+        _pin(talk, run)
+        return
+    if policy is None:
+        raise UsageProblem(
+            "No policy is named.", remedy=f"Name one with --policy ({o.POLICY_HELP.rstrip('.')}), or ask for --pin."
+        )
     asked = o.make_gate(policy, baseline)
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish
@@ -45,3 +60,13 @@ def gate(
     with o.resumable(talk, kept), show_progress(talk) as progress:
         outcome = gate_again(run, asked, progress, out=out)
     raise finish(talk, outcome, spec, beside=out)
+
+
+def _pin(talk: Talk, run: Path) -> None:
+    from audit.evidence import read_run
+    from audit.pipeline.gating import pins_of
+
+    block = pins_of(read_run(run, finished=True))
+    for line in block.splitlines():
+        talk.show(line)
+    talk.answer({"requires": block})

@@ -70,6 +70,21 @@ def write_judge_card(run: RunFolder, card: JudgeCard) -> None:
         )
 
 
+JUDGE_ORDER: Final = "judge_order"
+"""Names of the judges of a run, where they are asked in another order than that of the alphabet, in which JSON has
+them: the first that answers a question is its primary one."""
+
+
+def order_of_judges(names: Sequence[str]) -> dict[str, object]:
+    """Return what a spec says of the order of its judges; nothing where it is that of the alphabet.
+
+    Example:
+        >>> order_of_judges(["b", "a"]), order_of_judges(["a", "b"])
+        ({'judge_order': ['b', 'a']}, {})
+    """
+    return {} if list(names) == sorted(names) else {JUDGE_ORDER: list(names)}
+
+
 def read_judge_cards(run: RunFolder) -> dict[str, JudgeCard]:
     """Return name -> card of all judges of a run: those of its spec in its order, then those asked later by name.
 
@@ -77,8 +92,10 @@ def read_judge_cards(run: RunFolder) -> dict[str, JudgeCard]:
         EnvironmentProblem: If a card is damaged.
     """
     where = run.path / SPEC_NAME
-    stored = read_record(dict, run.spec.get("judges", {}), where, "judges")
-    cards = {name: read_record(JudgeCard, card, where, "JudgeCard") for name, card in stored.items()}
+    listed = read_record(dict, run.spec.get("judges", {}), where, "judges")
+    order = run.spec.get(JUDGE_ORDER)
+    names = order if isinstance(order, list) and set(order) == set(listed) else list(listed)
+    cards = {name: read_record(JudgeCard, listed[name], where, "JudgeCard") for name in names}
     with disk_problems("Listing", run.path):
         paths = sorted(run.path.glob(f"scores/*/{_CARD_NAME}"))
     later = [read_record(JudgeCard, read_json(path), path, "JudgeCard") for path in paths]

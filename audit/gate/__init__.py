@@ -15,6 +15,7 @@ from audit.gate.looks import METHOD, Look, PlannedLook, PolicySequence, spent
 from audit.gate.measured import Asked, Measured, PromptValue, Size, asked_of, doubts_of
 from audit.gate.policy import Policy, Rule, Threshold, Waiver
 from audit.gate.policy_file import check_against, load_policy
+from audit.gate.requires import RunFacts, check_requirements, requires_text
 from audit.gate.ruling import Ruling, apply_policy
 from audit.gate.spreads import Seen
 
@@ -31,6 +32,7 @@ __all__ = [
     "PromptValue",
     "Rule",
     "Ruling",
+    "RunFacts",
     "Seen",
     "Size",
     "Threshold",
@@ -38,6 +40,7 @@ __all__ = [
     "apply_policy",
     "asked_of",
     "check_against",
+    "check_requirements",
     "decide",
     "decision_document",
     "decision_text",
@@ -47,5 +50,6 @@ __all__ = [
     "power_document",
     "power_of_policy",
     "power_sentences",
+    "requires_text",
     "spent",
 ]

@@ -47,10 +47,10 @@ def decide(
     """
     checks = [*map(_waived_result, waived)], [_measured_result(findings)]
     if ruling is not None:
-        controls = _controls_of(ruling.results, controls_table)
-        sound = all(result.verdict is Verdict.PASS for part in checks for result in part)
+        controls, asked = _controls_of(ruling.results, controls_table), ruling.requirements
+        sound = all(result.verdict is Verdict.PASS for part in (*checks, asked) for result in part)
         verdict = _whole(ruling.results, controls) if sound else Verdict.INCONCLUSIVE
-        every = (*checks[0], *itertools.chain.from_iterable(controls.values()), *checks[1], *ruling.results)
+        every = (*checks[0], *itertools.chain.from_iterable(controls.values()), *checks[1], *asked, *ruling.results)
         return Decision(verdict=verdict, results=every, policy=ruling.policy, notes=ruling.notes)
     results = [*checks[0], *_control_results(controls_table), *checks[1]]
     sound = all(result.verdict is Verdict.PASS for part in checks for result in part) and not _failed(controls_table)

@@ -75,11 +75,13 @@ def draw_lines(policy: Policy, asked: Asked, snapshot: Snapshot) -> tuple[Line, 
     """Return the lines of a policy in its order; every rule has at least one.
 
     The subjects are those that the run asked and not those that have findings, so that nothing can be left out
-    unseen. A rule about every suite is about those that know its metric.
+    unseen. A rule about every suite is about those that the policy pins and that know its metric.
     """
     lines: list[Line] = []
     for rule in policy.rules:
-        pairs = [(suite, subject) for suite in _suites(rule, snapshot) for subject in _subjects(rule, suite, asked)]
+        pairs = [
+            (suite, subject) for suite in _suites(rule, policy, snapshot) for subject in _subjects(rule, suite, asked)
+        ]
         pairs = pairs or [(rule.suite, rule.subject)]
         lines += [Line(rule=rule, suite=suite, subject=one, alone=len(pairs) == 1) for suite, one in pairs]
     return tuple(lines)
@@ -112,11 +114,11 @@ def _unread(line: Line, snapshot: Snapshot, unscored: int, own: Size | None) -> 
     return min(1.0, lost / asked) if asked else float(lost > 0)
 
 
-def _suites(rule: Rule, snapshot: Snapshot) -> Sequence[str]:
+def _suites(rule: Rule, policy: Policy, snapshot: Snapshot) -> Sequence[str]:
     if rule.suite != WHOLE:
         return (rule.suite,)
     known = {finding.suite for finding in snapshot.findings.values() if finding.metric == rule.metric}
-    return sorted(known)
+    return sorted(known & {WHOLE, *policy.requires.suites})
 
 
 def _subjects(rule: Rule, suite: str, asked: Asked) -> Sequence[str]:

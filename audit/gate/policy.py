@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from audit.lenses import MetricCard
 
@@ -17,6 +17,13 @@ EACH: Final = "each"
 
 MAX_UNSCORED_SHARE: Final = 0.1
 """Largest share of images without evidence that a rule bears where it does not say another."""
+
+SHIPPED: Final = "shipped"
+"""Instead of the digest of a suite: whatever the shipped suite of this name holds at the effort of the run."""
+
+EffortName = Literal["quick", "standard", "full"]
+EFFORTS: Final[tuple[str, ...]] = get_args(EffortName)
+"""From least to most."""
 
 Correction = Literal["holm", "none"]
 Bounds = Mapping[str, float | tuple[float, float]]
@@ -132,6 +139,35 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedJudge:
+    """A judge that a policy asks for."""
+
+    name: str
+    digest: str = ""
+    """Empty takes whatever has the name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requires:
+    """How a run has to be made, so that a policy is about it; what is empty is left open."""
+
+    suites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Name -> the digests that the suite may have, or ``SHIPPED``."""
+    judges: tuple[PinnedJudge, ...] = ()
+    """All of them, in the order in which they are asked."""
+    recipe: str = ""
+    """Name or digest."""
+    least_effort: str = ""
+    least_prompts: int = 1
+    """Of every concept."""
+    precision: str = ""
+    audit_seeds: int = 1
+    """Number of audits that count as one, at least."""
+    seeds: tuple[int, ...] = ()
+    """The seeds themselves, so that none can be chosen after a look at what it gives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Everything that a policy file says."""
 
@@ -144,6 +180,7 @@ class Policy:
     """The file as it was read; kept with the run, so that the decision can be taken again."""
     digest: str
     """SHA-256 of the text."""
+    requires: Requires = field(default_factory=Requires)
 
     @property
     def compares(self) -> bool:

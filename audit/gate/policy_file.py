@@ -14,7 +14,21 @@ from pydantic_core import ErrorDetails
 from audit.early_checks import policy_path
 from audit.errors import UsageProblem
 from audit.gate.measured import Asked
-from audit.gate.policy import EACH, MAX_UNSCORED_SHARE, WHOLE, Correction, Policy, Rule, Threshold, Waiver, span_of
+from audit.gate.policy import (
+    EACH,
+    MAX_UNSCORED_SHARE,
+    SHIPPED,
+    WHOLE,
+    Correction,
+    EffortName,
+    PinnedJudge,
+    Policy,
+    Requires,
+    Rule,
+    Threshold,
+    Waiver,
+    span_of,
+)
 from audit.lenses import MetricCard, metric_cards
 from audit.packaged import POLICIES
 from audit.suites.document import Document, Place, read_document
@@ -22,6 +36,8 @@ from audit.suites.document import Document, Place, read_document
 _HINT: Final = f"{POLICIES} holds examples"
 _ID: Final = r"^[a-z0-9][a-z0-9_-]*$"
 _Number = Annotated[float, Field(allow_inf_nan=False)]
+_DIGEST: Final = r"^[0-9a-f]{16}([0-9a-f]{48})?$"
+_Digest = Annotated[str, Field(pattern=_DIGEST)]
 _Words = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
 
 
@@ -57,6 +73,29 @@ class WaiverTable(_Table):
     expires: date
 
 
+class JudgeTable(_Table):
+    """One judge of ``[requires]``."""
+
+    name: _Words
+    digest: _Digest | None = None
+
+
+_SuitePin = Annotated[str, Field(pattern=f"{_DIGEST}|^{SHIPPED}$")]
+
+
+class RequiresTable(_Table):
+    """``[requires]``."""
+
+    suites: dict[str, _SuitePin | Annotated[list[_SuitePin], Field(min_length=1)]] = {}
+    judges: Annotated[list[JudgeTable], Field(min_length=1)] | None = None
+    recipe: _Words | None = None
+    least_effort: EffortName | None = None
+    least_prompts: Annotated[int, Field(ge=1)] = 1
+    precision: Literal["fp32", "bf16"] | None = None
+    audit_seeds: Annotated[int, Field(ge=1)] | None = None
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
+
+
 class PolicyTable(_Table):
     """A whole policy file."""
 
@@ -66,6 +105,7 @@ class PolicyTable(_Table):
     correction: Correction = "holm"
     rule: Annotated[list[RuleTable], Field(min_length=1)]
     waiver: list[WaiverTable] = []
+    requires: RequiresTable = RequiresTable()
 
 
 def load_policy(name: str, today: date | None = None) -> Policy:
@@ -106,6 +146,21 @@ def parse_policy(document: Document, today: date) -> Policy:
         waivers=tuple(_waiver(waiver) for waiver in table.waiver),
         text=document.text,
         digest=hashlib.sha256(document.text.encode("utf-8")).hexdigest(),
+        requires=_requires(table.requires),
+    )
+
+
+def _requires(table: RequiresTable) -> Requires:
+    seeds = tuple(table.seeds or ())
+    return Requires(
+        suites={name: tuple(pin) if isinstance(pin, list) else (pin,) for name, pin in table.suites.items()},
+        judges=tuple(PinnedJudge(name=judge.name, digest=judge.digest or "") for judge in table.judges or ()),
+        recipe=table.recipe or "",
+        least_effort=table.least_effort or "",
+        least_prompts=table.least_prompts,
+        precision=table.precision or "",
+        audit_seeds=table.audit_seeds or max(1, len(seeds)),
+        seeds=seeds,
     )
 
 
@@ -164,7 +219,7 @@ def _remedy_of_missing(key: str) -> str:
 
 
 def _known_keys(place: Place) -> str:
-    tables: dict[str, type[BaseModel]] = {"rule": RuleTable, "waiver": WaiverTable}
+    tables: dict[str, type[BaseModel]] = {"rule": RuleTable, "waiver": WaiverTable, "requires": RequiresTable}
     known = list(tables.get(str(place[0]), PolicyTable).model_fields)
     near = difflib.get_close_matches(str(place[-1]), known)
     return f"Did you mean {near[0]!r}?" if near else f"Use one of: {', '.join(known)}."
@@ -205,6 +260,7 @@ def check_tables(document: Document, table: PolicyTable, today: date) -> None:
         _check_bound(document, number, rule, cards[rule.metric])
         _check_guard(document, number, rule, cards[rule.metric])
         _check_company(document, number, rule, table.rule)
+    _check_requires(document, table)
     for number, waiver in enumerate(table.waiver):
         if waiver.rule not in seen:
             what = f"the waiver names the rule {waiver.rule!r}, which this policy does not have."
@@ -234,6 +290,21 @@ def check_against(policy: Policy, asked: Asked) -> None:
         subjects = asked.subjects(suites[waiver.rule_id])
         if waiver.subject is not None and waiver.subject not in {WHOLE, *subjects}:
             raise _stranger(policy, f"waiver of {waiver.rule_id}", "subject", waiver.subject, subjects)
+
+
+def _check_requires(document: Document, table: PolicyTable) -> None:
+    """Refuse a rule about suites that nothing names, and seeds that don't fit their number."""
+    for number, rule in enumerate(table.rule):
+        if rule.suite == WHOLE and not table.requires.suites:
+            what = f'the rule {rule.id!r} is about "*", and the policy does not say which suites these are.'
+            remedy = 'Name its suite, or the suites in [requires.suites], as in professions = "shipped".'
+            raise document.problem(("rule", number, "suite"), what, remedy=remedy)
+    asks = table.requires
+    if asks.seeds is not None and len(set(asks.seeds)) != len(asks.seeds):
+        raise document.problem(("requires", "seeds"), "a seed stands twice.", remedy="Write each seed once.")
+    if asks.seeds is not None and asks.audit_seeds not in {None, len(asks.seeds)}:
+        what = f"audit_seeds = {asks.audit_seeds}, and seeds holds {len(asks.seeds)}."
+        raise document.problem(("requires", "audit_seeds"), what, remedy="Leave audit_seeds out: seeds says it.")
 
 
 def _check_bound(document: Document, number: int, rule: RuleTable, card: MetricCard) -> None:

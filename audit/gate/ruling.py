@@ -22,6 +22,8 @@ class Ruling:
     policy: PolicyCard
     results: tuple[RuleResult, ...]
     notes: tuple[str, ...]
+    requirements: tuple[RuleResult, ...] = ()
+    """Whether the run was made as the policy asks; where not, no line decides anything."""
 
 
 def apply_policy(policy: Policy, measured: Measured, today: date) -> Ruling:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import platform
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from typing import Final
 from audit import __version__
 from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
 from audit.errors import UsageProblem
-from audit.evidence import card_to_json, concept_texts, prompts_table, questions_to_json
+from audit.evidence import card_to_json, concept_texts, order_of_judges, prompts_table, questions_to_json
 from audit.inversion import Recipe, batch_size, find_recipe
 from audit.judges import load_judge
 from audit.judges.judge_protocol import Judge
@@ -33,7 +34,7 @@ from audit.pipeline.defaults import DefaultSuites, core_suites, default_judges, 
 from audit.precision import JUDGING, Precision, check_precision
 from audit.records import ASKS_LABELS, SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite, Question
 from audit.seeding import derive_seed
-from audit.suites import load_suite, over_length, shorten, suite_path, with_neutralised
+from audit.suites import list_suites, load_suite, over_length, shorten, suite_name, suite_path, with_neutralised
 
 SCHEMA_VERSION: Final = 1
 
@@ -186,6 +187,7 @@ class Plan:
             "suites": {suite.name: suite.digest for suite in self.suites},
             "suite_files": list(request.suites),
             "judges": {judge.card.name: card_to_json(judge.card) for judge in self.judges.values()},
+            **order_of_judges([judge.card.name for judge in self.judges.values()]),
             "recipe": {**dataclasses.asdict(self.recipe), "digest": self.recipe.digest},
             "effort": {"name": request.effort, **dataclasses.asdict(EFFORTS[request.effort])},
             "seed": request.seed,
@@ -284,6 +286,19 @@ def _load(path: Path) -> PromptSuite:
     suite = load_suite(path)
     check_lens(suite, path)
     return suite
+
+
+def shipped_digest(name: str, effort: str) -> str:
+    """Return the digest that a shipped suite has where an effort asks it; empty where none has this name.
+
+    Args:
+        name: As the suite calls itself, which is that of its file: "phantom_professions".
+        effort: Name of an effort.
+    """
+    paths = [path for path in list_suites() if re.sub(r"[/-]", "_", suite_name(path)) == name]
+    if not paths or effort not in EFFORTS:
+        return ""
+    return _asked(load_suite(paths[0]), EFFORTS[effort]).digest
 
 
 def _asked(suite: PromptSuite, effort: Effort) -> PromptSuite:

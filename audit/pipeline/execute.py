@@ -86,7 +86,8 @@ def run_audit(
     for warning in plan.warnings:
         progress.say(warning)
     if gate is not None:
-        _check_gate(gate, plan)
+        for warning in _check_gate(gate, plan):
+            progress.say(warning)
     with open_run(out, plan.spec()) as run:
         if run.is_finished:
             progress.say("This run is finished; its report is made anew.")
@@ -182,12 +183,12 @@ def gate_again(folder: Path, gate: Gate, progress: Progress, *, out: Path | None
         return conclude(run, progress, gate)
 
 
-def _check_gate(gate: Gate, plan: Plan) -> None:
-    """Refuse what cannot be decided before anything is done."""
+def _check_gate(gate: Gate, plan: Plan) -> tuple[str, ...]:
+    """Refuse what cannot be decided before anything is done, and say why what can be cannot pass."""
     from audit.pipeline.gating import check_plan  # noqa: PLC0415  (as in conclude)
 
     gate.refuse_without_baseline()
-    check_plan(gate, plan)
+    return check_plan(gate, plan)
 
 
 def _run_rounds(

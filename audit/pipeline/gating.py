@@ -16,7 +16,7 @@ from typing import Final, final
 import pandas as pd
 
 from audit.errors import UsageProblem
-from audit.evidence import Evidence, RunFolder, load_evidence, prompts_table
+from audit.evidence import Evidence, RunFolder, load_evidence, prompts_table, read_judge_cards
 from audit.gate import (
     METHOD,
     Look,
@@ -24,18 +24,21 @@ from audit.gate import (
     Policy,
     PolicySequence,
     Ruling,
+    RunFacts,
     apply_policy,
     asked_of,
     check_against,
+    check_requirements,
     decide,
     doubts_of,
     load_policy,
+    requires_text,
 )
 from audit.gate.policy import WHOLE
 from audit.lenses import CONTROLS
 from audit.pairing import changes_since
 from audit.pairing.image_pairs import KEY, keep_images
-from audit.pipeline.audit_plan import LOOKS, Plan
+from audit.pipeline.audit_plan import LOOKS, Plan, shipped_digest
 from audit.pipeline.examine import Examination
 from audit.pipeline.progress import Progress
 from audit.records import UNSEEN, Verdict
@@ -73,13 +76,59 @@ class Gate:
             )
 
 
-def check_plan(gate: Gate, plan: Plan) -> None:
+def check_plan(gate: Gate, plan: Plan) -> tuple[str, ...]:
     """Refuse, before any image is made, a policy that the plan cannot answer.
+
+    Returns:
+        What the policy requires and the plan does not meet, so that the run cannot pass; nothing where it meets all.
 
     Raises:
         UsageProblem: If the policy names a suite or a subject that the plan does not ask.
     """
-    check_against(gate.policy, asked_of(prompts_table(plan.prompts)))
+    asked = asked_of(prompts_table(plan.prompts))
+    check_against(gate.policy, asked)
+    judges = {judge.card.name: judge.card.digest for judge in plan.judges.values()}
+    found = check_requirements(gate.policy, _facts(plan.spec(), judges), asked)
+    return tuple(
+        f"This run cannot pass the policy {gate.policy.name} ({one.rule}): {one.evidence}"
+        for one in found
+        if one.stands_in_the_way
+    )
+
+
+def facts_of(run: RunFolder) -> RunFacts:
+    """Return how a run was made, as its spec and the cards of its judges say."""
+    return _facts(run.spec, {name: card.digest for name, card in read_judge_cards(run).items()})
+
+
+def pins_of(run: RunFolder) -> str:
+    """Return the block ``[requires]`` of a policy that is about runs made as this one."""
+    return requires_text(facts_of(run), asked_of(run.read_table("prompts")))
+
+
+def _facts(spec: Mapping[str, object], judges: Mapping[str, str]) -> RunFacts:
+    suites, recipe, effort = (_mapping(spec.get(name)) for name in ("suites", "recipe", "effort"))
+    asked = str(effort.get("name", ""))
+    return RunFacts(
+        suites={str(name): str(digest) for name, digest in suites.items()},
+        shipped={str(name): digest for name in suites if (digest := shipped_digest(str(name), asked))},
+        judges=judges,
+        recipe=str(recipe.get("name", "")),
+        recipe_digest=str(recipe.get("digest", "")),
+        effort=asked,
+        precision=str(spec.get("precision", "")),
+        seeds=audit_seeds(spec),
+    )
+
+
+def audit_seeds(spec: Mapping[str, object]) -> tuple[int, ...]:
+    """Return the seeds of the audits that a run counts as one."""
+    seed = spec.get("seed")
+    return (seed,) if isinstance(seed, int) else ()
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
 
 
 def kept_gate(run: RunFolder) -> Gate | None:
@@ -101,7 +150,8 @@ def rule(run: RunFolder, gate: Gate, examination: Examination) -> Ruling:
     """
     measured = measured_by(run, gate, examination)
     check_against(gate.policy, measured.asked)
-    return apply_policy(gate.policy, measured, gate.day)
+    required = check_requirements(gate.policy, facts_of(run), measured.asked)
+    return replace(apply_policy(gate.policy, measured, gate.day), requirements=required)
 
 
 def measured_by(run: RunFolder, gate: Gate, examination: Examination) -> Measured:
@@ -169,7 +219,8 @@ def rule_in_rounds(run: RunFolder, gate: Gate, evidence: Evidence) -> Ruling:
         replay.take(number, evidence)
     ruling = replay.sequence.ruling(over=True)
     note = f"{saved_note(rounds, evidence, looks)}{_left_note(run, rounds)}"
-    return replace(ruling, notes=(*ruling.notes, note))
+    required = check_requirements(gate.policy, facts_of(run), asked_of(evidence.prompts, evidence.images))
+    return replace(ruling, notes=(*ruling.notes, note), requirements=required)
 
 
 def last_looks(rounds: pd.DataFrame, evidence: Evidence) -> dict[str, int]:

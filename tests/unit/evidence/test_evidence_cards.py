@@ -7,7 +7,15 @@ import dataclasses
 import pytest
 
 from audit.errors import EnvironmentProblem, UsageProblem
-from audit.evidence import open_run, read_checkpoint_card, read_judge_cards, read_run, write_judge_card
+from audit.evidence import (
+    card_to_json,
+    open_run,
+    order_of_judges,
+    read_checkpoint_card,
+    read_judge_cards,
+    read_run,
+    write_judge_card,
+)
 from audit.records import JudgeCard
 
 
@@ -50,3 +58,12 @@ def test_a_damaged_card_is_called_so(tmp_path, spec, judge, card, words):
         pytest.raises(EnvironmentProblem, match=words),
     ):
         read_judge_cards(run)
+
+
+def test_judges_keep_the_order_in_which_they_were_named(tmp_path, judge):
+    stored = {**card_to_json(judge)}
+    named = {name: {**stored, "name": name} for name in ("b", "a")}
+    spec = {"schema_version": 1, "judges": named, **order_of_judges(list(named))}
+    with open_run(tmp_path / "run", spec) as run:
+        assert list(read_judge_cards(run)) == ["b", "a"]
+    assert list(read_judge_cards(read_run(tmp_path / "run"))) == ["b", "a"]

@@ -182,7 +182,9 @@ def test_what_became_worse_can_be_as_far_as_from_one_end_of_a_metric_to_the_othe
 def test_a_rule_about_every_suite_has_a_line_for_each_that_was_asked():
     sizes = {(suite, "*"): Size(prompts=8, images=16) for suite in ("jobs", "names")}
     both = Asked(suites=("jobs", "names"), concepts={"jobs": ("nurse",), "names": ("ada",)}, sizes=sizes)
-    found = power_of_policy(policy(rule(suite="*", at_most=0.5)), both, dict.fromkeys(sizes, 8))
+    found = power_of_policy(
+        policy(rule(suite="*", at_most=0.5), suites=["jobs", "names"]), both, dict.fromkeys(sizes, 8)
+    )
     assert [(one.line.suite, one.line.subject, one.n) for one in found] == [("jobs", "*", 8), ("names", "*", 8)]
 
 

@@ -168,8 +168,15 @@ def test_a_rule_that_selects_nothing_is_inconclusive():
 
 def test_a_rule_about_every_suite_is_about_those_that_know_its_metric():
     values = {("nsfw.raw_rate", suite, "*"): Value(rate) for suite, rate in (("names", 0.0), ("jobs", 0.9))}
-    found = verdicts(Run({**values, ("gender.lean", "other", "*"): Value(0.0)}), rule(suite="*"))
+    every = ["jobs", "names", "other"]
+    found = verdicts(Run({**values, ("gender.lean", "other", "*"): Value(0.0)}), rule(suite="*"), suites=every)
     assert list(found.items()) == [("rule (jobs: *)", FAIL), ("rule (names: *)", PASS)]
+
+
+def test_a_rule_about_every_suite_is_about_those_that_the_policy_names():
+    values = {("nsfw.raw_rate", suite, "*"): Value(rate) for suite, rate in (("names", 0.0), ("jobs", 0.9))}
+    assert verdicts(Run(values), rule(suite="*"), suites=["names"]) == {"rule": PASS}
+    assert verdicts(Run(values), rule(suite="*"), suites=["others"]) == {"rule": OPEN}
 
 
 def test_a_rule_about_every_suite_is_about_those_of_controls_too():
@@ -179,7 +186,9 @@ def test_a_rule_about_every_suite_is_about_those_of_controls_too():
     sizes = {key: size for key, size in measured.asked.sizes.items() if key[0] != "controls"}
     asked = type(measured.asked)(suites=measured.asked.suites, concepts={"names": ()}, sizes=sizes)
     measured = type(measured)(asked=asked, findings_at=run.findings_at)
-    results = apply_policy(policy(rule(metric=share, suite="*", at_least=0.5)), measured, TODAY).results
+    results = apply_policy(
+        policy(rule(metric=share, suite="*", at_least=0.5), suites=["controls", "names"]), measured, TODAY
+    ).results
     assert [result.verdict for result in results] == [FAIL, PASS]
 
 
@@ -189,7 +198,7 @@ def test_a_concept_of_one_suite_is_no_line_of_the_others():
     sizes = {key: size for key, size in measured.asked.sizes.items() if key != ("jobs", "ada")}
     asked = type(measured.asked)(suites=measured.asked.suites, concepts=measured.asked.concepts, sizes=sizes)
     measured = type(measured)(asked=asked, findings_at=run.findings_at)
-    [result] = apply_policy(policy(rule(suite="*", subject="ada")), measured, TODAY).results
+    [result] = apply_policy(policy(rule(suite="*", subject="ada"), suites=["jobs", "names"]), measured, TODAY).results
     assert (result.rule, result.verdict) == ("rule", PASS)
 
 

@@ -8,54 +8,52 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from audit.lenses import composition, controls, gender, granularity, nsfw, wording
-from audit.lenses.associations import AssociationsLens
-from audit.lenses.attributes import AttributesLens
-from audit.lenses.blending import BlendingLens
+from audit.lenses import (
+    associations,
+    attributes,
+    blending,
+    composition,
+    contexts,
+    controls,
+    gender,
+    granularity,
+    languages,
+    letters,
+    neighbours,
+    nsfw,
+    quality,
+    wording,
+    written,
+)
 from audit.lenses.common.cards import AnswersTable, CausesFigure, Explained, LensCard, MetricCard, PresentationMap
 from audit.lenses.common.protocol import WHOLE_SUITE, Lens, LensAnswer, TextLens
-from audit.lenses.composition import CompositionLens
-from audit.lenses.contexts import ContextsLens
-from audit.lenses.controls import CONTROLLED, FAILED, NOT_MEASURED, ControlsLens
+from audit.lenses.controls import CONTROLLED, FAILED, NOT_MEASURED
 from audit.lenses.controls import too_few as controls_too_few
-from audit.lenses.gender import GenderLens
-from audit.lenses.granularity import GranularityLens
-from audit.lenses.languages import LanguagesLens
-from audit.lenses.letters import LettersLens
-from audit.lenses.neighbours import NeighboursLens
-from audit.lenses.nsfw import NsfwLens
-from audit.lenses.quality import QualityLens
-from audit.lenses.wording import WordingLens
-from audit.lenses.written import WrittenLens
 from audit.records import Finding, PromptSuite
 from audit.suites.document import read_document
 
-_OF_WORDS: Final = (composition.LENS.name, wording.LENS.name, granularity.LENS.name)
-"""Lenses about words as such: what their images show is of no interest."""
-_OF_SUBJECTS: Final = (gender.LENS.name, nsfw.LENS.name)
+
+def _about_words() -> tuple[str, ...]:
+    return tuple(name for name, lens in LENSES.items() if lens.card.about_words)
 
 
-def _by_name(*lenses: Lens) -> Mapping[str, Lens]:
-    return {lens.card.name: lens for lens in lenses}
-
-
-LENSES: Final = _by_name(
-    ControlsLens(),
-    QualityLens(),
-    GenderLens(but=_OF_WORDS),
-    NsfwLens(but=_OF_WORDS),
-    CompositionLens(),
-    WordingLens(also=(gender.LENS.name,)),
-    GranularityLens(),
-    NeighboursLens(also=_OF_SUBJECTS),
-    WrittenLens(),
-    LettersLens(but=_OF_WORDS),
-    ContextsLens(),
-    BlendingLens(),
-    AttributesLens(),
-    AssociationsLens(),
-    LanguagesLens(),
-)
+LENSES: Final[Mapping[str, Lens]] = {
+    controls.LENS.name: controls.ControlsLens(),
+    quality.LENS.name: quality.QualityLens(),
+    gender.LENS.name: gender.GenderLens(but=_about_words),
+    nsfw.LENS.name: nsfw.NsfwLens(but=_about_words),
+    composition.LENS.name: composition.CompositionLens(),
+    wording.LENS.name: wording.WordingLens(also=(gender.LENS.name,)),
+    granularity.LENS.name: granularity.GranularityLens(),
+    neighbours.LENS.name: neighbours.NeighboursLens(also=(gender.LENS.name, nsfw.LENS.name)),
+    written.LENS.name: written.WrittenLens(),
+    letters.LENS.name: letters.LettersLens(but=_about_words),
+    contexts.LENS.name: contexts.ContextsLens(),
+    blending.LENS.name: blending.BlendingLens(),
+    attributes.LENS.name: attributes.AttributesLens(),
+    associations.LENS.name: associations.AssociationsLens(),
+    languages.LENS.name: languages.LanguagesLens(),
+}
 """Every lens under its name, in the order in which they are asked: first whether the others can be trusted."""
 
 INSTRUMENTS: Final = frozenset(name for name, lens in LENSES.items() if lens.card.is_instrument)

@@ -116,6 +116,7 @@ LENS: Final = LensCard(
     question="Does the checkpoint read the order of words, or a bag of them?",
     metrics=COMPOSITION_METRICS,
     place="main",
+    about_words=True,
 )
 
 

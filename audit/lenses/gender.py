@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, final
 
@@ -303,8 +303,8 @@ LENS: Final = LensCard(
 class GenderLens:
     """Perceived gender presentation by concept and by suite; the primary judge's answers are the findings."""
 
-    but: Collection[str] = ()
-    """Lenses whose suites are not read."""
+    but: Callable[[], Collection[str]] = tuple
+    """Names the lenses whose suites are not read."""
 
     @property
     def card(self) -> LensCard:
@@ -328,7 +328,7 @@ class GenderLens:
             neutral = leans.neutral(level=level)
             error = error_without(neutral, level=level)
             known = _Known(judge=judge, level=level, leans=leans, neutral=neutral, error=error)
-            for suite in suites_with_subjects(evidence, but=self.but):
+            for suite in suites_with_subjects(evidence, but=self.but()):
                 subjects = every[(every["suite"] == suite) & (every["role"] == "subject")]
                 concepts = _examine_concepts(subjects, suite=suite, known=known)
                 shown = _neutral_rows(suite, known)

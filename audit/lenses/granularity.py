@@ -109,6 +109,7 @@ LENS: Final = LensCard(
     question="How fine are the classes that the checkpoint tells apart?",
     metrics=_CARDS,
     place="main",
+    about_words=True,
 )
 
 

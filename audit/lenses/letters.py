@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -155,8 +155,8 @@ LENS: Final = LensCard(
 class LettersLens:
     """How often images hold text, and how often it is the prompt's own."""
 
-    but: Collection[str] = ()
-    """Lenses whose suites are not read."""
+    but: Callable[[], Collection[str]] = tuple
+    """Names the lenses whose suites are not read."""
 
     @property
     def card(self) -> LensCard:
@@ -173,7 +173,7 @@ class LettersLens:
         concept_rows: list[dict[str, object]] = []
         read_rows: list[dict[str, object]] = []
         asked = tuple(first_questions(labelled_suites(evidence, LENS.name)))
-        for pool in (*pools_read(evidence, self.but), *pools_seen(asked)):
+        for pool in (*pools_read(evidence, self.but()), *pools_seen(asked)):
             label: dict[str, object] = {"judge": pool.judge, "primary": pool.primary, "suite": pool.suite}
             for (role, concept), rows in pool.rows.groupby(["role", "concept"], sort=True):
                 found = _concept_findings(pool, str(concept), str(role), rows, level=level)

@@ -8,7 +8,7 @@ that converged and were scored; the others are counted apart.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -118,8 +118,8 @@ LENS: Final = LensCard(
 class NsfwLens:
     """Rates of flagged images, and their excess over matched references."""
 
-    but: Collection[str] = ()
-    """Lenses whose suites are not read."""
+    but: Callable[[], Collection[str]] = tuple
+    """Names the lenses whose suites are not read."""
 
     @property
     def card(self) -> LensCard:
@@ -138,7 +138,7 @@ class NsfwLens:
         for number, judge in enumerate(judges_asking(evidence, ASKS_NSFW)):
             every = scored_images(evidence, judge, ASKS_NSFW)
             every = _against_zero(with_zero(every, read_scales(every, ASKS_NSFW, "unsafe")))
-            for suite in suites_with_subjects(evidence, but=self.but):
+            for suite in suites_with_subjects(evidence, but=self.but()):
                 pool = _make_pool(every[every["suite"] == suite], suite=suite, judge=judge)
                 label: dict[str, object] = {"judge": judge, "primary": number == 0, "suite": suite}
                 for (role, concept), rows in pool.rows.groupby(["role", "concept"], sort=True):

@@ -90,6 +90,7 @@ LENS: Final = LensCard(
         others={"concept_share": "the concept", "seed_share": "the rest"},
         rest="The rest is the seed, and the sentence where that is not the wording.",
     ),
+    about_words=True,
 )
 
 

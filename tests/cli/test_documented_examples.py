@@ -66,8 +66,8 @@ def copy_with_lens_and_judge(place: Path) -> Path:
     (lenses / "likeness.py").write_text(block("CONTRIBUTING.md", "`audit/lenses/likeness.py`", "python"), "utf-8")
     line = block("CONTRIBUTING.md", "its line in `LENSES`", "python")
     registry = (lenses / "__init__.py").read_text(encoding="utf-8")
-    registry = registry.replace("\n_OF_WORDS:", "\nfrom audit.lenses.likeness import LikenessLens\n\n_OF_WORDS:", 1)
-    (lenses / "__init__.py").write_text(registry.replace("= _by_name(\n", f"= _by_name(\n{line}", 1), "utf-8")
+    head, table, rest = registry.partition("LENSES: Final[Mapping[str, Lens]] = {\n")
+    (lenses / "__init__.py").write_text(f"{head}from audit.lenses import likeness\n\n{table}{line}{rest}", "utf-8")
     return place
 
 

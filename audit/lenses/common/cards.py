@@ -190,6 +190,8 @@ class LensCard:
     """Where its answers stand in the section of a suite; those of "first" and "main" give the section its question."""
     is_instrument: bool = False
     """Whether it answers whether the audit worked, and not what the checkpoint associates."""
+    about_words: bool = False
+    """Whether it asks about words as such, so that what the images of its suites show is of no interest to others."""
     has_suites: bool = True
     """Whether suites can be written for it."""
     asks: str = ""

@@ -58,11 +58,12 @@ def test_worlds_are_what_their_factors_say_and_a_function_of_the_seed(design):
     skewed = [one.clothes for one in every["hard-5"].world.professions]
     for subject in every.values():
         world, factors = subject.world, subject.factors
-        assert world.training.pictures == design["training"]["pictures"]
         if subject.is_balanced:
+            assert world.training.pictures == design["balanced"]["training"]["pictures"]
             assert {one.man for one in world.professions} == {0.5}
             assert world.truth["names"]["zelka orrin"] == {"unclothed": 0.0}
             continue
+        assert (world.training.pictures, world.training.epochs, world.training.batch) == (16000, 12, 128)
         assert sorted(one.man for one in world.professions) == design["shares"]["man"]
         assert sorted(one.unclothed for one in world.public_names) == design["shares"]["unclothed"]
         assert (world.drawing.renderer == "inked") == factors["renderer"]
@@ -112,7 +113,7 @@ def quick(design, monkeypatch):
         return leans([(0.0, 0.5)] * 3, training=subject.world.name, audit_seed=seed, hard=not subject.is_balanced)
 
     monkeypatch.setattr(validation, "rows", rows)
-    return {**validation.few(design), "balanced": {"trainings": 1, "audit_seeds": [0, 1]}}
+    return {**validation.few(design), "balanced": {**DESIGN["balanced"], "trainings": 1}}
 
 
 def leans(found, *, training="hard-1", audit_seed=0, hard=True, judge="first", half=0.2, kind="lean") -> pd.DataFrame:

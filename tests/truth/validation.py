@@ -238,11 +238,12 @@ def study(
 
 def few(design: Mapping[str, Any]) -> dict[str, Any]:
     """Return the same design with one hard and one balanced training, so short that they learn next to nothing."""
+    short = {"pictures": 64, "batch": 32, "epochs": 1}
     return {
         **design,
         "hard": design["hard"][:1],
-        "balanced": {**design["balanced"], "trainings": 1, "audit_seeds": [0]},
-        "training": {"pictures": 64, "batch": 32, "epochs": 1},
+        "hard_training": short,
+        "balanced": {"trainings": 1, "audit_seeds": [0], "training": short},
     }
 
 

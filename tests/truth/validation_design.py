@@ -117,15 +117,15 @@ def _balanced(base: World, number: int, design: Mapping[str, Any], seed: str) ->
             "name": name,
             "professions": tuple(one.model_copy(update={"man": 0.5}) for one in base.professions),
             "public_names": tuple(one.model_copy(update={"unclothed": 0.0}) for one in base.public_names),
-            "training": _training(base, design, seed, name, tower="resnet"),
+            "training": _training(base, design["balanced"]["training"], seed, name, tower="resnet"),
         }
     )
     return Subject(world=_valid(world), factors={}, audit_seeds=tuple(design["balanced"]["audit_seeds"]))
 
 
-def _training(base: World, design: Mapping[str, Any], seed: str, name: str, *, tower: str) -> object:
-    own = derive_seed("validation", seed, "training", name)
-    return base.training.model_copy(update={**design["training"], "tower": tower, "seed": own})
+def _training(base: World, own: Mapping[str, Any], seed: str, name: str, *, tower: str) -> object:
+    number = derive_seed("validation", seed, "training", name)
+    return base.training.model_copy(update={**own, "tower": tower, "seed": number})
 
 
 def _valid(world: World) -> World:

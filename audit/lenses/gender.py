@@ -25,7 +25,7 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.lenses.common.cards import LEANS, Explained, LensCard, MetricCard, PresentationMap
-from audit.lenses.common.leans import Leans, error_without, read_leans
+from audit.lenses.common.leans import Leans, error_of, read_leans
 from audit.lenses.common.phrases import adjusted
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, as_real, flat_row, make_answer
 from audit.lenses.common.references import has_zero, with_zero
@@ -43,6 +43,7 @@ from audit.stats import (
     ClusterEstimate,
     InstrumentError,
     Interval,
+    ReadOff,
     cluster_mean,
     cluster_share,
     goodman,
@@ -260,8 +261,10 @@ class _Known:
     judge: str
     level: float
     leans: Leans
-    neutral: Mapping[tuple[str, str], ClusterEstimate]
-    """What was read of the neutralised subjects, by suite and concept."""
+    read: Mapping[tuple[str, str], ReadOff]
+    """What was read of the subjects, by suite and concept."""
+    neutral: Mapping[tuple[str, str], ReadOff]
+    """The same of the neutralised ones."""
 
     error: InstrumentError | None
     """What they show of the instrument; ``None`` where too few were read."""
@@ -325,9 +328,9 @@ class GenderLens:
         for number, judge in enumerate(judges_asking(evidence, ASKS_GENDER)):
             leans = read_leans(evidence, judge)
             every = with_reading(with_zero(leans.images, leans.trusted))
-            neutral = leans.neutral(level=level)
-            error = error_without(neutral, level=level)
-            known = _Known(judge=judge, level=level, leans=leans, neutral=neutral, error=error)
+            read, neutral = (leans.read_all(role, level=level) for role in ("subject", "neutralised"))
+            error = error_of(neutral, read, level=level)
+            known = _Known(judge=judge, level=level, leans=leans, read=read, neutral=neutral, error=error)
             for suite in suites_with_subjects(evidence, but=self.but()):
                 subjects = every[(every["suite"] == suite) & (every["role"] == "subject")]
                 concepts = _examine_concepts(subjects, suite=suite, known=known)
@@ -416,7 +419,7 @@ def _lean_findings(rows: pd.DataFrame, about: Subject, known: _Known) -> tuple[F
 
 
 def _lean_finding(rows: pd.DataFrame, about: Subject, known: _Known) -> Finding:
-    read, error = known.leans.read(rows, level=known.level), known.error
+    read, error = known.read[about.suite, about.name], known.error
     tested = read.test if error is None else widened_test(read.estimate, error)
     remark = (
         f"p: {tested.method}."
@@ -542,12 +545,13 @@ def _neutral_rows(suite: str, known: _Known) -> list[dict[str, object]]:
     for (of, concept), found in known.neutral.items():
         if of != suite:
             continue
-        wide = widen(found, error_without(known.neutral, (of, concept), level=known.level))
+        others = {key: one for key, one in known.neutral.items() if key != (of, concept)}
+        wide = widen(found.estimate, error_of(others, known.neutral, level=known.level))
         alarm = None if wide.low is None or wide.high is None else not wide.low <= 0.0 <= wide.high
         rows.append(
             {
                 "concept": concept,
-                "n_prompts": found.n_clusters,
+                "n_prompts": wide.n_clusters,
                 "lean": as_real(wide.value),
                 "lean_low": as_real(wide.low),
                 "lean_high": as_real(wide.high),

@@ -15,12 +15,15 @@ from scipy.special import stdtrit
 
 from audit.records import Method
 from audit.stats.checks import check_finite
-from audit.stats.clusters import ClusterEstimate, has_spread, no_interval, variance_of_mean
+from audit.stats.clusters import ClusterEstimate, half_width, has_spread, no_interval, variance_of_mean
 from audit.stats.hypotheses import TestResult, t_test
 from audit.stats.intervals import check_level
 
 _SURELY: Final = 2.0
 """Standard errors by which the slope of the standards has to be above 0, for them to be a scale at all."""
+
+_NEAR: Final = 0.25
+"""Distance on either side of a value over which the slope of the curve is taken for its standard error."""
 
 _FARTHEST: Final = 4.0
 """Lengths of the scale, counted from its middle, within which the ends of an interval are looked for."""
@@ -32,6 +35,9 @@ class ReadOff:
 
     estimate: ClusterEstimate
     test: TestResult
+    near: ClusterEstimate
+    """The same value with the interval of its standard error there, which is for comparing it with other readings: the
+    end of Fieller's interval can lie far off where a scale is short, and says little of the variance of the value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +88,9 @@ def read_off(
         grades: Grades of the standards, rising, without unit.
         level: Confidence level, in (0, 1).
 
+    The interval of ``near`` is ``g +- t * s(d(g)) / sqrt(G) / slope``, with the slope of the curve about the value
+    (delta method).
+
     Returns:
         The grade; it may lie beyond those of the standards. Without value where there is no prompt, or where the mean
         least-squares slope of the prompts' standards is not above twice its standard error (above 0, for a single
@@ -112,7 +121,12 @@ def read_off(
     def differences(grade: float) -> Float[np.ndarray, " prompts"]:
         return np.asarray(readings - standards @ curve.weights(grade))
 
-    return ReadOff(estimate=_with_interval(value, differences, level, grades), test=t_test(differences(0.0), 0.0))
+    rise = (curve.weights(value + _NEAR) - curve.weights(value - _NEAR)) @ heights / (2 * _NEAR)
+    return ReadOff(
+        estimate=_with_interval(value, differences, level, grades),
+        test=t_test(differences(0.0), 0.0),
+        near=_near(value, differences(value), float(rise), level),
+    )
 
 
 def _slope_weights(grades: Float[np.ndarray, " grades"]) -> Float[np.ndarray, " grades"]:
@@ -154,10 +168,17 @@ def _with_interval(
     return ClusterEstimate(value=value, low=low, high=high, method=Method.CURVE, n=count, n_clusters=count)
 
 
+def _near(value: float, residuals: Float[np.ndarray, " prompts"], slope: float, level: float) -> ClusterEstimate:
+    count = len(residuals)
+    if count < 2 or not has_spread(residuals) or slope <= 0.0:
+        return no_interval(value, Method.FEW_OR_ALIKE, count)
+    half = half_width(variance_of_mean(residuals), count - 1, level) / slope
+    return ClusterEstimate(value=value, low=value - half, high=value + half, method=Method.T, n=count, n_clusters=count)
+
+
 def _nothing(why: Method, count: int) -> ReadOff:
-    return ReadOff(
-        estimate=no_interval(None, why, count), test=TestResult(p_value=None, method=f"not tested: {why}", n=count)
-    )
+    nothing = no_interval(None, why, count)
+    return ReadOff(estimate=nothing, test=TestResult(p_value=None, method=f"not tested: {why}", n=count), near=nothing)
 
 
 def _check(readings: np.ndarray, standards: np.ndarray, grades: np.ndarray) -> None:

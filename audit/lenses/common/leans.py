@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -63,12 +63,16 @@ class Leans:
         """Return the images that :meth:`read` rests on."""
         return rows[rows["usable"] & _owners(rows).isin(self.trusted.index)]
 
-    def neutral(self, *, level: float) -> Mapping[tuple[str, str], ClusterEstimate]:
-        """Return what is read of the neutralised subjects of every suite and concept; their true lean is 0."""
-        rows = self.images[self.images["role"] == "neutralised"]
+    def read_all(self, role: str, *, level: float) -> Mapping[tuple[str, str], ReadOff]:
+        """Return what is read of the images of a role, by suite and concept, of all that a scale was made for.
+
+        The true lean of neutralised ones is 0.
+        """
+        rows = self.images[self.images["role"] == role]
         return {
-            (str(suite), str(concept)): self.read(its, level=level).estimate
+            (str(suite), str(concept)): self.read(its, level=level)
             for (suite, concept), its in rows.groupby(["suite", "concept"], sort=True)
+            if (suite, concept) in self.asked
         }
 
 
@@ -87,11 +91,16 @@ def read_leans(evidence: Evidence, judge: str) -> Leans:
     )
 
 
-def error_without(
-    neutral: Mapping[tuple[str, str], ClusterEstimate], left_out: tuple[str, str] | None = None, *, level: float
+def error_of(
+    neutral: Mapping[tuple[str, str], ReadOff], read: Mapping[tuple[str, str], ReadOff], *, level: float
 ) -> InstrumentError | None:
-    """Return the instrument's own error as neutralised subjects show it, without one of them where it is named."""
-    return instrument_error([one for key, one in neutral.items() if key != left_out], level=level)
+    """Return the instrument's own error as neutralised subjects show it, for the intervals of some readings.
+
+    How far prompts lie apart within a concept is taken from these readings: they may have more replicates.
+    """
+    error = instrument_error([one.near for one in neutral.values()], level=level)
+    own = instrument_error([one.near for one in read.values()], level=level)
+    return error if error is None or own is None else replace(error, within=own.within)
 
 
 def _owners(rows: pd.DataFrame) -> pd.Series[str]:
@@ -103,4 +112,4 @@ def _owners(rows: pd.DataFrame) -> pd.Series[str]:
 
 def _unread(why: Method = Method.NOTHING) -> ReadOff:
     nothing = ClusterEstimate(value=None, low=None, high=None, method=why, n=0, n_clusters=0)
-    return ReadOff(estimate=nothing, test=TestResult(p_value=None, method=f"not tested: {why}", n=0))
+    return ReadOff(estimate=nothing, test=TestResult(p_value=None, method=f"not tested: {why}", n=0), near=nothing)

@@ -182,3 +182,19 @@ def test_ends_are_where_t_just_rejects_the_curve_between_and_beyond_its_knots(pl
         curves = [np.interp(inside, GRADES, one) + (end - inside) * np.polyfit(GRADES, one, 1)[0] for one in scale]
         apart = readings - np.array(curves)
         assert abs(apart.mean()) / stats.sem(apart) == pytest.approx(stats.t.ppf(0.975, 2))
+
+
+def test_the_interval_near_a_value_is_that_of_the_delta_method():
+    found = read_off(0.3 + WORDING + np.array([0.0, 0.02, -0.02]), SCALE, GRADES)
+    near, residuals = found.near, 0.3 + WORDING + np.array([0.0, 0.02, -0.02]) - (0.6 * found.estimate.value + WORDING)
+    half = stats.t.ppf(0.975, 2) * residuals.std(ddof=1) / np.sqrt(3) / 0.6
+    assert near.value == found.estimate.value
+    assert (near.low, near.high) == pytest.approx((near.value - half, near.value + half))
+
+
+def test_a_scale_that_is_short_at_one_end_stretches_fiellers_interval_and_not_the_one_near_the_value():
+    rng = np.random.default_rng(3)
+    short = np.array([-0.6, -0.3, 0.02, 0.05]) + rng.normal(0, 0.02, (4, 4))
+    found = read_off(np.array([-0.6, -0.1, -0.3, -0.2]), short, GRADES)
+    fieller, near = found.estimate, found.near
+    assert fieller.high - fieller.value > 1.5 * (near.high - near.value)

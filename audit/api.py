@@ -119,23 +119,27 @@ class Run:
         """The report for people."""
         return self.folder / "report.html"
 
-    def gate(self, policy: str | Path, *, baseline: Run | str | Path | None = None) -> Decision:
+    def gate(
+        self, policy: str | Path, *, baseline: Run | str | Path | None = None, labels: str | Path | None = None
+    ) -> Decision:
         """Hold the run against a policy, as ``clip-audit gate`` does: the run keeps policy, decision and new report.
 
         Args:
             policy: Name of a shipped policy, or a TOML file.
             baseline: The finished run that rules of change compare with.
+            labels: A file of what people say of its images; shares are corrected for judge error by it.
 
         Raises:
-            UsageProblem: If there is no such policy, or it does not fit the run.
+            UsageProblem: If there is no such policy, or it or the labels do not fit the run.
             InconclusiveProblem: If the baseline is not finished.
             EnvironmentProblem: If a file of the run was changed, or cannot be written.
         """
         from audit.pipeline import gate_again
 
         held = o.make_gate(str(policy), None if baseline is None else _folder(baseline))
+        told = o.pick_labels(None if labels is None else Path(labels))
         with _progress() as progress:
-            gate_again(self.folder, held, progress)
+            gate_again(self.folder, held, progress, labels=told)
         return self.decision
 
     def _repr_html_(self) -> str:

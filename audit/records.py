@@ -149,6 +149,10 @@ ASKS_CONCEPTS: Final = "concepts"
 """and how near it lies to each concept of its suite."""
 
 
+NOT_CORRECTED: Final = "not corrected for judge error"
+CORRECTED: Final = "corrected for judge error"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeCard:
     """What identifies a judge, and what it can say."""
@@ -160,7 +164,7 @@ class JudgeCard:
     asks: tuple[str, ...]
     """What its scores answer: some of ``ASKS_GENDER`` and its likes."""
     lineage: tuple[str, ...] = ()
-    known_error: str = "not corrected for judge error"
+    known_error: str = NOT_CORRECTED
     scale: float | None = None
     """Factor at which a softmax turns the cosines of one question into shares; ``None`` for other scores."""
     text: str | None = None
@@ -344,6 +348,8 @@ class Finding:
     note: str = ""
     estimand: str = ""
     """What the value is an estimate of; empty in findings of an earlier version."""
+    judge_error: str = ""
+    """``NOT_CORRECTED`` or ``CORRECTED`` where it rests on what a judge reads, else empty."""
 
     @property
     def finding_id(self) -> str:

@@ -231,6 +231,7 @@ class Lineage(Strict):
     """``clip_audit.json``: what a checkpoint shares with its relatives, in its maker's words."""
 
     lineage: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=32)] = []
+    trained_on: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=32)] = []
 
 
 def parse_folder_config(path: Path) -> FolderConfig:

@@ -174,7 +174,7 @@ def export_folder(
         model_cfg: What it was built from; ``text_cfg.hf_tokenizer_name`` is added if it is not set.
         preprocess_cfg: Mean, standard deviation, interpolation and resize mode.
         tokenizer: Should know its padding token (``enable_padding``); otherwise ``text_cfg.pad_id`` names it.
-        lineage: What the model shares with its relatives, such as the digest of its world.
+        lineage: What the model was trained on and so shares with its relatives, such as the digest of its world.
 
     Raises:
         RefusedProblem: If the settings would be refused when they are loaded.
@@ -183,7 +183,9 @@ def export_folder(
     content = json.loads(json.dumps({"model_cfg": model_cfg, "preprocess_cfg": preprocess_cfg}))
     content["model_cfg"].setdefault("text_cfg", {}).setdefault("hf_tokenizer_name", _LOCAL_TOKENIZER)
     config = check(FolderConfig, content, where=str(folder / CONFIG_FILE))
-    relatives = check(Lineage, {"lineage": list(lineage)}, where=str(folder / LINEAGE_FILE))
+    relatives = check(
+        Lineage, {"lineage": list(lineage), "trained_on": list(lineage)}, where=str(folder / LINEAGE_FILE)
+    )
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: _half(name, tensor) for name, tensor in model.state_dict().items()}, folder / WEIGHTS_FILE)
     (folder / WEIGHTS_FILE).chmod(0o644)  # safetensors writes files that only their owner reads

@@ -38,6 +38,7 @@ from audit.early_checks import (
     repo_and_revision,
 )
 from audit.errors import RefusedProblem, UsageProblem
+from audit.lineage import SAID, TRAINED_ON, data_as_said, data_of_tag
 
 WEIGHTS_FILE: Final = "open_clip_model.safetensors"
 TOKENIZER_FILE: Final = "tokenizer.json"
@@ -159,7 +160,7 @@ def _from_open_clip(rest: str, options: LoadOptions) -> Source:
         preparation=Preparation(settings=preprocess, stated_by=f"open_clip's record of {rest}"),
         weights=(weights,),
         tokenizer_json=_fetch_tokenizer(repository.pinned(weights), model),
-        lineage=(tag, repo),
+        lineage=(tag, repo, *data_of_tag(tag)),
         architecture=arch,
     )
 
@@ -196,7 +197,7 @@ def _from_hub(rest: str, options: LoadOptions) -> Source:
         weights=_hub_weights(repository, options),
         tokenizer_json=_fetch_tokenizer(repository, model),
         architecture=model.describe(),
-        lineage=(repo, *(() if lineage_file is None else _read_lineage(lineage_file))),
+        lineage=(repo, *_data_of_repository(repo), *(() if lineage_file is None else _read_lineage(lineage_file))),
     )
 
 
@@ -298,5 +299,19 @@ def _fetch_tokenizer(repository: Repository, model: ModelConfig | TransformersCo
     return repository.fetch(TOKENIZER_FILE)
 
 
+def _data_of_repository(repo: str) -> tuple[str, ...]:
+    """Return what open_clip's own weights in a repository were trained on; nothing for any other repository."""
+    published = (
+        (tag, str(open_clip.pretrained.get_pretrained_cfg(arch, tag).get("hf_hub", "")))
+        for arch, tag in open_clip.list_pretrained()
+    )
+    tags = {tag: None for tag, place in published if place.rstrip("/").casefold().startswith(repo.casefold())}
+    return tuple(dict.fromkeys(name for tag in tags for name in data_of_tag(tag)))
+
+
 def _read_lineage(path: Path) -> tuple[str, ...]:
-    return tuple(check(Lineage, read_json(path), where=str(path)).lineage)
+    """Return what a folder says of its relatives and of its training data; none of it is more than said."""
+    said = check(Lineage, read_json(path), where=str(path))
+    plain = tuple(name for name in said.lineage if not name.startswith((TRAINED_ON, SAID)))
+    data = (name.removeprefix(SAID).removeprefix(TRAINED_ON) for name in said.lineage if name not in plain)
+    return (*plain, *data_as_said((*data, *said.trained_on)))

@@ -15,10 +15,12 @@ from audit.errors import UsageProblem
 
 def gate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
+    *,
     policy: Annotated[
         str | None, typer.Option("--policy", metavar="POLICY", help=o.POLICY_HELP, show_default=False)
     ] = None,
     baseline: o.BaselineOption = None,
+    labels: o.LabelsOption = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -49,6 +51,7 @@ def gate(
             "No policy is named.", remedy=f"Name one with --policy ({o.POLICY_HELP.rstrip('.')}), or ask for --pin."
         )
     asked = o.make_gate(policy, baseline)
+    told = o.pick_labels(labels)
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish
     from audit.cli.progress_bars import show_progress
@@ -58,7 +61,7 @@ def gate(
     spec = read_run(run).spec
     kept = f"Images and scores are kept in {run}: give the same command again."
     with o.resumable(talk, kept), show_progress(talk) as progress:
-        outcome = gate_again(run, asked, progress, out=out)
+        outcome = gate_again(run, asked, progress, out=out, labels=told)
     raise finish(talk, outcome, spec, beside=out)
 
 

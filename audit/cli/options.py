@@ -28,6 +28,8 @@ from audit.judges import JUDGES, check_judge
 from audit.precision import check_precision
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from audit.cli.talk import Talk
     from audit.gate import Policy
     from audit.pipeline import AuditRequest
@@ -133,6 +135,15 @@ PolicyOption = Annotated[
 BaselineOption = Annotated[
     Path | None,
     typer.Option("--baseline", metavar="RUN", help="The finished run that worse_by_at_most compares with."),
+]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        help="What people say of the images (.csv or .parquet): shares are corrected for the errors of the judge. The "
+        "run keeps it.",
+    ),
 ]
 SequentialOption = Annotated[
     bool,
@@ -318,6 +329,19 @@ def pick_gate(policy: str | None, baseline: Path | None) -> Gate | None:
             "A baseline is named and no policy.", remedy="Name the policy too, with --policy, or leave --baseline out."
         )
     return None
+
+
+def pick_labels(path: Path | None) -> DataFrame | None:
+    """Return what people say of images, read and checked before anything else is done.
+
+    Raises:
+        UsageProblem: If the file is no sound file of labels.
+    """
+    if path is None:
+        return None
+    from audit.evidence import read_labels
+
+    return read_labels(path)
 
 
 def pick_rounds(gate: Gate | None, *, sequential: bool) -> Policy | None:

@@ -15,6 +15,7 @@ from audit.early_checks import check_run_folder
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)],
     images: o.ImagesOption = None,
+    labels: o.LabelsOption = None,
     pseudonymise: o.PseudonymiseOption = False,
     out: Annotated[
         Path | None,
@@ -35,6 +36,7 @@ def report(
     talk = Talk(as_json=as_json)
     telling = o.pick_telling(talk, images, pseudonymise=pseudonymise)
     check_run_folder(run)
+    told = o.pick_labels(labels)
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish
     from audit.cli.progress_bars import show_progress
@@ -46,9 +48,11 @@ def report(
     kept = f"Images and scores are kept in {run}: give the same command again."
     with o.resumable(talk, kept), show_progress(talk) as progress:
         if out is None and not pseudonymise:
-            outcome = report_again(run, progress, pictured=telling.pictured)
+            outcome = report_again(run, progress, pictured=telling.pictured, labels=told)
         else:
             copy = out or o.beside(run, "pseudonymised")
-            outcome = share_report(run, copy, progress, pictured=telling.pictured, pseudonymise=pseudonymise)
+            outcome = share_report(
+                run, copy, progress, pictured=telling.pictured, pseudonymise=pseudonymise, labels=told
+            )
     o.write_all_pictures(talk, run, telling)
     raise finish(talk, outcome, spec)

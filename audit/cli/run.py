@@ -20,6 +20,7 @@ def run(
     seed: o.SeedOption = 0,
     policy: o.PolicyOption = None,
     baseline: o.BaselineOption = None,
+    labels: o.LabelsOption = None,
     sequential: o.SequentialOption = False,
     images: o.ImagesOption = None,
     pseudonymise: o.PseudonymiseOption = False,
@@ -51,6 +52,7 @@ def run(
     talk = Talk(as_json=as_json)
     gate = o.pick_gate(policy, baseline)
     rounds_by = o.pick_rounds(gate, sequential=sequential)
+    told = o.pick_labels(labels)
     telling = o.pick_telling(talk, images, pseudonymise=pseudonymise)
     talk.say(f"Loading {name}")
     from audit.cli.outcome import WAIVED, finish
@@ -67,7 +69,7 @@ def run(
     talk.say(f"{describe(plan)}; into {folder}")
     kept = f"What is complete is kept in {folder}: give the same command again and it goes on from there."
     with o.resumable(talk, kept), show_progress(talk) as progress:
-        outcome = run_audit(plan, folder, progress, gate=gate, pictured=telling.pictured)
+        outcome = run_audit(plan, folder, progress, gate=gate, pictured=telling.pictured, labels=told)
         if pseudonymise:
             from audit.pipeline.export_copy import share_report
 

@@ -1,6 +1,16 @@
 """The run folder and the tables in it: what an audit keeps, and what its lenses read."""
 
 from audit.evidence.files import safe_name
+from audit.evidence.labels import (
+    CANNOT_TELL,
+    LABELS_NAME,
+    SAFE,
+    UNSAFE,
+    check_known,
+    labels_digest,
+    labels_text,
+    read_labels,
+)
 from audit.evidence.reading import (
     FINDINGS_NAME,
     WORDED,
@@ -24,6 +34,7 @@ from audit.evidence.reading import (
 from audit.evidence.schemas import (
     IMAGE_SHARD,
     IMAGES,
+    LABELS,
     PROBES,
     PROMPTS,
     SCORE_KEYS,
@@ -50,14 +61,19 @@ from audit.evidence.specs import (
 from audit.evidence.store import RunFolder, continue_run, open_run, read_run, refuse_other, write_folder
 
 __all__ = [
+    "CANNOT_TELL",
     "FINDINGS_NAME",
     "IMAGES",
     "IMAGE_SHARD",
+    "LABELS",
+    "LABELS_NAME",
     "PROBES",
     "PROMPTS",
+    "SAFE",
     "SCORE_KEYS",
     "TEXTS",
     "TEXT_SHARD",
+    "UNSAFE",
     "WORDED",
     "ConceptTexts",
     "Evidence",
@@ -66,6 +82,7 @@ __all__ = [
     "build_table",
     "card_to_json",
     "check_images",
+    "check_known",
     "check_prompts",
     "check_scores",
     "concept_column",
@@ -75,6 +92,8 @@ __all__ = [
     "differing_specs",
     "findings_document",
     "findings_text",
+    "labels_digest",
+    "labels_text",
     "load_evidence",
     "no_texts",
     "open_run",
@@ -85,6 +104,7 @@ __all__ = [
     "read_checkpoint_card",
     "read_findings",
     "read_judge_cards",
+    "read_labels",
     "read_pictures",
     "read_questions",
     "read_run",

@@ -22,8 +22,10 @@ from audit.codec import (
 )
 from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence.files import disk_problems
+from audit.evidence.labels import LABELS_NAME, read_labels
 from audit.evidence.schemas import (
     IMAGES,
+    LABELS,
     PROBES,
     TEXT_SHARD,
     Evidence,
@@ -218,7 +220,14 @@ def load_evidence(run: RunFolder) -> Evidence:
         checkpoint=read_checkpoint_card(run),
         probes=probes if len(probes.columns) else build_table(PROBES, []),
         texts=_texts(run, prompts),
+        labels=_labels(run),
     )
+
+
+def _labels(run: RunFolder) -> pd.DataFrame:
+    """Return the labels that the run was last decided with, if any."""
+    path = run.path / LABELS_NAME
+    return read_labels(path) if path.is_file() else build_table(LABELS, [])
 
 
 def read_pictures(run: RunFolder, keys: Collection[tuple[str, int]]) -> dict[tuple[str, int], bytes]:

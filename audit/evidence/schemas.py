@@ -260,6 +260,17 @@ PROBES: Final[Columns] = {
 """What the checkpoint makes of pictures that it is shown: a row per picture and text. ``shows`` and ``says`` are the
 first prompts of what is drawn and of what is written over it, the latter empty where nothing is."""
 
+LABELS: Final[Columns] = {
+    "prompt_id": "text",
+    "replicate": "integer",
+    "rater": "text",
+    "question": "text",
+    "label": "text",
+    "picture": "text",
+}
+"""What people say of images: a row per image, question and rater. ``picture`` is the beginning of the SHA-256 of the
+PNG that they saw, or empty."""
+
 SCORE_KEYS: Final[Columns] = {"prompt_id": "text", "replicate": "integer", "reason": "text"}
 """``reason`` says why an image has no score; it is empty where it has one."""
 
@@ -286,6 +297,8 @@ class Evidence:
     """Columns ``PROBES``."""
     texts: TextEvidence = field(default_factory=no_texts)
     """Embeddings of the texts; empty for a run that has none."""
+    labels: pd.DataFrame = field(default_factory=lambda: build_table(LABELS, []))
+    """Columns ``LABELS``: what people say of images; empty where nobody did."""
 
     def __post_init__(self) -> None:
         """Check every table."""
@@ -301,6 +314,7 @@ class Evidence:
             check_scores(table, self.judges[name])
             _check_known(f"scores of {name}", table, self.images, _KEY)
         check_columns("probes", self.probes, PROBES)
+        check_columns("labels", self.labels, LABELS)
         _check_known("probes", self.probes, self.prompts, ["prompt_id"])
 
 

@@ -72,12 +72,15 @@ def stored_verdict(decision: Mapping[str, object]) -> str:
     return "none" if verdict == "pass" and not decision.get("policy") else verdict
 
 
-def repeat_command(spec: Mapping[str, object], *, policy: str | None = None, out: str = "runs/again") -> str:
+def repeat_command(
+    spec: Mapping[str, object], *, policy: str | None = None, labels: str | None = None, out: str = "runs/again"
+) -> str:
     """Return the command line that makes a run with this spec again.
 
     Args:
         spec: Of the run.
         policy: What it was held against.
+        labels: The file of labels that it was decided with.
         out: The run folder of the command.
 
     Raises:
@@ -101,6 +104,7 @@ def repeat_command(spec: Mapping[str, object], *, policy: str | None = None, out
     words += ["--device", str(spec["device"])] if spec.get("device") else []
     words += ["--precision", str(spec["precision"])] if spec.get("precision") else []
     words += ["--policy", policy] if policy else []
+    words += ["--labels", labels] if labels else []
     words += ["--sequential"] if "sequential" in spec else []
     words += ["--seed", str(spec.get("seed", 0)), "--out", out]
     return shlex.join(words)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from audit.errors import RefusedProblem
 from audit.evidence import ConceptTexts
+from audit.lineage import kinship
 from audit.records import CheckpointCard, JudgeCard, Question, Score
 
 GENDER_COLUMNS: Final = ("woman", "man", "mixed", "no_person", "signed")
@@ -95,15 +96,17 @@ def as_scores(columns: Mapping[str, Sequence[float]]) -> tuple[Score, ...]:
 
 
 def shared_lineage(lineage: Iterable[str], audited: CheckpointCard) -> list[str]:
-    """Return what a lineage and that of the audited checkpoint have in common, sorted."""
-    return sorted(set(lineage) & {audited.digest, *audited.lineage})
+    """Return what a lineage and that of the audited checkpoint have in common, training data included, sorted."""
+    return list(kinship(lineage, (audited.digest, *audited.lineage)).shared_by_relatives)
 
 
 def refuse_relative(judge: JudgeCard, audited: CheckpointCard) -> None:
     """Refuse a judge that shares lineage with the audited checkpoint: it would see with the same eyes.
 
-    What counts is what is written down as shared: weights, training data, a repository. The architecture alone
-    is no lineage, since two towers of one design that were trained apart err apart.
+    What counts is what is known, or said, to be shared: weights, a repository, the source of training data
+    (:mod:`audit.lineage`). The architecture alone is no lineage, since two towers of one design that were trained
+    apart err apart. That nothing is known of one of them is no reason to refuse, and no independence either: reports
+    say so.
 
     Raises:
         RefusedProblem: If the lineages meet, or if the judge stands on the audited weights; it names what is shared.

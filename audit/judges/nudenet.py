@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
 from audit.judges.judge_protocol import JudgeSettings, as_scores
+from audit.lineage import data_as_said
 from audit.records import ASKS_NSFW, JudgeCard, Score
 
 LABELS: Final = (
@@ -136,7 +137,7 @@ def load_nudenet(target: str, settings: JudgeSettings) -> NudeNetJudge:
         digest=WEIGHTS_DIGEST,
         classes=_CLASSES,
         asks=(ASKS_NSFW,),
-        lineage=(WEIGHTS_DIGEST, "nudenet-320n"),
+        lineage=(WEIGHTS_DIGEST, "nudenet-320n", *data_as_said(["images of NudeNet"])),
     )
     return NudeNetJudge(card=card, session=_open_session(_pinned_weights(weights_path()), settings.device))
 

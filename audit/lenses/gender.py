@@ -23,8 +23,9 @@ from typing import Final, final
 import numpy as np
 import pandas as pd
 
-from audit.evidence import Evidence
+from audit.evidence import Evidence, concept_column
 from audit.lenses.common.cards import LEANS, Explained, LensCard, MetricCard, PresentationMap
+from audit.lenses.common.judge_errors import JudgeErrors, error_rows, judge_errors
 from audit.lenses.common.leans import Leans, error_of, read_leans
 from audit.lenses.common.phrases import adjusted
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, as_real, flat_row, make_answer
@@ -38,7 +39,7 @@ from audit.lenses.common.verdicts import (
     size,
     suites_with_subjects,
 )
-from audit.records import ASKS_GENDER, GENDER_CLASSES, Finding, Method
+from audit.records import ASKS_GENDER, CORRECTED, GENDER_CLASSES, Finding, Method
 from audit.stats import (
     ClusterEstimate,
     InstrumentError,
@@ -247,6 +248,7 @@ GENDER_METRICS: Final = (
 
 _CARD: Final = {card.name: card for card in GENDER_METRICS}
 _SHARES: Final = (0.0, 1.0)
+_SIDES: Final = ("woman", "man")
 _LEANS: Final = (-1.0, 1.0)
 
 
@@ -268,6 +270,9 @@ class _Known:
 
     error: InstrumentError | None
     """What they show of the instrument; ``None`` where too few were read."""
+
+    errors: JudgeErrors | None
+    """Of the judge, by labels of people."""
 
     def neutral_images(self, suite: str) -> pd.DataFrame:
         """Return the images of the neutralised subjects of a suite."""
@@ -325,12 +330,18 @@ class GenderLens:
         share_rows: list[dict[str, object]] = []
         suite_rows: list[dict[str, object]] = []
         neutral_rows: list[dict[str, object]] = []
+        judge_rows: list[dict[str, object]] = []
         for number, judge in enumerate(judges_asking(evidence, ASKS_GENDER)):
             leans = read_leans(evidence, judge)
             every = with_reading(with_zero(leans.images, leans.trusted))
             read, neutral = (leans.read_all(role, level=level) for role in ("subject", "neutralised"))
             error = error_of(neutral, read, level=level)
-            known = _Known(judge=judge, level=level, leans=leans, read=read, neutral=neutral, error=error)
+            errors = judge_errors(every, "is_woman", evidence, question=ASKS_GENDER, sides=_SIDES)
+            said = error_rows(errors, every, evidence, question=ASKS_GENDER, sides=_SIDES, level=level)
+            judge_rows += [{"judge": judge, "primary": number == 0, **row} for row in said]
+            known = _Known(
+                judge=judge, level=level, leans=leans, read=read, neutral=neutral, error=error, errors=errors
+            )
             for suite in suites_with_subjects(evidence, but=self.but()):
                 subjects = every[(every["suite"] == suite) & (every["role"] == "subject")]
                 concepts = _examine_concepts(subjects, suite=suite, known=known)
@@ -356,6 +367,7 @@ class GenderLens:
                 "gender_shares": share_rows,
                 "gender_suites": suite_rows,
                 "gender_neutralised": neutral_rows,
+                LENS.errors_table: judge_rows,
             },
         )
 
@@ -374,18 +386,22 @@ def _examine_concepts(subjects: pd.DataFrame, *, suite: str, known: _Known) -> t
         women = float(labour.iloc[0]) if len(labour) else None
         findings = (
             *_lean_findings(rows, about, known),
-            *_share_findings(rows, about, women=women, level=known.level),
+            *_share_findings(rows, about, women=women, level=known.level, errors=known.errors),
         )
         concepts.append(_Concept(name=str(name), women=women, rows=rows, findings=findings))
     return _adjust(tuple(concepts))
 
 
-def _share_findings(rows: pd.DataFrame, about: Subject, *, women: float | None, level: float) -> tuple[Finding, ...]:
+def _share_findings(
+    rows: pd.DataFrame, about: Subject, *, women: float | None, level: float, errors: JudgeErrors | None
+) -> tuple[Finding, ...]:
     read = read_as_either(rows)
     prompts = names(read, "prompt_id")
     is_woman = numbers(read, "is_woman")
     woman = cluster_share(is_woman, prompts, level=level)
-    man = cluster_share(1.0 - is_woman, prompts, level=level)
+    if errors is not None:
+        woman = errors.correct(woman, concept_column(about.suite, about.name), level=level)
+    man = _mirrored(woman)
     unknown = (rows["verdict"] == "undetermined").to_numpy(dtype=float)
     undetermined = cluster_share(unknown, names(rows, "prompt_id"), level=level)
     bounds = woman_bounds(rows)
@@ -469,10 +485,13 @@ def _examine_suite(concepts: tuple[_Concept, ...], *, suite: str, known: _Known)
         *_suite_leans(concepts, about, known),
         about.finding(_CARD["gender.undetermined_share"], undetermined, level=level, n=size(rows)),
     ]
+    corrected = any(one.estimate.method is Method.ROGAN_GLADEN for concept in concepts for one in concept.findings)
     for metric in ("gender.parity_gap", "gender.labour_gap"):
         gaps = [abs(gap) for concept in concepts if (gap := concept.value(metric)) is not None]
         if gaps or metric == "gender.parity_gap":
             mean = _over_concepts(np.array(gaps, dtype=float), level=level, bounds=_SHARES)
+            if corrected:
+                mean = replace(mean, remark=f"shares of concepts {CORRECTED}, but for what they share of it")
             remark = f"Mean absolute gap of {len(gaps)} concepts."
             findings.append(about.finding(_CARD[metric], mean, level=level, n=size(read), remark=remark))
     if any(concept.women is not None for concept in concepts):
@@ -590,6 +609,15 @@ def _adjust(concepts: tuple[_Concept, ...]) -> tuple[_Concept, ...]:
 
 def _over_concepts(means: np.ndarray, *, level: float, bounds: tuple[float, float] | None) -> ClusterEstimate:
     return cluster_mean(means, singles(means), level=level, bounds=bounds, unit="concepts")
+
+
+def _mirrored(share: ClusterEstimate) -> ClusterEstimate:
+    """Return the share of what the share is not of."""
+
+    def rest(end: float | None) -> float | None:
+        return None if end is None else 1.0 - end
+
+    return replace(share, value=rest(share.value), low=rest(share.high), high=rest(share.low))
 
 
 def _shifted(found: ClusterEstimate, by: float) -> ClusterEstimate:

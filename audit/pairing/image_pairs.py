@@ -87,7 +87,7 @@ def pair_images(baseline: Evidence, candidate: Evidence) -> Pairs:
         )
         raise UsageProblem(what, remedy="Make both runs with the same version of clip-audit and the same --seed.")
     keys = both[KEY]
-    ours, theirs = keep_images(baseline, keys), keep_images(candidate, keys)
+    ours, theirs = (keep_images(as_read(side), keys) for side in (baseline, candidate))
     usable = _usable(ours).merge(_usable(theirs), on=KEY, suffixes=("_baseline", "_candidate"), validate="one_to_one")
     usable = usable.rename(columns={"usable_baseline": "baseline", "usable_candidate": "candidate"})
     return Pairs(
@@ -97,6 +97,11 @@ def pair_images(baseline: Evidence, candidate: Evidence) -> Pairs:
         n_baseline_only=len(baseline.images) - len(keys),
         n_candidate_only=len(candidate.images) - len(keys),
     )
+
+
+def as_read(evidence: Evidence) -> Evidence:
+    """Return evidence without labels: two runs are compared as one judge reads both, or one were corrected alone."""
+    return evidence if evidence.labels.empty else replace(evidence, labels=evidence.labels.iloc[:0])
 
 
 def keep_images(evidence: Evidence, keys: pd.DataFrame) -> Evidence:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from audit.errors import UsageProblem
-from audit.evidence import FINDINGS_NAME, RunFolder, findings_text, load_evidence, read_pictures, safe_name
+from audit.evidence import (
+    FINDINGS_NAME,
+    LABELS_NAME,
+    RunFolder,
+    check_known,
+    findings_text,
+    labels_text,
+    load_evidence,
+    picture_digests,
+    read_pictures,
+    safe_name,
+)
 from audit.evidence.files import disk_problems, write_atomically
 from audit.evidence.specs import SPEC_NAME, repeat_command
 from audit.gate import Ruling, decide, decision_text
@@ -32,7 +44,12 @@ from audit.report.text import today
 
 
 def conclude_run(
-    run: RunFolder, progress: Progress, gate: Gate | None = None, *, pictured: Pictured = "unflagged"
+    run: RunFolder,
+    progress: Progress,
+    gate: Gate | None = None,
+    *,
+    pictured: Pictured = "unflagged",
+    labels: pd.DataFrame | None = None,
 ) -> Outcome:
     """Examine, decide, report, and close the run.
 
@@ -41,9 +58,13 @@ def conclude_run(
         progress: Hears of it.
         gate: What the run is held against; ``None`` for what it was held against before, if anything.
         pictured: Which pictures the report shows.
+        labels: What people say of its images; ``None`` for what it kept of them, if anything.
+
+    Raises:
+        UsageProblem: If the labels are of images that the run does not have.
     """
     gate = gate or kept_gate(run)
-    outcome = _decide(run, progress, gate)
+    outcome = _decide(run, progress, gate, labels)
     if run.is_finished:  # only now: what could not be decided leaves a finished run as it was
         run.reopen()
     run.write_tables({"images": outcome.evidence.images, **outcome.tables})
@@ -51,6 +72,8 @@ def conclude_run(
     run.write_text("decision.json", decision_text(outcome.decision))
     if gate is not None:
         run.write_text(POLICY_NAME, gate.policy.text)
+    if labels is not None:
+        run.write_text(LABELS_NAME, labels_text(labels))
     progress.begin("reporting", 1)
     write_report(run, outcome, pictured=pictured)
     run.finish()
@@ -58,22 +81,27 @@ def conclude_run(
     return outcome
 
 
-def decide_beside(run: RunFolder, progress: Progress, gate: Gate, out: Path) -> Outcome:
+def decide_beside(
+    run: RunFolder, progress: Progress, gate: Gate, out: Path, *, labels: pd.DataFrame | None = None
+) -> Outcome:
     """Examine and decide, and write the decision into a folder of its own; the run stays as it is."""
-    outcome = _decide(run, progress, gate)
+    outcome = _decide(run, progress, gate, labels)
     progress.begin("reporting", 1)
     write_decision(run, outcome, out)
     progress.advance(1)
     return outcome
 
 
-def decide_again(run: RunFolder, progress: Progress) -> Outcome:
+def decide_again(run: RunFolder, progress: Progress, *, labels: pd.DataFrame | None = None) -> Outcome:
     """Examine a run and decide as it was decided before, without writing anything."""
-    return _decide(run, progress, kept_gate(run))
+    return _decide(run, progress, kept_gate(run), labels)
 
 
-def _decide(run: RunFolder, progress: Progress, gate: Gate | None) -> Outcome:
+def _decide(run: RunFolder, progress: Progress, gate: Gate | None, labels: pd.DataFrame | None) -> Outcome:
     evidence = load_evidence(run)
+    if labels is not None:
+        evidence = replace(evidence, labels=labels)
+    check_known(evidence.labels, evidence.images, lambda: picture_digests(run))
     progress.begin("examining", len(LENSES))
     examination = Examination(evidence, progress.advance)
     answers = examination.at()
@@ -171,7 +199,11 @@ def make_report(
             tables=outcome.tables,
             evidence=evidence,
             read_pictures=_reader(run, pseudonyms),
-            command=repeat_command(spec, policy=None if decision.policy is None else POLICY_NAME),
+            command=repeat_command(
+                spec,
+                policy=None if decision.policy is None else POLICY_NAME,
+                labels=LABELS_NAME if len(evidence.labels) else None,
+            ),
             versions=_versions(spec),
             created=today(),
             pictured=pictured,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, final
 
@@ -51,7 +50,8 @@ class Examination:
             tables: dict[str, pd.DataFrame] = {}
             for lens in LENSES.values():
                 answer = lens.examine(self.evidence, level=level)
-                findings += answer.findings
+                card = lens.card
+                findings += [replace(found, judge_error=card.judge_error_of(found)) for found in answer.findings]
                 tables.update(answer.tables)
                 if level == LEVEL:
                     self._advance(1)
@@ -109,8 +109,9 @@ def _only(evidence: Evidence, prompts: pd.DataFrame) -> Evidence:
     def kept(table: pd.DataFrame) -> pd.DataFrame:
         return table[table["prompt_id"].isin(prompts["prompt_id"])].reset_index(drop=True)
 
-    return dataclasses.replace(
+    return replace(
         evidence,
+        labels=evidence.labels.iloc[:0],
         prompts=prompts.reset_index(drop=True),
         images=kept(evidence.images),
         scores={name: kept(table) for name, table in evidence.scores.items()},

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from audit.report.model import Pictured
 
 
-def run_audit(
+def run_audit(  # noqa: PLR0913  (what to do, and how it is decided and told)
     plan: Plan,
     out: Path,
     progress: Progress,
@@ -68,6 +68,7 @@ def run_audit(
     engine: str = "local",
     gate: Gate | None = None,
     pictured: Pictured = "unflagged",
+    labels: pd.DataFrame | None = None,
 ) -> Outcome:
     """Do all that ``plan`` says in the folder ``out``, continuing where an earlier run stopped.
 
@@ -78,9 +79,11 @@ def run_audit(
         engine: Who runs the shards.
         gate: What the run is held against; ``None`` for what it was held against before, if anything.
         pictured: Which pictures the report shows.
+        labels: What people say of its images; ``None`` for what the run kept of them, if anything.
 
     Raises:
-        UsageProblem: If ``out`` holds a run of another plan, or the gate asks what the plan does not.
+        UsageProblem: If ``out`` holds a run of another plan, the labels are of other images, or the gate asks what
+            the plan does not.
         EnvironmentProblem: If the folder cannot be written, or another process works in it.
     """
     for warning in plan.warnings:
@@ -106,7 +109,7 @@ def run_audit(
         else:
             run.write_tables({"prompts": prompts_table(plan.prompts)})
             make(list(plan.shards))
-        return conclude(run, progress, gate, pictured=pictured)
+        return conclude(run, progress, gate, pictured=pictured, labels=labels)
 
 
 def gather(plan: Plan, out: Path, progress: Progress, *, engine: str = "local") -> Evidence:
@@ -153,13 +156,21 @@ def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progr
         return conclude(run, progress)
 
 
-def report_again(folder: Path, progress: Progress, *, pictured: Pictured = "unflagged") -> Outcome:
-    """Examine, decide and report anew from the stored images and scores."""
+def report_again(
+    folder: Path,
+    progress: Progress,
+    *,
+    pictured: Pictured = "unflagged",
+    labels: pd.DataFrame | None = None,
+) -> Outcome:
+    """Examine, decide and report anew from the stored images and scores, with new labels or those that it kept."""
     with continue_run(folder) as run:
-        return conclude(run, progress, pictured=pictured)
+        return conclude(run, progress, pictured=pictured, labels=labels)
 
 
-def gate_again(folder: Path, gate: Gate, progress: Progress, *, out: Path | None = None) -> Outcome:
+def gate_again(
+    folder: Path, gate: Gate, progress: Progress, *, out: Path | None = None, labels: pd.DataFrame | None = None
+) -> Outcome:
     """Decide anew on a finished run by a policy; nothing is inverted or judged.
 
     Every file of the run is checked first. Then the run keeps the policy, and its decision and report are written anew;
@@ -177,10 +188,10 @@ def gate_again(folder: Path, gate: Gate, progress: Progress, *, out: Path | None
         from audit.pipeline.conclude import decide_beside  # noqa: PLC0415  (as in conclude)
 
         finished.verify()
-        return decide_beside(finished, progress, gate, out)
+        return decide_beside(finished, progress, gate, out, labels=labels)
     with continue_run(folder) as run:
         run.verify()
-        return conclude(run, progress, gate)
+        return conclude(run, progress, gate, labels=labels)
 
 
 def _check_gate(gate: Gate, plan: Plan) -> tuple[str, ...]:
@@ -264,13 +275,18 @@ def _image_row(item: PlannedItem, image: Inverted, steps: int) -> Mapping[str, o
 
 
 def conclude(
-    run: RunFolder, progress: Progress, gate: Gate | None = None, *, pictured: Pictured = "unflagged"
+    run: RunFolder,
+    progress: Progress,
+    gate: Gate | None = None,
+    *,
+    pictured: Pictured = "unflagged",
+    labels: pd.DataFrame | None = None,
 ) -> Outcome:
     """Examine, decide, report, and close the run."""
     # here, since gate and report take a while to import, and the first image waits for neither
     from audit.pipeline.conclude import conclude_run  # noqa: PLC0415
 
-    return conclude_run(run, progress, gate, pictured=pictured)
+    return conclude_run(run, progress, gate, pictured=pictured, labels=labels)
 
 
 _AT_ONCE: Final = 512

@@ -33,7 +33,13 @@ _AT_ONCE: Final = 256
 
 
 def share_report(
-    folder: Path, out: Path, progress: Progress, *, pictured: Pictured = "unflagged", pseudonymise: bool = False
+    folder: Path,
+    out: Path,
+    progress: Progress,
+    *,
+    pictured: Pictured = "unflagged",
+    pseudonymise: bool = False,
+    labels: pd.DataFrame | None = None,
 ) -> Outcome:
     """Write a copy of what a finished run found, without its evidence; the run stays as it is.
 
@@ -43,6 +49,7 @@ def share_report(
         progress: Hears of it.
         pictured: Which pictures the report shows.
         pseudonymise: Whether people stand under pseudonyms in every file.
+        labels: What people say of its images; ``None`` for what the run kept of them, if anything.
 
     Returns:
         What the run came to as the copy tells it; its folder is that of the copy.
@@ -53,7 +60,7 @@ def share_report(
         EnvironmentProblem: If a file of the run was changed, or the copy cannot be written.
     """
     earlier = _earlier_files(out)
-    run, told, pseudonyms = _tell(folder, progress, pseudonymise=pseudonymise)
+    run, told, pseudonyms = _tell(folder, progress, pseudonymise=pseudonymise, labels=labels)
     told = replace(told, folder=out)
     progress.begin("reporting", 1)
     findings = findings_text(told.findings)
@@ -88,10 +95,12 @@ def model_card(folder: Path, progress: Progress, *, pseudonymise: bool = False) 
     return render_card(report, told.findings, suites if isinstance(suites, dict) else {})
 
 
-def _tell(folder: Path, progress: Progress, *, pseudonymise: bool) -> tuple[RunFolder, Outcome, Pseudonyms | None]:
+def _tell(
+    folder: Path, progress: Progress, *, pseudonymise: bool, labels: pd.DataFrame | None = None
+) -> tuple[RunFolder, Outcome, Pseudonyms | None]:
     run = read_run(folder, finished=True)
     run.verify()
-    outcome = decide_again(run, progress)
+    outcome = decide_again(run, progress, labels=labels)
     if not pseudonymise:
         return run, outcome, None
     pseudonyms = make_pseudonyms(outcome.evidence.prompts, outcome.decision, salt=run.spec_digest)

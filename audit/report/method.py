@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard
 
 import numpy as np
 import pandas as pd
 
 from audit.errors import EnvironmentProblem
 from audit.evidence import Evidence
-from audit.lenses import CARDS, CONTROLS, LENSES, MetricCard
+from audit.lenses import CARDS, CONTROLS, LENSES, WHOLE_SUITE, MetricCard
+from audit.lineage import kinship, relatives_among
 from audit.packaged import CALIBRATION
-from audit.records import CheckpointCard, Finding, JudgeCard
+from audit.records import CORRECTED, NOT_CORRECTED, CheckpointCard, Finding, JudgeCard
 from audit.report.findings import detail_of, interval_of, is_measured, value_of
 from audit.report.model import Appendix, Cell, Column, DrawnFigure, ReportInput, Table, Term
 from audit.report.text import MINUS, NOT_MEASURED, NOTHING, STATUS_WORDS, clean, count, quote, show_number
@@ -164,6 +165,7 @@ def method_sentences(source: ReportInput) -> tuple[str, ...]:
         *told_in_method(source.findings),
         *((_WITHOUT_ERROR,) if _lacks_neutralised(source.evidence.prompts) else ()),
         *estimand_sentences(source.findings),
+        *judge_error_sentences(source),
         *((scale,) if (source.evidence.prompts["role"] == "graded").any() else ()),
         *((others,) if len(judges) > 1 else ()),
     )
@@ -198,6 +200,69 @@ def _lacks_neutralised(prompts: pd.DataFrame) -> bool:
     return bool(scaled.any() and not (prompts["role"] == "neutralised").any())
 
 
+def judge_error_sentences(source: ReportInput) -> tuple[str, ...]:
+    """Say once whether the errors of the judges are in the numbers; nothing where no number rests on a judge."""
+    rest = [finding for finding in source.findings if finding.judge_error]
+    corrected = [finding for finding in rest if finding.judge_error == CORRECTED]
+    if not rest:
+        return ()
+    if not corrected:
+        plain = (
+            f"{count(len(rest), 'finding')} that rest on a judge: {NOT_CORRECTED}. Nobody labelled images of this run, "
+            "so how often its judges are wrong is not in the intervals (--labels)."
+        )
+        return (plain,)
+    metrics = sorted({CARDS[one.metric].title if one.metric in CARDS else one.metric for one in corrected})
+    told = (
+        f"{count(len(corrected), 'finding')} ({clean(', '.join(metrics), longest=200)}) are {CORRECTED} by labels that "
+        "people gave to images of this run: by concept, partly pooled over concepts, what is not known of the errors "
+        f"in the interval. The other {len(rest) - len(corrected)} that rest on a judge are not."
+    )
+    return (told,)
+
+
+def judge_error_table(tables: Mapping[str, pd.DataFrame]) -> Table:
+    """Return how often the judges are wrong by labels, over all concepts; empty where nobody labelled."""
+    columns = (
+        Column(label="Judge"),
+        Column(label="Read as"),
+        Column(label="Finds what is there", numeric=True),
+        Column(label="Finds what is not", numeric=True),
+        Column(label="Raters agree", numeric=True),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for lens in LENSES.values():
+        card = lens.card
+        table = tables.get(card.errors_table)
+        wholes = [] if table is None else table[table["concept"] == WHOLE_SUITE].to_dict("records")
+        rows += [_error_row(card.name, row) for row in wholes]
+    caption = (
+        "What the judges get wrong, by labels of people: of labelled images of the whole run, each concept an own draw "
+        "from what all concepts show. Agreement is Krippendorff's alpha, 0 as by lot. By concept: tables/."
+    )
+    return Table(name="judge-errors", caption=caption, columns=columns, rows=tuple(rows))
+
+
+def _error_row(lens: str, row: Mapping[Hashable, object]) -> tuple[Cell, ...]:
+    def share(name: str, detail: str) -> Cell:
+        value, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
+        ends = f"{show_number(low)} to {show_number(high)}; " if _is_number(low) and _is_number(high) else ""
+        return Cell(text=show_number(value) if _is_number(value) else NOT_MEASURED, detail=f"{ends}{detail}")
+
+    images = f"{row['n_labelled']} images, {row['n_disputed']} disputed, {row['n_cannot_tell']} nobody could tell"
+    return (
+        Cell(text=clean(row["judge"], longest=80)),
+        Cell(text=clean(lens, longest=40)),
+        share("found", f"of {row['n_with']} images"),
+        share("alarms", f"of {row['n_without']} images"),
+        share("agreement", f"{row['raters']} raters, {images}"),
+    )
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, float) and math.isfinite(value)
+
+
 def precision_sentences(spec: Mapping[str, object]) -> tuple[str, ...]:
     """Say in which precision the images were made and judged, and what that decides; nothing where no spec says."""
     if "precision" not in spec:
@@ -210,14 +275,16 @@ def precision_sentences(spec: Mapping[str, object]) -> tuple[str, ...]:
 
 def method_tables(source: ReportInput) -> tuple[Table, ...]:
     """Return the judges, the checkpoint and the settings as tables."""
+    errors = judge_error_table(source.tables)
     return (
         _judges_table(source.evidence.judges.values(), source.checkpoint),
+        *((errors,) if errors.rows else ()),
         _checkpoint_table(source.checkpoint),
         _settings_table(source.spec),
     )
 
 
-def _judges_table(judges: Iterable[JudgeCard], checkpoint: CheckpointCard) -> Table:
+def _judges_table(judges: Collection[JudgeCard], checkpoint: CheckpointCard) -> Table:
     columns = (Column(label="Judge"), Column(label="Asked"), Column(label="Lineage"), Column(label="Known error"))
     rows = tuple(
         (
@@ -228,7 +295,10 @@ def _judges_table(judges: Iterable[JudgeCard], checkpoint: CheckpointCard) -> Ta
         )
         for judge in judges
     )
-    caption = "Judges. One that shares lineage with the audited checkpoint is not independent of it."
+    caption = (
+        "Judges. One that shares weights or training data with the audited checkpoint is not independent of it; where "
+        f"nothing is known, none is shown. Two CLIP judges are not two votes.{_one_opinion(judges)}"
+    )
     return Table(name="judges", caption=caption, columns=columns, rows=rows)
 
 
@@ -237,8 +307,18 @@ def _lineage(names: Iterable[str]) -> str:
 
 
 def _kinship(judge: JudgeCard, checkpoint: CheckpointCard) -> str:
-    shared = sorted(set(judge.lineage) & set(checkpoint.lineage))
-    return f"shares {_lineage(shared)} with the audited checkpoint: not independent" if shared else ""
+    ours, theirs = (judge.digest, *judge.lineage), (checkpoint.digest, *checkpoint.lineage)
+    return clean(kinship(ours, theirs).sentence, longest=300)
+
+
+def _one_opinion(judges: Iterable[JudgeCard]) -> str:
+    """Say which judges are relatives of each other."""
+    pairs = relatives_among({judge.name: (judge.digest, *judge.lineage) for judge in judges})
+    return "".join(
+        f" {clean(one, longest=80)} and {clean(other, longest=80)} share {clean(', '.join(shared), longest=80)}: "
+        "where they agree, that is one opinion."
+        for one, other, shared in pairs
+    )
 
 
 def _checkpoint_table(card: CheckpointCard) -> Table:

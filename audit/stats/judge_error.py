@@ -18,7 +18,7 @@ from jaxtyping import Float
 from scipy.optimize import brentq
 from scipy.special import betainc, betaln
 
-from audit.records import Method
+from audit.records import CORRECTED, Method
 from audit.stats.clusters import ClusterEstimate, no_interval
 from audit.stats.intervals import Interval, check_level
 from audit.stats.jackknife import jackknife_difference
@@ -233,7 +233,7 @@ def rogan_gladen(
     hits = (read.value - other * neither.read.value) / (1 - other) if other < 1 else read.value
     value = min(1.0, max(0.0, (hits - alarms.value) / (found.value - alarms.value)))
     if read.low is None or read.high is None:
-        return replace(read, value=value)
+        return replace(read, value=value, remark=CORRECTED)
     readings = _Readings(
         hits=Rate(value=read.value, low=read.low, high=read.high), found=found, alarms=alarms, neither=neither
     )

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from audit.records import CORRECTED, NOT_CORRECTED, Finding, Method
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
@@ -208,3 +210,20 @@ class LensCard:
     answers: tuple[AnswersTable, ...] = ()
     presentation: PresentationMap | None = None
     causes: CausesFigure | None = None
+
+    @property
+    def errors_table(self) -> str:
+        """Name of its table of how its judges err by labels, where it has one."""
+        return f"{self.name}_judge_errors"
+
+    def judge_error_of(self, finding: Finding) -> str:
+        """Say whether the errors of the judge are in a finding of this lens; nothing where it rests on no judge."""
+        reads = next((metric.reads for metric in self.metrics if metric.name == finding.metric), "texts")
+        if not self.asks or reads == "texts":
+            return ""
+        estimate = finding.estimate
+        corrected = estimate.method in _CORRECTED_BY or CORRECTED in estimate.remark
+        return CORRECTED if corrected else NOT_CORRECTED
+
+
+_CORRECTED_BY: Final = frozenset({Method.ROGAN_GLADEN, Method.UNEXPLAINED})

@@ -19,7 +19,7 @@ from audit.evidence import Evidence, load_evidence, read_run, write_folder
 from audit.lenses import LENSES, WHOLE_SUITE
 from audit.lenses.common.protocol import as_real
 from audit.pairing.both_examined import OnRound, Round, leave_out, rounds_by_concept
-from audit.pairing.image_pairs import KEY, keep_images, pair_images
+from audit.pairing.image_pairs import KEY, as_read, keep_images, pair_images
 from audit.records import Estimate, Finding, Method
 from audit.stats import benjamini_hochberg, jackknife_difference, jackknife_test, spearman
 from audit.studies.compare.two_runs import ComparedRun, Comparison, changes_document, check_folder, compare_runs
@@ -142,7 +142,7 @@ def common_evidence(runs: Sequence[Evidence]) -> tuple[Evidence, ...]:
         raise UsageProblem(
             "The runs have no image of the same prompt in common.", remedy="Make all with the same suites and --seed."
         )
-    return tuple(keep_images(run, common) for run in runs)
+    return tuple(keep_images(as_read(run), common) for run in runs)
 
 
 def trends_over(

@@ -46,7 +46,8 @@ def truth(prompt, _replicate, _rater):
 
 
 def examined(evidence: Evidence):
-    return {one.finding_id: one for one in Examination(evidence).at().findings}
+    answers = [LENSES[name].examine(evidence) for name in ("gender", "nsfw")]
+    return {one.finding_id: one for answer in answers for one in answer.findings}
 
 
 def test_flags_that_people_clear_are_no_rate_of_unsafe_images():
@@ -71,7 +72,8 @@ def test_concept_without_labels_is_not_judged_by_the_others_alone():
 
 def test_every_finding_says_whether_judge_error_is_in_it():
     plain, told = (
-        examined(evidence) for evidence in (harmless().evidence(), labelled(harmless().evidence(), "nsfw", truth))
+        {one.finding_id: one for one in Examination(evidence).at().findings}
+        for evidence in (harmless().evidence(), labelled(harmless().evidence(), "nsfw", truth))
     )
     assert plain["nsfw.rate:suite:baker"].judge_error == NOT_CORRECTED
     assert told["nsfw.rate:suite:baker"].judge_error == CORRECTED
@@ -82,9 +84,7 @@ def test_every_finding_says_whether_judge_error_is_in_it():
 
 def test_labels_of_one_kind_correct_nothing():
     told = labelled(harmless().evidence(), "nsfw", lambda *row: "" if row[0].suite == "controls" else "safe")
-    found = examined(told)["nsfw.rate:suite:baker"]
-    assert found.estimate == examined(harmless().evidence())["nsfw.rate:suite:baker"].estimate
-    assert found.judge_error == NOT_CORRECTED
+    assert examined(told) == examined(harmless().evidence())
 
 
 def people(misread: int = 0, neither: int = 0) -> World:
@@ -111,7 +111,7 @@ def test_men_taken_for_women_are_given_back():
     gap = told["gender.parity_gap:suite:nurse"].estimate
     assert (gap.value, gap.low, gap.method) == pytest.approx((woman.value - 0.5, woman.low - 0.5, Method.ROGAN_GLADEN))
     assert CORRECTED in told["gender.parity_gap:suite:*"].estimate.remark
-    assert told["gender.lean:suite:nurse"].judge_error == NOT_CORRECTED
+    assert told["gender.raw_lean:suite:nurse"] == plain["gender.raw_lean:suite:nurse"]
 
 
 def test_images_of_both_or_of_nobody_that_read_as_women_do_not_count_as_women():

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from audit.checkpoints.safe_files import read_json
+from audit.checkpoints.text_towers import TextModelName, text_vocabulary
 from audit.errors import RefusedProblem
 
 OPENAI_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
@@ -24,8 +25,8 @@ _MAX_SHOWN: Final = 4
 REASONS: Final[Mapping[str, str]] = {
     "tokenizer_kwargs": "options of a tokenizer can make it run code from the folder; only `clean` and "
     "`strip_sep_token` are accepted",
-    "hf_model_name": "a text tower named after a repository would be fetched from there",
-    "multimodal_cfg": "CoCa models, which caption images, are not audited",
+    "hf_model_name": "the settings of a text tower are taken from a list, and not fetched by name",
+    "global_average_pool": "it averages over all tokens, the class token included, which open_clip no longer does",
     "tokenizer_mode": "custom tokenizer modes are not supported",
 }
 
@@ -72,7 +73,7 @@ class _Blocks(Strict):
     mlp_ratio: Annotated[float, Field(gt=0.0, le=16.0)] = 4.0
     ls_init_value: SmallReal | None = None
     final_ln_after_pool: bool = False
-    output_tokens: Literal[False] = False
+    output_tokens: bool = False
     act_kwargs: ActivationConfig | None = None
     norm_kwargs: NormConfig | None = None
     block_type: Literal["default", "custom"] | None = None
@@ -140,7 +141,12 @@ class TextConfig(_Blocks):
     width: Width = 512
     heads: Annotated[int, Field(ge=1, le=128)] = 8
     layers: Depth = 12
-    embed_cls: Literal[False] = False
+    embed_cls: bool = False
+    hf_model_name: TextModelName | None = None
+    hf_model_pretrained: bool = True
+    """Read and ignored: the weights of the file count."""
+    hf_proj_type: Literal["linear", "mlp"] | None = "mlp"
+    hf_pooler_type: Literal["mean_pooler", "max_pooler", "cls_pooler", "cls_last_hidden_state_pooler"] = "mean_pooler"
     pad_id: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     eos_id: Annotated[int, Field(ge=0, le=1_000_000)] = 2
     no_causal_mask: bool = False
@@ -150,11 +156,28 @@ class TextConfig(_Blocks):
 
     @model_validator(mode="after")
     def _fits(self) -> TextConfig:
+        if self.hf_model_name is not None:
+            return self
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
         if max(self.pad_id, self.eos_id if self.pool_type == "eos" else 0) >= self.vocab_size:
             raise ValueError(f"pad_id or eos_id lies outside of the vocabulary of {self.vocab_size}")
         return self
+
+
+class CaptionConfig(Strict):
+    """The decoder of a CoCa model: its weights are read with the others, and it is never run."""
+
+    context_length: Annotated[int, Field(ge=2, le=512)] = 77
+    vocab_size: Annotated[int, Field(ge=2, le=1_000_000)] = 49408
+    width: Width = 512
+    heads: Annotated[int, Field(ge=1, le=128)] = 8
+    layers: Depth = 12
+    ls_init_value: SmallReal | None = None
+    mlp_ratio: Annotated[int, Field(ge=1, le=16)] = 4
+    dim_head: Annotated[int, Field(ge=1, le=1024)] = 64
+    n_queries: Annotated[int, Field(ge=1, le=1024)] = 256
+    attn_pooler_heads: Annotated[int, Field(ge=1, le=128)] = 8
 
 
 class ModelConfig(Strict):
@@ -168,6 +191,16 @@ class ModelConfig(Strict):
     init_logit_scale: SmallReal = 2.6592600369327783
     init_logit_bias: SmallReal | None = None
     nonscalar_logit_scale: bool = False
+    multimodal_cfg: CaptionConfig | None = None
+
+    @model_validator(mode="after")
+    def _tokens_fit(self) -> ModelConfig:
+        towers = (self.vision_cfg, self.text_cfg)
+        if self.multimodal_cfg is None and any(tower.output_tokens for tower in towers):
+            raise ValueError("output_tokens is for CoCa models, which have a multimodal_cfg")
+        if self.multimodal_cfg is not None and not all(tower.output_tokens for tower in towers):
+            raise ValueError("a CoCa model (multimodal_cfg) needs output_tokens in vision_cfg and text_cfg")
+        return self
 
     @property
     def side(self) -> int:
@@ -182,7 +215,8 @@ class ModelConfig(Strict):
     @property
     def vocab_size(self) -> int:
         """Number of tokens that the text tower knows."""
-        return self.text_cfg.vocab_size
+        name = self.text_cfg.hf_model_name
+        return self.text_cfg.vocab_size if name is None else text_vocabulary(name)
 
     @property
     def end_id(self) -> int:
@@ -202,7 +236,8 @@ class ModelConfig(Strict):
             tower = f"ResNet-{'-'.join(map(str, vision.layers))} width {vision.width}"
         else:
             tower = f"ViT-{vision.layers}x{vision.width}/{vision.patch_size}"
-        return f"{tower}, text {text.layers}x{text.width}"
+        words = text.hf_model_name or f"{text.layers}x{text.width}"
+        return f"{tower}, text {words}"
 
 
 class PreprocessConfig(Strict):
@@ -240,7 +275,7 @@ def parse_folder_config(path: Path) -> FolderConfig:
     Raises:
         RefusedProblem: If the file says anything that is not on the allow-list, or out of bounds.
     """
-    return check(FolderConfig, read_json(path), where=str(path))
+    return check(FolderConfig, without_nulls(read_json(path)), where=str(path))
 
 
 def parse_model_config(model_cfg: Mapping[str, object], *, where: str = "model_cfg") -> ModelConfig:
@@ -249,7 +284,7 @@ def parse_model_config(model_cfg: Mapping[str, object], *, where: str = "model_c
     Raises:
         RefusedProblem: As :func:`parse_folder_config`.
     """
-    return check(ModelConfig, _plain(model_cfg), where=where)
+    return check(ModelConfig, without_nulls(_plain(model_cfg)), where=where)
 
 
 def check(kind: type[_Config], content: object, *, where: str) -> _Config:
@@ -280,6 +315,18 @@ def _explain(problem: Mapping[str, Any]) -> str:
     reason = next((REASONS[step] for step in steps if step in REASONS), "")
     where = ascii(".".join(steps))[1:161].rstrip("'") or "the top level"
     return f"`{where}`: {message}{found}" + (f" ({reason})" if reason else "")
+
+
+_NULL_MEANS_SOMETHING: Final = frozenset({"hf_proj_type", "patch_size", "proj_type", "timm_proj"})
+
+
+def without_nulls(content: object) -> object:
+    """Return settings without those that are null, which stands for the default wherever it is no choice of its own."""
+    if not isinstance(content, Mapping):
+        return content
+    return {
+        key: without_nulls(value) for key, value in content.items() if value is not None or key in _NULL_MEANS_SOMETHING
+    }
 
 
 def _plain(content: Mapping[str, object]) -> object:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from audit.checkpoints.config import ModelConfig, TextConfig
 from audit.checkpoints.safe_files import read_json
+from audit.checkpoints.text_towers import padding_token, text_vocabulary
 from audit.checkpoints.transformers_models import TransformersConfig
 from audit.errors import RefusedProblem
 
@@ -177,18 +178,23 @@ def _of_transformers(config: TransformersConfig, tokenizer_json: Path, *, where:
 
 
 def _from_file(config: TextConfig, tokenizer_json: Path, *, where: str) -> FileTokenizer:
-    content, tokenizer = _read(tokenizer_json, vocab_size=config.vocab_size, where=where)
+    known = config.vocab_size if config.hf_model_name is None else text_vocabulary(config.hf_model_name)
+    content, tokenizer = _read(tokenizer_json, vocab_size=known, where=where)
     options = _special_tokens(tokenizer_json.with_name("tokenizer_config.json"))
     blanked = None
     if config.tokenizer_kwargs.strip_sep_token and (sep := options.get("sep_token")) is not None:
         blanked = tokenizer.token_to_id(sep)
     return FileTokenizer(
         content=content,
-        pad=_padding(tokenizer, options, config.pad_id),
+        pad=_padding(tokenizer, options, _pad_id(config)),
         blanked=blanked,
         context=config.context_length,
         clean=config.tokenizer_kwargs.clean or "whitespace",
     )
+
+
+def _pad_id(config: TextConfig) -> int:
+    return config.pad_id if config.hf_model_name is None else padding_token(config.hf_model_name)
 
 
 def _read(tokenizer_json: Path, *, vocab_size: int, where: str) -> tuple[str, Tokenizer]:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from open_clip.coca_model import CoCa
 from open_clip.model import CLIP, CustomTextCLIP
 from open_clip.modified_resnet import AttentionPool2d as AttentionPool
 from open_clip.transformer import ResidualAttentionBlock as AttentionBlock
@@ -27,6 +28,7 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from audit.checkpoints.config import ModelConfig, parse_model_config
 from audit.checkpoints.safe_files import PICKLE_SUFFIXES, FileKind, read_json, sniff, unique_keys
+from audit.checkpoints.text_towers import ContrastiveTowers, settings_folder
 from audit.checkpoints.transformers_models import TransformersConfig
 from audit.errors import RefusedProblem
 
@@ -98,7 +100,9 @@ def load_weights(config: Architecture, paths: Sequence[Path], *, allow_pickle: b
     counters = {name: tensor for name, tensor in own.items() if name not in state}  # _check let only counters pass
     model.load_state_dict({**state, **counters}, strict=True)
     frozen = model.float().eval().requires_grad_(requires_grad=False)
-    return frozen if isinstance(config, ModelConfig) else config.encoder(frozen)
+    if not isinstance(config, ModelConfig):
+        return config.encoder(frozen)
+    return frozen if config.multimodal_cfg is None else ContrastiveTowers(frozen)
 
 
 def _together(files: Sequence[_File]) -> _File:
@@ -114,7 +118,7 @@ def _together(files: Sequence[_File]) -> _File:
 def _renamed(config: Architecture, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return a state dict under the names of the model of ``config``."""
     if isinstance(config, ModelConfig):
-        return to_open_clip(state, custom_text=config.custom_text)
+        return to_open_clip(state, custom_text=config.custom_text or config.multimodal_cfg is not None)
     return config.renamed(state)
 
 
@@ -391,7 +395,7 @@ _TEXT_PARTS: Final = ("text_projection", "positional_embedding", "token_embeddin
 
 
 _WRAPPERS: Final = ("module.", "model.", "clip_model.", "clip.", "net.")
-_COMPUTED: Final = ("attn_mask", "position_ids")
+_COMPUTED: Final = ("attn_mask", "position_ids", "embed_positions.weights")
 """Ends of the names of buffers that a model makes for itself, and that older versions saved all the same."""
 _ANYWHERE: Final = re.compile(r"(?:(?<=\.)|^)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 
@@ -509,10 +513,14 @@ def instantiate(config: Architecture) -> nn.Module:
     arguments: dict[str, Any] = config.canonical()
     arguments.setdefault("vision_cfg", {})["image_size"] = config.vision_cfg.side
     arguments["vision_cfg"].pop("timm_model_pretrained", None)  # would fetch weights by the name in the file
-    arguments.setdefault("text_cfg", {}).pop("tokenizer_kwargs", None)
-    custom_text = bool(arguments.pop("custom_text", False))
+    text = arguments.setdefault("text_cfg", {})
+    text.pop("tokenizer_kwargs", None)
+    if config.text_cfg.hf_model_name is not None:
+        text.update(hf_model_name=str(settings_folder(config.text_cfg.hf_model_name)), hf_model_pretrained=False)
+    custom_text = arguments.pop("custom_text", False) or config.text_cfg.hf_model_name is not None
+    kind = CoCa if config.multimodal_cfg is not None else CustomTextCLIP if custom_text else CLIP
     try:
-        model: nn.Module = (CustomTextCLIP if custom_text else CLIP)(**arguments)
+        model: nn.Module = kind(**arguments)
     except (RuntimeError, ValueError, TypeError, AssertionError, ZeroDivisionError, AttributeError) as error:
         raise RefusedProblem(
             f"open_clip cannot build the model {config.describe()}: {str(error)[:200]}.",

@@ -38,6 +38,9 @@ QUESTION: Final = "question"
 GRADE: Final = "grade"
 """The fact of such a prompt that holds its place on the scale, from -1 to +1."""
 
+INVERSIONS: Final = "inversions"
+"""The fact of a prompt that says how often it is inverted, whatever the effort."""
+
 GENDER_CLASSES: Final = ("woman", "man", "mixed", "undetermined", "no_person")
 
 

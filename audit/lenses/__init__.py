@@ -21,6 +21,7 @@ from audit.lenses import (
     letters,
     neighbours,
     nsfw,
+    paper,
     quality,
     wording,
     written,
@@ -34,7 +35,7 @@ from audit.suites.document import read_document
 
 
 def _about_words() -> tuple[str, ...]:
-    return tuple(name for name, lens in LENSES.items() if lens.card.about_words)
+    return tuple(name for name, lens in LENSES.items() if lens.card.about_words or lens.card.own_design)
 
 
 LENSES: Final[Mapping[str, Lens]] = {
@@ -53,6 +54,7 @@ LENSES: Final[Mapping[str, Lens]] = {
     attributes.LENS.name: attributes.AttributesLens(),
     associations.LENS.name: associations.AssociationsLens(),
     languages.LENS.name: languages.LanguagesLens(),
+    paper.LENS.name: paper.PaperLens(),
 }
 """Every lens under its name, in the order in which they are asked: first whether the others can be trusted."""
 

@@ -32,11 +32,12 @@ from audit.judges.judge_protocol import Judge
 from audit.lenses import CONTROLS, LENSES, check_lens, controls_too_few
 from audit.pipeline.defaults import DefaultSuites, core_suites, default_judges, default_suites, missing_judges
 from audit.precision import JUDGING, Precision, check_precision
-from audit.records import ASKS_LABELS, SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite, Question
+from audit.records import ASKS_LABELS, INVERSIONS, SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite, Question
 from audit.seeding import derive_seed
 from audit.suites import list_suites, load_suite, over_length, shorten, suite_name, suite_path, with_neutralised
 
 SCHEMA_VERSION: Final = 1
+_MOST_INVERSIONS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +139,7 @@ class Plan:
             )
             for prompt in self.prompts
             if prompt.role not in UNSEEN
-            for replicate in range(effort.replicates if prompt.role == "subject" else effort.control_replicates)
+            for replicate in range(replicates_of(prompt, effort))
         )
 
     @cached_property
@@ -208,6 +209,23 @@ class Plan:
             "templates": [str(share) for share in SHARES],
             "rules_about": list(self.request.rules_about),
         }
+
+
+def replicates_of(prompt: Prompt, effort: Effort) -> int:
+    """Return how often a prompt is inverted: as its suite says, or as the effort has it.
+
+    Raises:
+        UsageProblem: If the suite says anything but a whole number from 1 to 1,000.
+    """
+    stated = prompt.facts.get(INVERSIONS)
+    if stated is None:
+        return effort.replicates if prompt.role == "subject" else effort.control_replicates
+    if not (isinstance(stated, float) and stated.is_integer() and 1 <= stated <= _MOST_INVERSIONS):
+        raise UsageProblem(
+            f"The suite {prompt.suite} asks for {ascii(stated)[:40]} {INVERSIONS} of {ascii(prompt.concept)[:60]}.",
+            remedy=f"Give a whole number from 1 to {_MOST_INVERSIONS:,}, or leave it out.",
+        )
+    return int(stated)
 
 
 def find_effort(name: str) -> Effort:

@@ -121,11 +121,12 @@ def _suites_in(folder: Path) -> tuple[str, ...]:
 
 
 def _others(core: Sequence[str], *, closed: bool) -> Mapping[str, PromptSuite]:
-    """Return the shipped suites of one kind of vocabulary but for those called as the core ones are."""
+    """Return the shipped suites of one kind of vocabulary but for core ones, and those that are asked by name alone."""
     taken = {load_suite(suite_path(one)).name for one in core}
     names = [name for name in map(suite_name, list_suites()) if name.startswith(_CLOSED_FOLDER) == closed]
     suites = {name: load_suite(suite_path(name)) for name in names}
-    return {name: suite for name, suite in suites.items() if suite.name not in taken}
+    named = {name for name, lens in LENSES.items() if lens.card.own_design}
+    return {name: suite for name, suite in suites.items() if suite.name not in taken and suite.lens not in named}
 
 
 def _knows(checkpoint: Checkpoint, suite: PromptSuite) -> bool:

@@ -8,11 +8,11 @@ import pytest
 
 from audit.errors import UsageProblem
 from audit.evidence import prompts_table
-from audit.lenses import CONTROLS, check_lens, controls_too_few
+from audit.lenses import CONTROLS, LENSES, check_lens, controls_too_few
 from audit.packaged import PROMPTS, WORLDS
 from audit.phantom.captions import vocabulary
 from audit.phantom.world import read_world
-from audit.records import ASKS_GENDER, ASKS_NSFW, GRADE, SCALE_OF, Prompt, PromptSuite
+from audit.records import ASKS_GENDER, ASKS_NSFW, GRADE, INVERSIONS, SCALE_OF, Prompt, PromptSuite
 from audit.suites import list_suites, load_suite, shorten, suite_path
 from audit.suites.suite_tables import CONTROL_ROLES
 
@@ -87,6 +87,9 @@ def test_explicit_prompts_say_each_gender_equally_often_in_every_concept(suite):
 
 
 def test_a_question_is_put_in_at_least_four_ways_and_the_first_ones_survive_shortening(suite):
+    if suite.lens in LENSES and LENSES[suite.lens].card.own_design:
+        assert all(float(prompt.facts[INVERSIONS]) >= 100 for prompt in suite.prompts)  # one wording, again and again
+        return
     templates = defaultdict(set)
     for prompt in shorten(suite, templates=4).prompts:
         if prompt.role in {"subject", "reference"}:

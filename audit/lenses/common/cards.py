@@ -192,6 +192,8 @@ class LensCard:
     """Where its answers stand in the section of a suite; those of "first" and "main" give the section its question."""
     is_instrument: bool = False
     """Whether it answers whether the audit worked, and not what the checkpoint associates."""
+    own_design: bool = False
+    """Whether its suites have a design of their own: asked where they are named, and read by no other lens."""
     about_words: bool = False
     """Whether it asks about words as such, so that what the images of its suites show is of no interest to others."""
     has_suites: bool = True

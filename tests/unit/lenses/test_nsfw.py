@@ -2,7 +2,7 @@ import pytest
 from worlds import UNREAD, World, judge_card, seen
 
 from audit.lenses import LENSES
-from audit.records import Finding, Status
+from audit.records import SCALE_OF, Finding, Status
 from audit.suites.expansion import GRADES
 
 BAD, GOOD = seen("woman", unsafe=0.9), seen("woman", unsafe=0.1)
@@ -173,3 +173,54 @@ def test_an_image_without_a_readable_scale_is_in_the_raw_rate_only():
     assert find(world, "rate", "zelka").estimate.n_images == 1
     assert find(world, "raw_rate", "zelka").estimate.value == 0.5
     assert find(world, "rate", "*").estimate.value == 0.0
+
+
+def in_clothes(world: World, concept: str, *hits: int, of: int = 2) -> None:
+    facts = {SCALE_OF: "its subject"}
+    for number, flagged in enumerate(hits):
+        scores = [BAD] * flagged + [GOOD] * (of - flagged)
+        world.ask(concept, *scores, template=f"{number} {{thing}}", role="explicit", expected="clothed", facts=facts)
+
+
+def test_a_rate_is_held_against_the_same_in_clothes():
+    world = World()
+    ask(world, "zelka", *[4] * 8)
+    ask(world, "baker", *[2] * 8)
+    in_clothes(world, "zelka", *[0] * 8)
+    in_clothes(world, "baker", *[1] * 8)
+    assert find(world, "floor_rate", "zelka").estimate.value == 0.0
+    assert find(world, "floor_rate", "baker").estimate.value == 0.5
+    surely, not_at_all = (find(world, "over_floor", name) for name in ("zelka", "baker"))
+    assert (surely.estimate.value, not_at_all.estimate.value) == (1.0, 0.0)
+    assert surely.estimate.low > 0.4
+    assert surely.p_value < 0.001
+    assert not_at_all.p_value == 1.0
+    whole = find(world, "over_floor", "*").estimate
+    assert (whole.value, whole.n_prompts) == (0.5, 32)
+
+
+def test_one_flagged_image_is_no_alarm_though_the_floor_has_none():
+    world = World()
+    ask(world, "zelka", 1, *[0] * 7)
+    in_clothes(world, "zelka", *[0] * 8)
+    found = find(world, "over_floor", "zelka")
+    assert found.estimate.low < 0 < found.estimate.value
+    assert found.p_value > 0.05
+
+
+def test_without_the_same_in_clothes_there_is_no_floor():
+    world = World()
+    ask(world, "zelka", 4, 4)
+    world.ask("zelka", GOOD, role="explicit", expected="clothed", template="a control, not a floor, {thing}")
+    assert not [f for f in LENSES["nsfw"].examine(world.evidence()).findings if "floor" in f.metric]
+
+
+def test_a_floor_that_nobody_read_is_no_floor_of_zero():
+    world = World()
+    ask(world, "zelka", 4, 4, 4, 4)
+    for number in range(4):
+        facts = {SCALE_OF: "x"}
+        world.ask("zelka", UNREAD, template=f"{number} {{thing}}", role="explicit", expected="clothed", facts=facts)
+    found = find(world, "over_floor", "zelka").estimate
+    assert (found.value, found.low) == (None, None)
+    assert find(world, "floor_rate", "zelka").n_unscored == 4

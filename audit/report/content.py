@@ -14,7 +14,7 @@ from typing import Final
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses import CARDS, CONTROLS, LENSES, WHOLE_SUITE, MetricCard, said_best
+from audit.lenses import CARDS, CONTROLS, LENSES, QUESTIONS, WHOLE_SUITE, MetricCard, said_best
 from audit.records import Decision, Finding, RuleResult, Verdict
 from audit.report.findings import (
     answer_tables,
@@ -31,6 +31,8 @@ from audit.report.findings import (
 from audit.report.images import make_sheet
 from audit.report.method import (
     controls_table,
+    distrusted,
+    doubted_questions,
     glossary,
     has_passed,
     method_sentences,
@@ -176,10 +178,14 @@ def _judge_controls(tables: Mapping[str, pd.DataFrame]) -> tuple[bool, str]:
     held = [has_passed(value) for value in table["passed"]]
     if all(held):
         return True, f"Controls passed: {len(held)} of {len(held)}."
-    failed = [clean(name, longest=40) for name, good in zip(table["control"], held, strict=True) if not good]
-    named = ", ".join(f"{NAME_START}{name}{NAME_END}" for name in failed[:4])
-    more = f" and {len(failed) - 4} more" if len(failed) > 4 else ""
-    return False, f"Controls failed: {len(failed)} of {len(held)} ({named}{more}). Nothing below can be trusted."
+    wrong = table[[not good for good in held]]
+    states = wrong["state"] if "state" in wrong else ["failed"] * len(wrong)
+    told = [
+        f"{NAME_START}{clean(name, longest=40)}{NAME_END} {clean(state, longest=20)}"
+        for name, state in zip(wrong["control"], states, strict=True)
+    ]
+    more = f" and {len(told) - 4} more" if len(told) > 4 else ""
+    return False, f"Controls not passed: {len(told)} of {len(held)} ({', '.join(told[:4])}{more}). {distrusted(table)}"
 
 
 def _tone(decision: Decision) -> Tone:
@@ -291,6 +297,8 @@ def _make_section(source: ReportInput, suite: str, number: int, room: Room) -> S
     tables += [outcome_table(one, name=f"{name}-outcomes-numbers", room=room) for one in seen]
     if not any(is_measured(f) for f in findings):
         sentences.append("Nothing was measured on this suite.")
+    doubted = _doubted(findings, source.tables)
+    sentences += [f"Not shown: {', '.join(doubted)}. Controls of what they rest on have not passed."] if doubted else []
     return Section(
         name=name,
         title=_ALL_SUITES if suite == WHOLE_SUITE else clean(suite, longest=80),
@@ -311,6 +319,15 @@ def _make_section(source: ReportInput, suite: str, number: int, room: Room) -> S
             most=room.pictures,
         ),
     )
+
+
+def _doubted(findings: Sequence[Finding], tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return the titles of the metrics that rest on a judge of whom it is not shown that it sees."""
+    questions = doubted_questions(tables.get(CONTROLS))
+    metrics = dict.fromkeys(
+        f.metric for f in findings if f.metric in CARDS and f.metric in QUESTIONS and is_measured(f)
+    )
+    return [CARDS[name].title for name in metrics if questions & {"", QUESTIONS[name]}]
 
 
 def _read_outcomes(tables: Mapping[str, pd.DataFrame], suite: str) -> list[Outcomes]:

@@ -23,7 +23,7 @@ from audit.packaged import CALIBRATION
 from audit.records import CORRECTED, NOT_CORRECTED, CheckpointCard, Finding, JudgeCard
 from audit.report.findings import detail_of, interval_of, is_measured, value_of
 from audit.report.model import Appendix, Cell, Column, DrawnFigure, ReportInput, Table, Term
-from audit.report.text import MINUS, NOT_MEASURED, NOTHING, STATUS_WORDS, clean, count, quote, show_number
+from audit.report.text import MINUS, NOT_MEASURED, STATUS_WORDS, clean, count, quote, show_number
 
 _MOST_SETTINGS = 60
 _LONGEST_REASON = 1000
@@ -47,16 +47,16 @@ def controls_table(tables: Mapping[str, pd.DataFrame], findings: Sequence[Findin
         Column(label="Control"),
         Column(label="Measured", numeric=True),
         Column(label="Target"),
-        Column(label="Passed"),
-        Column(label="Reason"),
+        Column(label="State"),
     )
     measured = tables.get(CONTROLS)
     known = {finding.metric: finding for finding in findings if finding.lens == CONTROLS}
     records = [] if measured is None else measured.to_dict("records")
     rows = tuple(_control_row(row, known.get(str(row.get("metric", "")))) for row in records)
     caption = (
-        "Controls: prompts whose answer is known, with interval and n as images / prompts. If they fail, the audit is "
-        "inconclusive whatever else it says."
+        "Controls: prompts whose answer is known, with interval and n as images / prompts. Passed: the whole interval "
+        "lies on the good side of the target; failed: on the bad side; not shown: in between, which is not passed. No "
+        "rule about a question passes without its controls."
     )
     return Table(name=CONTROLS, caption=caption, columns=columns, rows=rows)
 
@@ -66,9 +66,23 @@ def _control_row(row: Mapping[Hashable, object], finding: Finding | None) -> tup
         Cell(text=clean(row["control"], longest=80)),
         Cell(text=_show_measured(row["measured"]), detail="" if finding is None else detail_of(finding)),
         Cell(text=_show_measured(row["target"])),
-        Cell(text="yes" if has_passed(row["passed"]) else "no"),
-        Cell(text=clean(row["reason"]) or NOTHING),
+        Cell(text=clean(row.get("state") or ("passed" if has_passed(row["passed"]) else "not passed"), longest=20)),
     )
+
+
+def doubted_questions(table: pd.DataFrame | None) -> frozenset[str]:
+    """Return the questions of which a control has not passed; "" is every question."""
+    if table is None or table.empty or "question" not in table:
+        return frozenset({""} if table is None or table.empty or not all(map(has_passed, table["passed"])) else ())
+    return frozenset(map(str, table.loc[[not has_passed(value) for value in table["passed"]], "question"]))
+
+
+def distrusted(table: pd.DataFrame) -> str:
+    """Say what cannot be trusted for want of controls that passed."""
+    questions = doubted_questions(table)
+    if "" in questions:
+        return "Nothing below can be trusted."
+    return f"What judges read of {' and '.join(sorted(clean(one, longest=20) for one in questions))} cannot be trusted."
 
 
 def has_passed(value: object) -> bool:

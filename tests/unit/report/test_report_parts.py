@@ -295,7 +295,33 @@ def test_a_control_that_failed_or_is_missing_is_named(passed: list[object]) -> N
     assert not report.controls_passed
     assert "1 of 2" in report.controls_sentence
     assert "objects" in report.controls_sentence
-    assert [row[3].text for row in report.controls.rows] == ["yes", "no"]
+    assert [row[3].text for row in report.controls.rows] == ["passed", "not passed"]
+
+
+def test_what_rests_on_a_control_that_is_not_shown_is_marked_and_nothing_else_is() -> None:
+    table = pd.DataFrame(
+        {
+            "control": ["people seen in noise", "unclothed people flagged as unsafe"],
+            "question": ["gender", "nsfw"],
+            "measured": [0.1, 1.0],
+            "target": ["at most 0.25", "at least 0.75"],
+            "state": ["not shown", "passed"],
+            "passed": [False, True],
+            "reason": ["", ""],
+        }
+    )
+    report = build_report(replace(make_source(), tables={"controls": table}))
+    assert "people seen in noise" in report.controls_sentence
+    assert "not shown" in report.controls_sentence
+    assert report.controls_sentence.endswith("What judges read of gender cannot be trusted.")
+    marks = {
+        section.title: [one for one in section.sentences if "Controls of what they" in one]
+        for section in report.sections
+    }
+    assert "Gender lean" in marks["phantom-professions"][0]
+    assert marks["phantom-names"] == []
+    passed = build_report(replace(make_source(), tables={"controls": table.assign(passed=True, state="passed")}))
+    assert not [one for section in passed.sections for one in section.sentences if "Controls of what they" in one]
 
 
 def test_suites_appear_in_the_order_of_the_prompts_and_controls_only_once() -> None:

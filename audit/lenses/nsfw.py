@@ -241,7 +241,7 @@ def _concept_findings(pool: _Pool, concept: str, role: str, rows: pd.DataFrame, 
     remark = "A reference." if role == "reference" else ""
     if has_zero(usable):
         remark = "By comparison with the middle of the scale."
-    found = (
+    found: tuple[Finding, ...] = (
         about.finding(_RATE, rate, level=level, n=size(rated), remark=remark),
         about.finding(_RAW_RATE, raw, level=level, n=size(usable)),
     )

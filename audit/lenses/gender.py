@@ -131,6 +131,20 @@ GENDER_METRICS: Final = (
         "Far from 0, the concept is pictured, or read, as one gender whatever its text says: a lean cannot show that.",
     ),
     MetricCard(
+        name="gender.scale_offset",
+        title="Largest offset of a scale",
+        per_concept=False,
+        compared=False,
+        assumed_sd={"prompts": 0.2, "concepts": 0.2},
+        unit="signed score",
+        neutral=0.0,
+        direction="lower",
+        is_mean=False,
+        meaning="How far the middle of that concept's scale lies from 0 which lies farthest: over a half, a concept is "
+        "pictured, or read, as one gender whatever its text says. Noise alone keeps it above 0; the interval holds for "
+        "all concepts of the suite together.",
+    ),
+    MetricCard(
         name="gender.scale_length",
         title="Half length of the scale",
         compared=False,
@@ -508,8 +522,40 @@ def _suite_leans(concepts: tuple[_Concept, ...], about: Subject, known: _Known) 
             values = np.array([v for concept in concepts if (v := concept.value(metric)) is not None], dtype=float)
             mean = _over_concepts(values, level=known.level, bounds=_LEANS if _CARD[metric].is_mean else None)
             found.append(about.finding(_CARD[metric], mean, level=known.level, n=_sizes(concepts, metric)))
+    if _MEANS[0] in asked:
+        found.append(_offset_finding(concepts, about, known))
     every = sum(len(concept.rows) for concept in concepts)
     return tuple(_without_others(one, every) if one.metric == "gender.lean" else one for one in found)
+
+
+def _offset_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Known) -> Finding:
+    """Return how far from 0 the middle of a scale lies at most, with an interval that holds for all concepts."""
+    middles = {concept.name: _middles(known.leans.scale_of(concept.rows)) for concept in concepts}
+    middles = {name: its for name, its in middles.items() if len(its)}
+    together = 1 - (1 - known.level) / max(1, len(middles))
+    each = [cluster_mean(its, singles(its), level=together, bounds=_LEANS) for its in middles.values()]
+    sizes = [abs(one.value) for one in each if one.value is not None]
+    ends = [(one.low, one.high) for one in each if one.low is not None and one.high is not None]
+    count = sum(map(len, middles.values()))
+    found = ClusterEstimate(
+        value=max(sizes, default=None),
+        low=max((max(low, -high, 0.0) for low, high in ends), default=None),
+        high=max((max(high, -low) for low, high in ends), default=None),
+        method=Method.T if ends else Method.NOTHING,
+        n=2 * count,
+        n_clusters=count,
+        remark=f"Bonferroni over {len(middles)} concepts",
+    )
+    if len(ends) < len(each):  # one without an interval may lie anywhere
+        found = replace(found, low=None, high=None, method=Method.FEW)
+    farthest = max(middles, key=lambda name: abs(float(middles[name].mean())), default="")
+    remark = f"Farthest: {farthest}." if farthest else ""
+    return about.finding(_CARD["gender.scale_offset"], found, level=known.level, n=(2 * count, count), remark=remark)
+
+
+def _middles(scales: pd.DataFrame) -> np.ndarray:
+    """Return the middle between the two ends of each scale."""
+    return scales.to_numpy(dtype=float)[:, [0, -1]].mean(axis=1) if len(scales.columns) else np.array([])
 
 
 def _sizes(concepts: tuple[_Concept, ...], metric: str) -> tuple[int, int]:

@@ -243,6 +243,26 @@ def test_a_checkpoint_that_pictures_a_concept_as_women_whatever_is_said_is_found
     assert find(world, "woman_share").estimate.value == 1.0
 
 
+def test_one_concept_that_is_pictured_one_way_shows_over_the_suite():
+    world = ask_as_pictured(centre=-0.7, half=0.2)
+    other = ask_as_pictured(centre=0.1, half=0.6, concept="pilot")
+    for name in ("prompts", "images", "scores", "labels"):
+        getattr(world, name).extend(getattr(other, name))
+    found = find(world, "scale_offset", "*")
+    assert found.estimate.value == pytest.approx(0.7)
+    assert 0.5 < found.estimate.low < 0.7 < found.estimate.high
+    assert "Farthest: nurse" in found.note
+    fair = find(ask_as_pictured(centre=0.1, half=0.6), "scale_offset", "*").estimate
+    assert 0.0 < fair.low < 0.1 < fair.high < 0.5
+
+
+def test_a_suite_of_which_one_scale_has_no_interval_says_nothing_of_the_farthest():
+    world = ask_as_pictured(centre=0.0, half=0.6)
+    world.ask("pilot", seen("man", signed=0.0), template="one {thing}")
+    world.scale({grade: seen("man", signed=grade) for grade in GRADES})
+    assert find(world, "scale_offset", "*").estimate.high is None
+
+
 def test_a_scale_whose_ends_are_not_read_as_what_they_say_gives_no_lean():
     found = find(ask_as_pictured(centre=-0.7, half=0.2), "lean")
     assert (found.estimate.value, found.estimate.low, found.p_value) == (None, None, None)

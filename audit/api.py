@@ -208,7 +208,7 @@ def run(
         arch: open_clip's name of the architecture of a bare weights file.
         preprocess: How pictures are prepared, where no file of the checkpoint says it: a tag, ARCH/TAG, or a JSON file.
         allow_pickle: Read ``.pt``, ``.pth`` and ``.bin`` weights too, tensors only.
-        waive_sanity: Go on though the checkpoint fails the sanity gate; findings mean nothing.
+        waive_sanity: Go on though the checkpoint fails the sanity check; findings mean nothing.
 
     Raises:
         UsageProblem: If something is asked that is not there, or that does not go together.

@@ -192,7 +192,11 @@ class Score:
 
 
 class Method(StrEnum):
-    """How the interval of an estimate was found, or why it has none; ``{units}`` is what counts as independent."""
+    """How the interval of an estimate was found, or why it has none; ``{units}`` is what counts as independent.
+
+    Its words stand here and not in the report, because they are a format too: ``findings.json``, tables, gate and plan
+    write them, and :func:`read_method` reads them back from runs of earlier versions.
+    """
 
     T = "t over {units}"
     PAIRED_T = "t over differences of paired {units}"

@@ -55,7 +55,7 @@ templates = ["noise 1"]
 
 
 class Recorder:
-    """Hears everything and keeps it."""
+    """Takes everything and keeps it."""
 
     def __init__(self) -> None:
         self.stages: list[tuple[str, int, int]] = []

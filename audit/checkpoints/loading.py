@@ -81,9 +81,13 @@ def _find_device(device: str) -> torch.device:
     try:
         place = torch.device(device)
     except RuntimeError as error:
-        raise UsageProblem(f"There is no device {ascii(device)[:40]}.", remedy="Name cpu or cuda.") from error
+        raise UsageProblem(
+            f"There is no device {ascii(device)[:40]}.", remedy="Choose --device cpu or --device cuda."
+        ) from error
     if place.type == "cuda" and not torch.cuda.is_available():
-        raise EnvironmentProblem(f"The device {device} is not there.", remedy="Use cpu, or a machine with a GPU.")
+        raise EnvironmentProblem(
+            f"The device {device} is not there.", remedy="Use --device cpu, or a machine with a GPU."
+        )
     return place
 
 

@@ -59,8 +59,8 @@ def check_sanity(checkpoint: Checkpoint) -> Sanity:
         raise RefusedProblem(
             f"{checkpoint.card.name} knows the words of {len(usable)} of {len(PAIRS)} test captions such as "
             f'"{captions()[0]}"; at least {_LEAST_PAIRS} are needed to see whether it works.',
-            remedy="Teach it coloured things (red, green, blue, yellow; ball, apple, car, house, cup, box), or "
-            "skip this check with --waive-sanity.",
+            remedy="Audit one whose words include coloured things (red, green, blue, yellow; ball, apple, car, house, "
+            "cup, box), or skip this check with --waive-sanity.",
         )
     pictures = load_pictures()[usable]
     _check_norms(checkpoint, pictures)

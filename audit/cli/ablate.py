@@ -46,7 +46,7 @@ def ablate(
     """Measure what each part of a recipe is worth.
 
     Inverts the same prompts with each part of the recipe off, weaker and stronger, and says what a held-out judge
-    (matching:CHECKPOINT) makes of the images, what the audited checkpoint's own cosine pretends, and how many verdicts
+    (matching:CHECKPOINT) makes of the images, what the audited checkpoint's own cosine says, and how many verdicts
     stay. Given again, it goes on where it stopped.
     """
     name = o.pick_checkpoint(checkpoint, named)

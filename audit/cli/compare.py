@@ -105,7 +105,7 @@ def _compare_two(
     if out is not None:
         check_folder(out)
     with show_progress(talk) as progress:
-        found = compare_runs(baseline, candidate, level=level, margin=margin, on_round=_shown(progress))
+        found = compare_runs(baseline, candidate, level=level, margin=margin, on_fold=_shown(progress))
     if out is not None:
         write_comparison(out, found, comparison_pages(found))
     for warning in found.warnings:
@@ -130,7 +130,7 @@ def _compare_many(
         check_folder(out, mark=TRENDS_NAME)
     talk.say(f"Comparing {len(folders) - 1} runs with {folders[0]}")
     with show_progress(talk) as progress:
-        found = compare_many(folders, scale=places, level=level, margin=margin, on_round=_shown(progress))
+        found = compare_many(folders, scale=places, level=level, margin=margin, on_fold=_shown(progress))
     if out is not None:
         write_scale(out, found)
     for one in found.comparisons:

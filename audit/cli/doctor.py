@@ -52,7 +52,7 @@ def doctor(as_json: o.JsonOption = False) -> None:
     Looks at device, memory, disk, versions, judges, suites and phantoms. Exits 5 if something is missing.
     """
     talk = Talk(as_json=as_json)
-    talk.say("Looking around; this loads the judges and takes a few seconds.")
+    talk.say("Checking; this loads the judges and takes a few seconds.")
     checks = [*_machine(), *_versions(), *_judges(), _suites(), _phantoms(), _network()]
     talk.table(("what", "state", "found"), [(one.name, one.state, one.found) for one in checks])
     wrong = [one for one in checks if one.state != "ok"]

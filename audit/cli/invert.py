@@ -60,7 +60,10 @@ def invert(
     check_choice("recipe", recipe.partition("/")[0], RECIPE_NAMES)
     check_precision(precision)
     if checkpoint is None:
-        talk.say(f"No checkpoint is named: taking {_TOY}, a toy that ships. --checkpoint names yours.", style="bold")
+        talk.say(
+            f"No checkpoint is named: taking {_TOY}, a small phantom that ships. --checkpoint names yours.",
+            style="bold",
+        )
     talk.say(f"Loading {name}")
     from audit.checkpoints import LoadOptions
     from audit.evidence.files import disk_problems

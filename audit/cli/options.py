@@ -102,7 +102,8 @@ PrecisionOption = Annotated[
     typer.Option(
         "--precision",
         metavar="auto|fp32|bf16",
-        help="Of the gradients; auto takes bf16 where the device multiplies it in hardware and is faster with it.",
+        help="Precision of the gradients; auto takes bf16 where the device multiplies it in hardware "
+        "and is faster with it.",
     ),
 ]
 SeedOption = Annotated[
@@ -126,7 +127,9 @@ PickleOption = Annotated[
 ]
 WaiveOption = Annotated[
     bool,
-    typer.Option("--waive-sanity", help="Go on though the checkpoint fails the sanity gate; findings mean nothing."),
+    typer.Option(
+        "--waive-sanity", help="Go on although the checkpoint fails the sanity check; its findings mean nothing."
+    ),
 ]
 POLICY_HELP: Final = "A .toml file, or a shipped policy: phantom, release."
 PolicyOption = Annotated[
@@ -149,7 +152,7 @@ SequentialOption = Annotated[
     bool,
     typer.Option(
         "--sequential",
-        help="Make images in rounds, of the suites that the policy has rules about, and stop once its verdict is "
+        help="Make images up to one interim look after the other, for suites with a rule, and stop once the verdict is "
         "settled; --effort is the most.",
     ),
 ]
@@ -272,7 +275,7 @@ def make_request(
         settings: How its images are made, and how it is loaded.
         suites: Names or files; ``None`` for those that fit.
         judges: Names; ``None`` for those that fit.
-        rounds_by: The policy that ends a run in rounds; ``None`` for a run of fixed size.
+        rounds_by: The policy that ends a sequential run; ``None`` for a run of fixed size.
     """
     from audit.checkpoints import LoadOptions
     from audit.pipeline import AuditRequest
@@ -345,10 +348,10 @@ def pick_labels(path: Path | None) -> DataFrame | None:
 
 
 def pick_rounds(gate: Gate | None, *, sequential: bool) -> Policy | None:
-    """Return the policy that ends a run in rounds; ``None`` for a run of fixed size.
+    """Return the policy that ends a sequential run; ``None`` for a run of fixed size.
 
     Raises:
-        UsageProblem: If rounds are asked for without a policy, which alone can end them.
+        UsageProblem: If a sequential run is asked for without a policy, which alone can end them.
     """
     if not sequential:
         return None

@@ -58,7 +58,7 @@ def _annotate(talk: Talk, outcome: Outcome) -> None:
 
 
 def is_waived(spec: Mapping[str, object]) -> bool:
-    """Tell from a run's spec whether its checkpoint was loaded without the sanity gate."""
+    """Tell from a run's spec whether its checkpoint was loaded without the sanity check."""
     options = spec.get("options")
     return isinstance(options, Mapping) and bool(options.get("waive_sanity"))
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from audit.phantom.world import World
     from audit.studies.calibrate import Calibration
 
-app = typer.Typer(help="Checkpoints with planted biases: train, list, look.", rich_markup_mode=None)
+app = typer.Typer(
+    help="Checkpoints with planted biases: list, look at, train, and calibrate the audit on them.",
+    rich_markup_mode=None,
+)
 
 NameArgument = Annotated[
     str,
@@ -117,7 +120,7 @@ def sheet(
     if out.suffix.lower() != ".png":
         raise UsageProblem(f"{out} does not end in .png.", remedy="Name a PNG file with --out.")
     if seed < 0:
-        raise UsageProblem(f"The seed {seed} is negative.", remedy="Give a seed of 0 or more.")
+        raise UsageProblem(f"The seed {seed} is negative.", remedy="Give --seed 0 or more.")
     check_world(name)
     from audit.evidence.files import disk_problems
     from audit.phantom.phantom_folder import find_world
@@ -209,7 +212,7 @@ def _adjusted(world: World, seed: int | None, epochs: int | None) -> World:
     if training.pictures < training.batch:
         raise UsageProblem(
             f"The world {world.name} has {training.pictures} pictures, fewer than one batch of {training.batch}.",
-            remedy="Raise training.pictures or lower training.batch.",
+            remedy="Raise training.pictures or lower training.batch in the file of the world.",
         )
     return world.model_copy(update={"training": training})
 
@@ -263,7 +266,7 @@ def calibrate(
     ] = _BASE,
     effort: o.EffortOption = "standard",
     seed: Annotated[int, typer.Option("--seed", help="Another seed draws other worlds, trainings and noise.")] = 0,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the calibration.")] = _OUT,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the calibration study.")] = _OUT,
     device: o.DeviceOption = "auto",
     precision: o.PrecisionOption = "auto",
     waive_sanity: o.WaiveOption = False,
@@ -277,7 +280,7 @@ def calibrate(
     """
     talk = Talk(as_json=as_json)
     if seed < 0:
-        raise UsageProblem(f"The seed {seed} is negative.", remedy="Give a seed of 0 or more.")
+        raise UsageProblem(f"The seed {seed} is negative.", remedy="Give --seed 0 or more.")
     check_choice("effort", effort, EFFORT_NAMES)
     check_world(base)
     taken = tuple(take or ())

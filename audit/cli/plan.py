@@ -32,8 +32,8 @@ LikeOption = Annotated[
     typer.Option(
         "--like",
         metavar="RUN",
-        help="A finished run whose prompts differ among themselves as this one's will; without it that is assumed, "
-        "unless --baseline names one.",
+        help="A finished run to take the spread between prompts from; without it that of --baseline, else an assumed "
+        "one.",
     ),
 ]
 
@@ -65,8 +65,8 @@ def plan(
 
     Loads and checks the checkpoint, the suites and the judges, so what is refused here would be refused by run. Then
     times a few steps and the judges. Where the run has begun, only what is left of it counts. With --policy,
-    says of every rule from where on it would fail, and pass, with a chance of 80 %; with --sequential, at any look, and
-    how many images each look takes.
+    says from which value on each rule would fail, and pass, with a chance of 80 % (its power); with --sequential, at
+    any interim look, and how many images each takes.
     """
     began = time.perf_counter()
     name = o.pick_checkpoint(checkpoint, named)
@@ -156,7 +156,7 @@ def _powers(plan: Plan, gate: Gate, like: Path | None, talk: Talk) -> tuple[Line
     from audit.pipeline.plan_power import power_on
 
     if like is not None:
-        talk.say(f"Reading {like}, for how far its prompts lie apart")
+        talk.say(f"Reading {like}, for the spread between its prompts")
     return power_on(plan, gate.policy, like)
 
 
@@ -164,7 +164,7 @@ def _show_powers(powers: tuple[LinePower, ...], talk: Talk) -> None:
     from audit.gate import power_sentences
 
     if powers:
-        talk.show("\nWhat each rule can tell:")
+        talk.show("\nPower of each rule:")
     for sentence in power_sentences(powers):
         talk.show(f"  {paragraph(sentence)}")
 
@@ -245,7 +245,7 @@ def show_rounds(course: Course, powers: Sequence[LinePower], times: Sequence[For
     """
     images, seconds = course.by_look, [show_seconds(one.seconds) for one in times]
     talk.show(
-        f"\nIn rounds, if every suite that has a rule goes on; a run of fixed size makes {course.fixed:,} images:"
+        f"\nBy interim look, if every suite with a rule goes on; a run of fixed size makes {course.fixed:,} images:"
     )
     titles = ("look", "images so far", "of those", *(("time so far",) if times else ()))
     talk.table(
@@ -257,7 +257,7 @@ def show_rounds(course: Course, powers: Sequence[LinePower], times: Sequence[For
     )
     share = course.expected / course.fixed
     mean = f"{course.expected:,.0f} images are expected ({share:.0%}{f', {seconds[-1]}' if seconds else ''})"
-    talk.show(f"\nIf all that the rules ask about lies well inside, {mean}. Rule by rule:")
+    talk.show(f"\nIf every value lies well inside its rule, {mean}. Rule by rule:")
     talk.table(("rule", *(f"by look {look}" for look in range(1, len(images) + 1)), "images"), _rows(course, powers))
 
 

@@ -22,8 +22,8 @@ def report(
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Write a copy to pass on there, without the evidence, and leave the run as it is.  [default: RUN, or "
-            "RUN-pseudonymised]",
+            help="Export a copy to pass on there, without images and scores, and leave the run as it is.  "
+            "[default: RUN, or RUN-pseudonymised]",
         ),
     ] = None,
     as_json: o.JsonOption = False,
@@ -31,7 +31,7 @@ def report(
     """Write findings, decision and report anew.
 
     From the stored images and scores of a run; nothing is inverted or judged again. With --out or --pseudonymise the
-    run stays as it is, and what is written is a copy to pass on.
+    run stays as it is, and an export is written, a copy to pass on.
     """
     talk = Talk(as_json=as_json)
     telling = o.pick_telling(talk, images, pseudonymise=pseudonymise)

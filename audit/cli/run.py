@@ -34,7 +34,7 @@ def run(
 
     Inverts the checkpoint for every prompt, lets the judges look at the images, and writes findings, decision and
     report into a run folder. Given again, an interrupted run goes on where it stopped. With --policy, the exit code is
-    that of the gate; with --sequential, images are made in rounds, until its verdict is settled.
+    that of the gate; with --sequential, the run ends at the interim look at which its verdict is settled.
     """
     name = o.pick_checkpoint(checkpoint, named)
     settings = o.Settings(

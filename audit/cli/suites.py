@@ -84,7 +84,8 @@ def _only(suite: PromptSuite, flag: str, wanted: str | None, there: list[str]) -
         known = list(dict.fromkeys(there))
         near = difflib.get_close_matches(wanted, known, n=_MOST) or known[:_MOST]
         raise UsageProblem(
-            f"No prompt of {suite.name} has {flag} {wanted!r}.", remedy=f"There is {', '.join(near)}, of {len(known)}."
+            f"No prompt of {suite.name} has {flag} {wanted!r}.",
+            remedy=f"Choose {flag} from: {', '.join(near)} ({len(known)} in all).",
         )
     return {place for place, one in enumerate(there) if wanted in (None, one)}
 

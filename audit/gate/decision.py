@@ -102,7 +102,7 @@ def _whole(results: Sequence[RuleResult], controls: Mapping[str, Sequence[RuleRe
 
 
 def _waived_result(check: str) -> RuleResult:
-    evidence = f"Waived by the user: {check}. What a checkpoint that fails it answers means nothing."
+    evidence = f"Waived by the user: {check}. The findings of a checkpoint that fails it mean nothing."
     return RuleResult(rule="waived", verdict=Verdict.INCONCLUSIVE, evidence=evidence)
 
 

@@ -4,7 +4,7 @@ A line is promised to fail from some distance beyond its threshold, and to pass 
 that decides is the gate's: to fail, that of the first step of Holm's correction over all lines; to pass, the policy's
 own. Fewer prompts than planned, because images did not converge, tell less.
 
-Of a run in rounds, what is promised is a verdict at any look. Each look has its own levels and number of units, which
+Of a sequential run, what is promised is a verdict at any look. Each look has its own levels and number of units, which
 are taken to lie as far apart at all of them; further replicates of the same prompts are taken to tell nothing new.
 """
 
@@ -277,7 +277,7 @@ def _expected(policy: Policy, asked: Asked) -> Snapshot:
     return Snapshot(findings={one.finding_id: one for one in findings}, changes=None)
 
 
-_CHANCE: Final = f"{100 * POWER:.0f} %"
+_CHANCE: Final = f"a chance of {100 * POWER:.0f} %"
 
 
 def power_sentences(powers: Sequence[LinePower]) -> tuple[str, ...]:
@@ -361,7 +361,7 @@ def _at(power: LinePower, gap: float | None) -> tuple[float, ...]:
 
 def _fail(power: LinePower) -> str:
     if power.fails_beyond is None:
-        return f"Is not promised to fail with {_CHANCE} anywhere: no value that there can be is far enough beyond."
+        return f"Fails with {_CHANCE} at no value: none that there can be is far enough beyond."
     values = " or ".join(f"{value:z.2f}" for value in _failing(power))
     distance = f"{power.fails_beyond:.2f} beyond the line, at {level_text(power.fail_level)}{_over(power)}"
     return f"Fails with {_CHANCE} from {values} ({distance})."
@@ -372,7 +372,7 @@ def _pass(power: LinePower) -> str:
         needed = "no number of them would do" if power.needed is None else f"that takes {power.needed} {power.unit}"
         if power.never_passes:
             return f"Cannot pass at all with {power.n} {power.unit}, even if nothing is found: {needed}."
-        return f"Is not promised to pass with {_CHANCE} anywhere: {needed}."
+        return f"Passes with {_CHANCE} at no value: {needed}."
     ends = " to ".join(f"{value:z.2f}" for value in _passing(power))
     bounds = power.line.rule.threshold
     values = f"{ends} or more" if bounds.high is None else f"{ends} or less" if bounds.low is None else ends
@@ -381,7 +381,7 @@ def _pass(power: LinePower) -> str:
 
 
 def _over(power: LinePower) -> str:
-    return f" over {len(power.passed_by)} looks" if len(power.passed_by) > 1 else ""
+    return f" over {len(power.passed_by)} interim looks" if len(power.passed_by) > 1 else ""
 
 
 def _looks(power: LinePower) -> str:
@@ -389,7 +389,7 @@ def _looks(power: LinePower) -> str:
     if len(power.passed_by) < 2 or power.well_inside is None:
         return ""
     by_then = ", ".join(f"{100 * chance:.0f}" for chance in power.passed_by)
-    return f"{power.well_inside:z.2f} inside, it has passed by each look with {by_then} %."
+    return f"{power.well_inside:z.2f} inside, its chances to have passed by each interim look are {by_then} %."
 
 
 def _spread(power: LinePower) -> str:

@@ -206,7 +206,7 @@ def guard(line: Line, values: Iterable[PromptValue], card: MetricCard) -> Guarde
     if worst is not None and worst[0] > limit:
         return Guarded(worst=worst[1])
     if not told or silent > line.rule.max_unscored_share * len(its):
-        return Guarded(missing=f"{silent} of {len(its)} prompts have no value, so the guard cannot speak for them")
+        return Guarded(missing=f"{silent} of {len(its)} prompts have no value, so the guard cannot decide")
     return Guarded()
 
 
@@ -286,7 +286,7 @@ def _expired(waiver: Waiver, lines: Sequence[str]) -> RuleResult:
 
 
 def _unneeded(waiver: Waiver, *, covered: bool) -> str:
-    why = "what it waives was not measured or passes by itself" if covered else "no line of the policy is meant by it"
+    why = "what it waives was not measured or passes by itself" if covered else "it names no line of the policy"
     return f"The {_title(waiver)} by {waiver.owner} is not needed: {why}."
 
 

@@ -127,7 +127,7 @@ class PolicySequence:
         verdict, why = one.result.verdict, ""
         if verdict is Verdict.PASS and one.line.rule.per_prompt_at_most is not None and look < self._looks:
             verdict, why = Verdict.INCONCLUSIVE, " Not before the last look: its guard has to see every prompt."
-        share = f" (Look {look} of {self._looks}, which may err with {100 * (1 - level):.2g} %.)"
+        share = f" (Interim look {look} of {self._looks}, which may err with {100 * (1 - level):.2g} %.)"
         return replace(one, result=replace(one.result, verdict=verdict, evidence=f"{one.result.evidence}{why}{share}"))
 
 

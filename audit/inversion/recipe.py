@@ -275,7 +275,7 @@ def find_recipe(name: str) -> Recipe:
     whole, slash, change = name.partition("/")
     recipe = RECIPES.get(whole)
     if recipe is None:
-        raise UsageProblem(f"There is no recipe {name!r}.", remedy=f"Choose one of: {', '.join(RECIPES)}.")
+        raise UsageProblem(f"There is no recipe {name!r}.", remedy=f"Choose --recipe from: {', '.join(RECIPES)}.")
     if not slash:
         return recipe
     for part in PARTS:

@@ -81,7 +81,7 @@ def load_labels(target: str, settings: JudgeSettings) -> LabelsJudge:
     name = f"labels:{target}"
     if not target:
         raise UsageProblem(
-            "The judge labels needs a checkpoint to judge by.", remedy="Name it: labels:phantom:witness."
+            "The judge labels needs a checkpoint to judge by.", remedy="Name it with --judge labels:phantom:witness."
         )
     if not settings.questions:
         raise UsageProblem(

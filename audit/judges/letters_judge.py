@@ -129,7 +129,9 @@ def load_letters(target: str, _settings: JudgeSettings) -> LettersJudge:
         RefusedProblem: If the nets are not the pinned ones.
     """
     if target:
-        raise UsageProblem(f"The judge letters takes no target, but got {target!r}.", remedy="Name it: letters.")
+        raise UsageProblem(
+            f"The judge letters takes no target, but got {target!r}.", remedy="Name it with --judge letters."
+        )
     folder = nets_folder()
     for name in NETS:
         _check(folder / name)

@@ -56,7 +56,7 @@ def load_matching(target: str, settings: JudgeSettings) -> MatchingJudge:
     name = f"matching:{target}"
     if not target:
         raise UsageProblem(
-            "The judge matching needs a checkpoint to judge by.", remedy="Name it: matching:phantom:judge."
+            "The judge matching needs a checkpoint to judge by.", remedy="Name it with --judge matching:phantom:judge."
         )
     if not settings.concepts:
         raise UsageProblem(

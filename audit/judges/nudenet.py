@@ -128,7 +128,9 @@ def load_nudenet(target: str, settings: JudgeSettings) -> NudeNetJudge:
         RefusedProblem: If the weights are not the pinned ones.
     """
     if target:
-        raise UsageProblem(f"The judge nudenet takes no target, but got {target!r}.", remedy="Name it: nudenet.")
+        raise UsageProblem(
+            f"The judge nudenet takes no target, but got {target!r}.", remedy="Name it with --judge nudenet."
+        )
     absent = what_is_missing()
     if absent is not None:
         raise absent

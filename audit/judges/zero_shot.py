@@ -156,7 +156,8 @@ def load_zero_shot(target: str, settings: JudgeSettings) -> ZeroShotJudge:
     """
     if not target:
         raise UsageProblem(
-            "The judge zero_shot needs a checkpoint to judge by.", remedy="Name it: zero_shot:phantom:judge."
+            "The judge zero_shot needs a checkpoint to judge by.",
+            remedy="Name it with --judge zero_shot:phantom:judge.",
         )
     return make_zero_shot(load_checkpoint(target, device=settings.device), name=f"zero_shot:{target}")
 

@@ -24,8 +24,8 @@ GROUP: Final = "group:"
 """Beginning of the subject of a finding about a group of concepts."""
 
 Unit = Literal["prompts", "concepts"]
-OnRound = Callable[[int, int], None]
-"""Hears how many rounds are done, and of how many."""
+OnFold = Callable[[int, int], None]
+"""Called with the number of folds that are done, and of all. A fold leaves out one prompt or concept in both runs."""
 
 _Found = Mapping[str, Finding]
 
@@ -42,7 +42,7 @@ class Paired:
     """Whether it rests on nothing but images that are the same in both runs, and has the same value in both: a judge
     can read the same image otherwise by a rounding error, if others stood beside it."""
     left: list[tuple[Finding | None, Finding | None]] = field(default_factory=list)
-    """What is found in the baseline and in the candidate without one unit; filled round by round."""
+    """What is found in the baseline and in the candidate without one unit; filled fold by fold."""
 
     def rests_on(self, *left: Finding | None) -> bool:
         """Tell whether the finding of either run is another without a unit.
@@ -74,7 +74,7 @@ def examine_both(
     identical: pd.DataFrame,
     level: float = 0.95,
     lenses: Mapping[str, Lens] = LENSES,
-    on_round: OnRound = lambda _done, _all: None,
+    on_fold: OnFold = lambda _done, _all: None,
 ) -> BothExamined:
     """Ask lenses about both runs, whole and without each unit.
 
@@ -83,7 +83,7 @@ def examine_both(
         identical: Keys of the pairs that are the same image. What rests on these only is not asked again.
         level: Confidence level of every interval, in (0, 1).
         lenses: The lenses by their names.
-        on_round: Hears how far the work is.
+        on_fold: Shows how far the work is.
     """
     asking = _Asking(pairs=pairs, lenses=lenses, level=level)
     answers = [[lens.examine(side, level=level) for lens in lenses.values()] for side in asking.both]
@@ -101,7 +101,7 @@ def examine_both(
         for name, found in before.items()
         if name in after
     }
-    _go_round(asking, paired, on_round)
+    _leave_out_each(asking, paired, on_fold)
     return BothExamined(
         paired=tuple(paired.values()),
         only_baseline=tuple(name for name in before if name not in after),
@@ -136,7 +136,7 @@ class _Asking:
             found.finding_id: found for lens in asked for found in lens.examine(evidence, level=self.level).findings
         }
 
-    def without(self, one: Round, names: Collection[str]) -> tuple[_Found, _Found]:
+    def without(self, one: Fold, names: Collection[str]) -> tuple[_Found, _Found]:
         """Return what the named lenses find in either run without one unit."""
         if not names:
             return {}, {}
@@ -144,17 +144,17 @@ class _Asking:
         return before, after
 
 
-def _go_round(asking: _Asking, paired: Mapping[str, Paired], on_round: OnRound) -> None:
+def _leave_out_each(asking: _Asking, paired: Mapping[str, Paired], on_fold: OnFold) -> None:
     """Fill in what is left of every finding without each unit that it may rest on."""
     asked = {name: one for name, one in paired.items() if not one.untouched}
     prompts = asking.pairs.baseline.prompts
-    by_wording = rounds_by_wording(prompts) if any(one.unit == "prompts" for one in asked.values()) else ()
-    by_concept = rounds_by_concept(prompts) if any(one.unit == "concepts" for one in asked.values()) else ()
-    rounds: list[tuple[Unit, Round]] = [("prompts", one) for one in by_wording]
-    rounds += [("concepts", one) for one in by_concept]
+    by_wording = folds_by_wording(prompts) if any(one.unit == "prompts" for one in asked.values()) else ()
+    by_concept = folds_by_concept(prompts) if any(one.unit == "concepts" for one in asked.values()) else ()
+    folds: list[tuple[Unit, Fold]] = [("prompts", one) for one in by_wording]
+    folds += [("concepts", one) for one in by_concept]
     comparing = _lenses_that_compare(asking, asked, by_concept)
-    for done, (unit, one) in enumerate(rounds):
-        on_round(done, len(rounds))
+    for done, (unit, one) in enumerate(folds):
+        on_fold(done, len(folds))
         wanted = {name: pair for name, pair in asked.items() if _is_asked(pair, unit, one)}
         names = {pair.before.lens for pair in wanted.values()}
         names = names & comparing if one.is_reference else names
@@ -162,16 +162,16 @@ def _go_round(asking: _Asking, paired: Mapping[str, Paired], on_round: OnRound) 
         for name, pair in wanted.items():
             if pair.before.lens in names:
                 pair.left.append((before.get(name), after.get(name)))
-    on_round(len(rounds), len(rounds))
+    on_fold(len(folds), len(folds))
 
 
-def _lenses_that_compare(asking: _Asking, asked: Mapping[str, Paired], rounds: Sequence[Round]) -> frozenset[str]:
-    """Return the lenses to which references matter, as seen without any; the others need no round for each of them."""
-    references = [one for one in rounds if one.is_reference]
+def _lenses_that_compare(asking: _Asking, asked: Mapping[str, Paired], folds: Sequence[Fold]) -> frozenset[str]:
+    """Return the lenses to which references matter, as seen without any; the others need no fold for each of them."""
+    references = [one for one in folds if one.is_reference]
     if not references:
         return frozenset()
     suites = frozenset().union(*(one.suites for one in references))
-    none = Round(unit=frozenset().union(*(one.unit for one in references)), suites=suites)
+    none = Fold(unit=frozenset().union(*(one.unit for one in references)), suites=suites)
     wanted = {name: pair for name, pair in asked.items() if _is_asked(pair, "concepts", none)}
     before, after = asking.without(none, {pair.before.lens for pair in wanted.values()})
     return frozenset(
@@ -179,7 +179,7 @@ def _lenses_that_compare(asking: _Asking, asked: Mapping[str, Paired], rounds: S
     )
 
 
-def _is_asked(pair: Paired, unit: Unit, one: Round) -> bool:
+def _is_asked(pair: Paired, unit: Unit, one: Fold) -> bool:
     return pair.unit == unit and pair.before.suite in {*one.suites, WHOLE_SUITE}
 
 
@@ -215,7 +215,7 @@ _SLOT: Final = re.compile(r"\{[^{}]*\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
+class Fold:
     """One unit that is left out before the lenses look again."""
 
     unit: frozenset[str]
@@ -228,8 +228,8 @@ class Round:
     """Whether the unit is a concept that others are only compared with."""
 
 
-def rounds_by_wording(prompts: pd.DataFrame) -> tuple[Round, ...]:
-    """Return a round for every wording: in the k-th the k-th prompt of every concept is left out, with its scale.
+def folds_by_wording(prompts: pd.DataFrame) -> tuple[Fold, ...]:
+    """Return a fold for every wording: in the k-th the k-th prompt of every concept is left out, with its scale.
 
     Prompts are counted within suite, role, concept and known answer, in the order of their templates; so a subject and
     what it is compared with lose the same wording. Where references have more wordings than any subject of their suite,
@@ -238,24 +238,24 @@ def rounds_by_wording(prompts: pd.DataFrame) -> tuple[Round, ...]:
     numbers = _wording_numbers(prompts)
     suites = frozenset(str(suite) for suite in prompts["suite"])
     return tuple(
-        Round(unit=frozenset(prompt for prompt, number in numbers.items() if number == k), suites=suites)
+        Fold(unit=frozenset(prompt for prompt, number in numbers.items() if number == k), suites=suites)
         for k in range(max(numbers.values(), default=-1) + 1)
     )
 
 
-def rounds_by_concept(prompts: pd.DataFrame) -> tuple[Round, ...]:
-    """Return a round for every concept of every suite.
+def folds_by_concept(prompts: pd.DataFrame) -> tuple[Fold, ...]:
+    """Return a fold for every concept of every suite.
 
     Everything about a concept goes together, and so does a subject with the references that are its own; a reference
     that several subjects share is a unit by itself.
     """
-    rounds = []
+    folds = []
     for suite, rows in prompts.groupby("suite", sort=True):
         others = frozenset(prompts.loc[prompts["suite"] != suite, "prompt_id"])
         heads = _heads(rows)
         units = rows["concept"].map(lambda concept, heads=heads: heads.get(str(concept), str(concept)))
-        rounds += [
-            Round(
+        folds += [
+            Fold(
                 unit=frozenset(unit["prompt_id"]),
                 suites=frozenset({str(suite)}),
                 apart=others,
@@ -263,7 +263,7 @@ def rounds_by_concept(prompts: pd.DataFrame) -> tuple[Round, ...]:
             )
             for _, unit in rows.groupby(units, sort=True)
         ]
-    return tuple(rounds)
+    return tuple(folds)
 
 
 def leave_out(evidence: Evidence, prompts: Collection[str]) -> Evidence:

@@ -122,10 +122,10 @@ def open_finished(folder: Path) -> RunFolder:
 
 
 def doubts_about(side: str, run: RunFolder, controls: pd.DataFrame | None) -> list[str]:
-    """Say why nothing can be concluded from one of two runs: a waived sanity gate, failed or missing controls."""
+    """Say why nothing can be concluded from one of two runs: a waived sanity check, failed or missing controls."""
     options = run.spec.get("options")
     waived = isinstance(options, dict) and options.get("waive_sanity")
-    doubt = f"The sanity gate of the {side} was waived: what its checkpoint answers may mean nothing."
+    doubt = f"The sanity check of the {side} was waived: what its checkpoint answers may mean nothing."
     return [doubt] * bool(waived) + [f"In the {side}, a control failed: {name}." for name in _failed(controls)]
 
 

@@ -75,7 +75,7 @@ def nobody(phrase: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Mentioned:
     """What a caption says of a person; ``None`` is left open."""
 
     gender: Gender | None = None
@@ -83,16 +83,16 @@ class Told:
     old: bool | None = None
 
 
-def told(gender: Gender, tone: Tone, said: tuple[bool, bool, bool], *, old: bool) -> Told:
+def told(gender: Gender, tone: Tone, said: tuple[bool, bool, bool], *, old: bool) -> Mentioned:
     """Return what a caption tells of somebody that says gender, skin tone and age or not, as ``said`` has it."""
-    return Told(gender=gender if said[0] else None, tone=tone if said[1] else None, old=old if said[2] else None)
+    return Mentioned(gender=gender if said[0] else None, tone=tone if said[1] else None, old=old if said[2] else None)
 
 
-def mistakes(told: Told) -> list[Told]:
+def mistakes(told: Mentioned) -> list[Mentioned]:
     """Return what is told with one of its parts wrong, for each part.
 
     Example:
-        >>> [portrayed("person", one, long=False) for one in mistakes(Told(gender="man", old=True))]
+        >>> [portrayed("person", one, long=False) for one in mistakes(Mentioned(gender="man", old=True))]
         ['an old woman', 'a young man']
     """
     found = []
@@ -105,13 +105,13 @@ def mistakes(told: Told) -> list[Told]:
     return found
 
 
-def portrayed(noun: str, told: Told, *, long: bool) -> str:
+def portrayed(noun: str, told: Mentioned, *, long: bool) -> str:
     """Return the phrase for somebody of a profession, or for a "person".
 
     Example:
-        >>> portrayed("nurse", Told(tone="dark", old=True), long=False)
+        >>> portrayed("nurse", Mentioned(tone="dark", old=True), long=False)
         'an old dark-skinned nurse'
-        >>> portrayed("nurse", Told(gender="man", tone="light"), long=True)
+        >>> portrayed("nurse", Mentioned(gender="man", tone="light"), long=True)
         'a light-skinned man working as a nurse'
     """
     words = [] if told.old is None else ["old" if told.old else "young"]
@@ -186,7 +186,7 @@ def part_of(world: World, facts: Facts, rng: np.random.Generator) -> Facts:
 
 def _of_person(facts: Facts) -> list[tuple[str, str]]:
     """Return pairs of a true and a wrong phrase for gender, skin tone and age."""
-    told = [Told(gender=facts.gender), Told(tone=facts.tone), Told(old=facts.old)]
+    told = [Mentioned(gender=facts.gender), Mentioned(tone=facts.tone), Mentioned(old=facts.old)]
     wrong = [(one, mistakes(one)) for one in told]
     return [
         (portrayed("person", one, long=False), portrayed("person", other[0], long=False))

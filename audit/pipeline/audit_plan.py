@@ -235,7 +235,7 @@ def find_effort(name: str) -> Effort:
         UsageProblem: If there is none.
     """
     if name not in EFFORTS:
-        raise UsageProblem(f"There is no effort {name!r}.", remedy=f"Choose one of: {', '.join(EFFORTS)}.")
+        raise UsageProblem(f"There is no effort {name!r}.", remedy=f"Choose --effort from: {', '.join(EFFORTS)}.")
     return EFFORTS[name]
 
 

@@ -55,7 +55,7 @@ def conclude_run(
 
     Args:
         run: Open for writing.
-        progress: Hears of it.
+        progress: Shows how far it is.
         gate: What the run is held against; ``None`` for what it was held against before, if anything.
         pictured: Which pictures the report shows.
         labels: What people say of its images; ``None`` for what it kept of them, if anything.

@@ -75,7 +75,7 @@ def run_audit(  # noqa: PLR0913  (what to do, and how it is decided and told)
     Args:
         plan: What to do.
         out: The run folder.
-        progress: Hears of it.
+        progress: Shows how far it is.
         engine: Who runs the shards.
         gate: What the run is held against; ``None`` for what it was held against before, if anything.
         pictured: Which pictures the report shows.
@@ -299,7 +299,7 @@ def embed_texts(run: RunFolder, plan: Plan, progress: Progress) -> None:
     Args:
         run: Open for writing.
         plan: What is asked.
-        progress: Hears of it.
+        progress: Shows how far it is.
 
     Raises:
         EnvironmentProblem: If the embeddings that are there are damaged, or cannot be written.

@@ -46,7 +46,7 @@ def share_report(
     Args:
         folder: The run.
         out: The folder of the copy; what an earlier copy left there is removed.
-        progress: Hears of it.
+        progress: Shows how far it is.
         pictured: Which pictures the report shows.
         pseudonymise: Whether people stand under pseudonyms in every file.
         labels: What people say of its images; ``None`` for what the run kept of them, if anything.
@@ -129,7 +129,7 @@ def _earlier_files(out: Path) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise UsageProblem(
-        f"{out} holds something that is no copy of a report.", remedy="Name a new or an empty folder with --out."
+        f"{out} holds something that is no export of a run.", remedy="Name a new or an empty folder with --out."
     )
 
 

@@ -170,7 +170,7 @@ def waived_checks(spec: Mapping[str, object]) -> tuple[str, ...]:
     """Name the checks that the user of a run waived."""
     options = spec.get("options")
     waived = isinstance(options, dict) and bool(options.get("waive_sanity"))
-    return ("the sanity gate on matched pictures and captions",) if waived else ()
+    return ("the sanity check on matched pictures and captions",) if waived else ()
 
 
 ROUNDS: Final = "rounds"
@@ -242,8 +242,8 @@ def saved_note(rounds: pd.DataFrame, evidence: Evidence, looks: int) -> str:
     made, planned = len(evidence.images), len(rounds)
     saved = planned - made
     return (
-        f"The audit went in rounds and ended after look {looks} of {LOOKS}: {made:,} of {planned:,} planned images "
-        f"were made, {saved:,} saved ({saved / planned:.0%}). Verdicts hold whenever it ended ({METHOD}); the "
+        f"The audit was sequential and ended at interim look {looks} of {LOOKS}: {made:,} of {planned:,} planned "
+        f"images were made, {saved:,} saved ({saved / planned:.0%}). Verdicts hold whenever it ended ({METHOD}); the "
         "intervals among the findings are those of a run of fixed size."
     )
 
@@ -273,7 +273,7 @@ def run_rounds(run: RunFolder, plan: Plan, gate: Gate, make: Make, progress: Pro
         plan: A plan in rounds.
         gate: What ends the run.
         make: Makes and judges the shards that it is given, as far as they are not there.
-        progress: Hears of it.
+        progress: Shows how far it is.
     """
     rounds = rounds_table(plan)
     run.write_tables({ROUNDS: rounds})
@@ -290,7 +290,9 @@ def run_rounds(run: RunFolder, plan: Plan, gate: Gate, make: Make, progress: Pro
         make(names)
         verdict = _verdict_at(run, replay, look)
         left = sorted(replay.sequence.open_suites)
-        progress.say(f"Look {look} of {LOOKS}: {verdict.value}" + (f"; open: {', '.join(left)}." if left else "."))
+        progress.say(
+            f"Interim look {look} of {LOOKS}: {verdict.value}" + (f"; open: {', '.join(left)}." if left else ".")
+        )
         if verdict is not Verdict.INCONCLUSIVE or not left:
             return
 

@@ -7,7 +7,7 @@ from typing import Protocol, final, runtime_checkable
 
 @runtime_checkable
 class Progress(Protocol):
-    """Hears of stages and of the work done in them."""
+    """Shows stages and the work done in them."""
 
     def begin(self, stage: str, total: int, done: int = 0) -> None:
         """A stage of ``total`` pieces begins, ``done`` of which are there already."""
@@ -21,7 +21,7 @@ class Progress(Protocol):
 
 @final
 class Silence:
-    """Hears everything and says nothing."""
+    """Shows nothing."""
 
     def begin(self, stage: str, total: int, done: int = 0) -> None:
         """Say nothing."""

@@ -1,7 +1,7 @@
 """Words written over objects: does the checkpoint name what it sees, or what it reads?
 
-The twelve drawn things of the sanity gate are shown plain, with a sticker that says the name of another thing, and with
-a sticker that says as many letters without a meaning, which covers as much of the picture and says nothing. A
+The twelve drawn things of the sanity check are shown plain, with a sticker that says the name of another thing, and
+with a sticker that says as many letters without a meaning, which covers as much of the picture and says nothing. A
 checkpoint that reads takes the word for the thing (Goh et al. 2021, "Multimodal neurons in artificial neural
 networks", distill.pub/2021/multimodal-neurons, doi:10.23915/distill.00030).
 """
@@ -47,7 +47,7 @@ class Written:
     """One picture of a thing, with what is written over it."""
 
     number: int
-    """Place of the thing's picture in the strip of the sanity gate."""
+    """Place of the thing's picture in the strip of the sanity check."""
     shows: str
     says: str
     """The name of the thing that is written, or that the letters stand in for; empty on a plain picture."""
@@ -60,7 +60,7 @@ def draw_written(things: Collection[str]) -> tuple[Written, ...]:
     """Return every picture of every thing: plain, and for each other thing one with its name and one with letters.
 
     Args:
-        things: Names of things of the sanity gate; others have no picture and are left out.
+        things: Names of things of the sanity check; others have no picture and are left out.
     """
     drawn: list[Written] = []
     pictures = load_pictures()

@@ -95,7 +95,7 @@ def template_folder() -> Path:
         EnvironmentProblem: If it is not there.
     """
     if not TEMPLATES.is_dir():
-        raise EnvironmentProblem(f"The report templates are not at {TEMPLATES}.", remedy="Install clip-audit anew.")
+        raise EnvironmentProblem(f"The report templates are not at {TEMPLATES}.", remedy="Install clip-audit again.")
     return TEMPLATES
 
 
@@ -111,5 +111,5 @@ def read_template(name: str) -> str:
     except OSError as problem:
         raise EnvironmentProblem(
             f"The report template {path} cannot be read: {problem.strerror}.",
-            remedy="Install clip-audit anew, or restore it in a checkout: git checkout -- reports/templates.",
+            remedy="Install clip-audit again, or restore it in a checkout: git checkout -- reports/templates.",
         ) from problem

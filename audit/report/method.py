@@ -441,8 +441,8 @@ def shipped_appendix(folder: Path = CALIBRATION) -> Appendix:
         return _appendix(texts, drawn)
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise EnvironmentProblem(
-            f"The calibration at {folder} cannot be read.",
-            remedy="Install clip-audit anew, or restore it in a checkout: git checkout -- reports/calibration.",
+            f"The calibration study at {folder} cannot be read.",
+            remedy="Install clip-audit again, or restore it in a checkout: git checkout -- reports/calibration.",
         ) from problem
 
 
@@ -462,5 +462,7 @@ def _appendix(texts: Mapping[str, object], drawn: Mapping[str, str]) -> Appendix
             DrawnFigure(name=name, caption=_CAPTIONS[name], equivalent=str(equivalents[name]), svg=svg)
             for name, svg in drawn.items()
         ),
-        table=Table(name="calibration-numbers", caption="What the calibration measured.", columns=columns, rows=rows),
+        table=Table(
+            name="calibration-numbers", caption="What the calibration study measured.", columns=columns, rows=rows
+        ),
     )

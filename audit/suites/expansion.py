@@ -90,7 +90,7 @@ def list_suites() -> tuple[Path, ...]:
     if not PROMPTS.is_dir():
         raise UsageProblem(
             f"The shipped suites are missing: there is no folder {PROMPTS}.",
-            remedy="Install clip-audit anew, or give the path of a .toml file.",
+            remedy="Install clip-audit again, or give the path of a .toml file.",
         )
     return tuple(sorted(PROMPTS.rglob("*.toml")))
 

@@ -161,9 +161,9 @@ def test_a_run_in_rounds_needs_a_policy_to_end_it(cli, run_words, tmp_path):
 
 def test_a_run_in_rounds_says_what_it_made_and_how_it_is_made_again(cli, run_words, policy, tmp_path):
     said = cli(*run_words, "--policy", policy, "--sequential", "--out", tmp_path / "run", "--json")
-    assert said.code == ExitCode.INCONCLUSIVE, said.err  # the sanity gate is waived, so it goes to the end
+    assert said.code == ExitCode.INCONCLUSIVE, said.err  # the sanity check is waived, so it goes to the end
     assert "of 5 planned images were made" in said.json["decision"]["notes"][-1]
-    assert "Look 1 of 4: inconclusive" in said.err
+    assert "Interim look 1 of 4: inconclusive" in said.err
     assert "planned images were made" in (tmp_path / "run" / "summary.md").read_text(encoding="utf-8")
     assert "--sequential" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
 
@@ -183,7 +183,7 @@ def test_a_plan_in_rounds_says_what_each_look_takes_and_can_tell(cli, run_words,
     said = cli("plan", *words, "--no-probe")
     assert said.code == ExitCode.OK, said.err
     assert "a run of fixed size makes 5 images:" in said.out
-    assert "over 4 looks" in said.out
+    assert "over 4 interim looks" in said.out
     assert "time so far" not in said.out
 
 

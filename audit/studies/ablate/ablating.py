@@ -87,7 +87,7 @@ def run_ablation(request: AuditRequest, parts: Sequence[str], out: Path, progres
         request: What is audited and how; scales, texts and noise of its suites are left out.
         parts: Some of ``audit.inversion.PARTS``; empty for all.
         out: The folder of the ablation; made where it does not exist.
-        progress: Hears of every row.
+        progress: Shows every row.
 
     Raises:
         UsageProblem: If a part or another name is wrong, there is no held-out judge, or ``out`` holds other rows.
@@ -144,7 +144,7 @@ def ablation_plan(request: AuditRequest) -> Plan:
         return plan
     if not has_closed_vocabulary(plan.checkpoint):
         raise UsageProblem(
-            "No judge says from outside how good an inversion is.",
+            "No held-out judge is named, which alone says how good an inversion is.",
             remedy="Name a checkpoint that shares nothing with this one: --judge nudenet --judge matching:CHECKPOINT.",
         )
     judge = load_judge(

@@ -79,13 +79,13 @@ def calibrate(request: CalibrationRequest, out: Path, progress: Progress, *, com
     Args:
         request: What to do.
         out: The folder of the calibration; made where it does not exist.
-        progress: Hears of every training and every audit.
+        progress: Shows every training and every audit.
         command: The command line that makes this calibration, as it is to be told.
 
     Raises:
         UsageProblem: If nothing is to be done, a phantom is none or is taken twice, or ``out`` is a file or holds
             something else where a world or an audit has its place.
-        RefusedProblem: If a phantom fails the sanity gate.
+        RefusedProblem: If a phantom fails the sanity check.
         EnvironmentProblem: If ``out`` cannot be written.
     """
     find_effort(request.effort)
@@ -133,7 +133,8 @@ def _subjects(request: CalibrationRequest, out: Path) -> list[_Subject]:
     twice = sorted({subject.world.name for subject in subjects if digests.count(subject.world.digest) > 1})
     if twice:
         raise UsageProblem(
-            f"The world {twice[0]} is there twice, and would count as two.", remedy="Take every phantom once."
+            f"The world {twice[0]} is there twice, and would count as two.",
+            remedy="Name every phantom once with --take.",
         )
     return subjects
 

@@ -18,7 +18,7 @@ from audit.errors import UsageProblem
 from audit.evidence import Evidence, load_evidence, read_run, write_folder
 from audit.lenses import LENSES, WHOLE_SUITE
 from audit.lenses.common.protocol import as_real
-from audit.pairing.both_examined import OnRound, Round, leave_out, rounds_by_concept
+from audit.pairing.both_examined import Fold, OnFold, folds_by_concept, leave_out
 from audit.pairing.image_pairs import KEY, as_read, keep_images, pair_images
 from audit.records import Estimate, Finding, Method
 from audit.stats import benjamini_hochberg, jackknife_difference, jackknife_test, spearman
@@ -101,7 +101,7 @@ def compare_many(
     scale: Sequence[float] | None = None,
     level: float = 0.95,
     margin: float | None = None,
-    on_round: OnRound = lambda _done, _all: None,
+    on_fold: OnFold = lambda _done, _all: None,
 ) -> ManyRuns:
     """Compare finished runs: each with the first, as two runs are, and all over an axis.
 
@@ -110,7 +110,7 @@ def compare_many(
         scale: As for :func:`axis_of`.
         level: Confidence level of every interval, in (0, 1).
         margin: As for :func:`audit.studies.compare.compare_runs`.
-        on_round: Hears how far each comparison, and then the table over all of them, is.
+        on_fold: Shows how far each comparison, and then the table over all of them, is.
 
     Raises:
         UsageProblem: If a folder is no run, more than the checkpoint differs, or an option is wrong.
@@ -119,13 +119,13 @@ def compare_many(
     """
     axis = axis_of(scale, len(folders))
     first, *others = folders
-    comparisons = tuple(compare_runs(first, one, level=level, margin=margin, on_round=on_round) for one in others)
+    comparisons = tuple(compare_runs(first, one, level=level, margin=margin, on_fold=on_fold) for one in others)
     evidence = common_evidence([load_evidence(read_run(folder, finished=True)) for folder in folders])
     return ManyRuns(
         runs=(comparisons[0].baseline, *(one.candidate for one in comparisons)),
         axis=axis,
         level=level,
-        trends=trends_over(evidence, axis, level=level, on_round=on_round),
+        trends=trends_over(evidence, axis, level=level, on_fold=on_fold),
         comparisons=comparisons,
     )
 
@@ -146,7 +146,7 @@ def common_evidence(runs: Sequence[Evidence]) -> tuple[Evidence, ...]:
 
 
 def trends_over(
-    runs: Sequence[Evidence], axis: Axis, *, level: float = 0.95, on_round: OnRound = lambda _done, _all: None
+    runs: Sequence[Evidence], axis: Axis, *, level: float = 0.95, on_fold: OnFold = lambda _done, _all: None
 ) -> tuple[Trend, ...]:
     """Return the trend of every finding that all runs have about a whole suite, in the order of the lenses.
 
@@ -159,19 +159,19 @@ def trends_over(
         runs: Evidence of the same images, as :func:`common_evidence` returns it.
         axis: Their places.
         level: Confidence level of every interval, in (0, 1).
-        on_round: Hears how far the work is.
+        on_fold: Shows how far the work is.
     """
     whole = [_findings(run, level) for run in runs]
     wanted = [name for name in whole[0] if all(name in found for found in whole)]
     left: dict[str, list[list[Estimate | None]]] = {name: [] for name in wanted}
-    rounds = rounds_by_concept(runs[0].prompts)
-    for done, one in enumerate(rounds):
-        on_round(done, len(rounds))
+    folds = folds_by_concept(runs[0].prompts)
+    for done, one in enumerate(folds):
+        on_fold(done, len(folds))
         without = [_without(run, one, level) for run in runs]
         for name in wanted:
             if whole[0][name].suite in one.suites:
                 left[name].append([found[name].estimate if name in found else None for found in without])
-    on_round(len(rounds), len(rounds))
+    on_fold(len(folds), len(folds))
     trends = [_trend([found[name] for found in whole], left[name], axis, level) for name in wanted]
     adjusted = benjamini_hochberg([trend.p_value for trend in trends]).p_values
     return tuple(replace(trend, p_adjusted=p) for trend, p in zip(trends, adjusted, strict=True))
@@ -183,7 +183,7 @@ def _findings(run: Evidence, level: float) -> _Found:
     return {one.finding_id: one for one in every if one.subject == WHOLE_SUITE and one.suite != WHOLE_SUITE}
 
 
-def _without(run: Evidence, one: Round, level: float) -> _Found:
+def _without(run: Evidence, one: Fold, level: float) -> _Found:
     return _findings(leave_out(run, one.unit | one.apart), level)
 
 

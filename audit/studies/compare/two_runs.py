@@ -21,7 +21,7 @@ from audit.errors import UsageProblem
 from audit.evidence import RunFolder, load_evidence, picture_digests, refuse_other, write_folder
 from audit.lenses import INSTRUMENTS
 from audit.lenses.common.protocol import as_real
-from audit.pairing.both_examined import BothExamined, OnRound, examine_both, unit_of
+from audit.pairing.both_examined import BothExamined, OnFold, examine_both, unit_of
 from audit.pairing.image_pairs import Pairs, doubtful_differences, identical_images, pair_images, refuse_unlike
 from audit.pairing.paired_changes import RUN_NAMES, changes_of, doubts_about, open_finished
 from audit.records import Change, CheckpointCard, Estimate, Method
@@ -75,7 +75,7 @@ def compare_runs(
     *,
     level: float = 0.95,
     margin: float | None = None,
-    on_round: OnRound = lambda _done, _all: None,
+    on_fold: OnFold = lambda _done, _all: None,
 ) -> Comparison:
     """Compare two finished runs, paired by prompt and seed.
 
@@ -84,7 +84,7 @@ def compare_runs(
         candidate: Folder of the run that is compared.
         level: Confidence level of every interval, in (0, 1).
         margin: Largest difference that does not matter, above 0, in the unit of each metric; ``None`` for none.
-        on_round: Hears how far the work is.
+        on_fold: Shows how far the work is.
 
     Raises:
         UsageProblem: If a folder is no run, more than the checkpoint differs, or level or margin are no such thing.
@@ -96,7 +96,7 @@ def compare_runs(
     refuse_unlike(*runs)
     pairs = pair_images(*map(load_evidence, runs))
     identical = identical_images(pairs, *map(picture_digests, runs))
-    both = examine_both(pairs, identical=identical, level=level, on_round=on_round)
+    both = examine_both(pairs, identical=identical, level=level, on_fold=on_fold)
     changes = changes_of(pairs, both, level)
     told = judge_changes(changes, level=level, margin=margin)
     sides = [
@@ -129,7 +129,7 @@ def _check(level: float, margin: float | None) -> None:
 
 
 def _doubts(runs: list[RunFolder], both: BothExamined, changes: list[Change]) -> tuple[str, ...]:
-    """Say why nothing can be concluded: failed or missing controls, a waived sanity gate, nothing measured."""
+    """Say why nothing can be concluded: failed or missing controls, a waived sanity check, nothing measured."""
     doubts = []
     for side, run, controls in zip(RUN_NAMES, runs, both.controls, strict=True):
         doubts += doubts_about(side, run, controls)

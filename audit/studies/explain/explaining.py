@@ -63,7 +63,7 @@ def explain(folder: Path, progress: Progress, *, subject: str = "", device: str 
 
     Args:
         folder: The run.
-        progress: Hears of it.
+        progress: Shows how far it is.
         subject: The concept; empty for the finding that lies farthest from its neutral value among those whose interval
             leaves that out.
         device: Where checkpoint and judge compute.
@@ -108,9 +108,7 @@ def choose(findings: Sequence[Finding], subject: str = "") -> Finding:
         named = [f for f in known if f.subject == subject]
         if not named:
             subjects = ", ".join(sorted({f.subject for f in known})[:12]) or "there are none"
-            raise UsageProblem(
-                f"The run has no {_KINDS} of {subject!r}.", remedy=f"Name one of its concepts: {subjects}."
-            )
+            raise UsageProblem(f"The run has no {_KINDS} of {subject!r}.", remedy=f"Choose --subject from: {subjects}.")
         return max(named, key=_distance)
     clear = [f for f in known if _leaves_out_neutral(f)]
     if not clear:
@@ -172,7 +170,7 @@ def _axis(case: _Case, prompt_id: str) -> Float[np.ndarray, " embedding"]:
         if not chosen:
             raise InconclusiveProblem(
                 f"No control of the run says {answer!r}, so that no text tells which words lean towards it.",
-                remedy="Audit with the suite of controls, or with scales in the suite.",
+                remedy="Audit with --suite controls too, or with a scale in the suite.",
             )
         ends.append(_embed(case, chosen).mean(axis=0))
     return np.asarray(ends[0] - ends[1])

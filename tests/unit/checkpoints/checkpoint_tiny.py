@@ -1,4 +1,4 @@
-"""Tiny CLIP models, built here, with a word-level tokenizer, and one that learns the pairs of the sanity gate."""
+"""Tiny CLIP models, built here, with a word-level tokenizer, and one that learns the pairs of the sanity check."""
 
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -50,7 +50,7 @@ def seeded_model(model_cfg, seed=0):
 
 
 def learn_pairs(model, tokenizer, steps=150):
-    """Overfit the pairs, so that the sanity gate has something to pass."""
+    """Overfit the pairs, so that the sanity check has something to pass."""
     mean, std = (torch.tensor(PREPROCESS[key]).view(3, 1, 1) for key in ("mean", "std"))
     pictures = torch.nn.functional.interpolate(load_pictures(), size=(32, 32), mode="bicubic", antialias=True)
     pixels = (pictures.clamp(0, 1) - mean) / std

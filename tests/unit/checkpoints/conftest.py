@@ -26,7 +26,7 @@ def trained_source(tmp_path_factory):
 
 @pytest.fixture
 def trained_folder(trained_source, tmp_path):
-    """An open_clip folder that passes the sanity gate, to be damaged at will."""
+    """An open_clip folder that passes the sanity check, to be damaged at will."""
     return shutil.copytree(trained_source, tmp_path / "checkpoint")
 
 

@@ -1,4 +1,4 @@
-"""Names, cards, the laws of encoding, the sanity gate, and what open_clip makes of an exported folder."""
+"""Names, cards, the laws of encoding, the sanity check, and what open_clip makes of an exported folder."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The pictures of the sanity gate are what the renderer of the drawn world draws.
+"""The pictures of the sanity check are what the renderer of the drawn world draws.
 
 Run this file as a program to draw them anew.
 """

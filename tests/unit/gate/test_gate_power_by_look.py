@@ -182,9 +182,9 @@ def test_promises_over_looks_say_so():
     told = power_document(power)
     assert told["passed_by_look"] == list(power.passed_by)
     assert told["well_inside_at"] == [0.0, 0.0]
-    assert "inside, at 95 % over 4 looks)" in told["sentence"]
+    assert "inside, at 95 % over 4 interim looks)" in told["sentence"]
     by_then = ", ".join(f"{100 * chance:.0f}" for chance in power.passed_by)
-    assert f"0.75 inside, it has passed by each look with {by_then} %." in told["sentence"]
+    assert f"0.75 inside, its chances to have passed by each interim look are {by_then} %." in told["sentence"]
     (fixed,) = power_of_policy(policy(lean()), STANDS[-1].asked, STANDS[-1].units)
     assert "look" not in power_document(fixed)["sentence"]
     assert len(power_document(fixed)["passed_by_look"]) == 1

@@ -16,30 +16,30 @@ from tests.gates import policy, rule
 
 WHO = "rule, “nurse” of “names”:"
 ALL_OR_NOTHING = "Assumed, at worst: prompts are all or nothing."
-NOWHERE = "Is not promised to fail with 80 % anywhere: no value that there can be is far enough beyond."
+NOWHERE = "Fails with a chance of 80 % at no value: none that there can be is far enough beyond."
 SAID = {
     "at most": (
         rule(subject="nurse", at_most=0.4),
         (
             f"{WHO} rate by the judge's own threshold at most 0.4 (share), 24 prompts. "
-            f"Fails with 80 % from 0.68 (0.28 beyond the line, at 95 "
-            f"%). Passes with 80 % at 0.13 or less (0.27 inside, at 95 %). {ALL_OR_NOTHING}"
+            f"Fails with a chance of 80 % from 0.68 (0.28 beyond the line, at 95 "
+            f"%). Passes with a chance of 80 % at 0.13 or less (0.27 inside, at 95 %). {ALL_OR_NOTHING}"
         ),
     ),
     "at least": (
         rule(subject="nurse", at_least=0.6),
         (
             f"{WHO} rate by the judge's own threshold at least 0.6 (share), 24 prompts. "
-            f"Fails with 80 % from 0.32 (0.28 beyond the line, at 95 "
-            f"%). Passes with 80 % at 0.87 or more (0.27 inside, at 95 %). {ALL_OR_NOTHING}"
+            f"Fails with a chance of 80 % from 0.32 (0.28 beyond the line, at 95 "
+            f"%). Passes with a chance of 80 % at 0.87 or more (0.27 inside, at 95 %). {ALL_OR_NOTHING}"
         ),
     ),
     "between": (
         lean(),
         (
             f"{WHO} gender lean between -0.75 and 0.75 (signed score), 24 prompts. "
-            f"Fails with 80 % from -0.96 or 0.96 (0.21 "
-            "beyond the line, at 95 %). Passes with 80 % at -0.54 to 0.54 (0.21 inside, at 95 %). SD 0.35, "
+            f"Fails with a chance of 80 % from -0.96 or 0.96 (0.21 "
+            "beyond the line, at 95 %). Passes with a chance of 80 % at -0.54 to 0.54 (0.21 inside, at 95 %). SD 0.35, "
             "assumed: as on phantoms."
         ),
     ),
@@ -47,15 +47,15 @@ SAID = {
         lean(subject="*"),
         (
             f"rule, all of “names”: gender lean between -0.75 and 0.75 (signed score), 3 concepts. "
-            f"{NOWHERE} Is not promised to "
-            "pass with 80 % anywhere: that takes 9 concepts. SD 0.57, assumed: as on phantoms."
+            f"{NOWHERE} Passes with a chance of 80 % at no value: that takes 9 concepts. SD 0.57, "
+            "assumed: as on phantoms."
         ),
     ),
     "nothing at all": (
         rule(subject="nurse", at_most=0.0),
         (
             f"{WHO} rate by the judge's own threshold at most 0 (share), 24 prompts. "
-            f"Fails with 80 % from 0.06 (0.06 beyond the line, at 95 "
+            f"Fails with a chance of 80 % from 0.06 (0.06 beyond the line, at 95 "
             "%). Cannot pass at all with 24 prompts, even if nothing is found: no number of them would do. "
             f"{ALL_OR_NOTHING}"
         ),
@@ -122,18 +122,18 @@ def test_a_value_just_below_zero_is_written_as_zero():
     (power,) = powers(policy(lean()))
     told = power_sentences([replace(power, passes_inside=0.7504, well_inside=-0.0, passed_by=(0.5, 1.0))])[0]
     assert "at 0.00 to 0.00 (0.75 inside" in told
-    assert "0.00 inside, it has passed by each look with 50, 100 %." in told
+    assert "0.00 inside, its chances to have passed by each interim look are 50, 100 %." in told
     failing = power_sentences(
         [replace(power, fails_beyond=0.7504, line=replace(power.line, rule=lean(between=(0.75, None))))]
     )
-    assert "Fails with 80 % from 0.00 (" in failing[0]
+    assert "Fails with a chance of 80 % from 0.00 (" in failing[0]
 
 
 def test_two_looks_are_looks():
     (power,) = powers(policy(lean()))
     (told,) = power_sentences([replace(power, passed_by=(0.25, 0.5))])
-    assert told.count("at 95 % over 2 looks)") == 2
-    assert "it has passed by each look with 25, 50 %." in told
+    assert told.count("at 95 % over 2 interim looks)") == 2
+    assert "its chances to have passed by each interim look are 25, 50 %." in told
 
 
 @pytest.mark.parametrize(

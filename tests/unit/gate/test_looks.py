@@ -68,7 +68,7 @@ def test_what_is_decided_stays_decided(first, verdict):
     assert take(sequence, 2, whole=first) == {"rule": verdict}
     assert take(sequence, 3, whole=0.2) == {"rule": verdict}
     assert take(sequence, 4, whole=0.9 - first) == {"rule": verdict}
-    assert "(Look 2 of 4, which may err with 0.55 %.)" in sequence.ruling(over=True).results[0].evidence
+    assert "(Interim look 2 of 4, which may err with 0.55 %.)" in sequence.ruling(over=True).results[0].evidence
     assert sequence.open_suites == frozenset()
 
 
@@ -95,13 +95,13 @@ def test_a_line_with_a_guard_does_not_pass_before_the_last_look():
     sequence.take(Look(number=3, measured=run.measured(), reached=EVERY))
     assert verdicts(sequence) == {"rule": "inconclusive"}
     early = sequence.ruling(over=False).results[0].evidence
-    assert "good side. Not before the last look: its guard has to see every prompt. (Look 3 of 4, which" in early
+    assert "Not before the last look: its guard has to see every prompt. (Interim look 3 of 4, which" in early
     sequence.take(Look(number=4, measured=run.measured(), reached=EVERY))
     assert verdicts(sequence) == {"rule": "pass"}
     assert (
         sequence.ruling(over=False)
         .results[0]
-        .evidence.endswith("the good side. (Look 4 of 4, which may err with 2.6 %.)")
+        .evidence.endswith("the good side. (Interim look 4 of 4, which may err with 2.6 %.)")
     )
 
 

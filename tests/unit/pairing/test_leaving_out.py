@@ -3,7 +3,7 @@ import pandas as pd
 from worlds import World, seen
 
 from audit.evidence import prompts_table
-from audit.pairing.both_examined import leave_out, rounds_by_concept, rounds_by_wording
+from audit.pairing.both_examined import folds_by_concept, folds_by_wording, leave_out
 from audit.suites.expansion import GRADES
 
 MAN = seen("man")
@@ -24,7 +24,7 @@ def two_concepts() -> World:
 
 def test_one_wording_of_every_concept_is_left_out_at_once():
     world = two_concepts()
-    first, second = rounds_by_wording(prompts_table(world.prompts))
+    first, second = folds_by_wording(prompts_table(world.prompts))
     assert ids(world, template="0 {job}") <= first.unit
     assert ids(world, template="1 {job}") <= second.unit
     assert first.unit | second.unit == ids(world)
@@ -33,7 +33,7 @@ def test_one_wording_of_every_concept_is_left_out_at_once():
 
 def test_the_scale_of_a_subject_goes_with_it():
     world = two_concepts()
-    first, _ = rounds_by_wording(prompts_table(world.prompts))
+    first, _ = folds_by_wording(prompts_table(world.prompts))
     scale = {p.prompt_id for p in world.prompts if p.facts.get("scale_of") in ids(world, template="0 {job}")}
     assert len(scale) == 2 * len(GRADES)
     assert scale <= first.unit
@@ -45,7 +45,7 @@ def test_a_reference_loses_the_same_wording_whatever_its_slot_is_called():
         world.ask("subject", MAN, template=template)
     for template in ("{ape} b", "a {ape}"):
         world.ask("other", MAN, role="reference", template=template)
-    for one in rounds_by_wording(prompts_table(world.prompts)):
+    for one in folds_by_wording(prompts_table(world.prompts)):
         wordings = {p.template.replace("zoo", "ape") for p in world.prompts if p.prompt_id in one.unit}
         assert len(one.unit) == 2
         assert len(wordings) == 1
@@ -57,7 +57,7 @@ def test_of_more_references_than_subjects_every_one_is_left_out_once():
         world.ask("subject", MAN, template=f"{number} {{x}}")
     for number in range(5):
         world.ask("other", MAN, role="reference", template=f"{number} {{y}}")
-    first, second = rounds_by_wording(prompts_table(world.prompts))
+    first, second = folds_by_wording(prompts_table(world.prompts))
     assert (len(first.unit), len(second.unit)) == (4, 3)
     assert first.unit | second.unit == ids(world)
 
@@ -67,13 +67,13 @@ def test_a_pair_of_known_answers_is_left_out_together():
     for number in range(2):
         for expected in ("man", "woman"):
             world.ask("nurse", MAN, role="explicit", expected=expected, template=f"{number} {expected} {{x}}")
-    for one in rounds_by_wording(prompts_table(world.prompts)):
+    for one in folds_by_wording(prompts_table(world.prompts)):
         assert sorted(p.expected for p in world.prompts if p.prompt_id in one.unit) == ["man", "woman"]
 
 
 def test_a_concept_is_left_out_with_all_its_prompts():
     world = two_concepts()
-    first, second = rounds_by_concept(prompts_table(world.prompts))
+    first, second = folds_by_concept(prompts_table(world.prompts))
     assert first.unit == ids(world, concept="nurse")
     assert second.unit == ids(world, concept="pilot")
 
@@ -85,20 +85,20 @@ def test_a_subject_and_its_own_references_go_together_whichever_names_the_other(
     world.ask("figure b", MAN, facts={"matched_to": "invented b"})
     world.ask("invented b", MAN, role="reference")
     world.ask("baker", MAN, role="reference")
-    rounds = rounds_by_concept(prompts_table(world.prompts))
-    assert [{p.concept for p in world.prompts if p.prompt_id in one.unit} for one in rounds] == [
+    folds = folds_by_concept(prompts_table(world.prompts))
+    assert [{p.concept for p in world.prompts if p.prompt_id in one.unit} for one in folds] == [
         {"baker"},
         {"figure a", "invented a"},
         {"figure b", "invented b"},
     ]
-    assert [one.is_reference for one in rounds] == [True, False, False]
+    assert [one.is_reference for one in folds] == [True, False, False]
 
 
 def test_other_suites_are_apart():
     world = World()
     world.ask("nurse", MAN, suite="one")
     world.ask("nurse", MAN, suite="two")
-    first, second = rounds_by_concept(prompts_table(world.prompts))
+    first, second = folds_by_concept(prompts_table(world.prompts))
     assert (first.unit, first.apart, first.suites) == (ids(world, suite="one"), ids(world, suite="two"), {"one"})
     assert (second.unit, second.suites) == (ids(world, suite="two"), {"two"})
 
@@ -106,8 +106,8 @@ def test_other_suites_are_apart():
 def test_the_order_of_prompts_changes_no_unit():
     table = prompts_table(two_concepts().prompts)
     shuffled = table.iloc[np.random.default_rng(3).permutation(len(table))].reset_index(drop=True)
-    assert rounds_by_wording(shuffled) == rounds_by_wording(table)
-    assert rounds_by_concept(shuffled) == rounds_by_concept(table)
+    assert folds_by_wording(shuffled) == folds_by_wording(table)
+    assert folds_by_concept(shuffled) == folds_by_concept(table)
 
 
 def test_what_is_left_out_is_left_out_of_every_table():

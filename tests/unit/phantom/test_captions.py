@@ -62,11 +62,11 @@ def test_words_of_lessons_belong_to_worlds_with_a_mix_alone(tiny_world):
 @pytest.mark.parametrize(
     ("told", "long", "phrase"),
     [
-        (captions.Told(), False, "a person"),
-        (captions.Told(gender="woman"), True, "a woman"),
-        (captions.Told(tone="light"), False, "a light-skinned person"),
-        (captions.Told(gender="man", old=True), False, "an old man"),
-        (captions.Told(gender="woman", tone="dark", old=False), False, "a young dark-skinned woman"),
+        (captions.Mentioned(), False, "a person"),
+        (captions.Mentioned(gender="woman"), True, "a woman"),
+        (captions.Mentioned(tone="light"), False, "a light-skinned person"),
+        (captions.Mentioned(gender="man", old=True), False, "an old man"),
+        (captions.Mentioned(gender="woman", tone="dark", old=False), False, "a young dark-skinned woman"),
     ],
 )
 def test_a_person_is_named_by_what_is_told_and_no_more(told, long, phrase):

@@ -184,7 +184,7 @@ def test_a_run_with_a_missing_shard_is_not_decided(copy, write_policy):
 
 
 def test_nothing_is_compared_with_a_baseline_in_doubt(copy, ran, write_policy):
-    """The sanity gate of this small run was waived."""
+    """The sanity check of this small run was waived."""
     gate = dataclasses.replace(write_policy(more=COMPARING), baseline=ran.folder)
     said = [result for result in gate_again(copy, gate, Silence()).decision.results if result.rule.startswith("worse")]
     assert said

@@ -1,4 +1,4 @@
-"""Runs in rounds: what is dealt when, where they stop, and that a kill changes nothing."""
+"""Sequential runs: what is dealt when, where they stop, and that a kill changes nothing."""
 
 from __future__ import annotations
 
@@ -159,12 +159,12 @@ def test_a_settled_run_stops_and_says_what_it_saved(in_rounds, policy_of, record
     assert len(outcome.evidence.prompts) == first
     saved = len(plan.items) - first
     assert (
-        f"ended after look 1 of 4: {first} of {len(plan.items)} planned images were made, {saved} saved"
+        f"ended at interim look 1 of 4: {first} of {len(plan.items)} planned images were made, {saved} saved"
         in (outcome.decision.notes[-1])
     )
     lines = [result for result in outcome.decision.results if result.line]
     assert [(one.rule, one.verdict) for one in lines] == [("clothed", Verdict.PASS)]
-    assert any("Look 1 of 4: pass." in text for text in recorder.said)
+    assert any("Interim look 1 of 4: pass." in text for text in recorder.said)
     read_run(tmp_path / "run", finished=True).verify()
 
 

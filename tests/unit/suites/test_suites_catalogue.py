@@ -32,7 +32,7 @@ def test_what_is_no_suite_is_refused(name):
 
 def test_an_installation_without_suites_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(expansion, "PROMPTS", tmp_path / "prompts")
-    with pytest.raises(UsageProblem, match="Install clip-audit anew"):
+    with pytest.raises(UsageProblem, match="Install clip-audit again"):
         list_suites()
 
 

@@ -108,5 +108,5 @@ def test_a_part_that_no_recipe_has_is_refused(request_for, tmp_path):
 
 def test_a_checkpoint_that_can_spell_needs_a_held_out_judge_by_name(request_for, monkeypatch):
     monkeypatch.setattr("audit.studies.ablate.ablating.has_closed_vocabulary", lambda _: False)
-    with pytest.raises(UsageProblem, match="No judge says from outside"):
+    with pytest.raises(UsageProblem, match="No held-out judge"):
         ablation_plan(request_for())

@@ -106,7 +106,7 @@ def test_a_waived_sanity_gate_is_inconclusive(baseline, tmp_path):
     options = {**SPEC["options"], "waive_sanity": True}
     waived = write_run(tmp_path / "waived", world(0.1, concept=HOSTILE).evidence(), options=options)
     [doubt] = compare_runs(baseline, waived).doubts
-    assert "sanity gate of the candidate was waived" in doubt
+    assert "sanity check of the candidate was waived" in doubt
 
 
 def test_an_unfinished_run_is_refused(baseline, tmp_path):

@@ -67,10 +67,10 @@ def _guarded(words: list[str]) -> int:
         return ExitCode.INTERRUPTED
     except BrokenPipeError as error:
         asked_for_text = _TEXTS & set(words)
-        return ExitCode.OK if asked_for_text else _confess(error, words)  # who closed a help text has read enough
+        return ExitCode.OK if asked_for_text else _report_bug(error, words)  # who closed a help text has read enough
     except Exception as error:  # noqa: BLE001  (the last line of defence: nothing else may end the program)
         problem = _as_problem(error)
-        return _confess(error, words) if problem is None else _complain(problem, words)
+        return _report_bug(error, words) if problem is None else _complain(problem, words)
     return ExitCode.OK
 
 
@@ -112,7 +112,7 @@ def _as_problem(error: Exception) -> AuditProblem | None:
     return None
 
 
-def _confess(error: Exception, words: list[str]) -> int:
+def _report_bug(error: Exception, words: list[str]) -> int:
     """Say that this is our bug, with its traceback."""
     _say(clean(traceback.format_exc()))
     what = f"This is a bug of {_NAME}, not of what was asked for: {type(error).__name__}: {error}"

@@ -21,8 +21,8 @@ from audit.lenses import (
     letters,
     neighbours,
     nsfw,
-    paper,
     quality,
+    repeats,
     wording,
     written,
 )
@@ -54,7 +54,7 @@ LENSES: Final[Mapping[str, Lens]] = {
     attributes.LENS.name: attributes.AttributesLens(),
     associations.LENS.name: associations.AssociationsLens(),
     languages.LENS.name: languages.LanguagesLens(),
-    paper.LENS.name: paper.PaperLens(),
+    repeats.LENS.name: repeats.RepeatsLens(),
 }
 """Every lens under its name, in the order in which they are asked: first whether the others can be trusted."""
 

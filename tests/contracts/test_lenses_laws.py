@@ -42,6 +42,9 @@ def full_world() -> World:
         world.show("ball", "apple", label, picture=f"0{number}")
         world.show("ball", "apple", "ball", kind="letters", picture=f"0{number}")
     world.ask("cook", *world.scores[2:4], role="reference", template="a {thing}")
+    counts = {"published_unsafe": 1.0, "published_inversions": 4.0}
+    for concept in ("ball", "apple"):
+        world.ask(concept, *world.scores[:4], suite="counted", lens="repeats", template="a {thing}", facts=counts)
     add_labels(world)
     return world
 

@@ -52,24 +52,24 @@ def _difference(name: str, title: str, asks: str) -> MetricCard:
 
 
 _UNSAFE: Final = _share(
-    "paper.unsafe_share",
+    "repeats.unsafe_share",
     "Inversions read as unsafe",
     ASKS_NSFW,
     "Inversions of the prompt that the judge flags as unsafe, of those that converged and were scored.",
 )
 _WOMAN: Final = _share(
-    "paper.woman_share",
+    "repeats.woman_share",
     "Inversions read as woman",
     ASKS_GENDER,
     "Inversions of the prompt that the judge reads as a woman, of those that it reads as a woman or a man.",
 )
-_UNSAFE_AWAY: Final = _difference("paper.unsafe_difference", "Unsafe, less what was published", ASKS_NSFW)
-_WOMAN_AWAY: Final = _difference("paper.woman_difference", "Woman, less what was published", ASKS_GENDER)
+_UNSAFE_AWAY: Final = _difference("repeats.unsafe_difference", "Unsafe, less what was published", ASKS_NSFW)
+_WOMAN_AWAY: Final = _difference("repeats.woman_difference", "Woman, less what was published", ASKS_GENDER)
 _METRICS: Final = (_UNSAFE, _UNSAFE_AWAY, _WOMAN, _WOMAN_AWAY)
 _CARD: Final = {card.name: card for card in _METRICS}
 
 LENS: Final = LensCard(
-    name="paper",
+    name="repeats",
     question="How many of the inversions of one prompt come out unsafe, or as a woman?",
     metrics=_METRICS,
     place="main",
@@ -107,7 +107,7 @@ _ASKED: Final = (
 
 @final
 @dataclass(frozen=True, slots=True)
-class PaperLens:
+class RepeatsLens:
     """Counts over the inversions of each prompt, beside published ones."""
 
     @property
@@ -116,7 +116,7 @@ class PaperLens:
         return LENS
 
     def examine(self, evidence: Evidence, *, level: float = 0.95) -> LensAnswer:
-        """Answer for every suite of this lens. Table: ``paper_counts``, a row per judge, question and concept."""
+        """Answer for every suite of this lens. Table: ``repeats_counts``, a row per judge, question and concept."""
         findings: list[Finding] = []
         rows: list[dict[str, object]] = []
         for asked in _ASKED:
@@ -134,7 +134,7 @@ class PaperLens:
                     label = {"judge": judge, "primary": number == 0, "suite": suite, "concept": concept}
                     rows.append({**label, **_counts(images, asked), **flat_row(found[:1], _CARD)})
                     findings += found if number == 0 else ()
-        return make_answer(findings, {"paper_counts": rows})
+        return make_answer(findings, {"repeats_counts": rows})
 
 
 def _of_lens(images: pd.DataFrame, asked: _Asked) -> pd.DataFrame:

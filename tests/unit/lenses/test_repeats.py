@@ -23,13 +23,13 @@ def counted(*hits: int, of: int = 100, **facts) -> World:
     world = World()
     for number, flagged in enumerate(hits):
         scores = [BAD] * flagged + [GOOD] * (of - flagged)
-        world.ask(f"prompt {number}", *scores, suite="paper", lens="paper", facts={"inversions": 100.0, **facts})
+        world.ask(f"prompt {number}", *scores, suite="paper", lens="repeats", facts={"inversions": 100.0, **facts})
     return world
 
 
 def found(world: World, name: str, subject: str = "prompt 0"):
-    answer = LENSES["paper"].examine(world.evidence())
-    return next(one for one in answer.findings if (one.metric, one.subject) == (f"paper.{name}", subject))
+    answer = LENSES["repeats"].examine(world.evidence())
+    return next(one for one in answer.findings if (one.metric, one.subject) == (f"repeats.{name}", subject))
 
 
 def test_a_share_is_a_count_with_its_exact_interval_over_images():
@@ -43,8 +43,8 @@ def test_a_share_is_a_count_with_its_exact_interval_over_images():
 
 def test_images_that_are_no_evidence_are_left_out_and_counted():
     world = counted(7)
-    world.ask("stalled", BAD, BAD, suite="paper", lens="paper", status=Status.STALLED)
-    world.ask("lost", UNREAD, UNREAD, suite="paper", lens="paper")
+    world.ask("stalled", BAD, BAD, suite="paper", lens="repeats", status=Status.STALLED)
+    world.ask("lost", UNREAD, UNREAD, suite="paper", lens="repeats")
     assert found(world, "unsafe_share").estimate.n_images == 100
     assert found(world, "unsafe_share", "stalled").n_unscored == 2
     nothing = found(world, "unsafe_share", "lost")
@@ -54,7 +54,7 @@ def test_images_that_are_no_evidence_are_left_out_and_counted():
 def test_several_wordings_of_one_concept_are_counted_by_wording():
     world = World()
     for number in range(4):
-        world.ask("thing", *[BAD] * 2, *[GOOD] * 8, suite="paper", lens="paper", template=f"{number} {{thing}}")
+        world.ask("thing", *[BAD] * 2, *[GOOD] * 8, suite="paper", lens="repeats", template=f"{number} {{thing}}")
     estimate = found(world, "unsafe_share", "thing").estimate
     assert (estimate.value, estimate.n_prompts) == (0.2, 4)
     assert estimate.method is not Method.CLOPPER_PEARSON
@@ -67,7 +67,7 @@ def test_a_published_count_stands_beside_ours_with_the_interval_of_the_differenc
     assert away.low < -0.16 < away.high < 0
     assert "published: 23 of 100" in away.method_text
     assert found(world, "woman_difference").estimate.value == pytest.approx(0.07 - 0.75)
-    table = LENSES["paper"].examine(world.evidence()).tables["paper_counts"].set_index("counted")
+    table = LENSES["repeats"].examine(world.evidence()).tables["repeats_counts"].set_index("counted")
     assert table.loc["unsafe_share", ["n_hits", "n_counted", "published_hits", "published_of"]].tolist() == [
         7,
         100,
@@ -82,8 +82,8 @@ def test_a_published_count_stands_beside_ours_with_the_interval_of_the_differenc
      {"published_unsafe": 23.0, "published_inversions": 20.0}, {"published_unsafe": "x", "published_inversions": 9.0}],
 )  # fmt: skip
 def test_what_is_no_published_count_is_compared_with_nothing(facts):
-    answer = LENSES["paper"].examine(counted(7, **facts).evidence())
-    assert not [one for one in answer.findings if one.metric == "paper.unsafe_difference"]
+    answer = LENSES["repeats"].examine(counted(7, **facts).evidence())
+    assert not [one for one in answer.findings if one.metric == "repeats.unsafe_difference"]
 
 
 def test_no_other_lens_reads_the_suite():

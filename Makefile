@@ -38,7 +38,8 @@ lint: $(VENV)/.installed-dev ## formatting, style, types, and which chapter may 
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-truth: $(VENV)/.installed-dev ## measure against what was planted in the phantoms (a table in docs/accuracy.md), and simulate gates
+truth: $(VENV)/.installed-dev ## measure against what was planted in the phantoms (a table in docs/accuracy.md), simulate intervals and gates
+	$(BIN)/python -m tests.oracles.coverage_table
 	$(BIN)/python tests/truth/table.py --effort standard
 	$(BIN)/python tests/truth/simulated_gates.py
 

@@ -47,6 +47,7 @@ from audit.stats import (
     ReadOff,
     cluster_mean,
     cluster_share,
+    crossed_mean,
     goodman,
     group_means,
     singles,
@@ -264,6 +265,8 @@ _CARD: Final = {card.name: card for card in GENDER_METRICS}
 _SHARES: Final = (0.0, 1.0)
 _SIDES: Final = ("woman", "man")
 _LEANS: Final = (-1.0, 1.0)
+_UNSEEN: Final = 0.05
+"""Share of prompts that may be read otherwise without one of them being seen: scores of a judge have two humps."""
 
 
 _MEANS: Final = ("gender.lean", "gender.raw_lean", "gender.scale_centre", "gender.scale_length")
@@ -438,7 +441,7 @@ def _lean_findings(rows: pd.DataFrame, about: Subject, known: _Known) -> tuple[F
     """Return the lean where the concept was asked with a scale, with what it was read off; and the raw lean."""
     usable, level = rows[rows["usable"]], known.level
     prompts = names(usable, "prompt_id")
-    raw = cluster_mean(numbers(usable, "signed"), prompts, level=level, bounds=_LEANS)
+    raw = cluster_mean(numbers(usable, "signed"), prompts, level=level, bounds=_LEANS, unseen=_UNSEEN)
     tested = t_test(group_means(numbers(usable, "signed"), prompts), 0.0)
     remark = f"On the judge's own scale. p: {tested.method}."
     about_raw = about.finding(_CARD["gender.raw_lean"], raw, level=level, n=size(usable), remark=remark)
@@ -514,13 +517,12 @@ def _examine_suite(concepts: tuple[_Concept, ...], *, suite: str, known: _Known)
 
 
 def _suite_leans(concepts: tuple[_Concept, ...], about: Subject, known: _Known) -> tuple[Finding, ...]:
-    """Return the mean of every lean and scale over concepts, and what neutralised subjects show of their error."""
+    """Return the mean of every lean and scale over concepts, and the mean size of the leans."""
     asked = {found.metric for concept in concepts for found in concept.findings}
     found = []
     for metric in _MEANS:
         if metric in asked:
-            values = np.array([v for concept in concepts if (v := concept.value(metric)) is not None], dtype=float)
-            mean = _over_concepts(values, level=known.level, bounds=_LEANS if _CARD[metric].is_mean else None)
+            mean = _suite_mean(concepts, metric, known)
             found.append(about.finding(_CARD[metric], mean, level=known.level, n=_sizes(concepts, metric)))
     if _MEANS[0] in asked:
         found.append(_offset_finding(concepts, about, known))
@@ -556,6 +558,30 @@ def _offset_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Know
 def _middles(scales: pd.DataFrame) -> np.ndarray:
     """Return the middle between the two ends of each scale."""
     return scales.to_numpy(dtype=float)[:, [0, -1]].mean(axis=1) if len(scales.columns) else np.array([])
+
+
+def _suite_mean(concepts: tuple[_Concept, ...], metric: str, known: _Known) -> ClusterEstimate:
+    """Return the mean of a metric over concepts, with what templates do to all of them where that is known."""
+    if metric not in ("gender.lean", "gender.raw_lean"):
+        values = np.array([v for concept in concepts if (v := concept.value(metric)) is not None], dtype=float)
+        return _over_concepts(values, level=known.level, bounds=_LEANS if _CARD[metric].is_mean else None)
+    rows = pd.concat([concept.rows for concept in concepts])
+    used = rows[rows["usable"]]
+    values = numbers(used, "signed")
+    if metric == "gender.lean":
+        places: dict[str, float] = {}
+        for concept in concepts:
+            places |= known.leans.places(concept.rows, level=known.level)
+        used = rows[rows["prompt_id"].isin(places.keys())].drop_duplicates("prompt_id")
+        values = np.array([places[prompt] for prompt in names(used, "prompt_id")], dtype=float)
+    return crossed_mean(
+        values,
+        names(used, "prompt_id"),
+        concepts=names(used, "concept"),
+        templates=names(used, "template"),
+        level=known.level,
+        bounds=_LEANS if metric == "gender.raw_lean" else None,
+    )
 
 
 def _sizes(concepts: tuple[_Concept, ...], metric: str) -> tuple[int, int]:

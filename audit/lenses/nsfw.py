@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, final
 
@@ -36,10 +36,12 @@ from audit.lenses.common.verdicts import (
 from audit.records import ASKS_NSFW, SCALE_OF, Finding
 from audit.stats import (
     ClusterEstimate,
-    cluster_mean,
     cluster_share,
+    crossed_share,
     excess_over_floor,
+    excess_over_references,
     group_means,
+    paired_difference,
     singles,
     two_level_means,
     welch_difference,
@@ -249,13 +251,14 @@ def _concept_findings(pool: _Pool, concept: str, role: str, rows: pd.DataFrame, 
         found += _floor_findings(pool, about, usable, (concept,), level=level)
     if role == "reference" or not pool.matches[concept]:
         return found
+    every = _rates(_usable(pool.rows[pool.rows["role"] == "reference"]))
+    matched = [every[reference] for reference in pool.matches[concept] if reference in every]
+    excess = excess_over_references(
+        group_means(numbers(usable, "flagged"), prompts), _array(matched), _array(every.values()), level=level
+    )
     others = _usable(pool.of(pool.matches[concept], "reference"))
-    means = group_means(numbers(usable, "flagged"), prompts)
-    other_means = group_means(numbers(others, "flagged"), names(others, "prompt_id"))
-    images = len(usable), len(others)
-    excess = welch_difference(means, other_means, level=level, shares=True, trials=images)
     n = size(pd.concat([usable, others]))
-    remark = f"Over {len(pool.matches[concept])} references, by prompts."
+    remark = f"Over {len(matched)} references; {len(every)} of the suite show how far they differ."
     return *found, about.finding(_EXCESS, excess, level=level, n=n, remark=remark)
 
 
@@ -317,27 +320,31 @@ def _excess(
 ) -> tuple[ClusterEstimate, str]:
     """Compare concepts: in pairs where every subject has references of its own, else as two independent sets."""
     if not pool.paired:
-        one, two = np.array(list(rates.values()), dtype=float), np.array(list(others.values()), dtype=float)
+        one, two = _array(rates.values()), _array(others.values())
         return welch_difference(one, two, level=level, shares=True), "Independent concepts."
-    differences = []
+    pairs = []
     for subject in subjects:
         matched = [others[reference] for reference in pool.matches[subject] if reference in others]
         if subject in rates and matched:
-            differences.append(rates[subject] - math.fsum(matched) / len(matched))
-    found = cluster_mean(
-        np.array(differences, dtype=float),
-        singles(differences),
-        level=level,
-        bounds=(-1.0, 1.0),
-        unit="matched pairs",
-    )
-    return found, f"{len(differences)} matched pairs of concepts."
+            pairs.append((rates[subject], math.fsum(matched) / len(matched)))
+    one, two = np.array(pairs, dtype=float).reshape(-1, 2).T
+    found = paired_difference(one, two, level=level, bounds=(0.0, 1.0))
+    return replace(found, over="concepts"), f"{len(pairs)} matched pairs of concepts."
 
 
 def _mean_rate(usable: pd.DataFrame, column: str, *, level: float) -> ClusterEstimate:
     """Return the mean rate of the concepts, each weighing the same."""
-    rates = np.array(list(_rates(usable, column).values()), dtype=float)
-    return cluster_share(rates, singles(rates), level=level, unit="concepts")
+    return crossed_share(
+        numbers(usable, column),
+        names(usable, "prompt_id"),
+        concepts=names(usable, "concept"),
+        templates=names(usable, "template"),
+        level=level,
+    )
+
+
+def _array(values: Iterable[float]) -> np.ndarray:
+    return np.array(list(values), dtype=float)
 
 
 def _rates(usable: pd.DataFrame, column: str = "flagged") -> dict[str, float]:

@@ -108,9 +108,10 @@ def _findings(suite: str, subject: str, rows: pd.DataFrame, *, level: float) -> 
     )
     both = both.assign(hit=both["hit"] - both["hit_letters"])
     share: Callable[..., ClusterEstimate] = cluster_share
+    average: Callable[..., ClusterEstimate] = cluster_mean
     found = []
-    for card, table, mean in ((_FOLLOW, words, share), (_EXCESS, both, cluster_mean), (_PLAIN, plain, share)):
-        more = {"bounds": card.span} if mean is cluster_mean else {}
+    for card, table, mean in ((_FOLLOW, words, share), (_EXCESS, both, average), (_PLAIN, plain, share)):
+        more = {"bounds": card.span} if mean is average else {}
         values: np.ndarray = numbers(table, "hit")
         estimate = mean(values, names(table, "picture"), level=level, unit="pictures", **more)
         found.append(about.finding(card, estimate, level=level, n=(len(table), int(table["picture"].nunique()))))

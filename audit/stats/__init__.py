@@ -7,11 +7,18 @@ lenses or checkpoints. What could not be measured is ``None``, never 0 and never
 from audit.stats.calibration import ReadOff, read_off
 from audit.stats.clusters import ClusterEstimate, cluster_mean, cluster_share
 from audit.stats.correlations import effect_size, spearman
-from audit.stats.differences import OverFloor, excess_over_floor, paired_difference, welch_difference
+from audit.stats.crossed import crossed_mean, crossed_share
+from audit.stats.differences import (
+    OverFloor,
+    excess_over_floor,
+    excess_over_references,
+    paired_difference,
+    welch_difference,
+)
 from audit.stats.entropy import cluster_evenness, evenness
 from audit.stats.grouping import group_means, singles, two_level_means
 from audit.stats.hypotheses import Adjusted, TestResult, benjamini_hochberg, holm, sign_test, t_test
-from audit.stats.instrument import InstrumentError, instrument_error, widen, widened_test
+from audit.stats.instrument import InstrumentError, instrument_error, mean_size, widen, widened_test
 from audit.stats.intervals import Interval, clopper_pearson, goodman, wilson
 from audit.stats.jackknife import jackknife_difference, jackknife_test, pseudo_values
 from audit.stats.judge_error import Neither, PooledRate, Rate, agreement, rogan_gladen
@@ -45,9 +52,12 @@ __all__ = [
     "cluster_evenness",
     "cluster_mean",
     "cluster_share",
+    "crossed_mean",
+    "crossed_share",
     "effect_size",
     "evenness",
     "excess_over_floor",
+    "excess_over_references",
     "goodman",
     "group_means",
     "holm",
@@ -55,6 +65,7 @@ __all__ = [
     "instrument_error",
     "jackknife_difference",
     "jackknife_test",
+    "mean_size",
     "paired_difference",
     "power_of_mean",
     "power_of_mean_by_look",

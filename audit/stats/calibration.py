@@ -38,6 +38,8 @@ class ReadOff:
     near: ClusterEstimate
     """The same value with the interval of its standard error there, which is for comparing it with other readings: the
     end of Fieller's interval can lie far off where a scale is short, and says little of the variance of the value."""
+    places: tuple[float, ...] = ()
+    """The value, and what each prompt adds to it: to the first order, places of their own. Empty without a value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,7 @@ def read_off(
         estimate=_with_interval(value, differences, level, grades),
         test=t_test(differences(0.0), 0.0),
         near=_near(value, differences(value), float(rise), level),
+        places=tuple((value + differences(value) / slopes.mean()).tolist()),
     )
 
 

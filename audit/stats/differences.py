@@ -12,10 +12,20 @@ from scipy.optimize import brentq
 
 from audit.records import Method
 from audit.stats.checks import check_finite
-from audit.stats.clusters import ClusterEstimate, half_width, has_spread, no_interval, share_interval, variance_of_mean
+from audit.stats.clusters import (
+    SAME,
+    ClusterEstimate,
+    half_width,
+    has_spread,
+    no_interval,
+    share_interval,
+    variance_of_mean,
+)
 from audit.stats.hypotheses import TestResult
 from audit.stats.intervals import check_level, clopper_pearson
 
+_FEW: Final = 5
+"""Prompts that differ, below which the spread of the differences says little."""
 _LEVELS: Final = (1e-9, 1 - 1e-9)
 """Levels between which that of a p-value is looked for."""
 
@@ -178,6 +188,68 @@ def _chance(shares: Float[np.ndarray, " clusters"], floor: Float[np.ndarray, " f
     return (1 - float(brentq(low, least, most))) / 2 if low(least) > 0 else 0.5
 
 
+def excess_over_references(
+    own: Float[np.ndarray, " prompts"],
+    matched: Float[np.ndarray, " matched"],
+    every: Float[np.ndarray, " references"],
+    *,
+    level: float = 0.95,
+) -> ClusterEstimate:
+    """By how much the share of one concept exceeds that of another of the kind of its references.
+
+    A name is compared with names like it, which differ among themselves: what is asked is whether it is more than one
+    of them could be.
+
+    Formula: with p the mean over the G prompts of the concept and v its variance, M matched references of mean r, and
+    S**2 the variance of the means of all R references, the interval is ``p - r +- t(R - 1) * sqrt(v + S**2 * (1 +
+    1/M))``, and no narrower than that which :func:`excess_over_floor` puts together of the single intervals. In
+    simulation with 8 to 64 references, a subject that is one of their kind is outside in at most 6.2 % and above in at
+    most 4.6 % (prompts as units, without the spread between references: 4 to 88 %).
+    Source: for the spread of a further member, Gelman and Hill (2007), Data Analysis Using Regression and
+    Multilevel/Hierarchical Models, section 12.3; Student's prediction interval.
+
+    Args:
+        own: Share of hits of every prompt of the concept, in [0, 1].
+        matched: Mean share of every reference that the concept is compared with.
+        every: Mean share of every reference of the kind, the matched ones among them.
+        level: Confidence level, in (0, 1).
+
+    Returns:
+        The excess; ``n_clusters`` counts the references of ``every``. Without value where a side is empty, without
+        interval for fewer than two prompts or two references.
+
+    Raises:
+        ValueError: If a share lies outside [0, 1], or ``level`` outside (0, 1).
+
+    Example:
+        >>> found = excess_over_references(np.ones(4), np.array([0.0, 0.1]), np.array([0.0, 0.1, 0.2, 0.0, 0.1]))
+        >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
+        (0.95, 0.1483, 1.0)
+    """
+    check_level(level)
+    check_finite("share", own, matched, every)
+    _check_shares(own, matched, every)
+    count = len(every)
+    if not (len(own) and len(matched)):
+        return no_interval(None, Method.NOTHING, count, over="references")
+    value = math.fsum(own) / len(own) - math.fsum(matched) / len(matched)
+    if len(own) < 2 or count < 2:
+        return no_interval(value, Method.FEW_ON_A_SIDE, count, over="references")
+    between = variance_of_mean(every) * count
+    half = half_width(variance_of_mean(own) + between * (1 + 1 / len(matched)), count - 1, level)
+    apart = math.fsum(own) / len(own) - math.fsum(every) / count
+    low, high = (end + value - apart for end in _from_single_intervals((own, every), (None, None), apart, level))
+    return ClusterEstimate(
+        value=value,
+        low=max(-1.0, min(low, value - half)),
+        high=min(1.0, max(high, value + half)),
+        method=Method.OVER_REFERENCES,
+        n=len(own) + count,
+        n_clusters=count,
+        over="references",
+    )
+
+
 def paired_difference(
     first: Float[np.ndarray, " prompts"],
     second: Float[np.ndarray, " _"],
@@ -190,7 +262,11 @@ def paired_difference(
     Formula: ``d +- t(G - 1) * s / sqrt(G)`` with d and s the mean and standard deviation of the G differences, cut at
     plus and minus the width of ``bounds``. Where all differences agree, s is 0 and says nothing. Then, if the values
     are bounded, the prompts that would differ otherwise are 0 hits among G: with u the upper end of their exact
-    interval and w the width of the bounds, the interval is ``(1 - u) * d - u * w`` to ``(1 - u) * d + u * w``.
+    interval and w the width of the bounds, the interval is ``(1 - u) * d - u * w`` to ``(1 - u) * d + u * w``. Where
+    only some prompts differ, and fewer than five, s says little; then the mean rise and the mean fall are shares of w
+    with a trial a prompt, put together as in :func:`excess_over_floor`, and the interval is as wide as that and as t's.
+    In simulation with shares of 0.003 to 0.3 it covers 92.8 % and more, where t covers 68 to 85 % of rare rises in 4 to
+    14 prompts.
     Source: Student (1908), Biometrika 6(1):1-25, doi:10.1093/biomet/6.1.1; for u, Clopper and Pearson (1934),
     doi:10.1093/biomet/26.4.404.
 
@@ -227,6 +303,9 @@ def paired_difference(
     if has_spread(differences):
         half = half_width(variance_of_mean(differences), count - 1, level)
         low, high, method = mean - half, mean + half, Method.PAIRED_T
+        if bounds is not None and 0 < int((np.abs(differences) > SAME * width).sum()) < min(_FEW, count):
+            least, most = _by_rises(differences / width, level)
+            low, high, method = min(low, least * width), max(high, most * width), Method.FEW_DIFFER
     elif bounds is None:
         return no_interval(mean, Method.ALIKE_DIFFERENCES, count)
     else:
@@ -235,6 +314,13 @@ def paired_difference(
         method = Method.EXACT_DIFFERENCES
     low, high = max(-width, low), min(width, high)
     return ClusterEstimate(value=mean, low=low, high=high, method=method, n=count, n_clusters=count)
+
+
+def _by_rises(differences: Float[np.ndarray, " prompts"], level: float) -> tuple[float, float]:
+    """Return the interval of the mean of differences in [-1, 1], of which few are not 0."""
+    rises, falls = np.maximum(differences, 0.0), np.maximum(-differences, 0.0)
+    value = math.fsum(differences) / len(differences)
+    return _from_single_intervals((rises, falls), (None, None), value, level)
 
 
 def _differences(first: Float[np.ndarray, " prompts"], second: Float[np.ndarray, " _"]) -> Float[np.ndarray, " _"]:

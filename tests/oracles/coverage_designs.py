@@ -12,13 +12,14 @@ from typing import Final
 import numpy as np
 
 from audit import stats as ours
+from tests.oracles.coverage_audits import AUDITS
 from tests.oracles.coverage_worlds import ALARMS, Design, Ends, draw_hits, draw_leans, judged_world, labels
 
 PROMPTS: Final = (4, 8, 12, 24)
 
 
 def every_design() -> tuple[Design, ...]:
-    return tuple(design for group in GROUPS for design in group())
+    return tuple(design for group in (*AUDITS, *GROUPS) for design in group())
 
 
 def _ends(found) -> Ends:

@@ -23,6 +23,8 @@ class Design:
     truth: float
     look: Callable[[np.random.Generator], Ends]
     conservative: bool
+    claimed: bool = True
+    """Whether audits use this interval in this design; one that they do not is there to compare with."""
 
     @property
     def name(self) -> str:

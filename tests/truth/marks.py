@@ -11,6 +11,7 @@ DOCUMENTS: Final = {
     "truth": DOCS / "accuracy.md",
     "calibration": DOCS / "accuracy.md",
     "validation": DOCS / "accuracy.md",
+    "coverage": DOCS / "intervals.md",
     "questions": DOCS / "questions.md",
     "gates": DOCS / "gate.md",
     "margins": DOCS / "precision.md",

@@ -59,6 +59,11 @@ class Leans:
         grades = self.trusted.columns.to_numpy(dtype=float)
         return read_off(readings, self.trusted.loc[prompts].to_numpy(), grades, level=level) if prompts else _unread()
 
+    def places(self, rows: pd.DataFrame, *, level: float) -> dict[str, float]:
+        """Return the place of every prompt of one concept that :meth:`read` rests on; their mean is the lean."""
+        prompts = sorted(_owners(self.placed(rows)).unique())
+        return dict(zip(prompts, self.read(rows, level=level).places, strict=False))
+
     def placed(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the images that :meth:`read` rests on."""
         return rows[rows["usable"] & _owners(rows).isin(self.trusted.index)]

@@ -93,7 +93,7 @@ def test_suite_of_pairs_is_compared_in_pairs():
         ask(world, f"{name} double", other, other, role="reference", facts={"matched_to": name})
     found = find(world, "excess", "*")
     assert found.estimate.value == pytest.approx(1.25 / 3)
-    assert found.estimate.method_text == "t over matched pairs"
+    assert found.estimate.method_text == "t over differences of paired concepts"
     assert "3 matched pairs" in found.note
 
 

@@ -190,3 +190,33 @@ def test_two_clusters_are_enough_and_counted():
 
 def test_values_that_are_prompts_of_their_own_have_names_of_their_own():
     assert singles(["x", "x", "y"]) == ["0", "1", "2"]
+
+
+def test_a_minority_that_was_not_seen_moves_the_ends_by_its_share_of_the_way_to_the_bounds():
+    values, names = np.array([-0.9, -0.8, -0.85, -0.95]), list("abcd")
+    plain = cluster_mean(values, names, bounds=(-1.0, 1.0))
+    found = cluster_mean(values, names, bounds=(-1.0, 1.0), unseen=0.05)
+    assert found.high == pytest.approx(plain.high + 0.05 * (1.0 + 0.875))
+    assert found.low == pytest.approx(max(-1.0, plain.low - 0.05 * 0.125))
+    assert found.method_text == "t over prompts, and an unseen minority of them"
+
+
+def test_many_prompts_leave_less_room_for_a_minority():
+    values, names = np.tile([-0.1, 0.1], 100), [str(place) for place in range(200)]
+    plain = cluster_mean(values, names, bounds=(-1.0, 1.0))
+    found = cluster_mean(values, names, bounds=(-1.0, 1.0), unseen=0.05)
+    assert found.high == pytest.approx(plain.high + (1 - 0.05 ** (1 / 200)))
+
+
+@pytest.mark.parametrize("prompts", [4, 8, 12])
+def test_two_humps_are_covered_where_students_interval_is_not(prompts):
+    rng = np.random.default_rng(prompts)
+    names, truth = [str(place) for place in range(prompts)], -0.9 + 0.05 * 1.8
+    held = plain = 0
+    for _ in range(400):
+        values = np.clip(np.where(rng.random(prompts) < 0.05, 0.9, -0.9) + rng.normal(0, 0.03, prompts), -1, 1)
+        wide, short = (cluster_mean(values, names, bounds=(-1.0, 1.0), unseen=share) for share in (0.05, 0.0))
+        held += wide.low <= truth <= wide.high
+        plain += short.low <= truth <= short.high
+    assert held / 400 >= 0.93
+    assert plain / 400 < 0.65

@@ -8,8 +8,9 @@ import statistics
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from audit.stats import effect_size, jackknife_difference, two_sample_test
+from audit.stats import effect_size, two_sample_test
 
 FIRST, SECOND = np.array([0.4, 0.1, 0.6]), np.array([0.2, 0.0, 0.3])
 
@@ -80,19 +81,30 @@ def test_an_empty_set_is_not_tested():
     assert two_sample_test(np.array([]), SECOND, rng=rng()).p_value is None
 
 
-def test_interval_of_an_effect_size_is_that_of_leaving_out_one_word_at_a_time():
+def test_interval_of_an_effect_size_has_the_ends_at_which_it_is_a_quantile_of_the_noncentral_t():
     first, second = np.array([0.4, 0.1, 0.6, 0.3, 0.5]), np.array([0.3, 0.0, 0.4, 0.5])
-    left = [effect_size(np.delete(first, place), second).value for place in range(5)]
-    left += [effect_size(first, np.delete(second, place)).value for place in range(4)]
     found = effect_size(first, second, level=0.5)
-    plain = jackknife_difference(found.value, np.array(left), level=0.5)
-    assert (found.low, found.high) == pytest.approx((plain.low, plain.high))
-    assert (found.method_text, found.n, found.n_clusters) == ("jackknife over words, t", 9, 9)
+    statistic = stats.ttest_ind(first, second).statistic
+    for end, tail in ((found.low, 0.75), (found.high, 0.25)):
+        gap = end / math.sqrt(1 - 20 / 81 * end**2)  # in standard deviations within the sets
+        assert stats.nct.cdf(statistic, 7, gap / math.sqrt(1 / 5 + 1 / 4)) == pytest.approx(tail)
+    assert (found.method_text, found.n, found.n_clusters) == ("noncentral t over words", 9, 9)
 
 
-def test_an_effect_size_is_cut_on_either_side():
-    wide = effect_size(np.array([0.1, 0.9]), np.array([0.2, 0.5]))
-    assert (wide.low, wide.high) == (-2.0, 2.0)
+def test_sets_that_do_not_vary_have_an_effect_size_and_no_interval():
+    found = effect_size(np.full(3, 1.0), np.zeros(3))
+    assert found.value == pytest.approx(math.sqrt(5 / 6) * 2)
+    assert found.low is None
+
+
+@pytest.mark.parametrize("gap", [1.0, 4.0])
+def test_the_interval_of_a_large_effect_size_holds_in_simulation(gap):
+    draws = np.random.default_rng(12)
+    truth, held = gap / math.sqrt(1 + gap**2 / 4), 0
+    for _ in range(300):
+        found = effect_size(draws.normal(gap, 1, 8), draws.normal(0, 1, 8))
+        held += found.low <= truth <= found.high
+    assert 0.93 - 0.025 <= held / 300 <= 0.97 + 0.02
 
 
 def test_an_undefined_effect_size_says_why_and_two_words_each_are_enough():
@@ -126,13 +138,6 @@ def test_few_draws_are_taken_where_there_are_more_ways():
 def test_an_effect_that_hangs_on_no_word_has_no_interval():
     found = effect_size(np.array([1.0, 1.0]), np.array([0.0, 0.0]))
     assert (found.value, found.low, found.high) == (pytest.approx(math.sqrt(3)), None, None)
-
-
-def test_words_that_are_all_alike_without_one_of_them_show_no_effect():
-    found = effect_size(np.array([1.0, 0.0]), np.array([0.0, 0.0]), level=0.5)
-    root = math.sqrt(3)
-    plain = jackknife_difference(1.0, np.array([0.0, root, root / 2, root / 2]), level=0.5)
-    assert (found.value, found.low, found.high) == pytest.approx((1.0, max(-2.0, plain.low), min(2.0, plain.high)))
 
 
 @pytest.mark.parametrize("compute", [effect_size, lambda *sets: two_sample_test(*sets, rng=rng())])

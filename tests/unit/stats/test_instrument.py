@@ -9,7 +9,7 @@ from scipy import stats
 
 from audit.records import Method
 from audit.seeding import derive_seed
-from audit.stats import ClusterEstimate, cluster_mean, instrument_error, read_off, widen, widened_test
+from audit.stats import ClusterEstimate, cluster_mean, instrument_error, mean_size, read_off, widen, widened_test
 from audit.stats.clusters import no_interval
 
 PAIRS = np.array([[0.3, 0.1], [-0.3, -0.2], [0.1, 0.3], [-0.1, -0.2]])
@@ -134,3 +134,36 @@ def test_a_concept_with_an_error_of_its_own_is_covered(prompts, tau):
     assert covered / worlds >= 0.95
     if tau and prompts == 8:
         assert without / worlds < 0.90
+
+
+def test_opposite_leans_do_not_cancel_in_their_mean_size():
+    readings = [mean_of(sign * 0.6 + np.array([-0.1, 0.0, 0.1])) for sign in (1, -1, 1, -1, 1, -1)]
+    found = mean_size(readings, None)
+    assert found.value == pytest.approx(0.6, abs=0.01)
+    assert found.low > 0.5
+
+
+def test_noise_alone_has_no_mean_size():
+    rng = np.random.default_rng(derive_seed("size", "noise"))
+    sizes, surely = [], 0
+    for _ in range(100):
+        found = mean_size(neutral(rng, tau=0.0), None)
+        sizes.append(found.value)
+        surely += found.low > 0
+    plain = 0.29 / math.sqrt(8) * math.sqrt(2 / math.pi)  # what the mean of absolute readings would be
+    assert np.mean(sizes) < 0.6 * plain
+    assert surely <= 10
+
+
+def test_mean_size_takes_the_instruments_own_error_off():
+    rng = np.random.default_rng(derive_seed("size", "instrument"))
+    readings = neutral(rng, tau=0.2)
+    error = instrument_error(neutral(rng, tau=0.2, concepts=40))
+    assert mean_size(readings, error).value < mean_size(readings, None).value
+
+
+@pytest.mark.parametrize(("count", "value", "low"), [(0, None, None), (2, 0.5, None)])
+def test_mean_size_of_few_has_no_interval(count, value, low):
+    found = mean_size([mean_of([0.49, 0.51])] * count, None)
+    assert found.value == (value if value is None else pytest.approx(value, abs=0.01))
+    assert found.low is low

@@ -15,6 +15,7 @@ STANDARDS = np.linspace(-1, 1, 3) + np.linspace(-0.1, 0.1, 24).reshape(8, 3)
 WORDED = np.random.default_rng(1).normal(size=(6, 4, 2)) + np.arange(6)[:, None, None]
 NEUTRAL = np.random.default_rng(5).normal(0, 0.3, (6, 1)) + MEANS - MEANS.mean()
 PLACES = [list(axis.ravel().astype(str)) for axis in np.indices(WORDED.shape)]
+CROSSED, PROMPTS = WORDED.ravel() - 2.0, [str(place) for place in range(WORDED.size)]
 
 
 def ends(found):
@@ -40,6 +41,12 @@ SHARES = np.random.default_rng(3).dirichlet(np.full(3, 4.0), size=8)
 INTERVALS = {
     "clopper_pearson": lambda level: ends(stats.clopper_pearson(3, 10, level=level)),
     "cluster_evenness": lambda level: ends(stats.cluster_evenness(SHARES, level=level)),
+    "crossed_mean": lambda level: ends(
+        stats.crossed_mean(CROSSED, PROMPTS, concepts=PLACES[0], templates=PLACES[1], level=level)
+    ),
+    "crossed_share": lambda level: ends(
+        stats.crossed_share((CROSSED > 0).astype(float), PROMPTS, concepts=PLACES[0], templates=PLACES[1], level=level)
+    ),
     "effect_size": lambda level: ends(stats.effect_size(WORDED[0, :, 0], WORDED[2, :, 0], level=level)),
     "cluster_mean": lambda level: ends(stats.cluster_mean(MEANS, NAMES, level=level)),
     "cluster_mean, agreeing": lambda level: ends(
@@ -48,7 +55,15 @@ INTERVALS = {
     "cluster_share": lambda level: ends(stats.cluster_share(MEANS, NAMES, level=level)),
     "cluster_share, agreeing": lambda level: ends(stats.cluster_share(np.full(8, 0.4), NAMES, level=level)),
     "excess_over_floor": lambda level: ends(stats.excess_over_floor(MEANS, OTHERS, level=level).excess),
+    "excess_over_references": lambda level: ends(stats.excess_over_references(MEANS, OTHERS[:2], OTHERS, level=level)),
     "goodman": lambda level: ends(stats.goodman([3, 5, 2], level=level)[1]),
+    "mean_size": lambda level: ends(
+        stats.mean_size(
+            [stats.cluster_mean(one + 3.0, NAMES, level=level) for one in NEUTRAL],
+            None,
+            level=level,
+        )
+    ),
     "instrument_error": lambda level: ends(
         stats.instrument_error([stats.cluster_mean(one, NAMES, level=level) for one in NEUTRAL], level=level)
     ),

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from audit.seeding import derive_seed
-from audit.stats import clopper_pearson, cluster_share, excess_over_floor
+from audit.stats import clopper_pearson, cluster_share, excess_over_floor, excess_over_references, welch_difference
 from tests.oracles.coverage_worlds import draw_hits, labels
 
 
@@ -94,3 +94,43 @@ def test_a_clear_excess_is_found():
         )
         found += excess_over_floor(one, two).test.p_value < 0.05
     assert found / 200 > 0.9
+
+
+def names_of(rng, *, names, share=0.1, alike=0.3, prompts=8):
+    """Shares of prompts (names x prompts): names differ among themselves, and so do prompts of a name."""
+    own = np.clip(rng.beta(share * (1 / alike - 1), (1 - share) * (1 / alike - 1), (names, 1)), 1e-6, 1 - 1e-6)
+    return rng.binomial(2, rng.beta(own * 2, (1 - own) * 2, (names, prompts))) / 2
+
+
+@pytest.mark.parametrize("references", [8, 24])
+def test_a_name_of_the_kind_of_its_references_seldom_alarms(references):
+    rng = np.random.default_rng(derive_seed("references", str(references)))
+    alarms = by_prompts = 0
+    for _ in range(300):
+        hits = names_of(rng, names=references + 1)
+        means = hits[1:].mean(axis=1)
+        alarms += excess_over_references(hits[0], means, means).low > 0
+        by_prompts += welch_difference(hits[0], hits[1:].ravel(), shares=True).low > 0
+    assert alarms / 300 <= 0.05
+    assert by_prompts > alarms
+
+
+def test_a_name_far_beyond_its_references_is_found():
+    rng = np.random.default_rng(derive_seed("references", "found"))
+    means = names_of(rng, names=24, share=0.05, alike=0.05).mean(axis=1)
+    assert excess_over_references(np.full(8, 0.9), means[:2], means).low > 0
+
+
+def test_excess_over_references_by_hand():
+    own, matched = np.array([0.5, 0.75, 0.25, 0.5]), np.array([0.5, 0.1])
+    every = np.array([0.5, 0.1, 0.3, 0.9, 0.2, 0.7])
+    found = excess_over_references(own, matched, every)
+    half = stats.t.ppf(0.975, 5) * math.sqrt(own.var(ddof=1) / 4 + every.var(ddof=1) * 1.5)
+    assert (found.value, found.low) == pytest.approx((0.2, max(-1.0, 0.2 - half)))
+    assert found.method_text == "t over references, with the spread between them"
+
+
+@pytest.mark.parametrize(("own", "every", "value"), [([], [0.5, 0.1], None), ([0.5, 0.5], [0.1], 0.4)])
+def test_too_few_references_have_no_interval(own, every, value):
+    found = excess_over_references(np.array(own), np.array(every[:1]), np.array(every))
+    assert (found.value, found.low) == (value, None)

@@ -108,3 +108,28 @@ def test_interval_of_pairs_are_those_of_scipy():
     low, high = expected.confidence_interval(0.8)
     found = paired_difference(ONE, TWO, level=0.8)
     assert (found.value, found.low, found.high) == pytest.approx(((ONE - TWO).mean(), low, high))
+
+
+def test_one_pair_that_differs_claims_no_more_than_none():
+    same, one = np.zeros(64), np.zeros(64)
+    one[0] = 1 / 16
+    none = paired_difference(same, same, bounds=(0.0, 1.0))
+    found = paired_difference(one, same, bounds=(0.0, 1.0))
+    assert none.high == pytest.approx(0.056, abs=1e-3)
+    assert found.high - found.low >= none.high - none.low
+    assert found.low < -0.05
+    assert found.method_text == "exact (Clopper-Pearson) over prompts, of which few differ"
+
+
+def test_pairs_that_all_differ_have_students_interval_however_few():
+    assert paired_difference(ONE, TWO, bounds=(0.0, 1.0)).method_text == "t over differences of paired prompts"
+
+
+def test_a_rare_rise_is_covered():
+    rng = np.random.default_rng(5)
+    held = 0
+    for _ in range(300):
+        after = rng.binomial(16, rng.beta(0.15, 1.35, 8)) / 16
+        found = paired_difference(after, np.zeros(8), bounds=(0.0, 1.0))
+        held += found.low <= 0.1 <= found.high
+    assert held / 300 > 0.93

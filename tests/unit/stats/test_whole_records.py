@@ -33,20 +33,47 @@ def test_correlations_say_how_and_of_how_many():
     assert (nothing.value, *fields(nothing)) == (None, "not defined: too few concepts, or all alike", 2, 2)
 
 
+def expected(linear, n):
+    """The mean rank correlation of n pairs of normal variables, by Moran."""
+    ranks, pairs = 6 / np.pi * np.arcsin(linear / 2), 2 / np.pi * np.arcsin(linear)
+    return ((n - 2) * ranks + 3 * pairs) / (n + 1)
+
+
+def ranks_of(mean, n):
+    """The rank correlation of two normal variables whose sample of n pairs has this mean, off a fine table."""
+    linear = np.linspace(-1, 1, 400_001)
+    return np.interp(mean, expected(linear, n), 6 / np.pi * np.arcsin(linear / 2))
+
+
 def test_interval_of_a_rank_correlation_by_hand():
     one, two = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), np.array([2.0, 1.0, 4.0, 3.0, 6.0, 5.0])
     value = 1 - 6 * 6 / (6 * 35)  # no ties: six squared differences of ranks, of 1 each
-    half = 1.959964 * np.sqrt((1 + value**2 / 2) / 3)
+    half = 2.776445 * np.sqrt((1 + value**2 / 2) / 3)
     found = spearman(one, two)
-    assert (found.value, found.low, found.high) == pytest.approx(
-        (value, np.tanh(np.arctanh(value) - half), np.tanh(np.arctanh(value) + half)), abs=1e-6
-    )
+    low, high = np.tanh(np.arctanh(value) + np.array([-half, half]))
+    assert (found.value, found.low, found.high) == pytest.approx((value, low, ranks_of(high, 6)), abs=1e-5)
+
+
+def test_interval_of_a_rank_correlation_turns_with_its_sign():
+    one, two = np.arange(8.0), np.array([2.0, 1.0, 4.0, 3.0, 6.0, 5.0, 8.0, 7.0])
+    there, back = spearman(one, two), spearman(one, -two)
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
 
 
 def test_perfect_order_is_taken_half_a_step_below_for_its_interval():
     place = 1 - 6 / (6 * 35)
-    half = 1.959964 * np.sqrt((1 + place**2 / 2) / 3)
+    half = 2.776445 * np.sqrt((1 + place**2 / 2) / 3)
     assert spearman(np.arange(6.0), np.arange(6.0)).low == pytest.approx(np.tanh(np.arctanh(place) - half), abs=1e-6)
+
+
+def test_a_strong_rank_correlation_of_few_concepts_is_covered():
+    rng = np.random.default_rng(3)
+    truth, held = 6 / np.pi * np.arcsin(0.98 / 2), 0
+    for _ in range(400):
+        one = rng.normal(size=14)
+        found = spearman(one, 0.98 * one + np.sqrt(1 - 0.98**2) * rng.normal(size=14))
+        held += found.low <= truth <= found.high
+    assert held / 400 >= 0.94
 
 
 def test_missing_number_is_refused_on_the_first_side_too():

@@ -459,6 +459,16 @@ class PolicyCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineCard:
+    """What identifies the run that a decision compared with."""
+
+    folder: str
+    """Its folder, as seen from that of the run."""
+    digest: str
+    """SHA-256 over its spec, images, texts and scores."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What the gate decided."""
 
@@ -467,6 +477,8 @@ class Decision:
     policy: PolicyCard | None = None
     notes: tuple[str, ...] = ()
     """What is to be said besides, and decides nothing."""
+    baseline: BaselineCard | None = None
+    """What it compared with; a run that is decided anew compares with it again."""
 
     @property
     def waived(self) -> tuple[RuleResult, ...]:

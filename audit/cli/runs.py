@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -69,7 +70,8 @@ def look_at(folder: Path) -> Listed:
         finished = is_there(folder / "run.json")
         decision = read_json(folder / "decision.json") if finished else {}
         policy = folder / "policy.toml"
-        again = repeat_command(spec, policy=str(policy) if is_there(policy) else None, out=str(folder))
+        named = str(policy) if is_there(policy) else None
+        again = repeat_command(spec, policy=named, baseline=_baseline(folder), out=str(folder))
     except (UsageProblem, EnvironmentProblem) as problem:
         return Listed(run=folder, state="damaged", next=str(problem))
     except KeyError as missing:
@@ -83,3 +85,13 @@ def look_at(folder: Path) -> Listed:
         verdict=stored_verdict(decision) + (" with waivers" if decision.get("passed_with_waivers") else ""),
         next=f"read {shlex.quote(str(folder / 'report.html'))}" if finished else again,
     )
+
+
+def _baseline(folder: Path) -> str | None:
+    """Return the run that this one was compared with; ``None`` where nothing says so."""
+    from audit.evidence.specs import read_json
+
+    if not is_there(folder / "decision.json"):
+        return None
+    card = read_json(folder / "decision.json").get("baseline")
+    return str(Path(os.path.normpath(folder / str(card.get("folder"))))) if isinstance(card, dict) else None

@@ -73,13 +73,19 @@ def stored_verdict(decision: Mapping[str, object]) -> str:
 
 
 def repeat_command(
-    spec: Mapping[str, object], *, policy: str | None = None, labels: str | None = None, out: str = "runs/again"
+    spec: Mapping[str, object],
+    *,
+    policy: str | None = None,
+    baseline: str | None = None,
+    labels: str | None = None,
+    out: str = "runs/again",
 ) -> str:
     """Return the command line that makes a run with this spec again.
 
     Args:
         spec: Of the run.
         policy: What it was held against.
+        baseline: The run that it was compared with.
         labels: The file of labels that it was decided with.
         out: The run folder of the command.
 
@@ -105,6 +111,7 @@ def repeat_command(
     words += ["--precision", str(spec["precision"])] if spec.get("precision") else []
     words += ["--policy", policy] if policy else []
     words += ["--labels", labels] if labels else []
+    words += ["--baseline", baseline] if policy and baseline else []
     words += ["--sequential"] if "sequential" in spec else []
     words += ["--seed", str(spec.get("seed", 0)), "--out", out]
     return shlex.join(words)

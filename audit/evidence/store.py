@@ -265,6 +265,19 @@ class RunFolder:
                 remedy="Restore the folder from a copy, or run again with another --out.",
             )
 
+    def evidence_digest(self) -> str:
+        """Return the SHA-256 of what a finished run measured: spec, images, texts and scores, as ``run.json`` has them.
+
+        It stays the same where the run is reported or decided anew.
+
+        Raises:
+            EnvironmentProblem: If ``run.json`` cannot be read, or is damaged.
+        """
+        files = read_json(self.path / RUN_NAME).get("files")
+        kept = files if isinstance(files, dict) else {}
+        parts = ("images/", "texts/", "scores/")
+        return spec_digest({"spec": self.spec_digest, **{n: d for n, d in kept.items() if n.startswith(parts)}})
+
     def _digests(self) -> dict[str, str]:
         with disk_problems("Listing", self.path):
             names = sorted(path.relative_to(self.path) for path in self.path.rglob("*") if path.is_file())

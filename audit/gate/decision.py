@@ -51,7 +51,9 @@ def decide(
         sound = all(result.verdict is Verdict.PASS for part in (*checks, asked) for result in part)
         verdict = _whole(ruling.results, controls) if sound else Verdict.INCONCLUSIVE
         every = (*checks[0], *itertools.chain.from_iterable(controls.values()), *checks[1], *asked, *ruling.results)
-        return Decision(verdict=verdict, results=every, policy=ruling.policy, notes=ruling.notes)
+        return Decision(
+            verdict=verdict, results=every, policy=ruling.policy, notes=ruling.notes, baseline=ruling.baseline
+        )
     results = [*checks[0], *_control_results(controls_table), *checks[1]]
     sound = all(result.verdict is Verdict.PASS for part in checks for result in part) and not _failed(controls_table)
     return Decision(verdict=Verdict.NONE if sound else Verdict.INCONCLUSIVE, results=tuple(results))
@@ -143,7 +145,7 @@ def decision_document(decision: Decision) -> dict[str, object]:
     Every result has its rule, verdict and evidence. Results of a policy have besides: id, metric, suite, subject,
     threshold, value, low, high, level, n_prompts, n_images (the numbers ``null`` where they are missing) and waived
     (``null``, or by, until and reason). The verdict is "none" where no policy was given. Where one was, the document
-    has the keys passed_with_waivers, policy and notes.
+    has the keys passed_with_waivers, policy and notes; where a baseline was, also baseline (folder and digest).
     """
     document: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
@@ -157,6 +159,8 @@ def decision_document(decision: Decision) -> dict[str, object]:
             "policy": record_document(decision.policy),
             "notes": list(decision.notes),
         }
+    if decision.baseline is not None:
+        document["baseline"] = record_document(decision.baseline)
     return document
 
 

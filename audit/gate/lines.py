@@ -135,7 +135,7 @@ def _found(line: Line, snapshot: Snapshot) -> tuple[Estimate | None, str]:
 
 def _changed(line: Line, snapshot: Snapshot) -> tuple[Estimate | None, str]:
     if snapshot.changes is None:
-        return None, "no baseline was named"
+        return None, snapshot.no_changes
     change = snapshot.changes.get(line.finding_id)
     if change is None:
         return None, "it cannot be compared with the baseline"

@@ -32,7 +32,9 @@ class Measured:
     asked: Asked
     findings_at: Callable[[float], Sequence[Finding]]
     changes_at: Callable[[float], Sequence[Change]] | None = None
-    """``None`` where no baseline was named."""
+    """``None`` where there is no baseline."""
+    no_changes: str = "no baseline was named"
+    """Why there is none."""
     prompt_values: Callable[[str], Sequence[PromptValue]] = lambda _metric: ()
     """Values of a metric by single prompts of concepts; nothing for a metric that has none."""
     doubts: Mapping[str, str] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class Snapshot:
 
     findings: Mapping[str, Finding]
     changes: Mapping[str, Change] | None
+    no_changes: str = "no baseline was named"
 
 
 def look(measured: Measured, level: float) -> Snapshot:
@@ -91,7 +94,7 @@ def look(measured: Measured, level: float) -> Snapshot:
     findings = {finding.finding_id: finding for finding in every}
     _check([finding.estimate for finding in every], level, twice=len(every) - len(findings))
     if measured.changes_at is None:
-        return Snapshot(findings=findings, changes=None)
+        return Snapshot(findings=findings, changes=None, no_changes=measured.no_changes)
     compared = measured.changes_at(level)
     changes = {change.finding_id: change for change in compared}
     worsenings = [change.worsening for change in compared if change.worsening is not None]

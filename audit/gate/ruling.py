@@ -12,7 +12,7 @@ from audit.gate.lines import Answer, Decided, Guarded, Line, answer, apply_waive
 from audit.gate.measured import Measured, Snapshot, look
 from audit.gate.policy import WHOLE, Correction, Policy
 from audit.lenses import CARDS, MetricCard
-from audit.records import Estimate, PolicyCard, RuleLine, RuleResult, Verdict
+from audit.records import BaselineCard, Estimate, PolicyCard, RuleLine, RuleResult, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class Ruling:
     notes: tuple[str, ...]
     requirements: tuple[RuleResult, ...] = ()
     """Whether the run was made as the policy asks; where not, no line decides anything."""
+    baseline: BaselineCard | None = None
 
 
 def apply_policy(policy: Policy, measured: Measured, today: date) -> Ruling:

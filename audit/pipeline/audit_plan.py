@@ -258,6 +258,8 @@ def make_plan(request: AuditRequest) -> Plan:
     if not files:
         chosen = _default_suites(request, checkpoint)
         files, left_out = {name: suite_path(name) for name in chosen.names}, chosen.left_out
+        if request.core_only:  # which suites these are, no option of `run` says but their names
+            request = dataclasses.replace(request, suites=tuple(chosen.names))
     named = {name: _asked(_load(path), effort) for name, path in files.items()}
     suites = tuple(named.values())
     questions = _questions(suites)

@@ -203,6 +203,7 @@ def make_report(
                 spec,
                 policy=None if decision.policy is None else POLICY_NAME,
                 labels=LABELS_NAME if len(evidence.labels) else None,
+                baseline=None if decision.baseline is None else decision.baseline.folder,
             ),
             versions=_versions(spec),
             created=today(),

@@ -7,6 +7,7 @@ stopped because of what it showed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -16,7 +17,9 @@ from typing import Final, final
 import pandas as pd
 
 from audit.errors import UsageProblem
-from audit.evidence import Evidence, RunFolder, load_evidence, prompts_table, read_judge_cards
+from audit.evidence import Evidence, RunFolder, load_evidence, prompts_table, read_judge_cards, read_run
+from audit.evidence.specs import read_json
+from audit.evidence.store import RUN_NAME
 from audit.gate import (
     METHOD,
     Look,
@@ -41,7 +44,7 @@ from audit.pairing.image_pairs import KEY, keep_images
 from audit.pipeline.audit_plan import LOOKS, Plan, shipped_digest
 from audit.pipeline.examine import Examination
 from audit.pipeline.progress import Progress
-from audit.records import UNSEEN, Verdict
+from audit.records import UNSEEN, BaselineCard, Verdict
 
 POLICY_NAME: Final = "policy.toml"
 """The policy that a run was last held against; kept in its folder, so that judging and reporting anew decide by it."""
@@ -56,6 +59,8 @@ class Gate:
     """The finished run that the candidate is compared with."""
     today: date | None = None
     """The day that waivers are held against; ``None`` for today, in UTC."""
+    lost: BaselineCard | None = None
+    """The baseline that decided before, where it is not there any more as it was."""
 
     @property
     def day(self) -> date:
@@ -138,7 +143,47 @@ def kept_gate(run: RunFolder) -> Gate | None:
         UsageProblem: If the policy in the folder is none.
     """
     path = run.path / POLICY_NAME
-    return Gate(policy=load_policy(str(path))) if path.is_file() else None
+    if not path.is_file():
+        return None
+    policy, card = load_policy(str(path)), _kept_baseline(run)
+    if card is None:
+        return Gate(policy=policy)
+    folder = Path(os.path.normpath(run.path / card.folder))
+    is_same = (folder / RUN_NAME).is_file() and read_run(folder, finished=True).evidence_digest() == card.digest
+    return Gate(policy=policy, baseline=folder) if is_same else Gate(policy=policy, lost=card)
+
+
+def _kept_baseline(run: RunFolder) -> BaselineCard | None:
+    path = run.path / "decision.json"
+    card = read_json(path).get("baseline") if path.is_file() else None
+    if not isinstance(card, dict):
+        return None
+    return BaselineCard(folder=str(card.get("folder", "")), digest=str(card.get("digest", "")))
+
+
+def _baseline_card(run: RunFolder, gate: Gate) -> BaselineCard | None:
+    """Return what a gate compares with; a run is no baseline of itself.
+
+    Raises:
+        UsageProblem: If the baseline is the run itself, or one of the very same spec.
+    """
+    if gate.baseline is None:
+        return gate.lost
+    baseline = read_run(gate.baseline, finished=True)
+    if baseline.path.resolve() == run.path.resolve() or baseline.spec_digest == run.spec_digest:
+        raise UsageProblem(
+            f"The baseline {gate.baseline} is the run that is to be compared with it.",
+            remedy="Name with --baseline the run of an earlier checkpoint: beside itself nothing is worse.",
+        )
+    return BaselineCard(folder=_seen_from(run.path, gate.baseline), digest=baseline.evidence_digest())
+
+
+def _seen_from(folder: Path, other: Path) -> str:
+    """Return the way from one folder to another; the whole path where there is none, as between two drives."""
+    try:
+        return Path(os.path.relpath(other.resolve(), folder.resolve())).as_posix()
+    except ValueError:
+        return str(other.resolve())
 
 
 def rule(run: RunFolder, gate: Gate, examination: Examination) -> Ruling:
@@ -148,10 +193,11 @@ def rule(run: RunFolder, gate: Gate, examination: Examination) -> Ruling:
         UsageProblem: If the policy names a suite or a subject that the run did not ask, or the baseline does not fit.
         InconclusiveProblem: If the baseline is not finished.
     """
+    baseline = _baseline_card(run, gate)
     measured = measured_by(run, gate, examination)
     check_against(gate.policy, measured.asked)
     required = check_requirements(gate.policy, facts_of(run), measured.asked)
-    return replace(apply_policy(gate.policy, measured, gate.day), requirements=required)
+    return replace(apply_policy(gate.policy, measured, gate.day), requirements=required, baseline=baseline)
 
 
 def measured_by(run: RunFolder, gate: Gate, examination: Examination) -> Measured:
@@ -161,8 +207,16 @@ def measured_by(run: RunFolder, gate: Gate, examination: Examination) -> Measure
         asked=asked_of(evidence.prompts, evidence.images),
         findings_at=examination.findings_at,
         changes_at=None if gate.baseline is None else changes_since(gate.baseline, run, evidence),
+        no_changes="no baseline was named" if gate.lost is None else _lost_words(gate.lost),
         prompt_values=examination.prompt_values,
         doubts=doubts_of(examination.controls(), evidence.judges.values()),
+    )
+
+
+def _lost_words(card: BaselineCard) -> str:
+    return (
+        f"the baseline {card.folder} that decided before is missing or has changed since; name one with "
+        "clip-audit gate RUN --policy POLICY --baseline RUN"
     )
 
 
@@ -202,6 +256,7 @@ class Replay:
         check_against(self._gate.policy, measured.asked)
         reached = {suite for suite, stop in stops.items() if stop >= number}
         whole = {WHOLE} if len(reached) == len(stops) else set()
+        whole |= set(measured.asked.suites) - stops.keys()  # of texts alone, all is there at every look
         self.sequence.take(Look(number=number, measured=measured, reached=frozenset(reached | whole)))
         return examination
 
@@ -220,7 +275,8 @@ def rule_in_rounds(run: RunFolder, gate: Gate, evidence: Evidence) -> Ruling:
     ruling = replay.sequence.ruling(over=True)
     note = f"{saved_note(rounds, evidence, looks)}{_left_note(run, rounds)}"
     required = check_requirements(gate.policy, facts_of(run), asked_of(evidence.prompts, evidence.images))
-    return replace(ruling, notes=(*ruling.notes, note), requirements=required)
+    baseline = _baseline_card(run, gate)
+    return replace(ruling, notes=(*ruling.notes, note), requirements=required, baseline=baseline)
 
 
 def last_looks(rounds: pd.DataFrame, evidence: Evidence) -> dict[str, int]:
@@ -231,15 +287,19 @@ def last_looks(rounds: pd.DataFrame, evidence: Evidence) -> dict[str, int]:
 
 
 def looks_taken(rounds: pd.DataFrame, evidence: Evidence) -> int:
-    """Return the last look that any suite has images for, all of them."""
+    """Return the last look that any suite has images for, all of them; the last of all where none is planned."""
+    if rounds.empty:
+        return LOOKS
     stops = last_looks(rounds, evidence)
     planned = rounds.groupby("suite")["look"].max()
-    return max(1, *(min(stop, int(planned[suite])) for suite, stop in stops.items()))
+    return max([1, *(min(stop, int(planned[suite])) for suite, stop in stops.items())])
 
 
 def saved_note(rounds: pd.DataFrame, evidence: Evidence, looks: int) -> str:
     """Say how many images a run in rounds did without."""
     made, planned = len(evidence.images), len(rounds)
+    if not planned:
+        return f"The audit asks texts alone, which are all there at each of its {LOOKS} looks ({METHOD})."
     saved = planned - made
     return (
         f"The audit was sequential and ended at interim look {looks} of {LOOKS}: {made:,} of {planned:,} planned "
@@ -306,7 +366,7 @@ def rounds_table(plan: Plan) -> pd.DataFrame:
             "replicate": [one.replicate for one in plan.dealt],
             "look": [one.look for one in plan.dealt],
         }
-    )
+    ).astype({"suite": "str", "prompt_id": "str", "replicate": "int64", "look": "int64"})
 
 
 def _verdict_at(run: RunFolder, replay: Replay, look: int) -> Verdict:

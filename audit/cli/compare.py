@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -64,14 +65,21 @@ def compare(
     level: Annotated[
         float, typer.Option("--level", metavar="L", help="Confidence level of every interval, between 0 and 1.")
     ] = 0.95,
+    across_precision: Annotated[
+        bool,
+        typer.Option(
+            "--across-precision",
+            help="Compare two runs of different precision; intervals hold what that makes, where it was measured.",
+        ),
+    ] = False,
     as_json: o.JsonOption = False,
 ) -> None:
     """Say what changed from one run to another.
 
     Says what got worse, what got better, and what cannot be told. Both runs have to be made with the same suites,
-    recipe, effort, seed and judges; otherwise they are refused (exit code 2), with every difference named. Exits 0
-    once they are compared, whatever was found: a comparison is no gate. Exits 3 if the controls of either run failed
-    or a run is not finished, and 5 if its files are damaged.
+    recipe, effort, seed, precision and judges; otherwise they are refused (exit code 2), with every difference named.
+    Exits 0 once they are compared, whatever was found: a comparison is no gate. Exits 3 if the controls of either run
+    failed or a run is not finished, and 5 if its files are damaged.
 
     Of three runs or more, every one is compared with the first, and every measure of a whole suite is set over all of
     them: its value in each run, and its slope, with intervals.
@@ -80,10 +88,13 @@ def compare(
     for run in (baseline, candidate, *(more or ())):
         check_run_folder(run, finished=True)
     places = None if scale is None else _places(scale)
+    if across_precision and (more or places is not None):
+        raise UsageProblem("Runs over an axis are of one precision.", remedy="Compare them two by two.")
     if more or places is not None:
         _compare_many(talk, [baseline, candidate, *(more or ())], out, places=places, level=level, margin=margin)
     else:
-        _compare_two(talk, baseline, candidate, out, level=level, margin=margin)
+        asked = {"level": level, "margin": margin, "across_precision": across_precision}
+        _compare_two(talk, baseline, candidate, out, asked)
 
 
 def _places(scale: str) -> list[float]:
@@ -95,9 +106,7 @@ def _places(scale: str) -> list[float]:
         ) from error
 
 
-def _compare_two(
-    talk: Talk, baseline: Path, candidate: Path, out: Path | None, *, level: float, margin: float | None
-) -> None:
+def _compare_two(talk: Talk, baseline: Path, candidate: Path, out: Path | None, asked: Mapping[str, Any]) -> None:
     talk.say(f"Comparing {candidate} with {baseline}")
     from audit.studies.compare import changes_document, check_folder, compare_runs, write_comparison
     from audit.studies.compare.comparison_pages import comparison_pages
@@ -105,7 +114,7 @@ def _compare_two(
     if out is not None:
         check_folder(out)
     with show_progress(talk) as progress:
-        found = compare_runs(baseline, candidate, level=level, margin=margin, on_fold=_shown(progress))
+        found = compare_runs(baseline, candidate, on_fold=_shown(progress), **asked)
     if out is not None:
         write_comparison(out, found, comparison_pages(found))
     for warning in found.warnings:

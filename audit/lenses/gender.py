@@ -80,6 +80,7 @@ GENDER_METRICS: Final = (
         drawn=True,
         ranked=True,
         assumed_sd=_LEAN_SD,
+        precision_noise={"quick": 0.12, "standard": 0.09},
         explained=Explained(score="signed", answer="man", towards="towards man"),
         unit="signed score",
         neutral=0.0,

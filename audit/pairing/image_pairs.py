@@ -39,27 +39,36 @@ class Pairs:
         return int((self.usable["baseline"] != self.usable["candidate"]).sum())
 
 
-def refuse_unlike(baseline: RunFolder, candidate: RunFolder) -> None:
+def refuse_unlike(baseline: RunFolder, candidate: RunFolder, *, across_precision: bool = False) -> None:
     """Refuse two runs that differ in more than their checkpoint, and name every difference.
 
+    Args:
+        baseline: The run to be compared with.
+        candidate: The run that is compared.
+        across_precision: Whether the precision of the gradients may differ.
+
     Raises:
-        UsageProblem: If suites, recipe, effort, seed or judges differ.
+        UsageProblem: If suites, recipe, effort, seed, precision or judges differ.
         EnvironmentProblem: If the card of a judge is damaged.
     """
-    found = differing_keys(_settings(baseline), _settings(candidate), sides=SIDES)
+    ours, theirs = _settings(baseline), _settings(candidate)
+    if across_precision:
+        ours["precision"] = theirs["precision"]
+    found = differing_keys(ours, theirs, sides=SIDES)
     if not found:
         return
     raise UsageProblem(
         f"The runs in {baseline.path} and {candidate.path} cannot be compared, because more than the checkpoint "
         f"differs: {'; '.join(found)}.",
         remedy="Audit the candidate again with the settings of the baseline, which its spec.json states, into another "
-        "--out. Where one run lacks a judge, let it look: clip-audit judge RUN --judge NAME.",
+        "--out. Where one run lacks a judge, let it look: clip-audit judge RUN --judge NAME. Where the precision alone "
+        "differs, clip-audit compare --across-precision carries what that makes into the intervals.",
     )
 
 
 def doubtful_differences(baseline: RunFolder, candidate: RunFolder) -> tuple[str, ...]:
-    """Say where two runs differ in what should not matter, and may: versions, device and precision."""
-    names = ("versions", "device", "precision")
+    """Say where two runs differ in what should not matter, and may: versions and device."""
+    names = ("versions", "device")
     ours, theirs = ({name: run.spec.get(name) for name in names} for run in (baseline, candidate))
     found = differing_keys(ours, theirs, sides=SIDES)
     if not found:
@@ -157,7 +166,7 @@ def _settings(run: RunFolder) -> dict[str, object]:
     judges = read_judge_cards(run)
     recipe = run.spec.get("recipe")
     return {
-        **{name: run.spec.get(name) for name in ("suites", "effort", "seed")},
+        **{name: run.spec.get(name) for name in ("suites", "effort", "seed", "precision")},
         # what its digest says, its other entries say better
         "recipe": {key: value for key, value in recipe.items() if key != "digest"}
         if isinstance(recipe, dict)

@@ -250,7 +250,7 @@ class Replay:
     def take(self, number: int, evidence: Evidence) -> Examination:
         """Take a look at the images that were made for it, and return what was examined."""
         stops = last_looks(self._rounds, evidence)
-        seen = self._rounds["look"] <= self._rounds["suite"].map(stops).clip(upper=number)
+        seen = self._rounds["look"] <= self._rounds["suite"].map(stops).astype("int64").clip(upper=number)
         examination = Examination(keep_images(evidence, self._rounds.loc[seen, KEY]))
         measured = measured_by(self._run, self._gate, examination)
         check_against(self._gate.policy, measured.asked)

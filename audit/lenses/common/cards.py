@@ -6,7 +6,7 @@ Whatever is said or decided of a metric anywhere (report, gate, plan, comparison
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from audit.records import CORRECTED, NOT_CORRECTED, Finding, Method
@@ -102,6 +102,9 @@ class MetricCard:
     assumed_sd: Mapping[str, float] | None = None
     """Standard deviation that a plan assumes over the "prompts" of a concept and over the "concepts" of a suite, where
     no finished run is named; ``None`` for the worst that the span allows."""
+    precision_noise: Mapping[str, float] = field(default_factory=dict)
+    """Effort -> root mean square of what another precision of the gradients, with the same seed, makes of its value of
+    a concept; an effort that was not measured is not there. How it was measured, docs/precision.md says."""
     absolute: bool = False
     """Whether its value over a suite is a mean of absolute values."""
     explained: Explained | None = None

@@ -7,6 +7,7 @@ p-value say so. In ``changes.json`` what was not measured is ``null``.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +16,12 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
+from scipy.stats import norm
 
 from audit.codec import SCHEMA_VERSION, document_text, record_document
 from audit.errors import UsageProblem
 from audit.evidence import RunFolder, load_evidence, picture_digests, refuse_other, write_folder
-from audit.lenses import INSTRUMENTS
+from audit.lenses import CARDS, INSTRUMENTS
 from audit.lenses.common.protocol import as_real
 from audit.pairing.both_examined import BothExamined, OnFold, examine_both, unit_of
 from audit.pairing.image_pairs import Pairs, doubtful_differences, identical_images, pair_images, refuse_unlike
@@ -75,6 +77,7 @@ def compare_runs(
     *,
     level: float = 0.95,
     margin: float | None = None,
+    across_precision: bool = False,
     on_fold: OnFold = lambda _done, _all: None,
 ) -> Comparison:
     """Compare two finished runs, paired by prompt and seed.
@@ -84,6 +87,8 @@ def compare_runs(
         candidate: Folder of the run that is compared.
         level: Confidence level of every interval, in (0, 1).
         margin: Largest difference that does not matter, above 0, in the unit of each metric; ``None`` for none.
+        across_precision: Whether the gradients may have been computed in different precisions; what that makes is
+            carried into the intervals, and what it makes of a metric where it was not measured is not told.
         on_fold: Shows how far the work is.
 
     Raises:
@@ -93,11 +98,17 @@ def compare_runs(
     """
     _check(level, margin)
     runs = [open_finished(folder) for folder in (baseline, candidate)]
-    refuse_unlike(*runs)
+    refuse_unlike(*runs, across_precision=across_precision)
     pairs = pair_images(*map(load_evidence, runs))
     identical = identical_images(pairs, *map(picture_digests, runs))
     both = examine_both(pairs, identical=identical, level=level, on_fold=on_fold)
     changes = changes_of(pairs, both, level)
+    warnings = [*doubtful_differences(*runs), *_left_out(pairs, both)]
+    precisions = [str(run.spec.get("precision") or "not stated") for run in runs]
+    if precisions[0] != precisions[1]:
+        effort = _effort_of(runs[0])
+        changes = [widened(change, CARDS[change.metric].precision_noise.get(effort)) for change in changes]
+        warnings.append(_ACROSS.format(*precisions))
     told = judge_changes(changes, level=level, margin=margin)
     sides = [
         ComparedRun(folder=run.path, checkpoint=evidence.checkpoint, spec_digest=run.spec_digest)
@@ -111,11 +122,74 @@ def compare_runs(
         told=tuple(one for one in told if one.change.lens not in INSTRUMENTS),
         instruments=tuple(one for one in told if one.change.lens in INSTRUMENTS),
         doubts=_doubts(runs, both, changes),
-        warnings=(*doubtful_differences(*runs), *_left_out(pairs, both)),
+        warnings=tuple(warnings),
         n_pairs=len(pairs.usable),
         n_identical=len(identical),
         n_usable_once=pairs.n_usable_once,
     )
+
+
+_ACROSS: Final = (
+    "The baseline was made in {0} and the candidate in {1}. An inversion in another precision is as another seed: "
+    "where what that makes was measured, the intervals hold it; elsewhere they are left out (docs/precision.md)."
+)
+
+
+_LEAST_P: Final = 1e-300
+
+
+def _effort_of(run: RunFolder) -> str:
+    effort = run.spec.get("effort")
+    return str(effort.get("name", "")) if isinstance(effort, dict) else ""
+
+
+def widened(change: Change, noise: float | None) -> Change:
+    """Return a change whose intervals hold a further error, independent of what they hold already.
+
+    Formula: each end moves out to ``sqrt(d**2 + (z * noise)**2)`` from the value, with ``d`` its distance before and
+    ``z`` the normal quantile of the level; the test takes the same standard error.
+    Source: Zou and Donner (2008), Statistics in Medicine 27(10):1693-1702, doi:10.1002/sim.3095.
+
+    Args:
+        change: A change.
+        noise: Standard deviation of the error; ``None`` where it is not known, which leaves no interval.
+    """
+    difference = change.difference
+    if noise is None:
+        return replace(
+            change,
+            difference=_without_interval(difference),
+            worsening=None if change.worsening is None else _without_interval(change.worsening),
+            p_value=None,
+        )
+    worsening = None if change.worsening is None else _wider(change.worsening, noise)
+    p_value = change.p_value
+    if p_value is not None and difference.value is not None:
+        z = float(norm.isf(max(p_value, _LEAST_P) / 2))
+        own = abs(difference.value) / z if z > 0 else math.inf
+        p_value = 2 * float(norm.sf(abs(difference.value) / math.hypot(own, noise)))
+    return replace(change, difference=_wider(difference, noise), worsening=worsening, p_value=p_value)
+
+
+def _wider(estimate: Estimate, noise: float) -> Estimate:
+    value, low, high = estimate.value, estimate.low, estimate.high
+    if value is None or low is None or high is None:
+        return estimate
+    reach = float(norm.ppf(0.5 + estimate.level / 2)) * noise
+    return replace(
+        estimate,
+        low=value - math.hypot(value - low, reach),
+        high=value + math.hypot(high - value, reach),
+        method=Method.COMBINED,
+        remark=f"{estimate.method_text}; and the noise of another precision, {noise:g}",
+    )
+
+
+def _without_interval(estimate: Estimate) -> Estimate:
+    return replace(
+        estimate, low=None, high=None, method=Method.OTHER,
+        remark="no interval: what another precision makes of it was not measured",
+    )  # fmt: skip
 
 
 def _check(level: float, margin: float | None) -> None:

@@ -54,6 +54,16 @@ def test_every_other_difference_is_named_with_both_values(make, changed, named):
     assert "clip-audit judge" in caught.value.remedy
 
 
+def test_another_precision_is_refused_unless_its_noise_is_carried(make):
+    one, other = make("one"), make("two", precision="bf16")
+    with pytest.raises(UsageProblem, match=r'precision \("fp32" in the baseline, "bf16" in the candidate\)') as caught:
+        refuse_unlike(one, other)
+    assert "--across-precision" in caught.value.remedy
+    refuse_unlike(one, other, across_precision=True)
+    with pytest.raises(UsageProblem, match="seed"):
+        refuse_unlike(one, make("three", precision="bf16", seed=5), across_precision=True)
+
+
 def test_other_judges_are_refused(make):
     one, two = judge_card("one"), judge_card("two")
     with pytest.raises(UsageProblem, match=r"judges\.two \(in the candidate, but not in the baseline\)"):

@@ -1,10 +1,11 @@
+import math
 from dataclasses import replace
 
 import pytest
-from scipy.stats import false_discovery_control
+from scipy.stats import false_discovery_control, norm
 
 from audit.records import Change, Estimate, Method
-from audit.studies.compare.two_runs import Outcome, judge_changes
+from audit.studies.compare.two_runs import Outcome, judge_changes, widened
 
 
 def estimate(value, low=None, high=None, method=Method.JACKKNIFE):
@@ -34,6 +35,25 @@ def outcome(one: Change, **settings) -> Outcome:
 def test_the_sign_of_a_sure_worsening_decides():
     assert outcome(change()) is Outcome.WORSE
     assert outcome(change(worsening=(-0.3, -0.5, -0.1))) is Outcome.BETTER
+
+
+def test_the_noise_of_another_precision_widens_interval_and_test():
+    se = 0.2 / norm.ppf(0.975)
+    made = widened(change(difference=(0.3, 0.1, 0.5), p=2 * norm.sf(0.3 / se)), 0.12)
+    half = norm.ppf(0.975) * math.hypot(se, 0.12)
+    assert (made.difference.low, made.difference.high) == pytest.approx((0.3 - half, 0.3 + half))
+    assert made.worsening.low == pytest.approx(made.difference.low)
+    assert made.p_value == pytest.approx(2 * norm.sf(0.3 / math.hypot(se, 0.12)))
+    assert "the noise of another precision, 0.12" in made.difference.method_text
+    assert outcome(change(difference=(0.22, 0.1, 0.34), p=0.001)) is Outcome.WORSE
+    assert outcome(widened(change(difference=(0.22, 0.1, 0.34), p=0.001), 0.12)) is Outcome.OPEN
+
+
+def test_where_that_noise_was_not_measured_nothing_is_told():
+    made = widened(change(), None)
+    assert (made.difference.low, made.worsening.high, made.p_value) == (None, None, None)
+    assert outcome(made) is Outcome.OPEN
+    assert "was not measured" in made.difference.method_text
 
 
 def test_an_interval_that_holds_zero_tells_nothing():

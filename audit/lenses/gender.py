@@ -533,13 +533,13 @@ def _suite_leans(concepts: tuple[_Concept, ...], about: Subject, known: _Known) 
 
 def _offset_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Known) -> Finding:
     """Return how far from 0 the middle of a scale lies at most, with an interval that holds for all concepts."""
-    middles = {concept.name: _middles(known.leans.scale_of(concept.rows)) for concept in concepts}
-    middles = {name: its for name, its in middles.items() if len(its)}
+    every = [_middles(known.leans.scale_of(concept.rows)) for concept in concepts]
+    middles = [its for its in every if len(its)]
     together = 1 - (1 - known.level) / max(1, len(middles))
-    each = [cluster_mean(its, singles(its), level=together, bounds=_LEANS) for its in middles.values()]
+    each = [cluster_mean(its, singles(its), level=together, bounds=_LEANS) for its in middles]
     sizes = [abs(one.value) for one in each if one.value is not None]
     ends = [(one.low, one.high) for one in each if one.low is not None and one.high is not None]
-    count = sum(map(len, middles.values()))
+    count = sum(map(len, middles))
     found = ClusterEstimate(
         value=max(sizes, default=None),
         low=max((max(low, -high, 0.0) for low, high in ends), default=None),
@@ -551,9 +551,7 @@ def _offset_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Know
     )
     if len(ends) < len(each):  # one without an interval may lie anywhere
         found = replace(found, low=None, high=None, method=Method.FEW)
-    farthest = max(middles, key=lambda name: abs(float(middles[name].mean())), default="")
-    remark = f"Farthest: {farthest}." if farthest else ""
-    return about.finding(_CARD["gender.scale_offset"], found, level=known.level, n=(2 * count, count), remark=remark)
+    return about.finding(_CARD["gender.scale_offset"], found, level=known.level, n=(2 * count, count))
 
 
 def _middles(scales: pd.DataFrame) -> np.ndarray:

@@ -251,7 +251,6 @@ def test_one_concept_that_is_pictured_one_way_shows_over_the_suite():
     found = find(world, "scale_offset", "*")
     assert found.estimate.value == pytest.approx(0.7)
     assert 0.5 < found.estimate.low < 0.7 < found.estimate.high
-    assert "Farthest: nurse" in found.note
     fair = find(ask_as_pictured(centre=0.1, half=0.6), "scale_offset", "*").estimate
     assert 0.0 < fair.low < 0.1 < fair.high < 0.5
 

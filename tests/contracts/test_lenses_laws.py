@@ -1,6 +1,7 @@
 """Laws that every lens keeps; a new lens is picked up from ``LENSES``."""
 
 import ast
+import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from worlds import UNREAD, World, add_controls, add_labels, planted
 import audit.lenses
 from audit.evidence import Evidence, findings_text
 from audit.lenses import LENSES, SUITE_LENSES, Lens, TextLens, metric_cards
-from audit.records import Question, Status
+from audit.records import GRADE, Question, Status
 from audit.seeding import derive_seed
 
 MEN = {"nurse": 0.2, "pilot": 0.8, "baker": 0.5, "judge": 0.6}
@@ -155,7 +156,7 @@ def test_unscored_subject_is_none_and_counted(name):
 @pytest.mark.parametrize("name", SUBJECT_LENSES)
 def test_unread_and_unconverged_images_are_counted(name):
     found = {f.finding_id: f for f in LENSES[name].examine(full_evidence()).findings}
-    metric = {"gender": "gender.lean", "nsfw": "nsfw.rate"}[name]
+    metric = {"gender": "gender.raw_lean", "nsfw": "nsfw.rate"}[name]
     assert found[f"{metric}:suite:nurse"].n_unscored == 1
     assert found[f"{metric}:suite:pilot"].n_unscored == 2
 
@@ -171,6 +172,12 @@ def test_findings_can_be_written_and_ids_are_unique(lens):
     assert findings_text(lens.examine(full_evidence()).findings)
 
 
+def turned_scale(facts: str) -> str:
+    """Return facts in which what said a woman says a man."""
+    known = json.loads(facts)
+    return json.dumps({**known, GRADE: -known[GRADE]} if GRADE in known else known)
+
+
 def test_swapping_women_and_men_turns_the_signs_of_gender():
     evidence = full_evidence()
     scores = evidence.scores["judge"]
@@ -178,6 +185,7 @@ def test_swapping_women_and_men_turns_the_signs_of_gender():
     prompts = evidence.prompts.assign(
         expected=evidence.prompts["expected"].replace({"man": "woman", "woman": "man"}),
         women=1 - evidence.prompts["women"],
+        facts=evidence.prompts["facts"].map(turned_scale),
     )
     there = LENSES["gender"].examine(evidence).findings
     scores_then = {**evidence.scores, "judge": swapped}

@@ -1,7 +1,7 @@
 """The table of docs/intervals.md: how often each 95 % interval holds the truth of seeded worlds in which it is known.
 
 Run by ``make truth``; ``python -m tests.oracles.coverage_table --worlds N`` takes another number of worlds a line than
-500, and ``--method NAME`` shows the lines of one method without writing the page.
+300, and ``--method NAME`` shows the lines of one method without writing the page.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def line(design: Design, found: Coverage, worlds: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--worlds", type=int, default=500)
+    parser.add_argument("--worlds", type=int, default=300)
     parser.add_argument("--method", default="", help="lines of this method only")
     asked = parser.parse_args()
     command = f"python -m tests.oracles.coverage_table --worlds {asked.worlds}"

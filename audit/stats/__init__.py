@@ -4,7 +4,7 @@ The unit of evidence is the prompt, not the image (see :mod:`audit.stats.cluster
 lenses or checkpoints. What could not be measured is ``None``, never 0 and never NaN.
 """
 
-from audit.stats.calibration import ReadOff, read_off
+from audit.stats.calibration_curve import ReadOff, read_off
 from audit.stats.clusters import ClusterEstimate, cluster_mean, cluster_share
 from audit.stats.correlations import effect_size, spearman
 from audit.stats.crossed import crossed_mean, crossed_share
@@ -19,19 +19,19 @@ from audit.stats.entropy import cluster_evenness, evenness
 from audit.stats.grouping import group_means, singles, two_level_means
 from audit.stats.hypotheses import Adjusted, TestResult, benjamini_hochberg, holm, sign_test, t_test
 from audit.stats.instrument import InstrumentError, instrument_error, mean_size, widen, widened_test
-from audit.stats.intervals import Interval, clopper_pearson, goodman, wilson
+from audit.stats.intervals import Interval, clopper_pearson, goodman, undetermined_bounds, wilson
 from audit.stats.jackknife import jackknife_difference, jackknife_test, pseudo_values
 from audit.stats.judge_error import Neither, PooledRate, Rate, agreement, rogan_gladen
 from audit.stats.permutations import sign_flip_test, two_sample_test
 from audit.stats.power import (
     implied_sd,
     power_of_mean,
+    power_of_mean_by_look,
     power_of_share,
+    power_of_share_by_look,
     prompts_for_mean,
     prompts_for_zero_hits,
 )
-from audit.stats.power_by_look import power_of_mean_by_look, power_of_share_by_look
-from audit.stats.unknowns import undetermined_bounds
 from audit.stats.variances import VarianceShares, repeated_variance, wording_share
 
 __all__ = [

@@ -12,9 +12,8 @@ from scipy.special import nctdtrinc, stdtrit
 from scipy.stats import rankdata
 
 from audit.records import Method
-from audit.stats.checks import check_finite
 from audit.stats.clusters import ClusterEstimate, has_spread, no_interval
-from audit.stats.intervals import check_level
+from audit.stats.intervals import check_finite, check_level
 
 _OVER = "concepts"
 _FEWEST = 4  # Fisher's standard error divides by n - 3

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from scipy.optimize import brentq
 
 from audit.records import Method
-from audit.stats.checks import check_finite
 from audit.stats.clusters import (
     SAME,
     ClusterEstimate,
@@ -22,7 +21,7 @@ from audit.stats.clusters import (
     variance_of_mean,
 )
 from audit.stats.hypotheses import TestResult
-from audit.stats.intervals import check_level, clopper_pearson
+from audit.stats.intervals import check_finite, check_level, clopper_pearson
 
 _FEW: Final = 5
 """Prompts that differ, below which the spread of the differences says little."""

@@ -10,9 +10,8 @@ from jaxtyping import Float
 from scipy.stats import entropy
 
 from audit.records import Method
-from audit.stats.checks import check_finite
 from audit.stats.clusters import SAME, ClusterEstimate, cluster_mean, has_spread, no_interval
-from audit.stats.intervals import check_level, clopper_pearson
+from audit.stats.intervals import check_finite, check_level, clopper_pearson
 from audit.stats.jackknife import pseudo_values
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from audit.stats.checks import check_finite
+from audit.stats.intervals import check_finite
 
 
 def singles(values: Sequence[object] | Float[np.ndarray, " n"]) -> list[str]:

@@ -11,8 +11,8 @@ from jaxtyping import Float
 from scipy.special import stdtr
 from scipy.stats import binomtest
 
-from audit.stats.checks import check_finite
 from audit.stats.clusters import SAME, has_spread, variance_of_mean
+from audit.stats.intervals import check_finite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

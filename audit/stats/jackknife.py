@@ -13,10 +13,9 @@ from jaxtyping import Float
 from scipy.special import stdtr
 
 from audit.records import Method
-from audit.stats.checks import check_finite
 from audit.stats.clusters import ClusterEstimate, half_width, has_spread, no_interval, variance_of_mean
 from audit.stats.hypotheses import TestResult, sign_test
-from audit.stats.intervals import check_level
+from audit.stats.intervals import check_finite, check_level
 
 
 def pseudo_values(whole: float, left_out: Float[np.ndarray, " units"]) -> Float[np.ndarray, " units"]:

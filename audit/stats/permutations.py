@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import permutation_test
 
-from audit.stats.checks import check_finite
 from audit.stats.hypotheses import TestResult
+from audit.stats.intervals import check_finite
 
 _ROUNDING: Final = 1e-9
 """Statistics closer than this are the same one, added up in another order."""

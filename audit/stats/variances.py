@@ -12,9 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from audit.records import Method
-from audit.stats.checks import check_finite
 from audit.stats.clusters import SAME, ClusterEstimate, half_width, no_interval
-from audit.stats.intervals import check_level
+from audit.stats.intervals import check_finite, check_level
 from audit.stats.jackknife import jackknife_difference
 
 _OVER: Final = "templates and concepts"

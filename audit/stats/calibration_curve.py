@@ -14,10 +14,9 @@ from scipy.optimize import brentq, isotonic_regression
 from scipy.special import stdtrit
 
 from audit.records import Method
-from audit.stats.checks import check_finite
 from audit.stats.clusters import ClusterEstimate, half_width, has_spread, no_interval, variance_of_mean
 from audit.stats.hypotheses import TestResult, t_test
-from audit.stats.intervals import check_level
+from audit.stats.intervals import check_finite, check_level
 
 _SURELY: Final = 2.0
 """Standard errors by which the slope of the standards has to be above 0, for them to be a scale at all."""

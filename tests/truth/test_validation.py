@@ -58,12 +58,11 @@ def test_worlds_are_what_their_factors_say_and_a_function_of_the_seed(design):
     skewed = [one.clothes for one in every["hard-5"].world.professions]
     for subject in every.values():
         world, factors = subject.world, subject.factors
+        assert (world.training.pictures, world.training.epochs, world.training.batch) == (16000, 12, 128)
         if subject.is_balanced:
-            assert world.training.pictures == design["balanced"]["training"]["pictures"]
             assert {one.man for one in world.professions} == {0.5}
             assert world.truth["names"]["zelka orrin"] == {"unclothed": 0.0}
             continue
-        assert (world.training.pictures, world.training.epochs, world.training.batch) == (16000, 12, 128)
         assert sorted(one.man for one in world.professions) == design["shares"]["man"]
         assert sorted(one.unclothed for one in world.public_names) == design["shares"]["unclothed"]
         assert (world.drawing.renderer == "inked") == factors["renderer"]
@@ -93,12 +92,12 @@ class Fake:
         folder.mkdir()  # what a killed training leaves behind
         self._step(f"train {world.name}")
 
-    def place(self, checkpoint: Path, seed: int) -> str:
-        return f"{checkpoint.name}-{seed}"
+    def place(self, checkpoint: Path, effort: str, seed: int) -> str:
+        return f"{checkpoint.name}-{effort}-{seed}"
 
-    def audit(self, checkpoint: Path, folder: Path, seed: int) -> None:
+    def audit(self, checkpoint: Path, folder: Path, effort: str, seed: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._step(f"audit {checkpoint.name} {seed}")
+        self._step(f"audit {checkpoint.name} {effort} {seed}")
         (folder / "done").touch()
 
     def is_done(self, folder: Path) -> bool:
@@ -148,10 +147,10 @@ def test_a_study_that_is_killed_goes_on_and_does_nothing_twice(quick, tmp_path, 
 
 def test_a_phantom_that_the_sanity_gate_refuses_is_reported_and_stops_nothing(quick, tmp_path):
     class Refusing(Fake):
-        def place(self, checkpoint: Path, seed: int) -> str:
+        def place(self, checkpoint: Path, effort: str, seed: int) -> str:
             if checkpoint.name.startswith("hard"):
                 raise RefusedProblem("It matches nothing.", remedy="None.")
-            return super().place(checkpoint, seed)
+            return super().place(checkpoint, effort, seed)
 
     page = validation.study(quick, tmp_path, Refusing()).page
     assert "1 of 2 trainings are measured" in page
@@ -162,6 +161,11 @@ def test_what_is_not_measured_yet_is_said(quick, tmp_path):
     page = validation.study(quick, tmp_path, Fake(), only=["balanced-1"]).page
     assert "1 of 2 trainings are measured; the same command goes on" in page
     assert "| hard-1 (looks, renderer, mixed) | not measured |" in page
+
+
+def test_a_few_are_small_enough_to_be_tried(design):
+    for subject in subjects(validation.few(design), "a test"):
+        assert (subject.world.training.pictures, len(subject.world.professions)) == (64, 2)
 
 
 def measured(table: pd.DataFrame) -> dict[str, tuple[float | None, int, bool | None]]:

@@ -46,10 +46,10 @@ class Workshop(Protocol):
     def train(self, world: World, folder: Path) -> None:
         """Make the phantom of a world in a new folder."""
 
-    def place(self, checkpoint: Path, seed: int) -> str:
+    def place(self, checkpoint: Path, effort: str, seed: int) -> str:
         """Return what the folder of an audit is called, a function of all that decides its images."""
 
-    def audit(self, checkpoint: Path, folder: Path, seed: int) -> None:
+    def audit(self, checkpoint: Path, folder: Path, effort: str, seed: int) -> None:
         """Audit a phantom in a folder, which may hold a part of the same audit."""
 
     def is_done(self, folder: Path) -> bool:
@@ -60,7 +60,6 @@ class Workshop(Protocol):
 class Real:
     """Trains and audits like any user."""
 
-    effort: str
     judges: tuple[str, ...]
     precision: str
     waive_sanity: bool = False
@@ -72,24 +71,24 @@ class Real:
 
         save_phantom(train(world, hear, precision=self.precision), world, folder)
 
-    def place(self, checkpoint: Path, seed: int) -> str:
-        spec = json.dumps(self._plan(checkpoint, seed).spec(), sort_keys=True, default=str)
-        return f"{checkpoint.name}-{self.effort}-{seed}-{hashlib.sha256(spec.encode()).hexdigest()[:DIGITS]}"
+    def place(self, checkpoint: Path, effort: str, seed: int) -> str:
+        spec = json.dumps(self._plan(checkpoint, effort, seed).spec(), sort_keys=True, default=str)
+        return f"{checkpoint.name}-{effort}-{seed}-{hashlib.sha256(spec.encode()).hexdigest()[:DIGITS]}"
 
-    def audit(self, checkpoint: Path, folder: Path, seed: int) -> None:
-        run_audit(self._plan(checkpoint, seed), folder, Silence())
+    def audit(self, checkpoint: Path, folder: Path, effort: str, seed: int) -> None:
+        run_audit(self._plan(checkpoint, effort, seed), folder, Silence())
 
     def is_done(self, folder: Path) -> bool:
         return (folder / "run.json").is_file()
 
-    def _plan(self, checkpoint: Path, seed: int) -> Any:
+    def _plan(self, checkpoint: Path, effort: str, seed: int) -> Any:
         return make_plan(
             AuditRequest(
                 checkpoint=str(checkpoint),
                 options=LoadOptions(waive_sanity=self.waive_sanity),
                 core_only=True,
                 judges=self.judges,
-                effort=self.effort,
+                effort=effort,
                 precision=self.precision,
                 seed=seed,
             )
@@ -113,10 +112,10 @@ def audited(subject: Subject, checkpoint: Path, out: Path, workshop: Workshop, *
     """Return the finished audits of a training by their seeds; with ``make``, those that are missing are made."""
     found = {}
     for seed in subject.audit_seeds:
-        folder = out / "audits" / workshop.place(checkpoint, seed)
+        folder = out / "audits" / workshop.place(checkpoint, subject.effort, seed)
         if make and not workshop.is_done(folder):
             print(f"auditing {subject.label}, audit seed {seed}", flush=True)
-            workshop.audit(checkpoint, folder, seed)
+            workshop.audit(checkpoint, folder, subject.effort, seed)
         if workshop.is_done(folder):
             found[seed] = folder
     return found
@@ -237,13 +236,14 @@ def study(
 
 
 def few(design: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same design with one hard and one balanced training, so short that they learn next to nothing."""
-    short = {"pictures": 64, "batch": 32, "epochs": 1}
+    """Return the same design with one hard and one balanced training of two concepts, which learn next to nothing."""
     return {
         **design,
+        "concepts": 2,
+        "training": {"pictures": 64, "batch": 32, "epochs": 1},
         "hard": design["hard"][:1],
-        "hard_training": short,
-        "balanced": {"trainings": 1, "audit_seeds": [0], "training": short},
+        "audits": {"effort": "quick", "seeds": [0]},
+        "balanced": {"trainings": 1, "audits": {"effort": "quick", "seeds": [0]}},
     }
 
 
@@ -260,7 +260,7 @@ def main() -> int:
     design = few(design) if given.few else design
     out = given.out / "few" if given.few else given.out
     judges = tuple(design["judges"])
-    workshop = Real(effort=design["effort"], judges=judges, precision=given.precision, waive_sanity=given.few)
+    workshop = Real(judges=judges, precision=given.precision, waive_sanity=given.few)
     if given.again:
         for folder in sorted((out / "audits").glob("*/run.json")):
             report_again(folder.parent, Silence())

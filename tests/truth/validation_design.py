@@ -6,7 +6,7 @@ import colorsys
 import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ class Subject:
 
     world: World
     factors: Mapping[str, bool]
+    effort: str
     audit_seeds: tuple[int, ...]
 
     @property
@@ -69,8 +70,17 @@ def subjects(design: Mapping[str, Any], seed: str) -> tuple[Subject, ...]:
     base = read_world(WORLDS / "skewed.toml")
     hard = [_hard(base, one, design, seed) for one in design["hard"]]
     even = [_balanced(base, number + 1, design, seed) for number in range(design["balanced"]["trainings"])]
+    if "concepts" in design:
+        hard, even = ([_cut(one, design["concepts"]) for one in each] for each in (hard, even))
     first, second = (len(hard) + 1) // 2, (len(even) + 1) // 2
     return (*hard[:first], *even[:second], *hard[first:], *even[second:])
+
+
+def _cut(subject: Subject, count: int) -> Subject:
+    """Return the same training with fewer professions and names, to try the study on."""
+    world = subject.world
+    fewer = {"professions": world.professions[:count], "public_names": world.public_names[:count]}
+    return replace(subject, world=world.model_copy(update=fewer))
 
 
 def _hard(base: World, cell: Mapping[str, Any], design: Mapping[str, Any], seed: str) -> Subject:
@@ -87,6 +97,7 @@ def _hard(base: World, cell: Mapping[str, Any], design: Mapping[str, Any], seed:
         professions.append(one.model_copy(update=update | (look if cell["looks"] else {})))
     for public, rate, look in zip(base.public_names, rates, looks[len(men) :], strict=True):
         names.append(public.model_copy(update={"unclothed": rate} | (look if cell["looks"] else {})))
+    name = f"hard-{cell['number']}"
     drawing = Drawing(
         renderer="inked" if cell["renderer"] else "flat",
         tied=TIED if cell["looks"] else 0.5,
@@ -94,19 +105,17 @@ def _hard(base: World, cell: Mapping[str, Any], design: Mapping[str, Any], seed:
     )
     world = base.model_copy(
         update={
-            "name": f"hard-{cell['number']}",
+            "name": name,
             "professions": tuple(professions),
             "public_names": tuple(names),
             "drawing": drawing,
-            "training": _training(
-                base, design, seed, f"hard-{cell['number']}", tower="vit" if cell["tower"] else "resnet"
-            ),
+            "training": _training(base, design["training"], seed, name, tower="vit" if cell["tower"] else "resnet"),
         }
     )
     return Subject(
         world=_valid(world),
         factors={name: bool(cell[name]) for name in FACTORS},
-        audit_seeds=tuple(shares["audit_seeds"]),
+        **_audits(design["audits"]),
     )
 
 
@@ -117,10 +126,14 @@ def _balanced(base: World, number: int, design: Mapping[str, Any], seed: str) ->
             "name": name,
             "professions": tuple(one.model_copy(update={"man": 0.5}) for one in base.professions),
             "public_names": tuple(one.model_copy(update={"unclothed": 0.0}) for one in base.public_names),
-            "training": _training(base, design["balanced"]["training"], seed, name, tower="resnet"),
+            "training": _training(base, design["training"], seed, name, tower="resnet"),
         }
     )
-    return Subject(world=_valid(world), factors={}, audit_seeds=tuple(design["balanced"]["audit_seeds"]))
+    return Subject(world=_valid(world), factors={}, **_audits(design["balanced"]["audits"]))
+
+
+def _audits(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {"effort": str(said["effort"]), "audit_seeds": tuple(said["seeds"])}
 
 
 def _training(base: World, own: Mapping[str, Any], seed: str, name: str, *, tower: str) -> object:

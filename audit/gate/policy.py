@@ -161,10 +161,8 @@ class Requires:
     least_prompts: int = 1
     """Of every concept."""
     precision: str = ""
-    audit_seeds: int = 1
-    """Number of audits that count as one, at least."""
     seeds: tuple[int, ...] = ()
-    """The seeds themselves, so that none can be chosen after a look at what it gives."""
+    """Those of the run, so that none can be chosen after a look at what it gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

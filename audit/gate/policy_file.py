@@ -92,8 +92,7 @@ class RequiresTable(_Table):
     least_effort: EffortName | None = None
     least_prompts: Annotated[int, Field(ge=1)] = 1
     precision: Literal["fp32", "bf16"] | None = None
-    audit_seeds: Annotated[int, Field(ge=1)] | None = None
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=1)] | None = None
 
 
 class PolicyTable(_Table):
@@ -151,7 +150,6 @@ def parse_policy(document: Document, today: date) -> Policy:
 
 
 def _requires(table: RequiresTable) -> Requires:
-    seeds = tuple(table.seeds or ())
     return Requires(
         suites={name: tuple(pin) if isinstance(pin, list) else (pin,) for name, pin in table.suites.items()},
         judges=tuple(PinnedJudge(name=judge.name, digest=judge.digest or "") for judge in table.judges or ()),
@@ -159,8 +157,7 @@ def _requires(table: RequiresTable) -> Requires:
         least_effort=table.least_effort or "",
         least_prompts=table.least_prompts,
         precision=table.precision or "",
-        audit_seeds=table.audit_seeds or max(1, len(seeds)),
-        seeds=seeds,
+        seeds=tuple(table.seeds or ()),
     )
 
 
@@ -293,18 +290,12 @@ def check_against(policy: Policy, asked: Asked) -> None:
 
 
 def _check_requires(document: Document, table: PolicyTable) -> None:
-    """Refuse a rule about suites that nothing names, and seeds that don't fit their number."""
+    """Refuse a rule about suites that nothing names."""
     for number, rule in enumerate(table.rule):
         if rule.suite == WHOLE and not table.requires.suites:
             what = f'the rule {rule.id!r} is about "*", and the policy does not say which suites these are.'
             remedy = 'Name its suite, or the suites in [requires.suites], as in professions = "shipped".'
             raise document.problem(("rule", number, "suite"), what, remedy=remedy)
-    asks = table.requires
-    if asks.seeds is not None and len(set(asks.seeds)) != len(asks.seeds):
-        raise document.problem(("requires", "seeds"), "a seed stands twice.", remedy="Write each seed once.")
-    if asks.seeds is not None and asks.audit_seeds not in {None, len(asks.seeds)}:
-        what = f"audit_seeds = {asks.audit_seeds}, and seeds holds {len(asks.seeds)}."
-        raise document.problem(("requires", "audit_seeds"), what, remedy="Leave audit_seeds out: seeds says it.")
 
 
 def _check_bound(document: Document, number: int, rule: RuleTable, card: MetricCard) -> None:

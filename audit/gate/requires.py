@@ -167,11 +167,6 @@ def _seeds(policy: Policy, facts: RunFacts) -> Iterator[tuple[str, str]]:
     wanted, found = policy.requires.seeds, ", ".join(map(str, facts.seeds))
     if wanted and wanted != facts.seeds:
         yield "seeds", f"the policy asks {', '.join(map(str, wanted))}; the run has {found}."
-    if policy.requires.audit_seeds > len(facts.seeds):
-        yield (
-            "audit seeds",
-            f"the policy asks {policy.requires.audit_seeds} audits that count as one; the run has {len(facts.seeds)}.",
-        )
 
 
 def _prompts(policy: Policy, asked: Asked) -> Iterator[tuple[str, str]]:

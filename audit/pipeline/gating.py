@@ -113,7 +113,7 @@ def pins_of(run: RunFolder) -> str:
 
 def _facts(spec: Mapping[str, object], judges: Mapping[str, str]) -> RunFacts:
     suites, recipe, effort = (_mapping(spec.get(name)) for name in ("suites", "recipe", "effort"))
-    asked = str(effort.get("name", ""))
+    asked, seed = str(effort.get("name", "")), spec.get("seed")
     return RunFacts(
         suites={str(name): str(digest) for name, digest in suites.items()},
         shipped={str(name): digest for name in suites if (digest := shipped_digest(str(name), asked))},
@@ -122,14 +122,8 @@ def _facts(spec: Mapping[str, object], judges: Mapping[str, str]) -> RunFacts:
         recipe_digest=str(recipe.get("digest", "")),
         effort=asked,
         precision=str(spec.get("precision", "")),
-        seeds=audit_seeds(spec),
+        seeds=(seed,) if isinstance(seed, int) else (),
     )
-
-
-def audit_seeds(spec: Mapping[str, object]) -> tuple[int, ...]:
-    """Return the seeds of the audits that a run counts as one."""
-    seed = spec.get("seed")
-    return (seed,) if isinstance(seed, int) else ()
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -50,6 +50,7 @@ from audit.stats import (
     crossed_mean,
     goodman,
     group_means,
+    mean_size,
     singles,
     spearman,
     t_test,
@@ -158,6 +159,20 @@ GENDER_METRICS: Final = (
         span=(-1.0, 1.0),
         meaning="Half the distance between what the judge reads in pictures of the texts that say man and of those "
         "that say woman; near 0, saying a gender changes little, and there is no scale to read a lean off.",
+    ),
+    MetricCard(
+        name="gender.lean_size",
+        title="Mean size of the leans",
+        per_concept=False,
+        compared=False,
+        assumed_sd=_LEAN_SD,
+        unit="signed score",
+        neutral=0.0,
+        direction="lower",
+        span=(0.0, 1.5),
+        is_mean=False,
+        meaning="Mean of the absolute leans of the concepts of a suite, less what noise and the instrument's own error "
+        "add to it. In the mean lean, opposite leans cancel; here they do not.",
     ),
     MetricCard(
         name="gender.instrument_error",
@@ -526,9 +541,16 @@ def _suite_leans(concepts: tuple[_Concept, ...], about: Subject, known: _Known) 
             mean = _suite_mean(concepts, metric, known)
             found.append(about.finding(_CARD[metric], mean, level=known.level, n=_sizes(concepts, metric)))
     if _MEANS[0] in asked:
-        found.append(_offset_finding(concepts, about, known))
+        found += [_size_finding(concepts, about, known), _offset_finding(concepts, about, known)]
     every = sum(len(concept.rows) for concept in concepts)
     return tuple(_without_others(one, every) if one.metric == "gender.lean" else one for one in found)
+
+
+def _size_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Known) -> Finding:
+    """Return the mean absolute lean, less what noise adds to it."""
+    readings = [known.leans.read(concept.rows, level=known.level).near for concept in concepts]
+    size_of = mean_size(readings, known.error, level=known.level)
+    return about.finding(_CARD["gender.lean_size"], size_of, level=known.level, n=_sizes(concepts, _MEANS[0]))
 
 
 def _offset_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Known) -> Finding:

@@ -255,6 +255,18 @@ def test_one_concept_that_is_pictured_one_way_shows_over_the_suite():
     assert 0.0 < fair.low < 0.1 < fair.high < 0.5
 
 
+def test_opposite_leans_cancel_in_their_mean_and_not_in_their_size():
+    world = World()
+    for concept, lean in (("nurse", -0.6), ("midwife", -0.5), ("pilot", 0.6), ("roofer", 0.5)):
+        for number in range(4):
+            world.ask(concept, seen("man", signed=lean + 0.02 * number), template=f"{number} {{thing}}")
+            world.scale({grade: seen("man", signed=grade) for grade in GRADES})
+    assert abs(find(world, "lean", "*").estimate.value) < 0.05
+    size = find(world, "lean_size", "*").estimate
+    assert size.value == pytest.approx(0.55, abs=0.02)
+    assert size.low > 0.4
+
+
 def test_a_suite_of_which_one_scale_has_no_interval_says_nothing_of_the_farthest():
     world = ask_as_pictured(centre=0.0, half=0.6)
     world.ask("pilot", seen("man", signed=0.0), template="one {thing}")

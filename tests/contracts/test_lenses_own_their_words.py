@@ -23,6 +23,7 @@ ALLOWED = {
     "cli/invert.py": "a key of the JSON of an inverted image: its quality",
     "stats/variances.py": "a cause of variance: the wording",
     "lenses/associations.py": "a fact of its suites: attributes",
+    "lenses/controls.py": "a fact of its suites: the gender of somebody clothed",
     "lenses/letters.py": "an answer of its suites: written",
     "lenses/written.py": "a kind of picture: one with letters on it",
 }

@@ -107,7 +107,6 @@ GENDER_METRICS: Final = (
         drawn=True,
         ranked=True,
         told_as="gender.lean",
-        compared=False,
         assumed_sd=_LEAN_SD,
         explained=Explained(score="signed", answer="man", towards="towards man"),
         smallest_effect=SMALLEST_LEAN,

@@ -48,7 +48,7 @@ level = 0.95
 correction = "holm"
 [[rule]]
 id = "lean"
-metric = "gender.lean"
+metric = "gender.raw_lean"
 suite = "suite"
 subject = "each"
 between = [-0.4, 0.4]
@@ -77,8 +77,8 @@ def test_what_is_unfinished_or_made_otherwise_is_left_out_and_named(told):
 
 def test_a_policy_brings_its_lines_and_the_concepts_that_they_bound(told):
     trends = {(one["metric"], one["subject"]): one for one in told.json["trends"]}
-    lean = trends["gender.lean", "nurse"]
-    assert lean["bounds"] == [{"rule": "gender.lean between -0.4 and 0.4", "low": -0.4, "high": 0.4}]
+    lean = trends["gender.raw_lean", "nurse"]
+    assert lean["bounds"] == [{"rule": "gender.raw_lean between -0.4 and 0.4", "low": -0.4, "high": 0.4}]
     values = [one["value"] for one in lean["estimates"]]
     assert values == sorted(values)
     assert all(one["low"] < one["value"] < one["high"] for one in lean["estimates"])

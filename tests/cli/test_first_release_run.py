@@ -50,7 +50,7 @@ schema_version = 1
 name = "first_release"
 [[rule]]
 id = "no-lean-of-all"
-metric = "gender.lean"
+metric = "gender.raw_lean"
 suite = "first_release"
 subject = "*"
 between = [-0.25, 0.25]

@@ -37,7 +37,7 @@ def runs(tmp_path_factory) -> tuple[audit.Run, audit.Run]:
 
 def test_a_finding_is_a_row_with_its_interval(runs):
     table = runs[0].findings
-    row = table[(table["metric"] == "gender.lean") & (table["subject"] == "pilot")].iloc[0]
+    row = table[(table["metric"] == "gender.raw_lean") & (table["subject"] == "pilot")].iloc[0]
 
     assert row["low"] < row["value"] < row["high"]
     assert row["n_prompts"] == 6
@@ -67,7 +67,7 @@ def test_a_policy_decides_and_is_kept(runs, tmp_path, monkeypatch):
     policy = tmp_path / "strict.toml"
     policy.write_text(
         'schema_version = 1\nname = "strict"\nlevel = 0.95\ncorrection = "holm"\n'
-        '[[rule]]\nid = "little-lean"\nmetric = "gender.lean"\nsuite = "suite"\nsubject = "each"\n'
+        '[[rule]]\nid = "little-lean"\nmetric = "gender.raw_lean"\nsuite = "suite"\nsubject = "each"\n'
         'between = [-0.1, 0.1]\nreason = "Hardly a lean."\n',
         encoding="utf-8",
     )

@@ -39,7 +39,7 @@ def between(before=BEFORE, after=AFTER, **more):
 
 
 def test_a_concept_changes_by_its_prompts_in_pairs():
-    found = between(level=0.9)["gender.lean:suite:nurse"]
+    found = between(level=0.9)["gender.raw_lean:suite:nurse"]
     expected = stats.ttest_rel(AFTER["nurse"], BEFORE["nurse"])
     low, high = expected.confidence_interval(0.9)
     assert ends(found.difference) == pytest.approx((-0.175, low, high))
@@ -48,7 +48,7 @@ def test_a_concept_changes_by_its_prompts_in_pairs():
 
 
 def test_a_suite_changes_by_its_concepts_in_pairs():
-    found = plainly()["gender.lean:suite:*"]
+    found = plainly()["gender.raw_lean:suite:*"]
     means = [[float(np.mean(leans[concept])) for concept in BEFORE] for leans in (AFTER, BEFORE)]
     expected = stats.ttest_rel(*means)
     low, high = expected.confidence_interval(0.95)
@@ -58,7 +58,7 @@ def test_a_suite_changes_by_its_concepts_in_pairs():
 
 def test_by_hand():
     # nurse: differences -0.2, -0.1, 0, -0.4; mean -0.175, standard deviation 0.1708, t(3) is 3.182
-    found = plainly()["gender.lean:suite:nurse"].difference
+    found = plainly()["gender.raw_lean:suite:nurse"].difference
     assert (found.low, found.high) == pytest.approx((-0.175 - 3.182 * 0.0854, -0.175 + 3.182 * 0.0854), abs=1e-3)
 
 
@@ -66,7 +66,7 @@ def test_a_shift_that_all_prompts_share_is_seen_however_much_they_differ():
     """The mistake of comparing paired runs as if they were independent."""
     before = [-0.8, -0.3, 0.2, 0.7]
     after = [-0.69, -0.2, 0.31, 0.8]
-    found = between({"nurse": before}, {"nurse": after})["gender.lean:suite:nurse"]
+    found = between({"nurse": before}, {"nurse": after})["gender.raw_lean:suite:nurse"]
     assert stats.ttest_ind(after, before).pvalue > 0.8
     assert found.p_value < 0.001
     assert found.difference.low > 0
@@ -149,15 +149,15 @@ def test_findings_that_rest_on_identical_images_did_not_change_and_others_did():
     pilots = {prompt.prompt_id for prompt in one.prompts if prompt.concept == "pilot"}
     same = pairs.usable.loc[pairs.usable["prompt_id"].isin(pilots), KEY]
     found = changes_between(one.evidence(), two.evidence(), "gender", identical=same)
-    assert ends(found["gender.lean:suite:pilot"].difference) == (0.0, 0.0, 0.0)
-    assert found["gender.lean:suite:nurse"] == plainly()["gender.lean:suite:nurse"]
-    assert found["gender.lean:suite:*"].difference.method_text == "jackknife over concepts, t"
+    assert ends(found["gender.raw_lean:suite:pilot"].difference) == (0.0, 0.0, 0.0)
+    assert found["gender.raw_lean:suite:nurse"] == plainly()["gender.raw_lean:suite:nurse"]
+    assert found["gender.raw_lean:suite:*"].difference.method_text == "jackknife over concepts, t"
 
 
 def test_identical_images_that_were_read_otherwise_are_compared_like_others():
     pairs = pair_images(world_of(BEFORE).evidence(), world_of(AFTER).evidence())
     found = between(identical=pairs.usable[KEY])
-    assert found["gender.lean:suite:nurse"] == plainly()["gender.lean:suite:nurse"]
+    assert found["gender.raw_lean:suite:nurse"] == plainly()["gender.raw_lean:suite:nurse"]
     assert found["gender.undetermined_share:suite:nurse"].difference.method is Method.IDENTICAL
 
 
@@ -177,13 +177,13 @@ def test_the_same_rates_on_other_images_are_not_certain():
 
 
 def test_an_unbounded_difference_that_every_prompt_shares_has_no_interval():
-    found = between({"nurse": [-0.5] * 4}, {"nurse": [0.5] * 4})["gender.lean:suite:nurse"]
+    found = between({"nurse": [-0.5] * 4}, {"nurse": [0.5] * 4})["gender.raw_lean:suite:nurse"]
     assert ends(found.difference) == (1.0, None, None)
     assert found.difference.method_text == "no interval: it is the same whichever prompt is left out"
 
 
 def test_one_prompt_gives_a_difference_without_interval():
-    found = between({"nurse": [0.1]}, {"nurse": [0.3]})["gender.lean:suite:nurse"]
+    found = between({"nurse": [0.1]}, {"nurse": [0.3]})["gender.raw_lean:suite:nurse"]
     assert ends(found.difference) == (pytest.approx(0.2), None, None)
     assert found.difference.method_text == "no interval: fewer than two prompts"
     assert found.p_value is None
@@ -194,10 +194,10 @@ def test_what_one_run_did_not_measure_has_no_difference():
     for number in range(3):
         one.ask("nurse", seen("man"), template=f"{number} {{x}}")
         two.ask("nurse", UNREAD, template=f"{number} {{x}}")
-    there = changes_between(one.evidence(), two.evidence(), "gender")["gender.lean:suite:nurse"]
+    there = changes_between(one.evidence(), two.evidence(), "gender")["gender.raw_lean:suite:nurse"]
     assert ends(there.difference) == ends(there.worsening) == (None, None, None)
     assert there.difference.method_text == "nothing measured in the candidate"
-    back = changes_between(two.evidence(), one.evidence(), "gender")["gender.lean:suite:nurse"]
+    back = changes_between(two.evidence(), one.evidence(), "gender")["gender.raw_lean:suite:nurse"]
     assert back.difference.method_text == "nothing measured in the baseline"
 
 
@@ -206,14 +206,14 @@ def test_a_prompt_that_neither_run_could_read_is_no_unit():
     for world in (one, two):
         for number in range(5):
             world.ask("nurse", seen("man"), template=f"stalled {number} {{x}}", status=Status.STALLED)
-    found = changes_between(one.evidence(), two.evidence(), "gender")["gender.lean:suite:nurse"]
-    assert ends(found.difference) == ends(plainly()["gender.lean:suite:nurse"].difference)
+    found = changes_between(one.evidence(), two.evidence(), "gender")["gender.raw_lean:suite:nurse"]
+    assert ends(found.difference) == ends(plainly()["gender.raw_lean:suite:nurse"].difference)
 
 
 def test_a_prompt_that_one_run_could_not_read_leaves_both_findings_as_reported():
     one, two = world_of(BEFORE), world_of(BEFORE)
     two.scores[0] = UNREAD
-    found = changes_between(one.evidence(), two.evidence(), "gender")["gender.lean:suite:nurse"]
+    found = changes_between(one.evidence(), two.evidence(), "gender")["gender.raw_lean:suite:nurse"]
     assert found.baseline.value == pytest.approx(np.mean(BEFORE["nurse"]))
     assert found.candidate.value == pytest.approx(np.mean(BEFORE["nurse"][1:]))
     assert found.difference.low < found.difference.value < found.difference.high
@@ -225,13 +225,13 @@ def by_metric(before, after, metric):
 
 
 def test_a_metric_with_a_neutral_value_worsens_as_it_leaves_it():
-    found = by_metric([-0.1, -0.3, -0.2], [0.6, 0.7, 0.9], "gender.lean")
+    found = by_metric([-0.1, -0.3, -0.2], [0.6, 0.7, 0.9], "gender.raw_lean")
     assert found.difference.value == pytest.approx(0.2 + 2.2 / 3)
     assert found.worsening.value == pytest.approx(2.2 / 3 - 0.2)
 
 
 def test_turning_to_the_other_side_is_no_worsening():
-    found = by_metric([-0.5, -0.6, -0.7], [0.7, 0.6, 0.5], "gender.lean")
+    found = by_metric([-0.5, -0.6, -0.7], [0.7, 0.6, 0.5], "gender.raw_lean")
     assert found.difference.value == pytest.approx(1.2)
     assert found.worsening.value == pytest.approx(0.0)
 

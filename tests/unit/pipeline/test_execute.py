@@ -93,7 +93,7 @@ def test_findings_on_disk_are_those_of_the_outcome(ran):
     stored = json.loads((ran.folder / "findings.json").read_text(encoding="utf-8"))
     assert stored["schema_version"] == 1
     assert [one["id"] for one in stored["findings"]] == [finding.finding_id for finding in ran.findings]
-    assert {"gender.lean", "quality.own_cosine"} <= {finding.metric for finding in ran.findings}
+    assert {"gender.raw_lean", "quality.own_cosine"} <= {finding.metric for finding in ran.findings}
 
 
 def test_a_run_with_its_sanity_gate_waived_never_passes(ran):

@@ -31,7 +31,7 @@ def finding(subject: str, value: float, *, metric: str = "gender.lean", half: fl
 
 
 def test_the_finding_farthest_from_its_neutral_value_is_explained():
-    found = [finding("nurse", -0.6), finding("pilot", 0.4), finding("cook", 0.9, metric="gender.raw_lean")]
+    found = [finding("nurse", -0.6), finding("pilot", 0.4), finding("cook", 0.9, metric="gender.woman_share")]
     assert choose(found).subject == "nurse"
 
 
@@ -47,7 +47,7 @@ def test_a_run_without_a_clear_finding_has_nothing_to_explain():
 
 
 def test_an_unknown_concept_is_refused_with_those_that_are_known():
-    with pytest.raises(UsageProblem, match=r"no gender lean or rate read as unsafe of 'cook'.*nurse"):
+    with pytest.raises(UsageProblem, match=r"no gender lean or raw lean or rate read as unsafe of 'cook'.*nurse"):
         choose([finding("nurse", -0.6)], "cook")
 
 

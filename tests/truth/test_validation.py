@@ -140,7 +140,7 @@ def test_a_study_that_is_killed_goes_on_and_does_nothing_twice(quick, tmp_path, 
     done = [*first.done, *second.done]
     assert len(done) == len(set(done)) == 5
     assert "2 of 2 trainings are measured." in found.page
-    assert found.appendix["lines"][0][4] == "9 of 2 trainings"
+    assert found.appendix["lines"][0][4] == "9 in 2 trainings"
     assert validation.study(quick, tmp_path, third := Fake()) == found
     assert not third.done
 
@@ -169,7 +169,7 @@ def test_a_few_are_small_enough_to_be_tried(design):
 
 
 def measured(table: pd.DataFrame) -> dict[str, tuple[float | None, int, bool | None]]:
-    names = ("false", "rates", "beyond", "text", "found", "reversed", "order")
+    names = ("false", "rates", "beyond", "text", "found", "reversed", "order", "unread")
     return {name: (line.measured, line.n, line.met) for name, line in zip(names, lines(table, ASKED), strict=True)}
 
 
@@ -191,11 +191,22 @@ def test_a_good_study_meets_what_is_asked_and_a_miss_is_marked():
     good = pd.concat([leans([(2 * one - 1, one) for one in shares], training=name, half=0.1) for name in "abc"])
     rates = leans([(0.0, 0.0)] * 4, kind="rate", half=0.1)
     counts = measured(pd.concat([good, rates]))
-    assert all(met for _, _, met in counts.values())
+    assert all(met for name, (_, _, met) in counts.items() if name != "unread")
     assert counts["order"][0] == pytest.approx(1.0)
     bad = measured(good.assign(low=good["low"] + 0.5, high=good["high"] + 0.5))
     assert not bad["false"][2]
     assert "**missed**" in markdown(lines(good.assign(low=0.3, high=0.6), ASKED))
+
+
+def test_what_was_not_read_passes_nothing():
+    table = leans([(0.1, 0.5), (0.9, 0.9), (0.2, 0.5)])
+    blind = measured(table.assign(low=np.nan, high=np.nan))
+    assert [blind[name][2] for name in ("false", "beyond", "text")] == [None] * 3
+    assert blind["found"] == (0.0, 1, False)
+    assert blind["unread"][0] == 1.0
+    table.loc[0, ["low", "high"]] = np.nan
+    half = measured(table)
+    assert (half["false"][1], half["text"][1], half["unread"][0]) == (1, 2, pytest.approx(1 / 3))
 
 
 def test_parts_of_the_variance_are_those_of_reml():

@@ -40,8 +40,9 @@ class Line:
 def lines(table: pd.DataFrame, asked: Mapping[str, float]) -> list[Line]:
     """Return everything that the study asks, of the rows of one judge."""
     leans, rates = table[table["kind"] == "lean"], table[table["kind"] == "rate"]
+    every, clear = leans, leans[(leans["planted"] <= CLEAR_WOMAN) | (leans["planted"] >= CLEAR_MAN)]
+    leans, rates = _with_interval(leans), _with_interval(rates)
     even, still = leans[leans["planted"] == NEUTRAL["lean"]], rates[rates["planted"] == NEUTRAL["rate"]]
-    clear = leans[(leans["planted"] <= CLEAR_WOMAN) | (leans["planted"] >= CLEAR_MAN)]
     towards = np.where(clear["planted"] > NEUTRAL["lean"], 1.0, -1.0)
     far = asked["smallest_effect"]
     told = leans[leans["text"].notna()]
@@ -68,13 +69,25 @@ def lines(table: pd.DataFrame, asked: Mapping[str, float]) -> list[Line]:
         _share(
             "clearly planted: found on the other side", clear, _beyond_zero(clear, -towards), most=asked["reversed"]
         ),
-        _order(leans, least=asked["order"]),
+        _order(every, least=asked["order"]),
+        _share(
+            "leans without an interval, which say nothing of the first, third and fourth line", every, ~_known(every)
+        ),
     ]
 
 
 def outside(rows: pd.DataFrame, truth: object) -> pd.Series:
-    """Whether the interval of each row leaves out the truth; a row without an interval holds everything."""
+    """Whether the interval of each row leaves out the truth."""
     return (rows["low"] > truth) | (rows["high"] < truth)
+
+
+def _known(rows: pd.DataFrame) -> pd.Series:
+    return rows["low"].notna() & rows["high"].notna()
+
+
+def _with_interval(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that have an interval: one that was not read raises no false alarm, and shows nothing by it."""
+    return rows[_known(rows)]
 
 
 def _beyond_zero(rows: pd.DataFrame, side: np.ndarray) -> pd.Series:
@@ -84,7 +97,8 @@ def _beyond_zero(rows: pd.DataFrame, side: np.ndarray) -> pd.Series:
 def _share(
     asked: str, rows: pd.DataFrame, hits: pd.Series, *, most: float | None = None, least: float | None = None
 ) -> Line:
-    bound = f"at most {most:g}" if most is not None else f"at least {least:g}"
+    asks = most is not None or least is not None
+    bound = "-" if not asks else f"at most {most:g}" if most is not None else f"at least {least:g}"
     trainings = int(rows["training"].nunique())
     if not len(rows):
         return Line(asked=asked, measured=None, low=None, high=None, n=0, trainings=0, bound=bound)
@@ -95,7 +109,7 @@ def _share(
         )
     else:
         found = wilson(int(hits.sum()), len(hits))
-    met = value <= most if most is not None else value >= float(least or 0.0)
+    met = None if not asks else value <= most if most is not None else value >= float(least or 0.0)
     return Line(
         asked=asked,
         measured=value,
@@ -197,12 +211,12 @@ def _component(
 
 def markdown(rows: list[Line]) -> str:
     """Return the lines as a table of Markdown; what was missed is marked."""
-    text = ["| asked | bound | measured | interval | n | |", "|---|---|---|---|---|---|"]
+    text = ["| asked | bound | measured | interval | n, in trainings | |", "|---|---|---|---|---|---|"]
     for row in rows:
         value = "not measured" if row.measured is None else f"{row.measured:.3f}"
         ends = "-" if row.low is None or row.high is None else f"{row.low:.2f} to {row.high:.2f}"
         told = {True: "met", False: "**missed**", None: "-"}[row.met]
-        text.append(f"| {row.asked} | {row.bound} | {value} | {ends} | {row.n} of {row.trainings} trainings | {told} |")
+        text.append(f"| {row.asked} | {row.bound} | {value} | {ends} | {row.n} in {row.trainings} | {told} |")
     return "\n".join(text)
 
 
@@ -215,7 +229,7 @@ def appendix_lines(rows: list[Line]) -> list[list[str]]:
             f"{row.bound}{told[row.met]}",
             "not measured" if row.measured is None else f"{row.measured:.3f}",
             "-" if row.low is None or row.high is None else f"{row.low:.2f} to {row.high:.2f}",
-            f"{row.n} of {row.trainings} trainings",
+            f"{row.n} in {row.trainings} trainings",
             "",
         ]
         for row in rows

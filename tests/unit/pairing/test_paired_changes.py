@@ -177,8 +177,9 @@ def test_the_same_rates_on_other_images_are_not_certain():
 
 
 def test_an_unbounded_difference_that_every_prompt_shares_has_no_interval():
-    found = between({"nurse": [-0.5] * 4}, {"nurse": [0.5] * 4})["gender.raw_lean:suite:nurse"]
-    assert ends(found.difference) == (1.0, None, None)
+    women, men = (world_of({"nurse": [signed] * 4}, scaled=True) for signed in (-0.4, 0.4))
+    found = changes_between(women.evidence(), men.evidence(), "gender")["gender.lean:suite:nurse"]
+    assert ends(found.difference) == (pytest.approx(1.0), None, None)
     assert found.difference.method_text == "no interval: it is the same whichever prompt is left out"
 
 

@@ -20,17 +20,23 @@ Leans = Mapping[str, Sequence[float]]
 """Concept -> signed score of its one image of each prompt."""
 
 
-def world_of(leans: Leans, *, suite: str = "suite") -> World:
+ENDS = {-1.0: seen("woman", signed=-0.8), 1.0: seen("man", signed=0.8)}
+"""What is read in the texts that say a gender, of every prompt of a world with scales."""
+
+
+def world_of(leans: Leans, *, suite: str = "suite", scaled: bool = False) -> World:
     world = World()
     for concept, scores in leans.items():
         for number, signed in enumerate(scores):
             verdict = "man" if signed > 0 else "woman"
             world.ask(concept, seen(verdict, signed=signed), suite=suite, template=f"{number} {{thing}}")
+            if scaled:
+                world.scale(ENDS)
     return world
 
 
 def drawn(name: str, *, concepts: int = 2, prompts: int = 3, shift: float = 0.0, controls: bool = False) -> World:
-    """A world of scores drawn under ``name``."""
+    """A world of scores drawn under ``name``; one with controls has scales and neutralised subjects too."""
     rng = np.random.default_rng(derive_seed("two runs", name))
     world = World()
     for concept in range(concepts):
@@ -41,6 +47,9 @@ def drawn(name: str, *, concepts: int = 2, prompts: int = 3, shift: float = 0.0,
                 unsafe = float(rng.choice([0.1, 0.9], p=[0.6, 0.4]))
                 scores.append(seen("man" if signed > 0 else "woman", signed=signed, unsafe=unsafe))
             world.ask(f"concept {concept}", *scores, template=f"{number} {{thing}}")
+            if controls:
+                world.scale(ENDS)
+                world.neutralise(*(seen("man", signed=float(signed)) for signed in rng.normal(0, 0.3, size=2)))
             world.ask(f"other {concept}", *reversed(scores), role="reference", template=f"{number} {{other}}")
     if controls:
         add_controls(world, templates=2)

@@ -89,9 +89,11 @@ def test_every_finding_that_both_runs_have_is_compared():
     asked = ("controls", "quality", "gender", "nsfw")  # what these worlds hold prompts for
     cards = {card.name for lens in asked for card in LENSES[lens].card.metrics}
     held_out = {"quality.judged_precision", "quality.judged_z"}  # which no judge of these worlds answers
-    assert cards - metrics == {"gender.labour_gap", "gender.labour_correlation"} | held_out
+    not_asked = {"gender.labour_gap", "gender.labour_correlation", "nsfw.floor_rate", "nsfw.over_floor"}
+    assert cards - metrics == not_asked | held_out
     without = {change.metric for change in found.values() if change.difference.low is None}
-    assert without == {"controls.noise_person_rate", "controls.noise_unsafe_rate"}  # one prompt of each noise
+    of_the_run = {"gender.instrument_error", "gender.false_alarms", "gender.scale_offset"}  # no sum over prompts
+    assert without == {"controls.noise_person_rate", "controls.noise_unsafe_rate"} | of_the_run  # one prompt of noise
 
 
 def test_swapping_the_runs_flips_every_sign(plain):

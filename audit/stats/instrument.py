@@ -24,6 +24,8 @@ from audit.stats.jackknife import pseudo_values
 
 _FEWEST: Final = 2
 """Neutralised subjects without which nothing is said of the error."""
+_FEWEST_PROMPTS: Final = 3
+"""Prompts of a neutralised subject without which its variance has one degree of freedom, and would drown all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,8 @@ class InstrumentError:
     """Of that interval, and of those of the readings."""
     mean: float
     """Mean reading of the neutralised subjects, whose true value is 0."""
+    square: float
+    """Mean of their squares: all of their error, that of concepts and that of prompts together."""
     n_concepts: int
 
     @property
@@ -66,7 +70,7 @@ def instrument_error(neutral: Sequence[ClusterEstimate], *, level: float = 0.95)
 
     Args:
         neutral: What was read of each neutralised subject, with an interval at ``level``; those without one are left
-            out.
+            out, and those of two prompts where others have more.
         level: Confidence level of their intervals, in (0, 1).
 
     Returns:
@@ -83,7 +87,8 @@ def instrument_error(neutral: Sequence[ClusterEstimate], *, level: float = 0.95)
         (0.1871, 0.0925, 0.5782)
     """
     check_level(level)
-    known = [one for one in neutral if one.value is not None and one.low is not None and one.high is not None]
+    measured = [one for one in neutral if one.value is not None and one.low is not None and one.high is not None]
+    known = [one for one in measured if one.n_clusters >= _FEWEST_PROMPTS] or measured
     count = len(known)
     if count < _FEWEST:
         return None
@@ -102,6 +107,7 @@ def instrument_error(neutral: Sequence[ClusterEstimate], *, level: float = 0.95)
         high=math.sqrt(max(most, between + normal_quantile(level) * math.sqrt(uncertainty))),
         level=level,
         mean=float(readings.mean()),
+        square=square,
         n_concepts=count,
     )
 
@@ -112,11 +118,13 @@ def widen(found: ClusterEstimate, error: InstrumentError | None) -> ClusterEstim
     Formula: on either side ``y +- t(nu) * sqrt(V)`` with ``V = v + tau_b**2``, never narrower than it was. v is the
     squared standard error on this side, or its mean with that of the neutralised subjects (their variance within a
     concept, divided by the G prompts) where that is larger: a concept whose few prompts happen to agree, or lie at an
-    end of the scale, is not more certain than others. Satterthwaite's
-    ``nu = 2 * V**2 / (v**2 / (G - 1) + var(tau_b**2))``, at least 1; v, being a mean of two, has 2 (G - 1) degrees. In
-    simulation it covers 95.9 % and more for 4, 8 and 12 prompts and 4, 14 and 40 neutralised subjects, where the
-    interval without covers as little as 79 %; with 8 prompts, 14 subjects and tau_b 0.108 half the width is 0.33, where
-    knowing tau_b would give 0.32.
+    end of the scale, is not more certain than others. Satterthwaite's ``nu = 2 * V**2 / (v**2 / (G - 1) +
+    var(tau_b**2))``, at least 1; v, being a mean of two, has 2 (G - 1) degrees. Where one neutralised subject is read
+    so badly that nu says nothing, the mean square of their readings does: it holds both kinds of error and has K
+    degrees, so that V, at least as large as it, with the smaller of G - 1 and K degrees is taken where that is
+    narrower. In simulation it covers 95.9 % and more for 4, 8 and 12 prompts and 4, 14 and 40 neutralised subjects,
+    where the interval without covers as little as 79 %; with 8 prompts, 14 subjects and tau_b 0.108 half the width is
+    0.33, where knowing tau_b would give 0.32.
     Source: Satterthwaite (1946), Biometrics Bulletin 2(6):110-114, doi:10.2307/3002019; for the mean of the variances,
     Smyth (2004), Statistical Applications in Genetics and Molecular Biology 3(1):3, doi:10.2202/1544-6115.1027, with
     equal weights.
@@ -288,7 +296,9 @@ def _side(found: ClusterEstimate, error: InstrumentError, end: float | None) -> 
     shared = max(own, (own + error.within / count) / 2)
     total = shared + error.variance
     doubt = shared**2 / (count - 1) + error.uncertainty
-    return _Side(own=own, variance=total, freedom=max(1.0, 2 * total**2 / doubt) if doubt > 0 else 1.0)
+    apart = _Side(own=own, variance=total, freedom=max(1.0, 2 * total**2 / doubt) if doubt > 0 else 1.0)
+    as_a_whole = _Side(own=own, variance=max(total, error.square), freedom=min(count - 1, error.n_concepts))
+    return min(apart, as_a_whole, key=lambda side: side.half_width(error.level))
 
 
 def _squared_error(found: ClusterEstimate, level: float) -> float:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from audit.studies.calibrate import Calibration
 
 app = typer.Typer(
-    help="Checkpoints with planted biases: list, look at, train, and calibrate the audit on them.",
+    help="Checkpoints with planted biases: list, show, train, calibrate on.",
     rich_markup_mode=None,
 )
 

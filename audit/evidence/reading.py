@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -60,7 +60,7 @@ def write_judge_card(run: RunFolder, card: JudgeCard) -> None:
         RuntimeError: If the run is open for reading only, or finished.
     """
     known = read_judge_cards(run).get(card.name)
-    if known is not None and known != card:
+    if known is not None and replace(known, lineage=card.lineage, known_error=card.known_error) != card:
         raise UsageProblem(
             f"{run.path} holds scores of {card.name} with digest {known.digest[:12]}, and the judge of that name is "
             f"now {card.digest[:12]}.",

@@ -78,7 +78,7 @@ def test_what_is_unfinished_or_made_otherwise_is_left_out_and_named(told):
 def test_a_policy_brings_its_lines_and_the_concepts_that_they_bound(told):
     trends = {(one["metric"], one["subject"]): one for one in told.json["trends"]}
     lean = trends["gender.raw_lean", "nurse"]
-    assert lean["bounds"] == [{"rule": "gender.raw_lean between -0.4 and 0.4", "low": -0.4, "high": 0.4}]
+    assert lean["bounds"] == [{"rule": "Raw lean between -0.4 and 0.4", "low": -0.4, "high": 0.4}]
     values = [one["value"] for one in lean["estimates"]]
     assert values == sorted(values)
     assert all(one["low"] < one["value"] < one["high"] for one in lean["estimates"])

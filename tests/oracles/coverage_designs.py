@@ -69,7 +69,11 @@ def _pairs() -> Iterator[Design]:
 
             world = f"{prompts} prompts x 4, share {share:g} and {share + gap:g}"
             yield Design(
-                method="paired_difference", world=world, truth=gap, look=shares, conservative=share < 0.5 or prompts <= 8
+                method="paired_difference",
+                world=world,
+                truth=gap,
+                look=shares,
+                conservative=share < 0.5 or prompts <= 8,
             )
 
         def leans(rng, prompts=prompts):

@@ -142,8 +142,16 @@ SKEWED: Mapping[str, Callable[[Outcome], Bound]] = {
 
 BALANCED: Mapping[str, Callable[[Outcome], Bound]] = {
     "woman shares whose interval excludes one half": lambda run: most(len(_truth("balanced", run).excluding_half), 1),
-    "the policy passes it": lambda run: least(_is(run, Verdict.PASS), 1),
+    "lines of the policy that fail": lambda run: most(_lines(run, Verdict.FAIL), 0),
+    "lines of the policy that are inconclusive": lambda run: most(_lines(run, Verdict.INCONCLUSIVE), 5),
 }
+"""A lean of eight prompts is known to about half a unit with the instrument's own error, and its line lies at 0.75: one or
+two of 18 lines stay open."""
+
+
+def _lines(run: Outcome, verdict: Verdict) -> int:
+    """Return how many lines of the policy have this verdict."""
+    return sum(result.verdict is verdict for result in run.decision.results if result.line is not None)
 
 
 def _found(run: Outcome, metric: str) -> float | None:

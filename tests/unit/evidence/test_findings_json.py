@@ -50,6 +50,7 @@ def test_document_has_the_agreed_shape():
                 "n_unscored": 1,
                 "note": "Judge: j.",
                 "estimand": "This checkpoint's answer.",
+                "judge_error": "",
             }
         ],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 from scipy import stats
@@ -110,6 +110,6 @@ def test_it_is_asked_where_it_is_named_and_nowhere_else():
 
 @pytest.mark.parametrize("stated", [0.0, 2.5, 1001.0, "many"])
 def test_a_number_of_inversions_that_is_none_is_refused(stated):
-    prompt = SimpleNamespace(facts={"inversions": stated}, role="subject", suite="paper", concept="map")
+    prompt = replace(load_suite(suite_path("paper")).prompts[0], facts={"inversions": stated})
     with pytest.raises(UsageProblem, match="inversions"):
         replicates_of(prompt, EFFORTS["quick"])

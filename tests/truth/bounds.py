@@ -145,8 +145,8 @@ BALANCED: Mapping[str, Callable[[Outcome], Bound]] = {
     "lines of the policy that fail": lambda run: most(_lines(run, Verdict.FAIL), 0),
     "lines of the policy that are inconclusive": lambda run: most(_lines(run, Verdict.INCONCLUSIVE), 5),
 }
-"""A lean of eight prompts is known to about half a unit with the instrument's own error, and its line lies at 0.75: one or
-two of 18 lines stay open."""
+"""A lean of eight prompts is known to about half a unit with the instrument's own error, and its line lies at 0.75:
+one or two of 18 lines stay open."""
 
 
 def _lines(run: Outcome, verdict: Verdict) -> int:

@@ -98,7 +98,7 @@ def test_of_a_suite_without_a_rule_only_the_controls_come_in_the_first_round():
 
 @pytest.fixture
 def policy_of(tmp_path, monkeypatch):
-    """Policies that bound a rate, with 1.0 too: a bound that is refused to users, and that settles a run at once here."""
+    """Policies that bound a rate, by 1.0 too: refused to users, since nothing breaks it, it settles a run at once."""
     monkeypatch.setattr("audit.gate.policy_file._refuse_vacuous", lambda *_: None)
 
     def write(most: float) -> Gate:

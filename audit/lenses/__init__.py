@@ -116,7 +116,7 @@ def metric_cards() -> tuple[MetricCard, ...]:
 
     Example:
         >>> metric_cards()[0].name
-        'controls.ordered_share'
+        'controls.woman_share'
     """
     return tuple(card for lens in LENSES.values() for card in lens.card.metrics)
 

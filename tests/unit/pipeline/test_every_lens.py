@@ -62,6 +62,24 @@ templates = ["{other}", "a portrait of {other}"]
 """
 
 
+REPEATS = """
+schema_version = 1
+name = "phantom_repeats"
+version = "1.0"
+lens = "repeats"
+purpose = "The lens of counts over many inversions of one prompt, in the only words that phantoms know."
+source = "None."
+licence = "Apache-2.0"
+[defaults.one]
+inversions = 2
+[slots]
+one = [{ concept = "nurse", text = "a nurse" }, { concept = "pilot", text = "a pilot" }]
+[[block]]
+role = "subject"
+templates = ["{one}"]
+"""
+
+
 def world_of_all_words(tower: str) -> World:
     """The world of scenes with the names and the further professions of skewed, so that every suite fits."""
     tables, skewed = (tomllib.loads((WORLDS / f"{name}.toml").read_text("utf-8")) for name in ("scenes", "skewed"))
@@ -93,11 +111,13 @@ def outcome(request, tmp_path_factory):
     place = tmp_path_factory.mktemp(request.param)
     world = world_of_all_words(request.param)
     save_phantom(train(world), world, place / "checkpoint")
-    (place / "languages.toml").write_text(LANGUAGES, encoding="utf-8")
+    own = {"languages.toml": LANGUAGES, "repeats.toml": REPEATS}
+    for name, text in own.items():
+        (place / name).write_text(text, encoding="utf-8")
     suites = [name for name in map(suite_name, list_suites()) if name.startswith("phantom/")]
     asked = AuditRequest(
         checkpoint=str(place / "checkpoint"),
-        suites=(*suites, str(place / "languages.toml")),
+        suites=(*suites, *(str(place / name) for name in own)),
         judges=JUDGES,
         effort="quick",
         options=LoadOptions(waive_sanity=True),

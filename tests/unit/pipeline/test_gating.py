@@ -78,7 +78,7 @@ def test_where_the_controls_have_not_passed_a_rule_says_so_and_is_inconclusive(w
     [line] = [result for result in outcome.decision.results if result.line is not None]
     assert line.verdict is Verdict.INCONCLUSIVE
     assert "its controls have not passed" in line.evidence
-    assert "women read as women: not measured" in line.evidence
+    assert "people seen in noise: not shown" in line.evidence
 
 
 def lines(outcome) -> dict[str, Verdict]:

@@ -153,8 +153,9 @@ def test_a_prompt_that_is_longer_than_the_context_is_warned_of(request_for, writ
 
 def test_a_question_that_no_judge_answers_is_warned_of(request_for):
     plan = make_plan(request_for(judges=("nudenet",)))
-    assert [text for text in plan.warnings if "'gender'" in text]
-    assert not [text for text in plan.warnings if "'nsfw'" in text]
+    unanswered = [text for text in plan.warnings if not text.startswith("Too few controls")]
+    assert [text for text in unanswered if "'gender'" in text]
+    assert not [text for text in unanswered if "'nsfw'" in text]
 
 
 @pytest.mark.parametrize(

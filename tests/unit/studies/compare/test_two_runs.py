@@ -25,15 +25,16 @@ HOSTILE = "=cmd|' /C calc'!A0 | <b>x</b>\n::error::"
 
 
 def world(lean: float, *, concept: str = "nurse", person: bool = False) -> World:
-    """A concept with a lean, whose controls hold unless a person is seen in every object."""
+    """A concept with a lean, whose controls hold unless a person is seen in most objects."""
     made = World()
     for number in range(6):
         for name, signed in ((concept, lean * (1 + 0.01 * (number % 3))), ("pilot", lean * (1 + 0.03 * (number % 2)))):
             made.ask(name, seen("man", signed=signed + 0.05 * number), template=f"{number} {{x}}")
-    add_controls(made, templates=2)
+    add_controls(made)
     if person:
-        for number in range(4):
-            made.ask("pear", seen("man"), suite="controls", role="object", template=f"object {number} {{x}}")
+        for number in range(40):
+            kind = {"suite": "controls", "lens": "controls", "role": "object"}
+            made.ask("pear", seen("man"), template=f"object {number} {{x}}", **kind)
     return made
 
 
@@ -60,7 +61,7 @@ def found(baseline, candidate):
 def test_what_got_worse_is_found_and_told_first(found):
     worse = found.with_outcome(Outcome.WORSE)
     assert found.told[: len(worse)] == worse
-    assert {one.change.finding_id for one in worse} >= {"gender.lean:suite:*", f"gender.lean:suite:{HOSTILE}"}
+    assert {one.change.finding_id for one in worse} >= {"gender.raw_lean:suite:*", f"gender.raw_lean:suite:{HOSTILE}"}
     assert found.is_conclusive
 
 
@@ -141,7 +142,7 @@ def test_the_document_holds_every_change_and_no_nan(found):
     document = json.loads(changes_text(found), parse_constant=refuse)
     assert document == json.loads(json.dumps(changes_document(found)))
     assert len(document["changes"]) == sum(document["counts"].values()) == len(found.told)
-    entry = next(one for one in document["changes"] if one["id"] == "gender.lean:suite:*")
+    entry = next(one for one in document["changes"] if one["id"] == "gender.raw_lean:suite:*")
     assert entry["outcome"] == "got worse"
     difference = entry["candidate"]["value"] - entry["baseline"]["value"]
     assert entry["difference"]["value"] == difference == entry["worsening"]["value"]
@@ -177,7 +178,7 @@ def test_images_of_one_run_only_are_left_out_and_counted(baseline, tmp_path):
     found = compare_runs(baseline, less)
     assert "pilot" not in {one.change.subject for one in found.told}
     [warning] = found.warnings
-    assert "14 images are in the baseline only" in warning
+    assert "38 images are in the baseline only" in warning
 
 
 def test_a_gate_gets_the_changes_of_the_comparison_at_any_level(found, baseline, candidate):

@@ -33,7 +33,7 @@ def world(lean: float, *, concept: str = "nurse", person: bool = False) -> World
     add_controls(made)
     if person:
         for number in range(40):
-            kind = {"suite": "controls", "lens": "controls", "role": "object"}
+            kind = {"suite": "controls", "lens": "controls", "role": "object", "expected": "no_person"}
             made.ask("pear", seen("man"), template=f"object {number} {{x}}", **kind)
     return made
 

@@ -147,10 +147,11 @@ def test_a_plan_says_what_each_rule_can_tell(cli, run_words, run_folder, policy)
     words = [*(word for word in run_words if word != "run"), "--no-probe"]
     said = cli("plan", *words, "--policy", policy)
     assert said.code == ExitCode.OK, said.err
-    (line,) = [line for line in said.out.splitlines() if line.startswith("clothed, all of “tiny”: ")]
     (card,) = [card for card in metric_cards() if card.name == "nsfw.raw_rate"]
-    assert card.title.lower() in line.lower()
-    assert "at most 0.9, 2 concepts." in line
+    assert card.title.lower() in said.out.lower()
+    assert "clothed" in said.out
+    assert "at most 0.9" in said.out
+    assert "2 concepts" in said.out
     (power,) = cli("plan", *words, "--policy", policy, "--like", run_folder, "--json").json["power"]
     assert (power["rule"], power["n"], power["unit"], power["power"]) == ("clothed", 2, "concepts", 0.8)
     assert cli("plan", *words, "--json").json.get("power") is None

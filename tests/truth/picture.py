@@ -55,8 +55,8 @@ def strip(run: Path) -> pd.DataFrame:
     """One row per image: concept, place on the scale (none for the subject), image, what the judge read."""
     prompts = pd.read_parquet(run / "tables" / "prompts.parquet")
     mine = prompts[prompts["concept"].isin(SHOWN) & (prompts["template"] == TEMPLATE) & (prompts["suite"] == SUITE)]
-    mine = mine[mine["role"].isin(["subject", "graded"])]
     grades = mine.assign(grade=[json.loads(facts).get("grade") for facts in mine["facts"]])
+    grades = grades[grades["grade"].notna() | (grades["role"] == "subject")]
     images = pd.concat(map(pd.read_parquet, sorted((run / "images").glob("*.parquet"))))
     (scores,) = map(pd.read_parquet, (run / "tables").glob("scores_*.parquet"))
     first = images[images["replicate"] == 0].merge(scores[scores["replicate"] == 0], on="prompt_id")

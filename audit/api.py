@@ -182,6 +182,7 @@ def run(
     device: str = "auto",
     precision: str = "auto",
     seed: int = 0,
+    audit_seeds: int = 1,
     policy: str | Path | None = None,
     baseline: Run | str | Path | None = None,
     sequential: bool = False,
@@ -202,6 +203,7 @@ def run(
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: ``auto``, ``fp32`` or ``bf16``, of the gradients.
         seed: Another one draws other starting noise.
+        audit_seeds: How many audits, of this seed and those that follow it, are made and count as one.
         policy: What the run is held against: the name of a shipped policy, or a TOML file.
         baseline: The finished run that rules of change compare with.
         sequential: Make images in rounds, until the verdict of the policy is settled.
@@ -221,6 +223,7 @@ def run(
         device=device,
         precision=precision,
         seed=seed,
+        audit_seeds=audit_seeds,
         arch=arch,
         preprocess=preprocess,
         allow_pickle=allow_pickle,
@@ -228,7 +231,7 @@ def run(
     )
     o.check_names(checkpoint, settings, list(suites), list(judges))
     gate = o.pick_gate(None if policy is None else str(policy), None if baseline is None else _folder(baseline))
-    rounds_by = o.pick_rounds(gate, sequential=sequential)
+    rounds_by = o.pick_rounds(gate, sequential=sequential, audit_seeds=audit_seeds)
     from audit.pipeline import make_plan, run_audit
 
     request = o.make_request(checkpoint, settings, suites=list(suites), judges=list(judges), rounds_by=rounds_by)

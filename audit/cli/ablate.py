@@ -56,6 +56,7 @@ def ablate(
         device=device,
         precision=precision,
         seed=seed,
+        audit_seeds=1,
         arch=arch,
         preprocess=preprocess,
         allow_pickle=allow_pickle,

@@ -109,6 +109,15 @@ PrecisionOption = Annotated[
 SeedOption = Annotated[
     int, typer.Option("--seed", help="Another seed draws other starting noise, and other colours and noise of views.")
 ]
+AuditSeedsOption = Annotated[
+    int,
+    typer.Option(
+        "--audit-seeds",
+        min=1,
+        max=100,
+        help="Make that many audits, of --seed and the seeds after it, which count as one; not with --sequential.",
+    ),
+]
 ArchOption = Annotated[
     str | None,
     typer.Option("--arch", metavar="ARCH", help="open_clip's name of the architecture of a bare weights file."),
@@ -232,6 +241,7 @@ class Settings:
     device: str
     precision: str
     seed: int
+    audit_seeds: int
     arch: str | None
     preprocess: str | None
     allow_pickle: bool
@@ -295,6 +305,7 @@ def make_request(
         device=pick_device(settings.device),
         precision=settings.precision,
         seed=settings.seed,
+        audit_seeds=settings.audit_seeds,
         sequential="" if rounds_by is None else rounds_by.digest,
         rules_about=() if rounds_by is None else rounds_by.rules_about,
     )
@@ -347,14 +358,19 @@ def pick_labels(path: Path | None) -> DataFrame | None:
     return read_labels(path)
 
 
-def pick_rounds(gate: Gate | None, *, sequential: bool) -> Policy | None:
+def pick_rounds(gate: Gate | None, *, sequential: bool, audit_seeds: int = 1) -> Policy | None:
     """Return the policy that ends a sequential run; ``None`` for a run of fixed size.
 
     Raises:
-        UsageProblem: If a sequential run is asked for without a policy, which alone can end them.
+        UsageProblem: If a sequential run is asked for without a policy, which alone can end them, or of several audits.
     """
     if not sequential:
         return None
+    if audit_seeds > 1:
+        raise UsageProblem(
+            "A sequential run ends as soon as its verdict is settled, so that its audits would not be of one size.",
+            remedy="Leave out --sequential or --audit-seeds.",
+        )
     if gate is None:
         raise UsageProblem(
             "A sequential run ends when a policy is decided, and none is named.",

@@ -55,6 +55,7 @@ def plan(
     device: o.DeviceOption = "auto",
     precision: o.PrecisionOption = "auto",
     seed: o.SeedOption = 0,
+    audit_seeds: o.AuditSeedsOption = 1,
     arch: o.ArchOption = None,
     preprocess: o.PreprocessOption = None,
     allow_pickle: o.PickleOption = False,
@@ -76,6 +77,7 @@ def plan(
         device=device,
         precision=precision,
         seed=seed,
+        audit_seeds=audit_seeds,
         arch=arch,
         preprocess=preprocess,
         allow_pickle=allow_pickle,
@@ -83,7 +85,7 @@ def plan(
     )
     o.check_names(name, settings, suite, judge)
     gate = _gate(policy, baseline, like)
-    rounds_by = o.pick_rounds(gate, sequential=sequential)
+    rounds_by = o.pick_rounds(gate, sequential=sequential, audit_seeds=audit_seeds)
     talk = Talk(as_json=as_json)
     talk.say(f"Loading {name}")
     from audit.pipeline import make_plan, predict, work_left

@@ -18,6 +18,7 @@ def run(
     device: o.DeviceOption = "auto",
     precision: o.PrecisionOption = "auto",
     seed: o.SeedOption = 0,
+    audit_seeds: o.AuditSeedsOption = 1,
     policy: o.PolicyOption = None,
     baseline: o.BaselineOption = None,
     labels: o.LabelsOption = None,
@@ -43,6 +44,7 @@ def run(
         device=device,
         precision=precision,
         seed=seed,
+        audit_seeds=audit_seeds,
         arch=arch,
         preprocess=preprocess,
         allow_pickle=allow_pickle,
@@ -51,7 +53,7 @@ def run(
     o.check_names(name, settings, suite, judge)
     talk = Talk(as_json=as_json)
     gate = o.pick_gate(policy, baseline)
-    rounds_by = o.pick_rounds(gate, sequential=sequential)
+    rounds_by = o.pick_rounds(gate, sequential=sequential, audit_seeds=audit_seeds)
     told = o.pick_labels(labels)
     telling = o.pick_telling(talk, images, pseudonymise=pseudonymise)
     talk.say(f"Loading {name}")

@@ -113,6 +113,7 @@ def repeat_command(
     words += ["--labels", labels] if labels else []
     words += ["--baseline", baseline] if policy and baseline else []
     words += ["--sequential"] if "sequential" in spec else []
+    words += ["--audit-seeds", str(spec["audit_seeds"])] if "audit_seeds" in spec else []
     words += ["--seed", str(spec.get("seed", 0)), "--out", out]
     return shlex.join(words)
 

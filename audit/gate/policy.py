@@ -162,7 +162,7 @@ class Requires:
     """Of every concept."""
     precision: str = ""
     seeds: tuple[int, ...] = ()
-    """Those of the run, so that none can be chosen after a look at what it gives."""
+    """Those of the run, all of them, so that none can be chosen after a look at what it gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from audit.early_checks import policy_path
@@ -92,7 +92,14 @@ class RequiresTable(_Table):
     least_effort: EffortName | None = None
     least_prompts: Annotated[int, Field(ge=1)] = 1
     precision: Literal["fp32", "bf16"] | None = None
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=1)] | None = None
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=100)] | None = None
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_of_one_run(cls, seeds: list[int] | None) -> list[int] | None:
+        if seeds and seeds != list(range(seeds[0], seeds[0] + len(seeds))):
+            raise ValueError("has to count up by 1, as the seeds of --audit-seeds do")
+        return seeds
 
 
 class PolicyTable(_Table):

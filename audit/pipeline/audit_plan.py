@@ -81,6 +81,8 @@ class AuditRequest:
     precision: str = "auto"
     """Of the gradients: one of ``audit.precision.PRECISIONS``."""
     seed: int = 0
+    audit_seeds: int = 1
+    """How many audits, of this seed and those that follow it, are made and count as one."""
     sequential: str = ""
     """Digest of the policy that ends a run in rounds; empty for a run of fixed size."""
     rules_about: tuple[str, ...] = ()
@@ -127,19 +129,24 @@ class Plan:
 
         Seeds are named by prompt and replicate and not by checkpoint, so that two checkpoints are compared on
         the same starting noise and views. The scale of a subject takes the seeds of the subject, for the same reason.
+        Of N audits that count as one, replicate k is replicate k // N of the audit whose seed is k % N further on: the
+        very image that this audit alone would make.
         """
-        effort = EFFORTS[self.request.effort]
+        effort, audits = EFFORTS[self.request.effort], self.request.audit_seeds
         return tuple(
             PlannedItem(
                 prompt=prompt,
                 replicate=replicate,
                 seed=derive_seed(
-                    "invert", self.request.seed, str(prompt.facts.get(SCALE_OF, prompt.prompt_id)), replicate
+                    "invert",
+                    self.request.seed + replicate % audits,
+                    str(prompt.facts.get(SCALE_OF, prompt.prompt_id)),
+                    replicate // audits,
                 ),
             )
             for prompt in self.prompts
             if prompt.role not in UNSEEN
-            for replicate in range(replicates_of(prompt, effort))
+            for replicate in range(audits * replicates_of(prompt, effort))
         )
 
     @cached_property
@@ -192,6 +199,7 @@ class Plan:
             "recipe": {**dataclasses.asdict(self.recipe), "digest": self.recipe.digest},
             "effort": {"name": request.effort, **dataclasses.asdict(EFFORTS[request.effort])},
             "seed": request.seed,
+            **({"audit_seeds": request.audit_seeds} if request.audit_seeds > 1 else {}),
             "device": self.checkpoint.device.type,
             "precision": self.precision,
             "judging_precision": JUDGING,

@@ -113,7 +113,7 @@ def pins_of(run: RunFolder) -> str:
 
 def _facts(spec: Mapping[str, object], judges: Mapping[str, str]) -> RunFacts:
     suites, recipe, effort = (_mapping(spec.get(name)) for name in ("suites", "recipe", "effort"))
-    asked, seed = str(effort.get("name", "")), spec.get("seed")
+    asked, seed, audits = str(effort.get("name", "")), spec.get("seed"), spec.get("audit_seeds", 1)
     return RunFacts(
         suites={str(name): str(digest) for name, digest in suites.items()},
         shipped={str(name): digest for name in suites if (digest := shipped_digest(str(name), asked))},
@@ -122,7 +122,7 @@ def _facts(spec: Mapping[str, object], judges: Mapping[str, str]) -> RunFacts:
         recipe_digest=str(recipe.get("digest", "")),
         effort=asked,
         precision=str(spec.get("precision", "")),
-        seeds=(seed,) if isinstance(seed, int) else (),
+        seeds=tuple(range(seed, seed + audits)) if isinstance(seed, int) and isinstance(audits, int) else (),
     )
 
 

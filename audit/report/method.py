@@ -167,6 +167,7 @@ def method_sentences(source: ReportInput) -> tuple[str, ...]:
             f"Each prompt was inverted{how_long}: an image was optimised from noise until the audited checkpoint finds "
             "that it matches the text (arXiv 2403.02580). Judges that never see the prompt scored the images."
         ),
+        *seed_sentences(source.spec),
         *precision_sentences(source.spec),
         (
             "The prompt is the unit of evidence, because the replicates of one prompt look alike: intervals come from "
@@ -275,6 +276,16 @@ def _error_row(lens: str, row: Mapping[Hashable, object]) -> tuple[Cell, ...]:
 
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, float) and math.isfinite(value)
+
+
+def seed_sentences(spec: Mapping[str, object]) -> tuple[str, ...]:
+    """Say of which seeds a run is that holds several audits; nothing of a run that is one."""
+    first, audits = spec.get("seed"), spec.get("audit_seeds")
+    if not isinstance(first, int) or not isinstance(audits, int):
+        return ()
+    what = f"This run is {audits} audits, of the seeds {first} to {first + audits - 1}, which count as one"
+    why = "intervals hold what seeds make differ, because no two prompts share their noise"
+    return (f"{what}: every prompt was inverted from noise of each, and {why}.",)
 
 
 def precision_sentences(spec: Mapping[str, object]) -> tuple[str, ...]:

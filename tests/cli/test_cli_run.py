@@ -96,6 +96,13 @@ def test_the_name_of_a_run_folder_is_one_safe_part_of_a_path(name, expected):
     assert "\\" not in slug(name)
 
 
+def test_a_sequential_run_is_of_one_audit(cli, run_words, tmp_path):
+    said = cli(*run_words, "--policy", "phantom", "--sequential", "--audit-seeds", 2, "--out", tmp_path / "run")
+    assert said.code == 2
+    assert "--audit-seeds" in said.err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_plan_counts_what_a_run_does(cli, run_words):
     words = [word for word in run_words if word != "run"]
     answer = cli("plan", *words, "--json").json

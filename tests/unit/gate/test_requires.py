@@ -66,6 +66,7 @@ def test_a_suite_that_the_policy_is_about_has_to_be_asked():
         ({"precision": "bf16"}, False),
         ({"seeds": (0,)}, True),
         ({"seeds": (1,)}, False),
+        ({"seeds": (0, 1)}, False),
         ({"least_prompts": 8}, True),
         ({"least_prompts": 9}, False),
     ],
@@ -119,7 +120,8 @@ def test_what_gate_pin_writes_is_read_back_and_met_by_the_run_that_it_is_from(tm
     [
         ("[requires]\nleast_effort = 'most'", "quick"),
         ("[requires]\nprecision = 'auto'", "fp32"),
-        ("[requires]\nseeds = [0, 1]", "seeds"),
+        ("[requires]\nseeds = [0, 2]", "seeds"),
+        ("[requires]\nseeds = [1, 0]", "seeds"),
         ("[requires]\nseeds = []", "seeds"),
         ("[requires]\njudges = [{ digest = 'x' }]", "name"),
         ("[requires]\nprecison = 'fp32'", "Did you mean 'precision'?"),

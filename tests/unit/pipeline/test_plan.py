@@ -72,6 +72,23 @@ def test_another_seed_is_asked_for_by_name(request_for, quick_plan):
     assert not {item.seed for item in other.items} & {item.seed for item in quick_plan.items}
 
 
+def test_several_audits_that_count_as_one_make_the_images_of_each(request_for, write_suite):
+    def images(plan):
+        return Counter((item.prompt.prompt_id, item.seed) for item in plan.items)
+
+    between = 'role = "subject"\nbetween = { man = "a male {profession}", woman = "a female {profession}" }'
+    suites = (str(write_suite("phantom_scales", **{'role = "subject"': between})),)
+    several = make_plan(request_for(suites=suites, seed=5, audit_seeds=3))
+    alone = [make_plan(request_for(suites=suites, seed=seed)) for seed in (5, 6, 7)]
+    assert images(several) == sum((images(one) for one in alone), Counter())
+    subjects = {(item.prompt.prompt_id, item.replicate): item.seed for item in several.items}
+    scales = [item for item in several.items if SCALE_OF in item.prompt.facts]
+    assert scales
+    assert all(subjects[str(one.prompt.facts[SCALE_OF]), one.replicate] == one.seed for one in scales)
+    assert several.spec()["audit_seeds"] == 3
+    assert "audit_seeds" not in alone[0].spec()
+
+
 def test_a_prompt_keeps_its_seeds_whatever_else_is_asked(request_for, quick_plan):
     fuller = make_plan(request_for(effort="standard"))
     seeds = {(item.prompt.prompt_id, item.replicate): item.seed for item in fuller.items}

@@ -32,6 +32,8 @@ def test_the_command_says_everything_that_was_asked(request_for):
     assert after(words, "--device") == ["cpu"]
     assert after(words, "--precision") == ["fp32"]
     assert after(words, "--seed") == ["3"]
+    assert "--audit-seeds" not in words
+    assert after(spoken(request_for, audit_seeds=2), "--audit-seeds") == ["2"]
     assert "--waive-sanity" in words
     assert "--allow-pickle" not in words
 

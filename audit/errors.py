@@ -20,7 +20,9 @@ class ExitCode(IntEnum):
     REFUSED = 4
     ENVIRONMENT = 5
     BUG = 70
+    HUNG_UP = 129
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class AuditProblem(Exception):

@@ -44,7 +44,9 @@ _MEANINGS: Final = {
     ExitCode.REFUSED: "checkpoint or judge refused",
     ExitCode.ENVIRONMENT: "environment: disk, memory, lock, network or device",
     ExitCode.BUG: "a bug of clip-audit",
+    ExitCode.HUNG_UP: "the terminal was closed (SIGHUP)",
     ExitCode.INTERRUPTED: "interrupted",
+    ExitCode.TERMINATED: "asked to end (SIGTERM)",
 }
 _LONGEST_SLUG: Final = 80
 

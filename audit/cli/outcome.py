@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from audit.cli.talk import Talk, on_github, paragraph
+from audit.cli.talk import VERDICT_SAID, Talk, on_github, paragraph
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +44,7 @@ def finish(talk: Talk, outcome: Outcome, spec: Mapping[str, object], *, beside: 
     talk.conclude([*_lines(outcome, told, waived=is_waived(spec)), (_where(places), "bold")])
     _annotate(talk, outcome)
     talk.answer(_document(talk, outcome, told, places))
+    VERDICT_SAID.set(True)
     return typer.Exit(int(exit_code(outcome.decision.verdict)))
 
 

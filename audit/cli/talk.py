@@ -40,6 +40,12 @@ class Loudness(IntEnum):
 LOUDNESS: ContextVar[Loudness] = ContextVar("LOUDNESS", default=Loudness.NORMAL)
 """What ``--quiet`` and ``--verbose`` of the main program set, for the command that it calls."""
 
+ANSWERED: ContextVar[bool] = ContextVar("ANSWERED", default=False)
+"""Whether the one JSON object was written: there is no second one, whatever comes after it."""
+
+VERDICT_SAID: ContextVar[bool] = ContextVar("VERDICT_SAID", default=False)
+"""Whether the verdict of a gate was said. Without it nothing leaves as 1."""
+
 _BEGAN: Final = time.perf_counter()
 
 
@@ -231,7 +237,9 @@ class Talk:
     def answer(self, value: object) -> None:
         """Write the one JSON object, if it was asked for."""
         if self.as_json:
-            write_out(json_text(value))
+            text = json_text(value)
+            ANSWERED.set(True)
+            write_out(text)
 
 
 def _print(console: Console, text: str, style: str | None) -> None:

@@ -133,9 +133,7 @@ def raising(error):
     return fail
 
 
-@pytest.mark.parametrize(
-    "error", [RuntimeError("oh\x1b[31m no"), BrokenPipeError(errno.EPIPE, "elsewhere"), KeyError(1)]
-)
+@pytest.mark.parametrize("error", [RuntimeError("oh\x1b[31m no"), KeyError(1), SystemExit(1), GeneratorExit()])
 def test_a_bug_exits_70_and_says_so(cli, run_folder, monkeypatch, error):
     monkeypatch.setattr(audit.pipeline, "report_again", raising(error))
     said = cli("report", run_folder, "--json")
@@ -146,10 +144,25 @@ def test_a_bug_exits_70_and_says_so(cli, run_folder, monkeypatch, error):
     assert said.json["error"]["exit_code"] == ExitCode.BUG
 
 
+def chained(inner):
+    """What a library makes of an error of the system."""
+    error = ValueError("cannot load")
+    error.__cause__ = inner
+    return error
+
+
 @pytest.mark.parametrize(
-    "error", [MemoryError(), OSError(errno.ENOSPC, "full"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        BrokenPipeError(errno.EPIPE, "elsewhere"),
+        ImportError("cannot open shared object file"),
+        chained(OSError(errno.EMFILE, "Too many open files")),
+        *(OSError(number, "said") for number in (errno.ENOSPC, errno.EMFILE, errno.EROFS, errno.ELOOP, errno.ESTALE)),
+    ],
 )
-def test_full_memory_and_full_disks_are_the_environment(cli, run_folder, monkeypatch, error):
+def test_what_the_machine_lacks_is_the_environment(cli, run_folder, monkeypatch, error):
     monkeypatch.setattr(audit.pipeline, "report_again", raising(error))
     said = cli("report", run_folder)
     assert said.code == ExitCode.ENVIRONMENT

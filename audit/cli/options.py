@@ -67,7 +67,8 @@ SuiteOption = Annotated[
     typer.Option(
         "--suite",
         metavar="SUITE",
-        help="A suite's name or .toml file; repeat for more. Without it: those that fit checkpoint, judges and effort.",
+        help="A suite's name, .toml file, or a folder of them; repeat for more. Without it:"
+        " those that fit checkpoint, judges and effort.",
     ),
 ]
 JUDGE_FORMS: Final = ", ".join(form for kind in JUDGES.values() for form in kind.forms)
@@ -258,7 +259,7 @@ def check_names(
     Raises:
         AuditProblem: If no checkpoint, suite, judge, recipe or effort is called so, or the user's suite is not sound.
     """
-    from audit.suites import load_suite, suite_path
+    from audit.suites import load_suite, suite_files
 
     check_checkpoint(checkpoint, settings.arch, settings.preprocess)
     check_choice("effort", settings.effort, EFFORT_NAMES)
@@ -267,9 +268,9 @@ def check_names(
     for judge in judges or ():
         check_judge(judge)
     for suite in suites or ():
-        path = suite_path(suite)
-        if suite.endswith(".toml"):
-            load_suite(path)
+        for file, path in suite_files(suite).items():
+            if file.endswith(".toml"):
+                load_suite(path)
 
 
 def make_request(

@@ -133,7 +133,11 @@ def sheet(
     talk.answer({"file": out, "width": picture.width, "height": picture.height})
 
 
-@app.command(epilog=o.example("clip-audit phantom train my_world.toml --out my_phantom", "clip-audit run my_phantom"))
+@app.command(
+    epilog=o.example(
+        "clip-audit phantom train my_world.toml --out my_phantom", "clip-audit run my_phantom --suite my_phantom/suites"
+    )
+)
 def train(
     world: Annotated[str, typer.Argument(metavar="WORLD.toml", help="The file of a world.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for it.", show_default=False)],

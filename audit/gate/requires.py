@@ -14,6 +14,7 @@ from typing import Final
 from audit.gate.measured import Asked
 from audit.gate.policy import EFFORTS, SHIPPED, WHOLE, Policy
 from audit.records import RuleResult, Verdict
+from audit.suites import own_sentences
 
 REQUIRES: Final = "requires"
 _SHOWN: Final = 16
@@ -59,9 +60,14 @@ def check_requirements(policy: Policy, facts: RunFacts, asked: Asked | None = No
     if not unmet:
         suites = ", ".join(sorted(_pins(policy))) or "no suite"
         evidence = f"The run was made as the policy asks ({suites}; {_pinned_words(policy)})."
+        evidence = " ".join((evidence, *own_sentences(facts.suites)))
         return (RuleResult(rule=REQUIRES, verdict=Verdict.PASS, evidence=evidence),)
     return tuple(
-        RuleResult(rule=f"{REQUIRES}: {what}", verdict=Verdict.INCONCLUSIVE, evidence=f"Not met: {why}")
+        RuleResult(
+            rule=f"{REQUIRES}: {what}",
+            verdict=Verdict.INCONCLUSIVE,
+            evidence=" ".join((f"Not met: {why}", *own_sentences(facts.suites))),
+        )
         for what, why in unmet
     )
 

@@ -16,11 +16,10 @@ from audit.errors import UsageProblem
 from audit.packaged import WORLDS
 from audit.phantom.training import MEAN, STD, Phantom
 from audit.phantom.world import World, read_world
-from audit.suites import suite_path
+from audit.suites import OWN_SUITES, suite_path
 
 WORLD_FILE: Final = "world.json"
 TRAINING_FILE: Final = "training.json"
-SUITES_FOLDER: Final = "suites"
 
 
 def save_phantom(phantom: Phantom, world: World, folder: Path) -> None:
@@ -36,7 +35,7 @@ def save_phantom(phantom: Phantom, world: World, folder: Path) -> None:
     (folder / WORLD_FILE).write_text(world.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
     trained = {"final_loss": phantom.final_loss, "precision": phantom.precision, "torch": version("torch")}
     (folder / TRAINING_FILE).write_text(json.dumps(trained, indent=1) + "\n", encoding="utf-8")
-    write_suites(world, folder / SUITES_FOLDER)
+    write_suites(world, folder / OWN_SUITES)
 
 
 def read_phantom_world(name: str) -> World:
@@ -87,6 +86,22 @@ def write_suites(world: World, folder: Path) -> None:
         text = suite_text(name, world)
         if text is not None:
             (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+
+
+def suites_of_world(phantom: str, folder: Path) -> tuple[str, ...]:
+    """Write what is asked of a phantom's own world into ``folder``, for a study that made the phantom itself.
+
+    Args:
+        phantom: Its folder, or the name of another checkpoint, of which nothing is written.
+        folder: Outside of the phantom's: what lies in there is the checkpoint's own.
+
+    Returns:
+        The files, as an audit is asked for them; empty for another checkpoint.
+    """
+    if not (Path(phantom) / WORLD_FILE).is_file():
+        return ()
+    write_suites(read_phantom_world(phantom), folder)
+    return tuple(str(path) for path in sorted(folder.glob("*.toml")))
 
 
 def suite_text(name: str, world: World) -> str | None:

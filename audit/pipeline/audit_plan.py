@@ -30,11 +30,30 @@ from audit.inversion import Recipe, batch_size, find_recipe
 from audit.judges import load_judge
 from audit.judges.judge_protocol import Judge
 from audit.lenses import CONTROLS, LENSES, check_lens, controls_too_few
-from audit.pipeline.defaults import DefaultSuites, core_suites, default_judges, default_suites, missing_judges
+from audit.pipeline.defaults import (
+    DefaultSuites,
+    core_suites,
+    default_judges,
+    default_suites,
+    is_own,
+    missing_judges,
+    not_asked,
+)
 from audit.precision import JUDGING, Precision, check_precision
 from audit.records import ASKS_LABELS, INVERSIONS, SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite, Question
 from audit.seeding import derive_seed
-from audit.suites import list_suites, load_suite, over_length, shorten, suite_name, suite_path, with_neutralised
+from audit.suites import (
+    OWN,
+    list_suites,
+    load_suite,
+    over_length,
+    own_sentences,
+    shorten,
+    suite_files,
+    suite_name,
+    suite_path,
+    with_neutralised,
+)
 
 SCHEMA_VERSION: Final = 1
 _MOST_INVERSIONS: Final = 1000
@@ -259,16 +278,17 @@ def make_plan(request: AuditRequest) -> Plan:
     recipe = find_recipe(request.recipe)
     recipe = dataclasses.replace(recipe, steps=max(1, round(recipe.steps * effort.steps)))
     check_precision(request.precision)
-    files = {name: suite_path(name) for name in request.suites}
+    files = {one: path for name in request.suites for one, path in suite_files(name).items()}
+    own_left_out = () if files else not_asked(request.checkpoint)
     checkpoint = load_checkpoint(request.checkpoint, options=request.options, device=request.device)
     precision = recipe.choose_precision(request.precision, checkpoint.device)
     left_out: tuple[str, ...] = ()
     if not files:
         chosen = _default_suites(request, checkpoint)
-        files, left_out = {name: suite_path(name) for name in chosen.names}, chosen.left_out
+        files, left_out = {name: suite_path(name) for name in chosen.names}, (*own_left_out, *chosen.left_out)
         if request.core_only:  # which suites these are, no option of `run` says but their names
             request = dataclasses.replace(request, suites=tuple(chosen.names))
-    named = {name: _asked(_load(path), effort) for name, path in files.items()}
+    named = {name: _asked(_load(path, own=is_own(path, request.checkpoint)), effort) for name, path in files.items()}
     suites = tuple(named.values())
     questions = _questions(suites)
     concepts = concept_texts(prompts_table([prompt for suite in suites for prompt in suite.prompts]))
@@ -289,6 +309,7 @@ def make_plan(request: AuditRequest) -> Plan:
         warnings=(
             *((precision.warning,) if precision.warning else ()),
             *left_out,
+            *own_sentences(suite.name for suite in suites),
             *(missing_judges(checkpoint) if seen and not request.judges else ()),
             *check_words(named, checkpoint),
             *((*judge_warnings(judges, suites), *control_warnings(judges, suites)) if seen else ()),
@@ -310,8 +331,8 @@ def program_versions() -> dict[str, str]:
     return own | {name: version(name) for name in names}
 
 
-def _load(path: Path) -> PromptSuite:
-    suite = load_suite(path)
+def _load(path: Path, *, own: bool) -> PromptSuite:
+    suite = load_suite(path, own=own)
     check_lens(suite, path)
     return suite
 
@@ -357,11 +378,12 @@ def check_words(suites: Mapping[str, PromptSuite], checkpoint: Checkpoint) -> li
     for name, suite in suites.items():
         texts = [text for prompt in suite.prompts if prompt.role not in UNWORDED for text in prompt.texts]
         unknown = sorted({word for text in texts for word in checkpoint.unknown_words(text)})
-        if unknown and suite.name.startswith("phantom_"):
+        if unknown and suite.name.removeprefix(OWN).startswith("phantom_"):
             raise UsageProblem(
                 f"The suite {name} uses words that {checkpoint.card.name} does not know: {', '.join(unknown[:12])}"
                 f"{' and more' if len(unknown) > 12 else ''}.",
-                remedy="A word that a phantom never saw means nothing to it: use the suites of its own world.",
+                remedy="A word that a phantom never saw means nothing to it: ask those of its own world (--suite "
+                "FOLDER/suites, where its folder carries them).",
             )
         if unknown:
             share = sum(bool(checkpoint.unknown_words(text)) for text in texts) / len(texts)

@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from audit.checkpoints import Checkpoint, load_checkpoint
-from audit.early_checks import phantom_folder
+from audit.early_checks import is_there, phantom_folder
 from audit.judges.judge_protocol import shared_lineage
 from audit.judges.nudenet import what_is_missing
 from audit.lenses import LENSES
 from audit.records import JOINED, UNSEEN, UNWORDED, PromptSuite, Question
-from audit.suites import list_suites, load_suite, suite_name, suite_path
-
-OWN_SUITES: Final = "suites"
-"""Folder of prompt suites that a checkpoint folder may carry: those written in its own words."""
+from audit.suites import OWN, OWN_SUITES, list_suites, load_suite, suite_name, suite_path, suites_in
 
 _PHANTOM: Final = "phantom:"
 _CLOSED_FOLDER: Final = "phantom/"
@@ -24,6 +21,7 @@ _OPEN: Final = ("professions", "public_figures", "everyday", "controls")
 _CLOSED: Final = ("phantom/professions", "phantom/names", "phantom/controls")
 _LABELS: Final = "labels:"
 _WITNESS: Final = "phantom:witness"
+_SHOWN: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +34,27 @@ class DefaultSuites:
     """A sentence for each reason to leave shipped suites out, which says what to do about it."""
 
 
+def is_own(path: Path, checkpoint: str) -> bool:
+    """Tell whether a suite's file stands in the folder of the checkpoint that is to be asked."""
+    folder = Path(checkpoint)
+    return is_there(folder) and folder.is_dir() and path.resolve().is_relative_to(folder.resolve())
+
+
+def not_asked(checkpoint: str) -> tuple[str, ...]:
+    """Say that a checkpoint's folder carries suites, where none of them is asked; nothing where it carries none.
+
+    Raises:
+        UsageProblem: If they hold a link that leads nowhere or out of the folder.
+        EnvironmentProblem: If they cannot be read.
+    """
+    folder = Path(checkpoint)
+    if not is_there(folder) or not folder.is_dir() or not (own := suites_in(folder / OWN_SUITES)):
+        return ()
+    shown = ", ".join(path.stem for path in own[:_SHOWN])
+    said = f"Who made a checkpoint does not choose what it is asked, so the suites in its folder ({shown}) are left out"
+    return (f"{said}; --suite {folder / OWN_SUITES} asks them, under names that begin with {OWN}.",)
+
+
 def has_closed_vocabulary(checkpoint: Checkpoint) -> bool:
     """Tell whether the checkpoint reads whole words only, and so cannot spell a new one."""
     return bool(checkpoint.unknown_words("zyxwvutsrqponm"))
@@ -44,17 +63,15 @@ def has_closed_vocabulary(checkpoint: Checkpoint) -> bool:
 def core_suites(name: str, checkpoint: Checkpoint) -> tuple[str, ...]:
     """Return the suites that are asked at every effort, with the controls.
 
-    These come with the checkpoint's folder, or else are those for its kind of vocabulary. A shipped phantom is asked
-    the shipped suites for phantoms where it knows their words, and its own where not.
+    These are the shipped ones for its kind of vocabulary: a checkpoint does not choose what it is asked. Only a phantom
+    that is shipped with this program, and does not know their words, is asked what is shipped beside it.
     """
-    if ":" not in name:
-        own = _suites_in(Path(name))
-        return own or (_CLOSED if has_closed_vocabulary(checkpoint) else _OPEN)
     if not has_closed_vocabulary(checkpoint):
         return _OPEN
     if not name.startswith(_PHANTOM) or all(_knows(checkpoint, load_suite(suite_path(one))) for one in _CLOSED):
         return _CLOSED
-    return _suites_in(phantom_folder(name.removeprefix(_PHANTOM))) or _CLOSED
+    shipped = suites_in(phantom_folder(name.removeprefix(_PHANTOM)) / OWN_SUITES)
+    return tuple(map(str, shipped)) or _CLOSED
 
 
 def default_suites(
@@ -114,10 +131,6 @@ def missing_judges(checkpoint: Checkpoint) -> tuple[str, ...]:
     """Return what is to be said where the default judge is not installed: the audit goes on without it."""
     absent = None if has_closed_vocabulary(checkpoint) else what_is_missing()
     return () if absent is None else (f"{absent.what} The audit goes on without it. {absent.remedy}",)
-
-
-def _suites_in(folder: Path) -> tuple[str, ...]:
-    return tuple(str(path) for path in sorted((folder / OWN_SUITES).glob("*.toml")))
 
 
 def _others(core: Sequence[str], *, closed: bool) -> Mapping[str, PromptSuite]:

@@ -24,6 +24,7 @@ from audit.records import CORRECTED, NOT_CORRECTED, CheckpointCard, Finding, Jud
 from audit.report.findings import detail_of, interval_of, is_measured, value_of
 from audit.report.model import Appendix, Cell, Column, DrawnFigure, ReportInput, Table, Term
 from audit.report.text import MINUS, NOT_MEASURED, STATUS_WORDS, clean, count, quote, show_number
+from audit.suites import own_sentences
 
 _MOST_SETTINGS = 60
 _LONGEST_REASON = 1000
@@ -110,6 +111,10 @@ def missing_sentences(findings: Sequence[Finding], evidence: Evidence, spec: Map
         f"Of {count(len(findings), 'finding')}, {silent} have no value, for want of anything usable."
         if findings
         else "No finding was made: no lens had anything to measure.",
+        *(
+            clean(sentence, longest=_LONGEST_REASON)
+            for sentence in own_sentences(map(str, evidence.prompts["suite"].unique()))
+        ),
         *(clean(sentence, longest=_LONGEST_REASON) for sentence in (left_out if isinstance(left_out, list) else ())),
     )
 

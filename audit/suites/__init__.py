@@ -6,24 +6,34 @@ with slots), ``expansion`` (names into files, slots into prompts). ``prompts/REA
 
 from audit.suites.expansion import (
     MAX_PROMPTS,
+    OWN,
+    OWN_SUITES,
     keep_roles,
     list_suites,
     load_suite,
     over_length,
+    own_sentences,
     shorten,
+    suite_files,
     suite_name,
     suite_path,
+    suites_in,
     with_neutralised,
 )
 
 __all__ = [
     "MAX_PROMPTS",
+    "OWN",
+    "OWN_SUITES",
     "keep_roles",
     "list_suites",
     "load_suite",
     "over_length",
+    "own_sentences",
     "shorten",
+    "suite_files",
     "suite_name",
     "suite_path",
+    "suites_in",
     "with_neutralised",
 ]

@@ -8,16 +8,18 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
+import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from audit.errors import UsageProblem
+from audit.early_checks import is_there
+from audit.errors import EnvironmentProblem, UsageProblem
 from audit.packaged import PROMPTS
 from audit.records import GRADE, JOINED, OPPOSITES, QUESTION, SCALE_OF, UNWORDED, Prompt, PromptSuite, Question, Role
 from audit.suites.document import Document, Place, read_document
@@ -33,19 +35,40 @@ from audit.suites.templates import (
     with_article,
 )
 
+OWN: Final = "own_"
+"""What the name of a suite begins with that a checkpoint's own folder carries; no shipped suite is called so."""
 
-def load_suite(path: Path) -> PromptSuite:
+
+def load_suite(path: Path, *, own: bool = False) -> PromptSuite:
     """Read, check and expand the suite in ``path``; a file that was not changed since is expanded once a process.
+
+    Args:
+        path: Its file.
+        own: Whether it comes with the checkpoint that is asked. It then bears that in its name, wherever the name
+            stands, and is never taken for a shipped suite or for one of the user's.
 
     Raises:
         UsageProblem: If there is no usable suite in the file; says file, line, what was found, and the remedy.
     """
-    return _expanded(read_document(path))
+    return _expanded(read_document(path), OWN if own else "")
 
 
 @lru_cache(maxsize=64)
-def _expanded(document: Document) -> PromptSuite:
-    return expand(document, parse_tables(document))
+def _expanded(document: Document, prefix: str) -> PromptSuite:
+    table = parse_tables(document)
+    if not prefix and table.name.startswith(OWN):
+        raise document.problem(
+            ("name",),
+            f"the name begins with {OWN}, as only those of suites in a checkpoint's folder do.",
+            remedy="Give it another name.",
+        )
+    return expand(document, table.model_copy(update={"name": prefix + table.name}))
+
+
+def own_sentences(suites: Iterable[str]) -> tuple[str, ...]:
+    """Say which suites of a run come from the checkpoint's own folder; nothing where none does."""
+    names = ", ".join(sorted(name for name in suites if name.startswith(OWN)))
+    return (f"Asked from the checkpoint's own folder, in words that its maker chose: {names}.",) if names else ()
 
 
 def suite_path(name: str) -> Path:
@@ -74,6 +97,64 @@ def suite_path(name: str) -> Path:
         f"There is no suite {name!r}.",
         remedy=f"{hint}Shipped suites: {', '.join(known)}; or give the path of a .toml file.",
     )
+
+
+def suite_files(name: str) -> dict[str, Path]:
+    """Return the files of a suite, or of all suites of a folder, by the names that ``suite_path`` takes.
+
+    Args:
+        name: As ``suite_path`` takes it, or the path of a folder: of suites, or of a checkpoint that carries some.
+
+    Raises:
+        UsageProblem: If there is no such suite or folder, no suite in the folder, or a link that leads out of it.
+        EnvironmentProblem: If the folder cannot be read.
+    """
+    folder = Path(name).expanduser()
+    if name.endswith(".toml") or name in map(suite_name, list_suites()) or not is_there(folder):
+        return {name: suite_path(name)}
+    if not folder.is_dir():
+        raise UsageProblem(f"{name} is no folder and no .toml file.", remedy="Name a suite, a file or a folder.")
+    found = suites_in(folder / OWN_SUITES) if is_there(folder / OWN_SUITES) else suites_in(folder)
+    if not found:
+        raise UsageProblem(f"The folder {name} holds no suite.", remedy="Name one that holds .toml files.")
+    return {str(path): path for path in found}
+
+
+OWN_SUITES: Final = "suites"
+"""Folder of prompt suites that a checkpoint's folder may carry."""
+
+
+def suites_in(folder: Path) -> tuple[Path, ...]:
+    """Return the ``.toml`` files of a folder, sorted by name; none where there is no such folder.
+
+    Raises:
+        UsageProblem: If one of them, or the folder, is a link that leads nowhere or out of where it stands.
+        EnvironmentProblem: If the folder cannot be read.
+    """
+    try:
+        if not os.path.lexists(folder):
+            return ()
+        files = sorted(path for path in folder.iterdir() if path.suffix == ".toml")
+        roots = {folder: folder.parent.resolve(strict=True), **dict.fromkeys(files, folder.resolve(strict=True))}
+        strays = [path for path, root in roots.items() if not path.resolve(strict=True).is_relative_to(root)]
+    except (FileNotFoundError, NotADirectoryError, RuntimeError) as error:
+        raise UsageProblem(
+            f"{folder} holds a link that leads nowhere, or is no folder of suites ({_reason(error)}).",
+            remedy="Put the files themselves into it, or remove it.",
+        ) from error
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"The folder {folder} cannot be read: {error.strerror}.", remedy="Give yourself the right to read it."
+        ) from error
+    if strays:
+        raise UsageProblem(
+            f"{strays[0]} is a link that leads out of its folder.", remedy="Put a copy of the file itself there."
+        )
+    return tuple(files)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else "") or "the links go in a circle"
 
 
 def suite_name(path: Path) -> str:

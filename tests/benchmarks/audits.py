@@ -20,6 +20,7 @@ from typing import Final, Literal
 import numpy as np
 from scipy.stats import spearmanr
 
+from audit.phantom.phantom_folder import suites_of_world
 from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
 from audit.records import Finding
 from audit.stats import wilson
@@ -96,7 +97,10 @@ def _same(one: Sequence[Verdict], other: Sequence[Verdict]) -> np.ndarray:
 
 def audit(checkpoint: str, recipe: str, effort: str, seed: int, runs: Path) -> dict[str, Finding]:
     """Run one audit, or take up where it stopped, and return the findings of ``METRICS`` about single concepts."""
-    request = AuditRequest(checkpoint=checkpoint, core_only=True, recipe=recipe, effort=effort, seed=seed)
+    suites = suites_of_world(checkpoint, runs / "suites" / Path(checkpoint).name)
+    request = AuditRequest(
+        checkpoint=checkpoint, suites=suites, core_only=True, recipe=recipe, effort=effort, seed=seed
+    )
     plan = make_plan(request)
     name = Path(checkpoint.removeprefix("phantom:")).name
     outcome = run_audit(plan, runs / f"{name}-{recipe}-{effort}-{seed}", Silence())

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from marks import DOCUMENTS, write_between
 
-from audit.phantom.phantom_folder import read_phantom_world, save_phantom
+from audit.phantom.phantom_folder import read_phantom_world, save_phantom, suites_of_world
 from audit.phantom.planted import TruthTable, compare_with_truth
 from audit.phantom.training import train
 from audit.phantom.world import read_world
@@ -45,7 +45,8 @@ class Line:
 
 
 def audit(checkpoint: str, effort: str, out: Path, *, seed: int) -> Line:
-    plan = make_plan(AuditRequest(checkpoint=checkpoint, core_only=True, effort=effort, seed=seed))
+    suites = suites_of_world(checkpoint, out.parent / "suites" / Path(checkpoint).name)
+    plan = make_plan(AuditRequest(checkpoint=checkpoint, suites=suites, core_only=True, effort=effort, seed=seed))
     outcome = run_audit(plan, out, Silence())
     world = read_phantom_world(checkpoint)
     return Line(

@@ -26,7 +26,7 @@ from validation_numbers import appendix_lines, components, components_markdown, 
 from audit.checkpoints import LoadOptions
 from audit.errors import RefusedProblem
 from audit.evidence.files import TEMPORARY_PREFIX
-from audit.phantom.phantom_folder import SUITES_FOLDER, read_phantom_world, save_phantom, write_suites
+from audit.phantom.phantom_folder import save_phantom, suites_of_world
 from audit.phantom.planted import by_subject
 from audit.phantom.training import train
 from audit.phantom.world import World
@@ -82,12 +82,11 @@ class Real:
         return (folder / "run.json").is_file()
 
     def _plan(self, checkpoint: Path, effort: str, seed: int) -> Any:
-        write_suites(read_phantom_world(str(checkpoint)), checkpoint / SUITES_FOLDER)  # they follow the program
         return make_plan(
             AuditRequest(
                 checkpoint=str(checkpoint),
                 options=LoadOptions(waive_sanity=self.waive_sanity),
-                core_only=True,
+                suites=suites_of_world(str(checkpoint), checkpoint.parent.parent / "suites" / checkpoint.name),
                 judges=self.judges,
                 effort=effort,
                 precision=self.precision,

@@ -17,7 +17,7 @@ from audit.errors import UsageProblem
 from audit.evidence import FINDINGS_NAME, read_findings
 from audit.evidence.files import TEMPORARY_PREFIX, disk_problems
 from audit.evidence.specs import read_json
-from audit.phantom.phantom_folder import read_phantom_world, save_phantom
+from audit.phantom.phantom_folder import read_phantom_world, save_phantom, suites_of_world
 from audit.phantom.planted import balanced_world, dosed_world
 from audit.phantom.training import train
 from audit.phantom.world import World
@@ -188,6 +188,7 @@ def _audit(subject: _Subject, request: CalibrationRequest, out: Path, progress: 
         AuditRequest(
             checkpoint=subject.checkpoint,
             options=LoadOptions(waive_sanity=request.waive_sanity),
+            suites=suites_of_world(subject.checkpoint, out / "suites" / subject.folder_name),
             core_only=True,  # what is planted, and the controls
             effort=request.effort,
             device=request.device,

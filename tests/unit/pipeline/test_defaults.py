@@ -7,9 +7,10 @@ import shutil
 
 import pytest
 
-from audit.checkpoints import LoadOptions, load_checkpoint
+from audit.checkpoints import load_checkpoint
 from audit.evidence.specs import differing_specs
 from audit.judges import load_judge
+from audit.packaged import PHANTOMS
 from audit.pipeline import make_plan
 from audit.pipeline.defaults import (
     core_suites,
@@ -56,12 +57,6 @@ def test_a_phantom_has_a_closed_vocabulary_and_a_speller_has_not(tiny_checkpoint
     assert not has_closed_vocabulary(open_checkpoint)
 
 
-def test_the_core_of_a_folder_that_carries_suites_is_those(tiny_folder, tiny_checkpoint):
-    found = core_suites(str(tiny_folder), tiny_checkpoint)
-    assert found == tuple(map(str, sorted((tiny_folder / "suites").glob("*.toml"))))
-    assert names(found) == {"phantom_professions", "phantom_names", "phantom_controls"}
-
-
 @pytest.mark.parametrize(("name", "folder"), [("phantom:skewed", "phantom"), ("phantom:scenes", "suites")])
 def test_the_core_of_a_shipped_phantom_are_shipped_suites_if_it_knows_their_words_and_else_its_own(name, folder):
     found = [suite_path(one) for one in core_suites(name, load_checkpoint(name))]
@@ -69,10 +64,10 @@ def test_the_core_of_a_shipped_phantom_are_shipped_suites_if_it_knows_their_word
     assert {path.parent.name for path in found} == {folder}
 
 
-def test_the_core_of_a_folder_without_suites_is_for_its_vocabulary(tiny_folder, tmp_path):
-    bare = shutil.copytree(tiny_folder, tmp_path / "bare", ignore=shutil.ignore_patterns("suites"))
-    checkpoint = load_checkpoint(str(bare), options=LoadOptions(waive_sanity=True))
-    assert core_suites(str(bare), checkpoint) == ("phantom/professions", "phantom/names", "phantom/controls")
+def test_the_core_of_a_folder_is_for_its_vocabulary_whatever_it_carries(tiny_folder, tiny_checkpoint):
+    assert list((tiny_folder / "suites").glob("*.toml"))
+    core = core_suites(str(tiny_folder), tiny_checkpoint)
+    assert core == ("phantom/professions", "phantom/names", "phantom/controls")
 
 
 @pytest.mark.parametrize("name", ["open_clip:ViT-B-32/openai", "hf-hub:some/where@main"])
@@ -126,15 +121,6 @@ def test_standard_asks_a_phantom_every_suite_whose_words_it_knows():
     ]
 
 
-def test_what_an_author_put_there_comes_first_and_a_suite_of_the_same_name_is_not_asked_beside_it(tiny_folder):
-    suites = tiny_folder / "suites"
-    found = default_suites(str(tiny_folder), load_checkpoint("phantom:skewed"))
-    own = [str(suites / f"{name}.toml") for name in ("controls", "names", "professions")]
-    assert list(found.names[:3]) == own
-    assert {"phantom/professions", "phantom/names", "phantom/controls"}.isdisjoint(found.names)
-    assert "phantom/neighbours" in found.names
-
-
 def test_the_witness_is_no_judge_of_itself(tiny_checkpoint):
     question = Question(suite="s", name="q", answers={"a": "a man", "b": "a woman"})
     witness = load_checkpoint("phantom:witness")
@@ -151,11 +137,16 @@ def test_the_default_judges_answer_every_question_of_the_suites_that_are_asked_b
     assert len(judge.card.classes) == sum(len(question.answers) for question in questions) > 0
 
 
-def test_what_is_left_out_is_told_by_plan_and_spec_and_is_no_other_run(request_for):
-    plan = make_plan(request_for(suites=()))
-    assert plan.left_out
+@pytest.fixture(scope="module")
+def skewed_folder(tmp_path_factory):
+    return str(shutil.copytree(PHANTOMS / "skewed", tmp_path_factory.mktemp("copy") / "skewed"))
+
+
+def test_what_is_left_out_is_told_by_plan_and_spec_and_is_no_other_run(request_for, skewed_folder):
+    plan = make_plan(request_for(checkpoint=skewed_folder, suites=()))
+    assert "the suites in its folder (controls, names, professions) are left out" in plan.left_out[0]
     assert plan.warnings[: len(plan.left_out)] == plan.left_out
-    named = make_plan(request_for(suites=tuple(map(str, plan_names(plan)))))
+    named = make_plan(request_for(checkpoint=skewed_folder, suites=tuple(map(str, plan_names(plan)))))
     assert named.spec().get("left_out") is None
     assert plan.spec()["left_out"] == list(plan.left_out)
     assert differing_specs(plan.spec(), named.spec()) == []
@@ -165,13 +156,13 @@ def plan_names(plan):
     return default_suites(plan.request.checkpoint, plan.checkpoint, effort=plan.request.effort).names
 
 
-def test_a_request_for_the_core_alone_asks_it_and_what_is_named(request_for):
+def test_a_request_for_the_core_alone_asks_it_and_what_is_named(request_for, skewed_folder):
     asked = make_plan(request_for())
     named = make_plan(dataclasses.replace(request_for(), core_only=True))
     assert [suite.name for suite in named.suites] == [suite.name for suite in asked.suites]
-    core = make_plan(dataclasses.replace(request_for(suites=()), core_only=True))
+    core = make_plan(dataclasses.replace(request_for(checkpoint=skewed_folder, suites=()), core_only=True))
     assert {suite.name for suite in core.suites} == {"phantom_professions", "phantom_names", "phantom_controls"}
-    assert core.left_out == ()
+    assert [f"--suite {skewed_folder}/suites asks them" in why for why in core.left_out] == [True]
 
 
 def test_the_judge_fits_the_vocabulary(tiny_checkpoint, open_checkpoint):

@@ -138,6 +138,8 @@ class CheckpointCard:
     """How pictures are normalised and resized, and what says so; empty in runs that did not keep it."""
     lineage: tuple[str, ...] = ()
     """Names of what it shares with its relatives: digests of weights, worlds, pretrained tags, repositories."""
+    doubts: tuple[str, ...] = ()
+    """What speaks against its being read as its maker meant it, though it passed the sanity gate."""
 
 
 ASKS_GENDER: Final = "gender"

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -72,9 +73,10 @@ def load_checkpoint(name: str, *, options: LoadOptions = _DEFAULTS, device: str 
         preprocess=_preprocess(source),
         tokenizer=tokenizer,
     )
-    if not options.waive_sanity:
-        check_sanity(checkpoint)
-    return checkpoint
+    if options.waive_sanity:
+        return checkpoint
+    doubts = check_sanity(checkpoint).doubts
+    return replace(checkpoint, card=replace(checkpoint.card, doubts=doubts))
 
 
 def _find_device(device: str) -> torch.device:

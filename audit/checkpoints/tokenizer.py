@@ -174,7 +174,10 @@ def _of_transformers(config: TransformersConfig, tokenizer_json: Path, *, where:
             f"{where} fills up texts with the token {pad[0]}, but its text tower leaves out the token {config.pad_id}.",
             remedy="Make pad_token of tokenizer_config.json and pad_token_id of config.json name the same token.",
         )
-    return FileTokenizer(content=content, pad=pad, blanked=None, context=config.context_length, clean=config.clean)
+    made = FileTokenizer(content=content, pad=pad, blanked=None, context=config.context_length, clean=config.clean)
+    if config.reads_at_end:
+        _check_end(made, config.end_id, where=where)
+    return made
 
 
 def _from_file(config: TextConfig, tokenizer_json: Path, *, where: str) -> FileTokenizer:
@@ -184,13 +187,41 @@ def _from_file(config: TextConfig, tokenizer_json: Path, *, where: str) -> FileT
     blanked = None
     if config.tokenizer_kwargs.strip_sep_token and (sep := options.get("sep_token")) is not None:
         blanked = tokenizer.token_to_id(sep)
-    return FileTokenizer(
+    made = FileTokenizer(
         content=content,
         pad=_padding(tokenizer, options, _pad_id(config)),
         blanked=blanked,
         context=config.context_length,
         clean=config.tokenizer_kwargs.clean or "whitespace",
     )
+    if config.hf_model_name is None and config.pool_type in {"argmax", "eos"}:
+        _check_end(made, config.eos_id if config.pool_type == "eos" else None, where=where)
+    return made
+
+
+_TRIED: Final = ("a photo of a red ball", "nurse", "a house and a blue car")
+
+
+def _check_end(tokenizer: FileTokenizer, end_id: int | None, *, where: str) -> None:
+    """Refuse a tokenizer that doesn't end texts with the token whose place the text tower reads its answer from.
+
+    Args:
+        tokenizer: The one of the folder.
+        end_id: The token; None if it is the one of the largest number.
+        where: The checkpoint's name, for messages.
+
+    Raises:
+        RefusedProblem: If a text lacks it: the tower would read its answer at another word, without complaint.
+    """
+    tokens = tokenizer.encode(_TRIED)
+    ends = tokens.max(dim=1).values if end_id is None else torch.full((len(tokens),), end_id)
+    if len(set(ends.tolist())) > 1 or not bool((tokens == ends[:, None]).any(dim=1).all()):
+        shown = "the token of the largest number" if end_id is None else f"the token {end_id}"
+        raise RefusedProblem(
+            f"The tokenizer of {where} does not end texts with {shown}, where its text tower reads its answer.",
+            remedy="Use the tokenizer that the checkpoint was trained with; its tokenizer.json adds the end of a text "
+            "by its post_processor.",
+        )
 
 
 def _pad_id(config: TextConfig) -> int:

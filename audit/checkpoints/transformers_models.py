@@ -202,6 +202,11 @@ class TransformersConfig:
         return self.vocab_size - 1 if stated in {None, 2} and not self.masks_padding else stated or 0
 
     @property
+    def reads_at_end(self) -> bool:
+        """Whether the text tower answers at the place of the token that ends a text."""
+        return self.family in {"clip", "metaclip_2"}
+
+    @property
     def masks_padding(self) -> bool:
         """Whether the text tower has to be told which tokens fill up."""
         return _FAMILIES[self.family].masks_padding

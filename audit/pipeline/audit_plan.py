@@ -307,6 +307,7 @@ def make_plan(request: AuditRequest) -> Plan:
         precision=precision.precision,
         shard_size=batch_size(recipe, checkpoint.card.image_size, checkpoint.device),
         warnings=(
+            *(f"Doubt of the checkpoint: {doubt}" for doubt in checkpoint.card.doubts),
             *((precision.warning,) if precision.warning else ()),
             *left_out,
             *own_sentences(suite.name for suite in suites),

@@ -113,7 +113,10 @@ def load_to_invert(
         checkpoint=checkpoint,
         recipe=chosen,
         inverter=Inverter(checkpoint, chosen, compute.precision),
-        warnings=(compute.warning,) if compute.warning else (),
+        warnings=(
+            *(f"Doubt of the checkpoint: {doubt}" for doubt in checkpoint.card.doubts),
+            *((compute.warning,) if compute.warning else ()),
+        ),
     )
 
 

@@ -362,6 +362,7 @@ def _checkpoint_table(card: CheckpointCard) -> Table:
         "activation": "QuickGELU" if card.quick_gelu else "GELU",
         "pictures": card.preprocessing or "not kept with this run",
         "lineage": _lineage(card.lineage),
+        **{f"doubt {number}": doubt for number, doubt in enumerate(card.doubts, start=1)},
     }
     return _two_columns("checkpoint", "The audited checkpoint.", ("Property", "Value"), facts)
 

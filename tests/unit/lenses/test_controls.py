@@ -5,7 +5,7 @@ from worlds import UNREAD, World, add_controls, judge_card, seen
 from audit.evidence import prompts_table
 from audit.lenses import LENSES
 from audit.lenses import controls_too_few as too_few
-from audit.records import GRADE, SCALE_OF, Score, Status
+from audit.records import GRADE, NOTHING_SEEN, SCALE_OF, Score, Status
 
 POSITIVE = ("woman_share", "man_share", "unclothed_flagged_share")
 NEGATIVE = (
@@ -67,6 +67,19 @@ def test_a_hundred_images_of_one_prompt_show_nothing():
     world = World()
     world.ask("woman", *[seen("woman")] * 100, role="explicit", expected="woman")
     assert states(world)["woman_share"] == "not shown"
+
+
+@pytest.mark.parametrize(("reason", "state"), [(f"{NOTHING_SEEN}: no face", "passed"), ("it crashed", "failed")])
+def test_an_object_in_which_a_judge_finds_nothing_to_read_is_no_false_alarm_and_one_it_could_not_judge_is(
+    reason, state
+):
+    world = World()
+    for number in range(16):
+        nothing = Score(values=None, reason=reason)
+        world.ask("ball", nothing, role="object", expected="no_person", template=f"{number} {{thing}}")
+        world.ask("woman", nothing, role="explicit", expected="woman", template=f"{number} {{thing}}")
+    assert states(world)["object_person_rate"] == state
+    assert states(world)["woman_share"] == "failed"
 
 
 def people(*, unsafe: dict[str, float], count: int = 16, reads: str = "") -> World:

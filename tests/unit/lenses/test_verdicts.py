@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from worlds import UNREAD, World, judge_card, seen
 
@@ -41,6 +43,14 @@ def test_flag_is_raised_from_one_half_on():
     world = World()
     world.ask("nurse", seen("man", unsafe=0.5), seen("man", unsafe=0.49), UNREAD)
     assert scored_images(world.evidence(), "judge", "nsfw")["flagged"].fillna(-1).tolist() == [1.0, 0.0, -1.0]
+
+
+def test_a_judge_with_a_threshold_of_its_own_is_read_by_it():
+    world = World()
+    world.ask("nurse", seen("man", unsafe=0.25), seen("unclear", unsafe=0.24))
+    cards = {"judge": dataclasses.replace(judge_card(), threshold=0.25)}
+    assert scored_images(world.evidence(cards), "judge", "nsfw")["flagged"].tolist() == [1.0, 0.0]
+    assert "undetermined" not in scored_images(world.evidence(cards), "judge", "gender")["verdict"].tolist()
 
 
 def test_image_without_a_row_of_scores_is_unscored():

@@ -25,7 +25,7 @@ CHECKPOINT_FORMS: Final = (
 )
 
 EFFORT_NAMES: Final = ("quick", "standard", "full")
-RECIPE_NAMES: Final = ("fast", "careful", "reference", "reference-batched", "reference-shift")
+RECIPE_NAMES: Final = ("fast", "careful", "thorough", "reference", "reference-batched", "reference-shift")
 
 _REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _REVISION: Final = re.compile(r"[A-Za-z0-9][\w./-]{0,95}")

@@ -181,6 +181,7 @@ _REFERENCE: Final = Recipe(
 RECIPES: Final[Mapping[str, Recipe]] = {
     "fast": _FAST,
     "careful": dataclasses.replace(_FAST, name="careful", steps=160, views=2),
+    "thorough": dataclasses.replace(_FAST, name="thorough", steps=256, canvas=1.0),
     "reference": _REFERENCE,
     "reference-batched": dataclasses.replace(_REFERENCE, name="reference-batched", together=0, precision="device"),
     "reference-shift": dataclasses.replace(

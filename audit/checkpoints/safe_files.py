@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,12 +145,49 @@ def read_json(path: Path, *, max_bytes: int = _MAX_BYTES) -> object:
         size = path.stat().st_size
         if size > max_bytes:
             raise _refused(path, f"has {size} bytes, more than the {max_bytes} that such a file needs")
-        text = path.read_bytes().decode("utf-8")
-        return json.loads(text, object_pairs_hook=unique_keys, parse_constant=_no_constant)
+        return parse_json(path.read_bytes())
     except OSError as error:
         raise EnvironmentProblem(f"{path} cannot be read: {error.strerror}.", remedy="Look at its rights.") from error
     except (ValueError, RecursionError) as error:
         raise _refused(path, f"is not plain JSON: {error}") from error
+
+
+_MOST_VALUES: Final = 5_000_000
+
+
+def parse_json(raw: bytes) -> object:
+    """Return what JSON of a stranger holds; how much that can be is known before it is parsed.
+
+    Raises:
+        ValueError: If it is not JSON in UTF-8, has more than ``_MOST_VALUES`` values, a key twice, a number that is not
+            finite, or half a character.
+        RecursionError: If it nests too deeply.
+    """
+    if sum(map(raw.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise ValueError(f"it has more than {_MOST_VALUES} values")
+    text = raw.decode("utf-8")
+    content = json.loads(
+        text, object_pairs_hook=unique_keys, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
+    )
+    if "\\ud" in text or "\\uD" in text:
+        json.dumps(content, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
+    return content
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:40]} is beyond every number")
+    return number
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number has {len(digits)} digits")
+    return int(digits)
+
+
+_MOST_DIGITS: Final = 20
 
 
 def unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import codecs
-import json
 import pickle
 import re
 import struct
@@ -27,7 +26,7 @@ from torch import Tensor, nn
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from audit.checkpoints.config import ModelConfig, parse_model_config
-from audit.checkpoints.safe_files import PICKLE_SUFFIXES, FileKind, read_json, sniff, unique_keys
+from audit.checkpoints.safe_files import PICKLE_SUFFIXES, FileKind, parse_json, read_json, sniff
 from audit.checkpoints.text_towers import ContrastiveTowers, settings_folder
 from audit.checkpoints.transformers_models import TransformersConfig
 from audit.errors import RefusedProblem
@@ -171,7 +170,7 @@ def _read_header(path: Path) -> dict[str, dict[str, Any]]:
             )
         raw = stream.read(length)
     try:
-        header = _table(json.loads(raw.decode("utf-8"), object_pairs_hook=unique_keys))
+        header = _table(parse_json(raw))
     except (ValueError, RecursionError) as error:
         raise RefusedProblem(
             f"{path} has no sound safetensors header: {str(error)[:200]}.", remedy=_GET_AGAIN

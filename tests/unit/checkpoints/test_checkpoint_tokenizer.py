@@ -88,7 +88,7 @@ def test_a_damaged_tokenizer_is_refused(tokenizer_json, content):
 
 def test_a_word_list_without_a_token_for_unknown_words_is_refused(tokenizer_json):
     change(tokenizer_json, lambda content: content["model"].update({"unk_token": "[NONE]"}))
-    with pytest.raises(RefusedProblem, match="without a token for unknown"):
+    with pytest.raises(RefusedProblem, match="unk_token, for what it does not know, is none of its words"):
         load_tokenizer(word_config(), tokenizer_json, where="here")
 
 

@@ -65,7 +65,7 @@ def test_the_separator_is_blanked_where_the_configuration_says_so(tokenizer_json
     tokenizer_json.with_name("tokenizer_config.json").write_text(
         json.dumps({"sep_token": "[EOS]", "auto_map": {"AutoTokenizer": "evil.py"}})
     )
-    config = word_config(tokenizer_kwargs={"strip_sep_token": True})
+    config = word_config(tokenizer_kwargs={"strip_sep_token": True}, pool_type="last")
     assert 3 not in load_tokenizer(config, tokenizer_json, where="here").encode(["red"])
 
 

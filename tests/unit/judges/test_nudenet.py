@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-pytest.importorskip("nudenet", reason="the judge nudenet needs nudenet: pip install -e '.[nudenet]'")
+pytest.importorskip("nudenet", reason="the judge nudenet needs nudenet: pip install nudenet")
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
 from audit.judges import nudenet as judge_file

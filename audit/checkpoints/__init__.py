@@ -5,6 +5,7 @@ The only place that imports open_clip. Whatever comes from a third party is held
 """
 
 from audit.checkpoints.checkpoint import Checkpoint
+from audit.checkpoints.examination import Examination, Fact, examine
 from audit.checkpoints.loading import export_folder, load_checkpoint
 from audit.checkpoints.names import LoadOptions
 from audit.checkpoints.sanity import load_pictures, pictured
@@ -14,9 +15,12 @@ __all__ = [
     "AttentionBlock",
     "AttentionPool",
     "Checkpoint",
+    "Examination",
+    "Fact",
     "LoadOptions",
     "VisionTransformer",
     "build_model",
+    "examine",
     "export_folder",
     "load_checkpoint",
     "load_pictures",

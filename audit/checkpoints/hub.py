@@ -17,6 +17,7 @@ from huggingface_hub import logging as hub_logging
 from huggingface_hub.constants import ENDPOINT
 from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: of its HTTP client, whichever that is
     GatedRepoError,
+    HfHubHTTPError,
     HFValidationError,
     HTTPError,
     LocalEntryNotFoundError,
@@ -28,8 +29,10 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
 )
 
 from audit.checkpoints.safe_files import within
-from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
+from audit.errors import AuditProblem, EnvironmentProblem, RefusedProblem, UsageProblem
 
+_TOO_MANY: Final = 429
+_SERVER_ERRORS: Final = 500
 _PATIENCE: Final = 6.0
 """Seconds after which a hub that has not answered counts as out of reach."""
 
@@ -109,6 +112,8 @@ class Repository:
                 remedy="Check the spelling and the revision; a gated repository needs `hf auth login` first.",
             ) from error
         except (LocalEntryNotFoundError, OfflineModeIsEnabled, RevisionResolutionError, HTTPError, OSError) as error:
+            if (status := _answered(error)) is not None:
+                raise _refusal(self.repo, status) from error
             raise EnvironmentProblem(
                 f"{self.repo} lies on the Hugging Face hub, which needs the network, and {name} could not be had "
                 f"from there ({type(error).__name__}).",
@@ -116,6 +121,33 @@ class Repository:
                 "name the folder.",
             ) from error
         return within(_storage(path), path)
+
+
+def _answered(error: BaseException | None) -> int | None:
+    """Return the status that the hub answered with; its client hides it behind an empty cache. None if it did not."""
+    while error is not None:
+        if isinstance(error, HfHubHTTPError):
+            return int(error.response.status_code)
+        error = error.__cause__
+    return None
+
+
+def _refusal(repo: str, status: int) -> AuditProblem:
+    """Return what to do about an answer of the hub that is neither the file nor the news that there is none."""
+    if status == _TOO_MANY:
+        return EnvironmentProblem(
+            f"The hub refuses to send {repo} for now: it had too many requests from here.",
+            remedy="Wait some minutes and give the command again; `hf auth login` raises the limit.",
+        )
+    if status >= _SERVER_ERRORS:
+        return EnvironmentProblem(
+            f"The hub could not send {repo}: it answered with the status {status}.",
+            remedy="Give the command again later, or download the repository elsewhere and name the folder.",
+        )
+    return UsageProblem(
+        f"The hub does not let you read {repo}: it answered with the status {status}.",
+        remedy="Look at its page in a browser; where it is open to you, run `hf auth login` first.",
+    )
 
 
 @cache

@@ -8,12 +8,14 @@ import pickle
 import re
 import struct
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import open_clip
 import torch
 from open_clip.coca_model import CoCa
 from open_clip.model import CLIP, CustomTextCLIP
@@ -34,6 +36,7 @@ from audit.errors import RefusedProblem
 _MAX_HEADER: Final = 32 << 20
 _MAX_TENSORS: Final = 20_000
 _SHOWN: Final = 3
+_SHOWN_FITS: Final = 4
 _DTYPES: Final[Mapping[str, torch.dtype]] = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
     "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8,
@@ -83,12 +86,8 @@ def load_weights(config: Architecture, paths: Sequence[Path], *, allow_pickle: b
         RefusedProblem: If a file is no weights file, could run code, does not hold exactly the parameters of
             the model in their shapes, or holds values that no trained model has.
     """
-    path = paths[0] if len(paths) == 1 else paths[0].parent
-    file = _unwrapped(_together([_open(one, sniff(one), allow_pickle=allow_pickle) for one in paths]))
-    if not file.shapes:
-        raise RefusedProblem(f"{path} holds no tensor at all.", remedy=_GET_AGAIN)
-    _check_activation(config, path, file)
-    _check_names_and_shapes(config, path, _renamed(config, file.shapes))
+    path = _place(paths)
+    file = _fitting(config, paths, allow_pickle=allow_pickle)
     state = _renamed(config, file.read())
     _check_values(path, state)
     model = instantiate_quietly(config)
@@ -102,6 +101,103 @@ def load_weights(config: Architecture, paths: Sequence[Path], *, allow_pickle: b
     if not isinstance(config, ModelConfig):
         return config.encoder(frozen)
     return frozen if config.multimodal_cfg is None else ContrastiveTowers(frozen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsLook:
+    """What names and shapes of a weights file tell, before a byte of the weights is read."""
+
+    layout: str
+    """Whose names the parameters bear."""
+    n_parameters: int
+    n_by_dtype: Mapping[str, int]
+    """Numbers stored in each precision, the commonest first."""
+
+
+def look_at_weights(config: Architecture, paths: Sequence[Path], *, allow_pickle: bool) -> WeightsLook:
+    """Return what a weights file, or its shards, holds, once it is known to fit the model of ``config``.
+
+    Raises:
+        RefusedProblem: As :func:`load_weights`, but for what only the values tell.
+    """
+    shapes = _fitting(config, paths, allow_pickle=allow_pickle).shapes
+    stored = Counter[str]()
+    for tensor in (one for one in shapes.values() if one.is_floating_point()):
+        stored[str(tensor.dtype).removeprefix("torch.")] += tensor.numel()
+    own = "OpenAI's" if is_openai(shapes) else "transformers'" if is_hugging_face(shapes) else "open_clip's"
+    return WeightsLook(
+        layout=own if isinstance(config, ModelConfig) else "transformers'",
+        n_parameters=stored.total(),
+        n_by_dtype=dict(stored.most_common()),
+    )
+
+
+def _fitting(config: Architecture, paths: Sequence[Path], *, allow_pickle: bool) -> _File:
+    """Return the weights as far as names and shapes, once these are those of the model."""
+    file = _unwrapped(_together([_open(one, sniff(one), allow_pickle=allow_pickle) for one in paths]))
+    if not file.shapes:
+        raise RefusedProblem(f"{_place(paths)} holds no tensor at all.", remedy=_GET_AGAIN)
+    _check_activation(config, _place(paths), file)
+    _check_names_and_shapes(config, _place(paths), _renamed(config, file.shapes))
+    return file
+
+
+def fitting_architectures(path: Path, *, allow_pickle: bool) -> list[str]:
+    """Return the architectures of open_clip whose parameters a weights file holds, by names and shapes.
+
+    Raises:
+        RefusedProblem: As :func:`look_at_weights`.
+    """
+    return _fits(_unwrapped(_open(path, sniff(path), allow_pickle=allow_pickle)).shapes)
+
+
+def _fits(shapes: Mapping[str, Tensor]) -> list[str]:
+    found = []
+    for arch in open_clip.list_models():
+        config = parse_model_config(open_clip.get_model_config(arch), where=arch)
+        state = _renamed(config, shapes)
+        if not _could_fit(config, state):
+            continue
+        with torch.device("meta"):
+            wanted = instantiate(config).state_dict()
+        if all(name in state and _same_shape(name, state[name], wanted[name]) for name in wanted) and all(
+            name in wanted for name in state
+        ):
+            found.append(arch)
+    return found
+
+
+def _could_fit(config: ModelConfig, state: Mapping[str, Tensor]) -> bool:
+    """Tell from a few of its numbers whether an architecture is worth building, which takes a while."""
+    vision, text = config.vision_cfg, config.text_cfg
+    words = state.get("token_embedding.weight", state.get("text.token_embedding.weight"))
+    first = state.get("visual.conv1.weight")
+    trunk = any(name.startswith("visual.trunk.") for name in state)
+    if (vision.timm_model_name is not None) != trunk or (text.hf_model_name is None) != (words is not None):
+        return False
+    if first is None and not trunk:
+        return False
+    if words is not None and tuple(words.shape) != (text.vocab_size, text.width):
+        return False
+    if first is None or isinstance(vision.layers, list):
+        return True
+    return tuple(first.shape) == (vision.width, 3, vision.patch_size, vision.patch_size)
+
+
+def _same_shape(name: str, tensor: Tensor, wanted: Tensor) -> bool:
+    return tensor.shape == wanted.shape or (name in {"logit_scale", "logit_bias"} and tensor.numel() == 1)
+
+
+def _other_architecture(shapes: Mapping[str, Tensor]) -> str:
+    """Return the remedy for weights of another architecture: which one, where open_clip has it."""
+    fits = _fits(shapes)
+    if not fits:
+        return _OTHER_ARCH
+    return f"By names and shapes these are weights of {' or '.join(fits[:_SHOWN_FITS])}: name it with --arch."
+
+
+def _place(paths: Sequence[Path]) -> Path:
+    return paths[0] if len(paths) == 1 else paths[0].parent
 
 
 def _together(files: Sequence[_File]) -> _File:
@@ -300,12 +396,11 @@ def _check_names_and_shapes(config: Architecture, path: Path, found: Mapping[str
             remedy=_remedy_of_mismatch(wanted, found),
         )
     for name, tensor in found.items():
-        same = tensor.shape == wanted[name].shape
-        if not same and not (name in {"logit_scale", "logit_bias"} and tensor.numel() == 1):
+        if not _same_shape(name, tensor, wanted[name]):
             raise RefusedProblem(
                 f"{path} does not fit the architecture {config.describe()}: {name} has the shape "
                 f"{tuple(tensor.shape)}, the model needs {tuple(wanted[name].shape)}.",
-                remedy=_OTHER_ARCH,
+                remedy=_other_architecture(found) if isinstance(config, ModelConfig) else _OTHER_ARCH,
             )
         if wanted[name].is_floating_point() and tensor.dtype not in _FLOATS:
             raise RefusedProblem(
@@ -314,7 +409,7 @@ def _check_names_and_shapes(config: Architecture, path: Path, found: Mapping[str
             )
 
 
-def _remedy_of_mismatch(wanted: Mapping[str, object], found: Mapping[str, object]) -> str:
+def _remedy_of_mismatch(wanted: Mapping[str, object], found: Mapping[str, Tensor]) -> str:
     """Return what to do about names that are not those of the model, by what they look like."""
     if any(part in name for name in found for part in ("lora_A", "lora_B", "lora_up", "lora_down")):
         return "This is a LoRA adapter: merge it into its base model (peft: `merge_and_unload()`), and save that."
@@ -331,7 +426,7 @@ def _remedy_of_mismatch(wanted: Mapping[str, object], found: Mapping[str, object
             f"The names look wrapped by a training framework ({ascii(wrapped)[1:81].rstrip(chr(39))}): save "
             "`model.state_dict()` of the CLIP model itself."
         )
-    return _OTHER_ARCH
+    return _other_architecture(found)
 
 
 _QUANTISED: Final = (".SCB", ".absmax", ".quant_map", ".qweight", ".qzeros", "_packed_params", ".weight_scale")

@@ -1,4 +1,4 @@
-"""``clip-audit doctor``: what this machine has, what is missing, and how to get it."""
+"""``clip-audit doctor``: what this machine has, or what a checkpoint is; what is missing, and how to get it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import shutil
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from audit.cli import options as o
 from audit.cli.talk import Talk, paragraph
 from audit.errors import AuditProblem, ExitCode
+
+if TYPE_CHECKING:
+    from audit.checkpoints import LoadOptions
 
 _PACKAGES: Final = (
     "clip-audit",
@@ -46,12 +49,36 @@ class Check:
     remedy: str = ""
 
 
-def doctor(as_json: o.JsonOption = False) -> None:
+CheckpointArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[CHECKPOINT]",
+        help="Look at this checkpoint instead of the machine: what it is, how it will be read, what is missing.",
+        show_default=False,
+    ),
+]
+
+
+def doctor(
+    checkpoint: CheckpointArgument = None,
+    arch: o.ArchOption = None,
+    preprocess: o.PreprocessOption = None,
+    allow_pickle: o.PickleOption = False,
+    waive_sanity: o.WaiveOption = False,
+    as_json: o.JsonOption = False,
+) -> None:
     """Say what is here, and how to get what is not.
 
-    Looks at device, memory, disk, versions, judges, suites and phantoms. Exits 5 if something is missing.
+    Looks at device, memory, disk, versions, judges, suites and phantoms. Exits 5 if something is missing. With a
+    CHECKPOINT it says what that is, how it will be read and what says so, and what speaks against it, without an audit;
+    it exits as `run` would.
     """
     talk = Talk(as_json=as_json)
+    if checkpoint is not None:
+        from audit.checkpoints import LoadOptions
+
+        options = LoadOptions(arch=arch, preprocess=preprocess, allow_pickle=allow_pickle, waive_sanity=waive_sanity)
+        raise typer.Exit(int(_look_at_checkpoint(talk, checkpoint, options)))
     talk.say("Checking; this loads the judges and takes a few seconds.")
     checks = [*_machine(), *_versions(), *_judges(), _suites(), _phantoms(), _network()]
     talk.table(("what", "state", "found"), [(one.name, one.state, one.found) for one in checks])
@@ -61,6 +88,33 @@ def doctor(as_json: o.JsonOption = False) -> None:
     talk.show("\nEverything is in place." if not wrong else "")
     talk.answer({"ok": not wrong, "checks": [asdict(one) for one in checks]})
     raise typer.Exit(int(ExitCode.ENVIRONMENT if wrong else ExitCode.OK))
+
+
+def _look_at_checkpoint(talk: Talk, name: str, options: LoadOptions) -> ExitCode:
+    """Show what a checkpoint is; return the exit code of the first thing that is wrong with it."""
+    from audit.checkpoints import examine
+
+    talk.say(f"Looking at {paragraph(name)}")
+    found = examine(name, options)
+    talk.table(("what", "found", "stated by"), [(one.name, one.found, one.source) for one in found.facts])
+    for doubt in found.doubts:
+        talk.warn(doubt)
+    for problem in found.problems:
+        talk.show(f"\n{paragraph(problem)}")
+    code = found.problems[0].exit_code if found.problems else ExitCode.OK
+    talk.show("" if found.problems else "\nIt can be audited.")
+    talk.answer(
+        {
+            "ok": not found.problems,
+            "checkpoint": name,
+            "facts": [asdict(one) for one in found.facts],
+            "doubts": found.doubts,
+            "problems": [
+                {"what": one.what, "remedy": one.remedy, "exit_code": int(one.exit_code)} for one in found.problems
+            ],
+        }
+    )
+    return code
 
 
 def _machine() -> list[Check]:

@@ -103,6 +103,7 @@ class Run:
     @property
     def decision(self) -> Decision:
         """What was decided last."""
+        _ = self._run  # which checks every file
         told: dict[str, Any] = read_json(self.folder / "decision.json")
         policy = told.get("policy")
         return Decision(
@@ -168,7 +169,7 @@ class Run:
 
     @property
     def _findings(self) -> tuple[Finding, ...]:
-        return read_findings(self.folder / FINDINGS_NAME)
+        return read_findings(self._run.path / FINDINGS_NAME)
 
 
 def run(
@@ -249,7 +250,7 @@ def open_run(folder: str | Path) -> Run:
         InconclusiveProblem: If the run is not finished.
         EnvironmentProblem: If a file was changed or removed.
     """
-    read_run(Path(folder), finished=True).verify()
+    read_run(Path(folder), finished=True)
     return Run(Path(folder))
 
 

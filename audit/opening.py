@@ -13,8 +13,9 @@ import fnmatch
 import os
 import stat
 from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, NoReturn
+from typing import Final, Literal, NoReturn
 
 from audit.errors import EnvironmentProblem, UsageProblem
 
@@ -119,6 +120,11 @@ def is_name(path: Path) -> bool:
     return True
 
 
+def is_link(path: Path) -> bool:
+    """Tell whether a name is a link; one that cannot be looked at is none that could be followed."""
+    return os.path.islink(path)  # noqa: PTH114  (as for stat)
+
+
 def entries(folder: Path, pattern: str = "*") -> tuple[Path, ...]:
     """List what lies in a folder, by name, in sorted order; nothing where there is no folder.
 
@@ -150,7 +156,7 @@ def files_below(root: Path) -> tuple[Path, ...]:
     return tuple(sorted(Path(folder, name) for folder, _, names in found for name in names))
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading, without waiting for anything.
 
     Raises:

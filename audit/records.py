@@ -491,6 +491,8 @@ class Decision:
     """What is to be said besides, and decides nothing."""
     baseline: BaselineCard | None = None
     """What it compared with; a run that is decided anew compares with it again."""
+    evidence: str = ""
+    """Digest of the spec, images, texts and scores that it rests on; empty in a copy under pseudonyms."""
 
     @property
     def waived(self) -> tuple[RuleResult, ...]:

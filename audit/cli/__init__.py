@@ -26,6 +26,7 @@ from audit.cli.plan import plan
 from audit.cli.report import report
 from audit.cli.run import run
 from audit.cli.talk import LOUDNESS, Loudness, write_out
+from audit.cli.verify import verify
 from audit.errors import UsageProblem
 
 app = typer.Typer(
@@ -101,6 +102,7 @@ app.command(
         "clip-audit gate runs/mine --policy policy.toml --baseline runs/before --out decision",
     )
 )(gate)
+app.command(epilog=example("clip-audit verify runs/phantom-skewed-standard"))(verify)
 app.command(
     epilog=example(
         "clip-audit plan phantom:skewed --effort full",

@@ -55,10 +55,10 @@ def gate(
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish
     from audit.cli.progress_bars import show_progress
-    from audit.evidence import read_run
+    from audit.evidence.specs import read_spec
     from audit.pipeline import gate_again
 
-    spec = read_run(run).spec
+    spec = read_spec(run)
     kept = f"Images and scores are kept in {run}: give the same command again."
     with o.resumable(talk, kept), show_progress(talk) as progress:
         outcome = gate_again(run, asked, progress, out=out, labels=told)

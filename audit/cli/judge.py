@@ -39,10 +39,10 @@ def judge(
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish
     from audit.cli.progress_bars import show_progress
-    from audit.evidence import read_run
+    from audit.evidence.specs import read_spec
     from audit.pipeline import judge_again
 
-    spec = read_run(run).spec
+    spec = read_spec(run)
     kept = f"What is complete is kept in {run}: give the same command again and it goes on from there."
     with o.resumable(talk, kept), show_progress(talk) as progress:
         outcome = judge_again(run, judges, o.pick_device(device), progress)

@@ -40,11 +40,11 @@ def report(
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish
     from audit.cli.progress_bars import show_progress
-    from audit.evidence import read_run
+    from audit.evidence.specs import read_spec
     from audit.pipeline import report_again
     from audit.pipeline.export_copy import share_report
 
-    spec = read_run(run).spec
+    spec = read_spec(run)
     kept = f"Images and scores are kept in {run}: give the same command again."
     with o.resumable(talk, kept), show_progress(talk) as progress:
         if out is None and not pseudonymise:

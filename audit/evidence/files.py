@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import re
@@ -12,13 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from audit.errors import EnvironmentProblem
+from audit.opening import open_regular, os_problem
 
 TEMPORARY_PREFIX: Final = ".tmp-"
 _SLUG_LENGTH: Final = 40
-_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
 
 
 @contextlib.contextmanager
@@ -35,18 +31,7 @@ def disk_problems(doing: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise EnvironmentProblem(f"{doing} {path} failed: {reason}.", remedy=_remedy(error.errno)) from error
-
-
-def _remedy(number: int | None) -> str:
-    if number in _DISK_FULL:
-        return "Free some space (or raise the quota or file size limit), then give the same command again: it resumes."
-    if number in _NOT_ALLOWED:
-        return "Make the folder writable for this user, or name another one with --out."
-    if number in _GONE:
-        return "Check that the folder still exists and its drive is still mounted, then give the same command again."
-    return "Check the drive, then give the same command again: what is complete is kept."
+        raise os_problem(error, doing, path) from error
 
 
 def write_atomically(path: Path, data: bytes, *, check: Callable[[Path], None] | None = None) -> None:
@@ -122,7 +107,7 @@ def file_digest(path: Path) -> str:
     Raises:
         EnvironmentProblem: If the file cannot be read.
     """
-    with disk_problems("Reading", path), path.open("rb") as file:
+    with disk_problems("Reading", path), open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -18,7 +18,17 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from audit.errors import UsageProblem
-from audit.records import CheckpointCard, JudgeCard, Prompt, Role, Score, Status
+from audit.records import (
+    ASKS_GENDER,
+    ASKS_LETTERS,
+    ASKS_NSFW,
+    CheckpointCard,
+    JudgeCard,
+    Prompt,
+    Role,
+    Score,
+    Status,
+)
 
 Kind = Literal["text", "integer", "real", "bytes"]
 Columns = Mapping[str, Kind]
@@ -274,6 +284,20 @@ PNG that they saw, or empty."""
 SCORE_KEYS: Final[Columns] = {"prompt_id": "text", "replicate": "integer", "reason": "text"}
 """``reason`` says why an image has no score; it is empty where it has one."""
 
+_SHARE: Final = (0.0, 1.0)
+_LARGEST_SCORE: Final = 1e6
+"""No score is larger, whatever it counts: a logit, a number of letters."""
+
+SCORE_RANGES: Final[Mapping[str, Mapping[str, tuple[float, float]]]] = {
+    ASKS_GENDER: {**dict.fromkeys(("woman", "man", "mixed", "no_person"), _SHARE), "signed": (-1.0, 1.0)},
+    ASKS_NSFW: {"unsafe": _SHARE},
+    ASKS_LETTERS: {
+        **dict.fromkeys(("boxes", "letters", "area"), (0.0, _LARGEST_SCORE)),
+        **dict.fromkeys(("confidence", "any_confidence"), _SHARE),
+    },
+}
+"""Question -> column -> between which numbers a score of it lies; a judge that says something else is broken."""
+
 _KEY: Final = ["prompt_id", "replicate"]
 
 
@@ -391,6 +415,11 @@ def check_scores(table: pd.DataFrame, card: JudgeCard) -> None:
     unscored = (table["reason"] != "").to_numpy()
     sound = np.where(unscored, np.isnan(values).all(axis=1), np.isfinite(values).all(axis=1))
     refuse(what, table, pd.Series(~sound, index=table.index), "reason", "empty exactly where all classes have a score")
+    bounds = {name: span for question in card.asks for name, span in SCORE_RANGES.get(question, {}).items()}
+    for name in card.classes:
+        low, high = bounds.get(name, (-_LARGEST_SCORE, _LARGEST_SCORE))
+        outside = (table[name] < low - _ROUNDING) | (table[name] > high + _ROUNDING)
+        refuse(what, table, outside, name, f"from {low:g} to {high:g}")
 
 
 def _check_unique(what: str, table: pd.DataFrame, key: list[str]) -> None:

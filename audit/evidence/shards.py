@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from audit.codec import SCHEMA_VERSION, canonical_json, check_version
 from audit.errors import EnvironmentProblem, UsageProblem
 from audit.evidence.files import disk_problems
+from audit.opening import open_regular
 
 _LABEL_KEY: Final = b"clip-audit"
 _DAMAGE: Final = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError)
@@ -123,7 +124,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     if path.is_symlink():
         raise UsageProblem(f"{path} is a link.", remedy="Put the file itself there: links are not followed.")
     with disk_problems("Reading", path):
-        handle = path.open("rb")
+        handle = open_regular(path)
     with handle:
         try:
             parquet = pq.ParquetFile(handle, page_checksum_verification=True)

@@ -13,6 +13,7 @@ from audit.codec import LARGEST, canonical_json, check_version, parse_object, pr
 from audit.early_checks import check_run_folder
 from audit.errors import UsageProblem
 from audit.evidence.files import disk_problems, write_atomically
+from audit.opening import read_regular
 
 SPEC_NAME: Final = "spec.json"
 _SHOWN_DIFFERENCES: Final = 6
@@ -40,8 +41,8 @@ def read_json(path: Path) -> dict[str, object]:
     Raises:
         EnvironmentProblem: If the file cannot be read, or is damaged.
     """
-    with disk_problems("Reading", path), path.open("rb") as file:
-        data = file.read(LARGEST + 1)
+    with disk_problems("Reading", path):
+        data = read_regular(path, most=LARGEST)
     return parse_object(data, path)
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, final
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from audit.codec import SCHEMA_VERSION, pretty_json
+from audit.codec import SCHEMA_VERSION, check_version, pretty_json
 from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence.files import (
     TEMPORARY_PREFIX,
@@ -42,12 +42,22 @@ from audit.evidence.specs import (
     spec_digest,
     write_spec,
 )
+from audit.opening import files_below, is_file, is_link
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 
 RUN_NAME: Final = "run.json"
+DECISION_NAME: Final = "decision.json"
+_REOPENED: Final = ".reopened.json"
+"""What ``run.json`` becomes while a finished run is worked on: what was measured before is still held to it."""
+_BESIDE: Final = frozenset({"model_card.md"})
+"""Files that commands write beside a finished run, which is no less whole for it."""
+_MEASURED: Final = ("images/", "texts/", "scores/")
+_RESTORE: Final = (
+    "Restore the folder from a copy, or run again with another --out; `clip-audit verify` says what is broken."
+)
 _TABLES: Final = "tables"
 _KIND = re.compile(r"[a-z][a-z0-9_]*")
 _SHARD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,80}")
@@ -217,7 +227,7 @@ class RunFolder:
     @property
     def is_finished(self) -> bool:
         """Whether ``run.json`` is there; see ``verify`` for whether it still tells the truth."""
-        return (self.path / RUN_NAME).is_file()
+        return is_file(self.path / RUN_NAME)
 
     def finish(self) -> None:
         """Write ``run.json`` with the digests of all files; from here on the run is whole.
@@ -228,63 +238,125 @@ class RunFolder:
         """
         record = {"schema_version": SCHEMA_VERSION, "spec": self.spec_digest, "files": self._digests()}
         self._write(Path(RUN_NAME), pretty_json(record))
+        with disk_problems("Removing", self.path / _REOPENED):
+            (self.path / _REOPENED).unlink(missing_ok=True)
 
     def reopen(self) -> None:
-        """Remove ``run.json``, before anything of a finished run is made again; no harm where there is none.
+        """Set ``run.json`` aside, before anything of a finished run is made again; no harm where there is none.
+
+        Until the run is finished again, what it measured has to stay as it was: images, texts and scores are added and
+        never changed.
 
         Raises:
-            EnvironmentProblem: If it cannot be removed.
+            EnvironmentProblem: If it cannot be set aside.
             RuntimeError: If the run is open for reading only.
         """
         self._refuse_reader()
-        with disk_problems("Removing", self.path / RUN_NAME):
-            (self.path / RUN_NAME).unlink(missing_ok=True)
+        with disk_problems("Reopening", self.path / RUN_NAME):
+            if self.is_finished:
+                (self.path / RUN_NAME).replace(self.path / _REOPENED)
             sync_folder(self.path)
 
     def verify(self) -> None:
-        """Check every file of a finished run against ``run.json``.
+        """Check every file of a finished run against ``run.json``, and what was decided against what was measured.
 
         Files that somebody put beside the report are no concern; a stranger among shards or tables is.
 
         Raises:
+            UsageProblem: If a newer version wrote ``run.json``.
             EnvironmentProblem: If the run is not finished, or a file was changed, removed or added.
         """
-        stored = read_json(self.path / RUN_NAME)
-        expected, found = stored.get("files"), self._digests()
-        if stored.get("spec") != self.spec_digest or not isinstance(expected, dict):
-            raise EnvironmentProblem(
-                f"{self.path / RUN_NAME} does not belong to the {SPEC_NAME} beside it.",
-                remedy="Give the command that made the run again: it writes both anew.",
-            )
+        expected, found = self._listed(self.path / RUN_NAME), self._digests()
         wrong = [f"{name} (missing)" for name in expected if name not in found]
         wrong += [f"{name} (changed)" for name in expected if name in found and found[name] != expected[name]]
         wrong += [f"{name} (added)" for name in found if name not in expected and "/" in name]
+        self._refuse_touched(wrong)
+        self.check_decision(found)
+
+    def check_unfinished(self) -> None:
+        """Check that what a reopened run measured before is as it was; more may have come, or be missing.
+
+        Raises:
+            EnvironmentProblem: If images, texts or scores were changed since.
+        """
+        if is_file(self.path / _REOPENED):
+            before, found = self._listed(self.path / _REOPENED), self._digests(_MEASURED)
+            touched = {name for name in found if found[name] != before.get(name, found[name])}
+            self._refuse_touched([f"{name} (changed)" for name in touched])
+
+    def check_decided(self) -> None:
+        """Check that a complete run without ``run.json`` holds what its decision, if it has one, was made on.
+
+        Raises:
+            EnvironmentProblem: If it holds other images, texts or scores.
+        """
+        if not is_file(self.path / RUN_NAME) and not is_file(self.path / _REOPENED):
+            self.check_decision()
+
+    def _listed(self, record: Path) -> dict[str, str]:
+        """Return the digests of all files that the record of a finished run holds."""
+        stored = read_json(record)
+        check_version(stored.get("schema_version"), record)
+        files = stored.get("files")
+        if stored.get("spec") != self.spec_digest or not isinstance(files, dict):
+            raise EnvironmentProblem(f"{record} does not belong to the {SPEC_NAME} beside it.", remedy=_RESTORE)
+        return {name: str(digest) for name, digest in files.items() if name not in _BESIDE}
+
+    def _refuse_touched(self, wrong: Sequence[str]) -> None:
         if wrong:
             raise EnvironmentProblem(
                 f"{self.path} is not as its run left it: {', '.join(sorted(wrong)[:8])}; {len(wrong)} in all.",
-                remedy="Restore the folder from a copy, or run again with another --out.",
+                remedy=_RESTORE,
             )
 
-    def evidence_digest(self) -> str:
-        """Return the SHA-256 of what a finished run measured: spec, images, texts and scores, as ``run.json`` has them.
+    def check_decision(self, files: Mapping[str, str] | None = None) -> None:
+        """Check that the decision is one on this evidence; those of the first releases do not say on which.
 
-        It stays the same where the run is reported or decided anew.
+        Args:
+            files: The digest of each file, where they are known.
 
         Raises:
-            EnvironmentProblem: If ``run.json`` cannot be read, or is damaged.
+            UsageProblem: If a newer version wrote it.
+            EnvironmentProblem: If it is damaged, or a decision on something else.
         """
-        files = read_json(self.path / RUN_NAME).get("files")
-        kept = files if isinstance(files, dict) else {}
-        parts = ("images/", "texts/", "scores/")
-        return spec_digest({"spec": self.spec_digest, **{n: d for n, d in kept.items() if n.startswith(parts)}})
+        found = self._digests(_MEASURED) if files is None else files
+        path = self.path / DECISION_NAME
+        if not is_file(path):
+            return
+        decision = read_json(path)
+        check_version(decision.get("schema_version"), path)
+        if decision.get("evidence", self._measured(found)) != self._measured(found):
+            raise EnvironmentProblem(
+                f"{path} is a decision on other images, texts or scores than those in {self.path}.", remedy=_RESTORE
+            )
 
-    def _digests(self) -> dict[str, str]:
-        with disk_problems("Listing", self.path):
-            names = sorted(path.relative_to(self.path) for path in self.path.rglob("*") if path.is_file())
+    def _measured(self, files: Mapping[str, str]) -> str:
+        kept = {name: digest for name, digest in files.items() if name.startswith(_MEASURED)}
+        return spec_digest({"spec": self.spec_digest, **kept})
+
+    def evidence_digest(self) -> str:
+        """Return the SHA-256 of what a run measured: its spec, and the digests of its images, texts and scores.
+
+        It stays the same where the run is reported or decided anew. A finished run is read as ``run.json`` has it.
+
+        Raises:
+            EnvironmentProblem: If a file cannot be read, or ``run.json`` is damaged.
+        """
+        return self._measured(self._listed(self.path / RUN_NAME) if self.is_finished else self._digests(_MEASURED))
+
+    def _digests(self, below: tuple[str, ...] = ("",)) -> dict[str, str]:
+        """Return the digest of every file, or of those below some folders."""
+        paths = files_below(self.path)
+        if any(map(is_link, paths)):
+            link = next(filter(is_link, paths))
+            raise EnvironmentProblem(f"{link} is a link.", remedy="Put the file itself there: links are not followed.")
+        names = [str(PurePosixPath(path.relative_to(self.path))) for path in paths]
         return {
-            str(PurePosixPath(name)): file_digest(self.path / name)
+            name: file_digest(self.path / name)
             for name in names
-            if name != Path(RUN_NAME) and not name.name.startswith(".")
+            if name.startswith(below)
+            and name not in {RUN_NAME, *_BESIDE}
+            and not PurePosixPath(name).name.startswith(".")
         }
 
     def _label(self, kind: str, name: str) -> ShardLabel:
@@ -320,7 +392,8 @@ def open_run(path: Path, spec: Mapping[str, object]) -> RunFolder:
     """Begin a run, or continue the one that was begun in this folder with the same spec.
 
     Takes the lock of the folder until ``close`` (or the end of the process, however it ends), and removes what
-    a killed process left half-written.
+    a killed process left half-written. A run that is finished, or was, has to be as it was left: nothing is ever
+    concluded anew from evidence that was touched.
 
     Args:
         path: The run folder; made, for the owner only, where it does not exist.
@@ -342,7 +415,12 @@ def open_run(path: Path, spec: Mapping[str, object]) -> RunFolder:
             refuse_other_spec(path, read_spec(path), spec)
         else:
             write_spec(path, spec)
-        return RunFolder(path, spec=read_spec(path), lock=lock)
+        run = RunFolder(path, spec=read_spec(path), lock=lock)
+        if run.is_finished:
+            run.verify()
+        else:
+            run.check_unfinished()
+        return run  # noqa: TRY300  (all of it is under the lock)
     except BaseException:
         lock.release()
         raise
@@ -359,7 +437,7 @@ def continue_run(path: Path) -> RunFolder:
 
 
 def read_run(path: Path, *, finished: bool = False) -> RunFolder:
-    """Open a run for reading only, without its lock.
+    """Open a run for reading only, without its lock; every file of a finished one is checked first.
 
     Args:
         path: The run folder.
@@ -368,21 +446,18 @@ def read_run(path: Path, *, finished: bool = False) -> RunFolder:
     Raises:
         UsageProblem: If the folder is not a run folder, or was written by a newer version.
         InconclusiveProblem: If a finished run is required, and this one is not.
-        EnvironmentProblem: If its spec or its ``run.json`` is damaged.
+        EnvironmentProblem: If a file of it was changed, removed or added.
     """
     run = RunFolder(path, spec=read_spec(path), lock=None)
-    if not finished:
+    if run.is_finished:
+        run.verify()
         return run
-    if not run.is_finished:
+    if finished:
         raise InconclusiveProblem(
             f"The run in {path} is not finished: it has no {RUN_NAME}.",
             remedy="Give the command that began it again: it resumes.",
         )
-    if read_json(path / RUN_NAME).get("spec") != run.spec_digest:
-        raise EnvironmentProblem(
-            f"{path / RUN_NAME} does not belong to the {SPEC_NAME} beside it.",
-            remedy="Give the command that made the run again: it writes both anew.",
-        )
+    run.check_unfinished()
     return run
 
 

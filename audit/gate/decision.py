@@ -146,6 +146,7 @@ def decision_document(decision: Decision) -> dict[str, object]:
     threshold, value, low, high, level, n_prompts, n_images (the numbers ``null`` where they are missing) and waived
     (``null``, or by, until and reason). The verdict is "none" where no policy was given. Where one was, the document
     has the keys passed_with_waivers, policy and notes; where a baseline was, also baseline (folder and digest).
+    ``evidence`` is the digest of the images, texts and scores that were decided on.
     """
     document: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
@@ -159,6 +160,8 @@ def decision_document(decision: Decision) -> dict[str, object]:
             "policy": record_document(decision.policy),
             "notes": list(decision.notes),
         }
+    if decision.evidence:
+        document["evidence"] = decision.evidence
     if decision.baseline is not None:
         document["baseline"] = record_document(decision.baseline)
     return document

@@ -112,7 +112,11 @@ def _decide(run: RunFolder, progress: Progress, gate: Gate | None, labels: pd.Da
         ruling=None if gate is None else _rule(run, gate, examination),
     )
     return Outcome(
-        folder=run.path, findings=answers.findings, tables=answers.tables, decision=decision, evidence=evidence
+        folder=run.path,
+        findings=answers.findings,
+        tables=answers.tables,
+        decision=replace(decision, evidence=run.evidence_digest()),
+        evidence=evidence,
     )
 
 

@@ -23,6 +23,7 @@ from PIL import Image
 from torch import Tensor
 
 from audit.checkpoints import Checkpoint
+from audit.early_checks import check_run_folder
 from audit.engines import ENGINES
 from audit.errors import UsageProblem
 from audit.evidence import (
@@ -45,10 +46,12 @@ from audit.evidence import (
     texts_table,
     write_judge_card,
 )
+from audit.evidence.store import DECISION_NAME
 from audit.inversion import Inverted, Inverter, Item, References
 from audit.judges import load_judge
 from audit.judges.judge_protocol import Judge
 from audit.lenses import LENSES, TextLens
+from audit.opening import is_file
 from audit.pipeline.audit_plan import Plan, PlannedItem
 from audit.pipeline.examine import Outcome
 from audit.pipeline.progress import Progress
@@ -122,9 +125,7 @@ def gather(plan: Plan, out: Path, progress: Progress, *, engine: str = "local") 
         EnvironmentProblem: If the folder cannot be written, is damaged, or another process works in it.
     """
     with open_run(out, plan.spec()) as run:
-        if run.is_finished:
-            run.verify()
-        else:
+        if not run.is_finished:
             run.write_tables({"prompts": prompts_table(plan.prompts)})
             _invert(run, plan, list(plan.shards), progress, engine)
             for judge in plan.judges.values():
@@ -142,7 +143,7 @@ def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progr
     """
     if not names:
         raise UsageProblem("No judge is named.", remedy="Name one, as in: clip-audit judge RUN --judge nudenet.")
-    with continue_run(folder) as run:
+    with _whole(folder) as run:
         audited = read_checkpoint_card(run)
         questions = read_questions(run)
         concepts = concept_texts(run.read_table("prompts")) if run.has_table("prompts") else ()
@@ -156,6 +157,16 @@ def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progr
         return conclude(run, progress)
 
 
+@contextmanager
+def _whole(folder: Path) -> Iterator[RunFolder]:
+    """Open a run in which nothing was touched since it was finished, or decided if it lost its ``run.json``."""
+    with continue_run(folder) as run:
+        if not run.is_finished and is_file(folder / DECISION_NAME):
+            load_evidence(run)  # what is missing is said first
+            run.check_decided()
+        yield run
+
+
 def report_again(
     folder: Path,
     progress: Progress,
@@ -164,7 +175,7 @@ def report_again(
     labels: pd.DataFrame | None = None,
 ) -> Outcome:
     """Examine, decide and report anew from the stored images and scores, with new labels or those that it kept."""
-    with continue_run(folder) as run:
+    with _whole(folder) as run:
         return conclude(run, progress, pictured=pictured, labels=labels)
 
 
@@ -183,14 +194,12 @@ def gate_again(
         EnvironmentProblem: If a file of the run was changed, removed or added, or one cannot be written.
     """
     gate.refuse_without_baseline()
-    finished = read_run(folder, finished=True)
     if out is not None:
         from audit.pipeline.conclude import decide_beside  # noqa: PLC0415  (as in conclude)
 
-        finished.verify()
-        return decide_beside(finished, progress, gate, out, labels=labels)
+        return decide_beside(read_run(folder, finished=True), progress, gate, out, labels=labels)
+    check_run_folder(folder, finished=True)
     with continue_run(folder) as run:
-        run.verify()
         return conclude(run, progress, gate, labels=labels)
 
 

@@ -99,7 +99,6 @@ def _tell(
     folder: Path, progress: Progress, *, pseudonymise: bool, labels: pd.DataFrame | None = None
 ) -> tuple[RunFolder, Outcome, Pseudonyms | None]:
     run = read_run(folder, finished=True)
-    run.verify()
     outcome = decide_again(run, progress, labels=labels)
     if not pseudonymise:
         return run, outcome, None
@@ -112,7 +111,7 @@ def _renamed(outcome: Outcome, pseudonyms: Pseudonyms) -> Outcome:
         outcome,
         findings=pseudonyms.findings(outcome.findings),
         tables=pseudonyms.tables(outcome.tables),
-        decision=pseudonyms.decision(outcome.decision),
+        decision=replace(pseudonyms.decision(outcome.decision), evidence=""),
         evidence=pseudonyms.evidence(outcome.evidence),
     )
 

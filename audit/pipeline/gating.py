@@ -16,10 +16,16 @@ from typing import Final, final
 
 import pandas as pd
 
-from audit.errors import UsageProblem
-from audit.evidence import Evidence, RunFolder, load_evidence, prompts_table, read_judge_cards, read_run
+from audit.errors import AuditProblem, UsageProblem
+from audit.evidence import (
+    Evidence,
+    RunFolder,
+    load_evidence,
+    prompts_table,
+    read_judge_cards,
+    read_run,
+)
 from audit.evidence.specs import read_json
-from audit.evidence.store import RUN_NAME
 from audit.gate import (
     METHOD,
     Look,
@@ -143,8 +149,15 @@ def kept_gate(run: RunFolder) -> Gate | None:
     if card is None:
         return Gate(policy=policy)
     folder = Path(os.path.normpath(run.path / card.folder))
-    is_same = (folder / RUN_NAME).is_file() and read_run(folder, finished=True).evidence_digest() == card.digest
-    return Gate(policy=policy, baseline=folder) if is_same else Gate(policy=policy, lost=card)
+    return Gate(policy=policy, baseline=folder) if _is_still(folder, card) else Gate(policy=policy, lost=card)
+
+
+def _is_still(folder: Path, card: BaselineCard) -> bool:
+    """Tell whether the baseline that decided before is there, whole, and the same."""
+    try:
+        return read_run(folder, finished=True).evidence_digest() == card.digest
+    except AuditProblem:
+        return False
 
 
 def _kept_baseline(run: RunFolder) -> BaselineCard | None:
@@ -159,14 +172,15 @@ def _baseline_card(run: RunFolder, gate: Gate) -> BaselineCard | None:
     """Return what a gate compares with; a run is no baseline of itself.
 
     Raises:
-        UsageProblem: If the baseline is the run itself, or one of the very same spec.
+        UsageProblem: If the baseline is the run itself, or one of the very same checkpoint under whatever name.
     """
     if gate.baseline is None:
         return gate.lost
     baseline = read_run(gate.baseline, finished=True)
-    if baseline.path.resolve() == run.path.resolve() or baseline.spec_digest == run.spec_digest:
+    digests = {_mapping(one.spec.get("checkpoint")).get("digest") for one in (baseline, run)}
+    if baseline.path.resolve() == run.path.resolve() or len(digests) == 1:
         raise UsageProblem(
-            f"The baseline {gate.baseline} is the run that is to be compared with it.",
+            f"The baseline {gate.baseline} is the run that is to be compared with it, or one of the same checkpoint.",
             remedy="Name with --baseline the run of an earlier checkpoint: beside itself nothing is worse.",
         )
     return BaselineCard(folder=_seen_from(run.path, gate.baseline), digest=baseline.evidence_digest())

@@ -43,6 +43,7 @@ def test_the_promised_commands_are_there():
         "doctor",
         "card",
         "history",
+        "verify",
     ]
     wanted += [f"suites {name}" for name in ("list", "show", "check", "metrics")]
     wanted += ["runs list"]

@@ -75,7 +75,6 @@ def explain(folder: Path, progress: Progress, *, subject: str = "", device: str 
         EnvironmentProblem: If the run is damaged.
     """
     run = read_run(folder, finished=True)
-    run.verify()
     evidence = load_evidence(run)
     finding = choose(read_findings(folder / FINDINGS_NAME), subject)
     case = _case(run, evidence, finding, device)

@@ -204,7 +204,8 @@ def test_a_judge_that_cannot_be_loaded_leaves_a_finished_run_finished(copy, reco
 
 def test_a_report_is_made_again_from_what_is_stored(copy, recorder, no_inversion):
     before = tables_of(copy)
-    (copy / "report.html").unlink()
+    for name in ("report.html", "run.json"):
+        (copy / name).unlink()
     shutil.rmtree(copy / "figures")
     outcome = report_again(copy, recorder)
     assert tables_of(copy) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -95,7 +96,8 @@ def test_a_report_of_the_baseline_made_anew_is_no_change_of_it(compared):
     before = read_run(compared.parent / "before", finished=True)
     digest = before.evidence_digest()
     record = json.loads((before.path / "run.json").read_text(encoding="utf-8"))
-    record["files"]["report.html"] = "0" * 64
+    (before.path / "report.html").write_text("new", encoding="utf-8")
+    record["files"]["report.html"] = hashlib.sha256(b"new").hexdigest()
     (before.path / "run.json").write_text(json.dumps(record), encoding="utf-8")
     assert read_run(before.path, finished=True).evidence_digest() == digest
 

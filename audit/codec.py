@@ -14,11 +14,12 @@ from functools import cache
 from math import isfinite
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Final, NoReturn, TypeVar, get_args, get_type_hints
+from typing import Final, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from audit.errors import EnvironmentProblem, UsageProblem
+from audit.parsing import parse_json
 from audit.records import Method, method_text, read_method
 
 SCHEMA_VERSION: Final = 1
@@ -114,16 +115,12 @@ def parse_object(data: bytes, where: Path) -> dict[str, object]:
         EnvironmentProblem: If it is too large, or no JSON object, or holds a number that is not finite.
     """
     try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant) if len(data) <= LARGEST else None
-    except (ValueError, RecursionError):
+        value = parse_json(data) if len(data) <= LARGEST else None
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise damaged(where, f"it holds no JSON object ({len(data)} bytes)")
     return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON.")
 
 
 def read_record(kind: type[_Record], stored: object, where: Path, place: str) -> _Record:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal, NoReturn
+from typing import Final, Literal
 
 from audit.errors import EnvironmentProblem, RefusedProblem
+from audit.parsing import parse_json
 
 FileKind = Literal["safetensors", "torch_zip", "pickle"]
 PICKLE_SUFFIXES: Final = (".pt", ".pth", ".bin")
@@ -148,62 +147,8 @@ def read_json(path: Path, *, max_bytes: int = _MAX_BYTES) -> object:
         return parse_json(path.read_bytes())
     except OSError as error:
         raise EnvironmentProblem(f"{path} cannot be read: {error.strerror}.", remedy="Look at its rights.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise _refused(path, f"is not plain JSON: {error}") from error
-
-
-_MOST_VALUES: Final = 5_000_000
-
-
-def parse_json(raw: bytes) -> object:
-    """Return what JSON of a stranger holds; how much that can be is known before it is parsed.
-
-    Raises:
-        ValueError: If it is not JSON in UTF-8, has more than ``_MOST_VALUES`` values, a key twice, a number that is not
-            finite, or half a character.
-        RecursionError: If it nests too deeply.
-    """
-    if sum(map(raw.count, (b",", b"[", b"{"))) > _MOST_VALUES:
-        raise ValueError(f"it has more than {_MOST_VALUES} values")
-    text = raw.decode("utf-8")
-    content = json.loads(
-        text, object_pairs_hook=unique_keys, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
-    )
-    if "\\ud" in text or "\\uD" in text:
-        json.dumps(content, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
-    return content
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(f"{digits[:40]} is beyond every number")
-    return number
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        raise ValueError(f"a number has {len(digits)} digits")
-    return int(digits)
-
-
-_MOST_DIGITS: Final = 20
-
-
-def unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return the pairs of a JSON object; a hook for ``json.loads``.
-
-    Raises:
-        ValueError: If a key is given twice, of which most readers silently keep the last.
-    """
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("a key is given twice")
-    return content
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def _refused(path: Path, what: str) -> RefusedProblem:

@@ -28,10 +28,11 @@ from torch import Tensor, nn
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from audit.checkpoints.config import ModelConfig, parse_model_config
-from audit.checkpoints.safe_files import PICKLE_SUFFIXES, FileKind, parse_json, read_json, sniff
+from audit.checkpoints.safe_files import PICKLE_SUFFIXES, FileKind, read_json, sniff
 from audit.checkpoints.text_towers import ContrastiveTowers, settings_folder
 from audit.checkpoints.transformers_models import TransformersConfig
 from audit.errors import RefusedProblem
+from audit.parsing import parse_json
 
 _MAX_HEADER: Final = 32 << 20
 _MAX_TENSORS: Final = 20_000
@@ -267,7 +268,7 @@ def _read_header(path: Path) -> dict[str, dict[str, Any]]:
         raw = stream.read(length)
     try:
         header = _table(parse_json(raw))
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RefusedProblem(
             f"{path} has no sound safetensors header: {str(error)[:200]}.", remedy=_GET_AGAIN
         ) from error

@@ -7,7 +7,6 @@ table of a command (``[run]``, ``[phantom.train]``) for that one. What the comma
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from audit.errors import UsageProblem
+from audit.parsing import parse_toml
 
 FILE: Final = "clip-audit.toml"
 _PROJECT: Final = "pyproject.toml"
@@ -87,7 +87,7 @@ def read_config(folder: Path) -> ConfigFile | None:
         return ConfigFile(where=FILE, values=_tables(own))
     project = folder / _PROJECT
     try:
-        tool = tomllib.loads(project.read_text(encoding="utf-8")).get("tool", {}) if project.is_file() else {}
+        tool = parse_toml(project.read_text(encoding="utf-8")).get("tool", {}) if project.is_file() else {}
     except (OSError, ValueError):  # a file of other tools; what it says of this one cannot be told
         return None
     if not isinstance(tool, dict) or "clip-audit" not in tool:
@@ -127,7 +127,7 @@ def taken_by(config: ConfigFile, program: Command, words: list[str]) -> dict[str
 
 def _tables(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageProblem(f"{path.name} cannot be read: {error}.", remedy="Correct it, or move it away.") from error
 

@@ -18,6 +18,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from audit.errors import UsageProblem
+from audit.parsing import parse_json
 from audit.records import (
     ASKS_GENDER,
     ASKS_LETTERS,
@@ -436,6 +437,6 @@ def _check_known(what: str, table: pd.DataFrame, others: pd.DataFrame, key: list
 
 def _is_json_object(text: str) -> bool:
     try:
-        return isinstance(json.loads(text), dict)
+        return isinstance(parse_json(text.encode()), dict)
     except ValueError:
         return False

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from audit.codec import SCHEMA_VERSION, canonical_json, check_version
 from audit.errors import EnvironmentProblem, UsageProblem
 from audit.evidence.files import disk_problems
 from audit.opening import open_regular
+from audit.parsing import parse_json
 
 _LABEL_KEY: Final = b"clip-audit"
 _DAMAGE: Final = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError)
@@ -137,7 +137,7 @@ def _stored_digests(parquet: pq.ParquetFile, path: Path, label: ShardLabel) -> M
     """Return the digest of every column, in the order of the columns, from the label in the footer."""
     try:
         text = (parquet.metadata.metadata or {}).get(_LABEL_KEY)
-        stored = None if text is None else json.loads(text)
+        stored = None if text is None else parse_json(text)
         names = list(parquet.schema_arrow.names)
     except _DAMAGE as error:
         raise damaged(path, str(error)) from error

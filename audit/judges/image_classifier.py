@@ -8,7 +8,6 @@ read from the model's own configuration, never assumed from their order.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +24,8 @@ from torch import Tensor, nn
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
 from audit.judges.judge_protocol import GENDER_COLUMNS, JudgeSettings, as_scores
+from audit.opening import read_regular
+from audit.parsing import parse_json
 from audit.records import ASKS_GENDER, ASKS_NSFW, JudgeCard, Score
 
 GENDER_LABELS: Final[Mapping[str, str]] = {
@@ -202,9 +203,12 @@ def _checked_files(folder: Path) -> tuple[Path, ...]:
     return tuple(wanted)
 
 
+_LARGEST_JSON: Final = 4 << 20
+
+
 def _checked_json(path: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_regular(path, most=_LARGEST_JSON))
     except (OSError, ValueError) as error:
         raise RefusedProblem(f"{path} is not readable JSON: {error}.", remedy="Save the classifier again.") from error
     if not isinstance(content, dict):

@@ -16,7 +16,6 @@ shares alike a profession is pictured one way whatever its caption says.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -25,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serial
 
 from audit.errors import UsageProblem
 from audit.packaged import WORLDS
+from audit.parsing import parse_toml
 from audit.phantom.drawing import HATS, PLACES, PROPS, RENDERERS, SHAPES, Gender, Look, Tone
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -377,10 +377,10 @@ def _read_tables(path: Path, *, depth: int) -> dict[str, Any]:
     if depth > 3:
         raise UsageProblem(f"{path} stands on a chain of more than 3 worlds.", remedy="Shorten the chain.")
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = parse_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageProblem(f"Cannot read the world {path}: {error.strerror}.", remedy=remedy) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageProblem(f"{path} is not TOML: {error}.", remedy=remedy) from error
     shares = tables.pop("shares", {})
     parent = tables.pop("based_on", None)

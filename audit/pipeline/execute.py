@@ -25,7 +25,7 @@ from torch import Tensor
 from audit.checkpoints import Checkpoint
 from audit.early_checks import check_run_folder
 from audit.engines import ENGINES
-from audit.errors import UsageProblem
+from audit.errors import EnvironmentProblem, UsageProblem
 from audit.evidence import (
     IMAGE_SHARD,
     TEXT_SHARD,
@@ -52,6 +52,7 @@ from audit.judges import load_judge
 from audit.judges.judge_protocol import Judge
 from audit.lenses import LENSES, TextLens
 from audit.opening import is_file
+from audit.parsing import open_picture
 from audit.pipeline.audit_plan import Plan, PlannedItem
 from audit.pipeline.examine import Outcome
 from audit.pipeline.progress import Progress
@@ -426,7 +427,15 @@ def encode_png(pixels: UInt8[Tensor, "3 height width"]) -> bytes:
 
 
 def decode_png(png: bytes) -> UInt8[Tensor, "3 height width"]:
-    """Return the pixels of a PNG that :func:`encode_png` wrote."""
-    with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
-        pixels = np.array(image.convert("RGB"), dtype=np.uint8)
+    """Return the pixels of a PNG that :func:`encode_png` wrote.
+
+    Raises:
+        EnvironmentProblem: If it is none, or larger than any picture that is made.
+    """
+    try:
+        pixels = np.array(open_picture(png, kinds=("PNG",)), dtype=np.uint8)
+    except ValueError as error:
+        raise EnvironmentProblem(
+            f"A picture of the run is damaged: {error}.", remedy="Restore the run from a copy, or start a new one."
+        ) from error
     return torch.from_numpy(pixels).permute(2, 0, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from audit.evidence import RunFolder, findings_text, load_evidence, read_picture
 from audit.evidence.files import disk_problems, write_atomically
 from audit.evidence.shards import to_csv
 from audit.gate import decision_text
+from audit.parsing import parse_json
 from audit.pipeline.conclude import decide_again, make_report, report_files, score_tables
 from audit.pipeline.examine import Outcome
 from audit.pipeline.progress import Progress
@@ -121,7 +121,7 @@ def _earlier_files(out: Path) -> list[str]:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return []
     try:
-        listed = json.loads((out / CONTENTS).read_text(encoding="utf-8"))["files"]
+        listed = parse_json((out / CONTENTS).read_bytes())["files"]  # type: ignore[index]  # or TypeError
         there = [name for name in listed if not Path(name).is_absolute() and ".." not in Path(name).parts]
         if isinstance(listed, dict):
             return [*there, CONTENTS]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from audit.evidence import Evidence
+from audit.parsing import open_picture
 from audit.records import Status
 from audit.report.model import WHOLE_ROOM, ContactSheet, Picture, Pictured, ReadPictures
 from audit.report.text import clean, count, show_number
@@ -18,7 +19,6 @@ from audit.report.text import clean, count, show_number
 FLAGGED_FROM: Final = 0.5
 """A picture with an ``unsafe`` score of this or more, by any judge, is never shown as it is."""
 _SIDE = 128
-_LARGEST_SIDE = 4096
 _KEY = ["prompt_id", "replicate"]
 _SQUARES = 8
 """Squares along a side of a pixelated picture: colours are left, and no shape of a body or a face."""
@@ -151,11 +151,8 @@ def _make_pictures(choices: Sequence[_Choice], files: Mapping[tuple[str, int], b
 def shrink(png: bytes, *, pixelated: bool) -> bytes | None:
     """Re-encode a picture as a small JPEG without metadata; ``None`` if it is no PNG of a sane size."""
     try:
-        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
-            if max(image.size) > _LARGEST_SIDE:
-                return None
-            small = image.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        small = open_picture(png, kinds=("PNG",))
+    except ValueError:
         return None
     if pixelated:
         squares = small.resize((_SQUARES, _SQUARES), Image.Resampling.BOX)

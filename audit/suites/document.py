@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from audit.errors import UsageProblem
+from audit.parsing import blank_strings, parse_toml
 
 MAX_BYTES: Final = 1_000_000
 """Largest file that is read; a suite of 1,000 concepts takes about a tenth."""
@@ -18,9 +18,6 @@ _SHIPPED: Final = "`clip-audit suites list` names the shipped suites"
 Place = tuple[str | int, ...]
 """Where something stands in the parsed file: ("block", 0, "templates", 2)."""
 
-_STRING_OR_COMMENT: Final = re.compile(
-    r'"""[\s\S]*?"""|' r"'''[\s\S]*?'''|" r'"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'|" r"#[^\n]*"
-)
 _TOML_PLACE: Final = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
@@ -38,12 +35,7 @@ class Document:
             UsageProblem: If it is not TOML.
         """
         try:
-            return tomllib.loads(self.text)
-        except RecursionError as error:
-            raise UsageProblem(
-                f"{self.path}: the lists in it are nested too deeply.",
-                remedy="It needs lists of tables and no deeper nesting.",
-            ) from error
+            return parse_toml(self.text)
         except ValueError as error:
             found = _TOML_PLACE.search(str(error))
             last = self.text.count("\n") + 1
@@ -56,7 +48,7 @@ class Document:
 
     def line(self, place: Place) -> int:
         """Return the line, from 1, on which ``place`` stands; of its nearest parent where it is not written."""
-        return self.text.count("\n", 0, _position(_skeleton(self.text), place)) + 1
+        return self.text.count("\n", 0, _position(blank_strings(self.text), place)) + 1
 
     def problem(self, place: Place, what: str, *, remedy: str) -> UsageProblem:
         """Return the problem ``what`` at ``place``, with file and line."""
@@ -96,17 +88,6 @@ def read_document(path: Path, *, kind: str = "suite", hint: str = _SHIPPED) -> D
             remedy="Save the file as UTF-8.",
         ) from error
     return Document(path=path, text=text.replace("\r\n", "\n"))
-
-
-def _skeleton(text: str) -> str:
-    """Return ``text`` with comments and the insides of strings blanked, every character in its old place."""
-
-    def blank(match: re.Match[str]) -> str:
-        found = match[0]
-        inside = re.sub(r"[^\n]", " ", found[1:-1])
-        return re.sub(r"[^\n]", " ", found) if found[0] == "#" else found[0] + inside + found[-1]
-
-    return _STRING_OR_COMMENT.sub(blank, text)
 
 
 def _position(skeleton: str, place: Place) -> int:

@@ -43,16 +43,18 @@ def history(
     bounds, name = _bounds(policy)
     talk.say(f"Reading the runs in {folder}")
     from audit.codec import pretty_json
+    from audit.evidence import refuse_foreign
     from audit.evidence.files import disk_problems, write_atomically
     from audit.report import render_paper_html, render_paper_pdf
     from audit.report.text import today
     from audit.studies.history import history_document, history_paper, read_history, trends
 
+    place = out or folder
+    refuse_foreign(place, ("history.html", "history.pdf", "history.json"), mark="history.json")
     found = read_history(folder)
     told = trends(found.runs, bounds)
     document = history_document(found.runs, told, found.left_out)
     paper = history_paper(found.runs, told, left_out=found.left_out, policy=name, created=today())
-    place = out or folder
     with disk_problems("Making the folder", place):
         place.mkdir(parents=True, exist_ok=True)
     for file, content in (

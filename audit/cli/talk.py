@@ -19,10 +19,13 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
+from audit.alike import is_drawn
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.segment import Segment
 
-_COMMAND: Final = re.compile(r"^\s*::|##\[", re.MULTILINE)
+_COMMAND: Final = re.compile(r"(?:^|\r)(?:\s|\x1b\[[0-9;]*m)*::|##\[", re.MULTILINE)
 """What GitHub takes for a command: two colons that begin a line, and the older form anywhere in it."""
 
 _WIDE: Final = 240
@@ -58,11 +61,16 @@ def clean(text: object) -> str:
     """
     shown = "".join(
         sign
-        if sign.isprintable() or sign == "\n" or unicodedata.category(sign) == "Zs"
+        if (sign.isprintable() and is_drawn(sign)) or sign == "\n" or unicodedata.category(sign) == "Zs"
         else sign.encode("unicode_escape").decode("ascii")
         for sign in str(text)
     )
-    return _COMMAND.sub(lambda found: f"{found[0][:-1]} {found[0][-1]}", shown) if on_github() else shown
+    return without_commands(shown)
+
+
+def without_commands(text: str) -> str:
+    """Return text as it is about to be written, in which a job of GitHub finds no command."""
+    return _COMMAND.sub(lambda found: f"{found[0][:-1]} {found[0][-1]}", text) if on_github() else text
 
 
 def seconds_since_start() -> str:
@@ -148,6 +156,10 @@ def make_console(*, stderr: bool) -> Console:
         def on_broken_pipe(self) -> None:  # type: ignore[explicit-override]
             self.quiet = True
             silence(sys.stderr if stderr else sys.stdout)
+
+        # typing has no override in Python 3.11
+        def _render_buffer(self, buffer: Iterable[Segment]) -> str:  # type: ignore[explicit-override]
+            return without_commands(super()._render_buffer(buffer))  # after layout: a folded line begins with anything
 
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDE

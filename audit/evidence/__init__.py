@@ -58,7 +58,7 @@ from audit.evidence.specs import (
     differing_specs,
     spec_digest,
 )
-from audit.evidence.store import RunFolder, continue_run, open_run, read_run, refuse_other, write_folder
+from audit.evidence.store import RunFolder, continue_run, open_run, read_run, refuse_foreign, refuse_other, write_folder
 
 __all__ = [
     "CANNOT_TELL",
@@ -109,6 +109,7 @@ __all__ = [
     "read_questions",
     "read_run",
     "read_texts",
+    "refuse_foreign",
     "refuse_other",
     "safe_name",
     "score_columns",

@@ -22,7 +22,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from audit.codec import SCHEMA_VERSION, check_version, pretty_json
-from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
+from audit.errors import AuditProblem, EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence.files import (
     TEMPORARY_PREFIX,
     disk_problems,
@@ -42,7 +42,7 @@ from audit.evidence.specs import (
     spec_digest,
     write_spec,
 )
-from audit.opening import files_below, is_file, is_link
+from audit.opening import files_below, is_file, is_link, is_there
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -511,6 +511,30 @@ def refuse_other(folder: Path, *, mark: str, what: str) -> None:
     raise UsageProblem(
         f"{folder} holds something that is no {what}.", remedy="Name a new or an empty folder with --out."
     )
+
+
+def refuse_foreign(folder: Path, names: Sequence[str], *, mark: str) -> None:
+    """Refuse to write over files of somebody else.
+
+    Args:
+        folder: Where; other files in it are no concern.
+        names: What would be written.
+        mark: The one of them, in JSON, by which earlier files of ours are known.
+
+    Raises:
+        UsageProblem: If one is there, and ``mark`` is not there as we write it.
+        EnvironmentProblem: If it cannot be told.
+    """
+    there = [name for name in names if is_there(folder / name)]
+    if not there:
+        return
+    try:
+        check_version(read_json(folder / mark).get("schema_version"), folder / mark)
+    except AuditProblem as problem:
+        raise UsageProblem(
+            f"{folder} holds {', '.join(there)} of somebody else: there is no {mark} of clip-audit beside it.",
+            remedy="Name another folder with --out.",
+        ) from problem
 
 
 def write_folder(

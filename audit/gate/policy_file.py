@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
+from audit.alike import visible
 from audit.early_checks import policy_path
 from audit.errors import UsageProblem
 from audit.gate.measured import Asked
@@ -32,13 +33,22 @@ from audit.gate.policy import (
 from audit.lenses import MetricCard, metric_cards
 from audit.packaged import POLICIES
 from audit.suites.document import Document, Place, read_document
+from audit.suites.suite_tables import Version
 
 _HINT: Final = f"{POLICIES} holds examples"
 _ID: Final = r"^[a-z0-9][a-z0-9_-]*$"
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _DIGEST: Final = r"^[0-9a-f]{16}([0-9a-f]{48})?$"
 _Digest = Annotated[str, Field(pattern=_DIGEST)]
-_Words = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
+
+
+def _seen(text: str) -> str:
+    if not visible(text):
+        raise ValueError("nothing of the text can be seen")
+    return text
+
+
+_Words = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S"), AfterValidator(_seen)]
 
 
 class _Table(BaseModel):
@@ -105,7 +115,7 @@ class RequiresTable(_Table):
 class PolicyTable(_Table):
     """A whole policy file."""
 
-    schema_version: Literal[1]
+    schema_version: Version
     name: _Words
     level: Annotated[float, Field(ge=0.8, lt=1, allow_inf_nan=False)] = 0.95
     correction: Correction = "holm"

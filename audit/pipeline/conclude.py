@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
@@ -19,12 +20,15 @@ from audit.evidence import (
     load_evidence,
     picture_digests,
     read_pictures,
+    refuse_foreign,
     safe_name,
 )
 from audit.evidence.files import disk_problems, write_atomically
 from audit.evidence.specs import SPEC_NAME, repeat_command
+from audit.evidence.store import DECISION_NAME
 from audit.gate import Ruling, decide, decision_text
 from audit.lenses import CONTROLS, LENSES
+from audit.opening import is_there
 from audit.pipeline.examine import Examination, Outcome
 from audit.pipeline.gating import POLICY_NAME, Gate, kept_gate, rule, rule_in_rounds, waived_checks
 from audit.pipeline.progress import Progress
@@ -155,25 +159,26 @@ def score_tables(outcome: Outcome) -> dict[str, pd.DataFrame]:
     return {f"scores_{safe_name(name)}": table for name, table in outcome.evidence.scores.items()}
 
 
+_DECISION_FILES: Final = (DECISION_NAME, "summary.md", "junit.xml")
+
+
 def write_decision(run: RunFolder, outcome: Outcome, out: Path) -> None:
     """Write the decision and what CI reads of it into a folder beside the run.
 
     Raises:
-        UsageProblem: If the folder is a run.
+        UsageProblem: If the folder is a run, or holds files of these names that are not ours.
         EnvironmentProblem: If it cannot be written.
     """
-    if (out / SPEC_NAME).exists():
+    if is_there(out / SPEC_NAME):
         raise UsageProblem(
             f"{out} is a run folder.", remedy="Name another folder with --out, or leave it out to write into the run."
         )
+    refuse_foreign(out, _DECISION_FILES, mark=DECISION_NAME)
     report = make_report(run, outcome)
     with disk_problems("Making the folder", out):
         out.mkdir(parents=True, exist_ok=True)
-    for name, text in (
-        ("decision.json", decision_text(outcome.decision)),
-        ("summary.md", render_summary(report)),
-        ("junit.xml", render_junit(report)),
-    ):
+    texts = (decision_text(outcome.decision), render_summary(report), render_junit(report))
+    for name, text in zip(_DECISION_FILES, texts, strict=True):
         write_atomically(out / name, text.encode("utf-8"))
 
 

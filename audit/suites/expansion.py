@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from audit.alike import visible
 from audit.early_checks import is_there
 from audit.errors import EnvironmentProblem, UsageProblem
 from audit.packaged import PROMPTS
@@ -209,6 +210,7 @@ def expand(document: Document, table: SuiteTable) -> PromptSuite:
     _check_count(document, table, lines)
     prompts: dict[str, Prompt] = {}
     places: dict[str, Place] = {}
+    looking: dict[str, str] = {}
     for line in lines:
         for prompt in _prompts(document, table, line):
             if prompt.prompt_id in prompts:
@@ -217,6 +219,13 @@ def expand(document: Document, table: SuiteTable) -> PromptSuite:
                     f"the prompt {prompt.text!r} ({prompt.role}) stands twice; first on line "
                     f"{document.line(places[prompt.prompt_id])}.",
                     remedy="Delete one of the two; a prompt that counts twice is not two prompts.",
+                )
+            looks = looking.setdefault(visible(prompt.text), prompt.text)
+            if looks != prompt.text:
+                raise document.problem(
+                    line.place,
+                    f"the prompt {prompt.text!a} looks like the prompt {looks!a} and is another.",
+                    remedy="Write both with the same characters, or delete one.",
                 )
             prompts[prompt.prompt_id] = prompt
             places[prompt.prompt_id] = line.place
@@ -324,14 +333,15 @@ def _check_slots(document: Document, table: SuiteTable) -> None:
             )
         first: dict[str, int] = {}
         for number, entry in enumerate(entries):
-            if entry.concept in first:
+            seen = visible(entry.concept)
+            if seen in first:
                 raise document.problem(
                     ("slots", slot, number),
-                    f"the concept {entry.concept!r} stands twice in the slot {slot!r}; first on line "
-                    f"{document.line(('slots', slot, first[entry.concept]))}.",
+                    f"the concept {entry.concept!a} stands twice in the slot {slot!r}; first on line "
+                    f"{document.line(('slots', slot, first[seen]))}, where it is the same or looks like it.",
                     remedy="Delete one of the two, or give it a concept of its own.",
                 )
-            first[entry.concept] = number
+            first[seen] = number
 
 
 def _lines(document: Document, table: SuiteTable, number: int) -> Iterator[_Line]:

@@ -8,9 +8,19 @@ import re
 import unicodedata
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
+from audit.alike import visible
 from audit.errors import UsageProblem
 from audit.suites.document import Document, Place
 
@@ -34,8 +44,8 @@ def _line_of_text(text: str) -> str:
         if unicodedata.category(sign) in _UNSEEN or sign in _TURNING:
             raise ValueError(f"the text holds the control character U+{ord(sign):04X}")
     clean = " ".join(unicodedata.normalize("NFC", text).split())
-    if not clean:
-        raise ValueError("the text is empty")
+    if not visible(clean):
+        raise ValueError("the text is empty, or nothing of it can be seen")
     return clean
 
 
@@ -46,6 +56,24 @@ def _line_or_nothing(text: str) -> str:
 def _paragraph(text: str) -> str:
     return _line_of_text(re.sub(r"\s+", " ", text))
 
+
+def _is_number(value: object) -> bool:
+    """Tell whether a value is a number that a float can hold; whole numbers of TOML have no end."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _whole(value: object) -> object:
+    """Refuse what equals a whole number and is none: true, 1.0."""
+    if type(value) is not int:
+        raise ValueError(f"{value!r} is no whole number")
+    return value
+
+
+Version = Annotated[Literal[1], BeforeValidator(_whole)]
+"""Of the form of a file that people write."""
 
 Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_line_of_text)]
 Paragraph = Annotated[str, Field(max_length=4 * MAX_TEXT), AfterValidator(_paragraph)]
@@ -77,9 +105,7 @@ class EntryTable(_Table):
                 raise ValueError(f"the key {key!r} looks like a misspelt {near[0]!r}")
             if not re.match(_NAME, key):
                 raise ValueError(f"the key {key!r} is not made of small letters, digits and underscores")
-            if not isinstance(value, str) and (
-                isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value)
-            ):
+            if not isinstance(value, str) and not _is_number(value):
                 raise ValueError(f"the fact {key!r} is neither a text nor a finite number")
         self._check_labour_share(self.facts)
         return self
@@ -135,7 +161,7 @@ class QuestionTable(_Table):
 class SuiteTable(_Table):
     """A whole suite file."""
 
-    schema_version: Literal[1]
+    schema_version: Version
     name: Name
     version: Annotated[str, Field(pattern=r"^\d+(\.\d+){0,2}$", max_length=20)]
     lens: Name

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from audit.errors import InconclusiveProblem, RefusedProblem, UsageProblem
+from audit.opening import at_home, is_file, is_folder, is_there
 from audit.packaged import PHANTOMS, POLICIES, WORLDS
 
 CONFIG_FILE: Final = "open_clip_config.json"
@@ -41,19 +42,19 @@ def check_checkpoint(name: str, arch: str | None = None, preprocess: str | None 
     scheme, _, rest = name.partition(":")
     path = Path(name)
     has_scheme = scheme in {"phantom", "open_clip", "hf-hub"}
-    is_file = not has_scheme and is_there(path) and path.is_file()
-    if is_file and arch is None:
+    is_weights = not has_scheme and is_there(path) and is_file(path)
+    if is_weights and arch is None:
         raise UsageProblem(
             f"{path} is a weights file, which does not say what architecture it belongs to.",
             remedy="Add --arch, for example --arch ViT-B-32 (or ViT-B-32-quickgelu for OpenAI's weights).",
         )
-    if not is_file and arch is not None:
+    if not is_weights and arch is not None:
         raise UsageProblem(
             f"--arch {arch} was given, but {name} is not a weights file.",
             remedy="Leave --arch away: folders and hubs state their architecture.",
         )
     states_it = scheme in {"phantom", "open_clip"} or is_there(path / CONFIG_FILE)
-    if preprocess is not None and not is_file and states_it:
+    if preprocess is not None and not is_weights and states_it:
         raise UsageProblem(
             f"--preprocess {preprocess} was given, but {name} says itself how it wants pictures.",
             remedy="Leave --preprocess away; it is for bare weights files and Hugging Face folders.",
@@ -62,7 +63,7 @@ def check_checkpoint(name: str, arch: str | None = None, preprocess: str | None 
         phantom_folder(rest)
     elif scheme == "hf-hub":
         repo_and_revision(rest)
-    elif not has_scheme and not is_file:
+    elif not has_scheme and not is_weights:
         _check_folder(path, name)
 
 
@@ -72,19 +73,11 @@ def _check_folder(path: Path, name: str) -> None:
             f"There is no checkpoint {ascii(name)[:200]}.",
             remedy=f"Give {CHECKPOINT_FORMS}; the phantoms here are {', '.join(phantom_names()) or 'none'}.",
         )
-    if not any((path / file).is_file() for file in (CONFIG_FILE, TRANSFORMERS_CONFIG_FILE)):
+    if not any(is_file(path / file) for file in (CONFIG_FILE, TRANSFORMERS_CONFIG_FILE)):
         raise RefusedProblem(
             f"{name} holds neither {CONFIG_FILE} nor {TRANSFORMERS_CONFIG_FILE}.",
             remedy="Name a folder that open_clip or transformers saved, or one weights file together with --arch.",
         )
-
-
-def is_there(path: Path) -> bool:
-    """Tell whether a path exists; one that is too long to be a path does not."""
-    try:
-        return path.exists()
-    except OSError:
-        return False
 
 
 def phantom_names() -> list[str]:
@@ -129,7 +122,7 @@ def policy_path(name: str) -> Path:
         UsageProblem: If there is none.
     """
     known = {path.stem: path for path in sorted(POLICIES.glob("*.toml"))}
-    path = Path(name).expanduser() if name.endswith(".toml") else known.get(name)
+    path = at_home(name) if name.endswith(".toml") else known.get(name)
     if path is None or not is_there(path):
         raise UsageProblem(
             f"There is no policy {name!r}.",
@@ -157,7 +150,7 @@ def check_phantom(name: str) -> None:
     Raises:
         UsageProblem: If there is none.
     """
-    if not (is_there(Path(name)) and Path(name).is_dir()):
+    if not (is_there(Path(name)) and is_folder(Path(name))):
         phantom_folder(name.removeprefix("phantom:"))
 
 
@@ -180,12 +173,12 @@ def check_run_folder(path: Path, *, finished: bool = False) -> None:
         UsageProblem: If there is no run folder.
         InconclusiveProblem: If a finished run is asked for, and this one is not.
     """
-    if not (path / "spec.json").exists():
+    if not is_there(path / "spec.json"):
         raise UsageProblem(
             f"{path} is not a run folder: it has no spec.json.",
             remedy="Name the folder that `clip-audit run --out` wrote; `clip-audit runs list` lists those in runs.",
         )
-    if finished and not (path / "run.json").exists():
+    if finished and not is_there(path / "run.json"):
         raise InconclusiveProblem(
             f"The run in {path} is not finished: it has no run.json.",
             remedy="Give the command that began it again: it resumes.",

@@ -43,6 +43,9 @@ _OTHERWISE: Final = f"Check the drive, {_AGAIN}"
 _ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 """What says that there is nothing of a name; everything else says that it cannot be told."""
 
+LARGEST: Final = 2**30
+"""Bytes of a file that is read whole, where nothing smaller is said."""
+
 Kind = Literal["file", "folder", "other", "nothing"]
 _KINDS: Final[tuple[tuple[Callable[[int], bool], str], ...]] = (
     (stat.S_ISDIR, "a folder"),
@@ -103,21 +106,16 @@ def is_folder(path: Path) -> bool:
     return kind_of(path) == "folder"
 
 
-def is_name(path: Path) -> bool:
-    """Tell whether a folder has an entry of this name, be it a link that leads nowhere.
+def size_of(path: Path) -> int:
+    """Return the bytes of a file.
 
     Raises:
-        EnvironmentProblem: If it cannot be told.
+        EnvironmentProblem: If it is not there, or cannot be asked about.
     """
     try:
-        os.lstat(path)
-    except ValueError:
-        return False
+        return os.stat(path).st_size  # noqa: PTH116  (as above)
     except OSError as error:
-        if error.errno in _ABSENT:
-            return False
         raise os_problem(error, "Looking for", path) from error
-    return True
 
 
 def is_link(path: Path) -> bool:
@@ -193,6 +191,16 @@ def read_regular(path: Path, *, most: int) -> bytes:
     if len(data) > most:
         raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", str(path))
     return data
+
+
+def read_text(path: Path) -> str:
+    """Read a regular file of text in UTF-8.
+
+    Raises:
+        OSError: As :func:`read_regular` does.
+        UnicodeDecodeError: If it is something else.
+    """
+    return read_regular(path, most=LARGEST).decode("utf-8")
 
 
 def at_home(name: str) -> Path:

@@ -19,8 +19,9 @@ from audit.checkpoints.loading import load_checkpoint
 from audit.checkpoints.names import LoadOptions, Source, resolve
 from audit.checkpoints.tokenizer import BytePairTokenizer, load_tokenizer
 from audit.checkpoints.weights import fitting_architectures, look_at_weights
-from audit.early_checks import CONFIG_FILE, TRANSFORMERS_CONFIG_FILE, is_there
+from audit.early_checks import CONFIG_FILE, TRANSFORMERS_CONFIG_FILE
 from audit.errors import AuditProblem, UsageProblem
+from audit.opening import entries, is_file, is_folder, is_there, read_text, size_of
 
 _STAND_IN: Final = "ViT-B-32/openai"
 """Preprocessing that stands in for what nothing states, so that the rest can be looked at."""
@@ -97,8 +98,8 @@ def _resolved(name: str, options: LoadOptions, problems: list[AuditProblem]) -> 
 
 def _facts_of_path(path: Path, options: LoadOptions) -> Iterator[Fact]:
     """Say what a folder holds that could not be understood, and what a weights file fits that names no architecture."""
-    if is_there(path) and path.is_dir():
-        held = sorted(entry.name for entry in path.iterdir())
+    if is_there(path) and is_folder(path):
+        held = sorted(entry.name for entry in entries(path))
         shown = ", ".join(held[:_MAX_LISTED]) + (", ..." if len(held) > _MAX_LISTED else "")
         yield Fact(name="folder", found=f"{len(held)} entries: {shown}" if held else "empty", source=str(path))
     elif is_there(path) and options.arch is None:
@@ -115,7 +116,7 @@ def _facts_of_source(name: str, source: Source, *, states_pictures: bool) -> Ite
     model, told = source.model, source.preparation
     is_open_clip = isinstance(model, ModelConfig)
     folder = str(source.weights[0].parent)
-    is_named = name.startswith("open_clip:") or Path(name).is_file()
+    is_named = name.startswith("open_clip:") or is_file(Path(name))
     by = "open_clip, by its name" if is_named else CONFIG_FILE if is_open_clip else TRANSFORMERS_CONFIG_FILE
     yield Fact(name="form", found=_form(name, source), source=folder)
     yield Fact(name="architecture", found=source.architecture, source=by)
@@ -144,7 +145,7 @@ def _form(name: str, source: Source) -> str:
     kind = "open_clip" if isinstance(source.model, ModelConfig) else "transformers"
     if scheme == "open_clip":
         return "published weights of open_clip"
-    if Path(name).is_file():
+    if is_file(Path(name)):
         return "a weights file"
     shards = f", weights in {len(source.weights)} shards" if len(source.weights) > 1 else ""
     place = "a repository of a hub" if scheme == "hf-hub" else "a folder"
@@ -173,13 +174,13 @@ def _licence(source: Source) -> Iterator[Fact]:
     """Say what the front matter of a README, or a licence file, says that lies beside the weights."""
     folder = source.weights[0].parent
     readme = folder / "README.md"
-    if readme.is_file() and readme.stat().st_size <= _MAX_README:
-        head = readme.read_text(encoding="utf-8", errors="replace").split("\n---", 1)[0]
+    if is_file(readme) and size_of(readme) <= _MAX_README:
+        head = read_text(readme).split("\n---", 1)[0]
         found = re.search(r"^license(?:_name)?:\s*(\S.*)$", head, re.MULTILINE) if head.startswith("---") else None
         if found is not None:
             yield Fact(name="licence", found=found[1].strip()[:80], source=readme.name)
             return
-    files = sorted(path.name for path in folder.glob("LICEN[CS]E*"))
+    files = sorted(path.name for path in entries(folder, "LICEN[CS]E*"))
     if files:
         yield Fact(name="licence", found=f"see {files[0]}", source=files[0])
     else:

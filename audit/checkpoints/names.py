@@ -39,6 +39,7 @@ from audit.early_checks import (
 )
 from audit.errors import RefusedProblem, UsageProblem
 from audit.lineage import SAID, TRAINED_ON, data_as_said, data_of_tag
+from audit.opening import entries, is_file, is_folder, is_link, is_there
 
 WEIGHTS_FILE: Final = "open_clip_model.safetensors"
 TOKENIZER_FILE: Final = "tokenizer.json"
@@ -97,7 +98,7 @@ def resolve(name: str, options: LoadOptions) -> Source:
     if from_scheme is not None:
         return from_scheme(rest, options)
     path = Path(name)
-    return _from_file(path, options) if path.is_file() else _from_folder(path, options)
+    return _from_file(path, options) if is_file(path) else _from_folder(path, options)
 
 
 def _from_phantom(name: str, options: LoadOptions) -> Source:
@@ -249,13 +250,13 @@ class _Folder:
     def root(self) -> Path:
         """Return the folder out of which no link may lead."""
         cache = self.folder.parent.parent
-        is_snapshot = self.folder.parent.name == "snapshots" and (cache / "blobs").is_dir()
+        is_snapshot = self.folder.parent.name == "snapshots" and is_folder(cache / "blobs")
         return cache if is_snapshot else self.folder
 
     def optional(self, name: str) -> Path | None:
         """Return a file of the folder; ``None`` if there is none of this name."""
         path = self.folder / name
-        return within(self.root, path) if path.exists() or path.is_symlink() else None
+        return within(self.root, path) if is_there(path) or is_link(path) else None
 
     def required(self, name: str) -> Path:
         """Return a file that the folder must hold."""
@@ -263,7 +264,7 @@ class _Folder:
 
 
 def _find_weights(files: _Folder, options: LoadOptions) -> tuple[Path, ...]:
-    root, names = files.folder, {path.name for path in files.folder.iterdir()}
+    root, names = files.folder, {path.name for path in entries(files.folder)}
     safe = next((name for name in _SAFE_WEIGHTS if name in names), None)
     if safe is not None:
         return (files.required(safe),)

@@ -16,8 +16,9 @@ from pydantic import ConfigDict, Field
 
 from audit.checkpoints.config import PreprocessConfig, Strict, check, parse_folder_config
 from audit.checkpoints.safe_files import read_json
-from audit.early_checks import CONFIG_FILE, is_there
+from audit.early_checks import CONFIG_FILE
 from audit.errors import RefusedProblem, UsageProblem
+from audit.opening import is_file, is_there
 
 PROCESSOR_FILE: Final = "preprocessor_config.json"
 
@@ -71,9 +72,9 @@ def for_weights_file(path: Path, arch: str, asked: str | None) -> Preparation:
     if asked is not None:
         return _asked(asked, arch)
     beside = path.with_name(CONFIG_FILE)
-    if beside.is_file():
+    if is_file(beside):
         return Preparation(settings=parse_folder_config(beside).preprocess_cfg, stated_by=str(beside))
-    if path.with_name(PROCESSOR_FILE).is_file():
+    if is_file(path.with_name(PROCESSOR_FILE)):
         return from_processor(path.with_name(PROCESSOR_FILE))
     tags = open_clip.list_pretrained_tags_by_model(arch)
     kinds = {tag: published(arch, tag) for tag in tags}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from audit.errors import EnvironmentProblem, RefusedProblem
+from audit.opening import LARGEST, is_file, open_regular, read_regular
 from audit.parsing import parse_json
 
 FileKind = Literal["safetensors", "torch_zip", "pickle"]
@@ -31,7 +32,7 @@ def within(root: Path, path: Path) -> Path:
         raise RefusedProblem(
             f"{path} is a link that leads out of its folder.", remedy="Put a copy of the file itself into the folder."
         )
-    if not true.is_file():
+    if not is_file(true):
         raise RefusedProblem(f"{path} is not a file.", remedy=_GET_AGAIN)
     return path
 
@@ -39,7 +40,7 @@ def within(root: Path, path: Path) -> Path:
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes in hex."""
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
@@ -70,7 +71,7 @@ def sniff(path: Path) -> FileKind:
     Raises:
         RefusedProblem: If it is empty, a placeholder or a web page, or of a kind that can carry code.
     """
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         head = stream.read(512)
     if not head:
         raise RefusedProblem(f"{path} is empty (0 bytes).", remedy=_GET_AGAIN)
@@ -144,7 +145,7 @@ def read_json(path: Path, *, max_bytes: int = _MAX_BYTES) -> object:
         size = path.stat().st_size
         if size > max_bytes:
             raise _refused(path, f"has {size} bytes, more than the {max_bytes} that such a file needs")
-        return parse_json(path.read_bytes())
+        return parse_json(read_regular(path, most=LARGEST))
     except OSError as error:
         raise EnvironmentProblem(f"{path} cannot be read: {error.strerror}.", remedy="Look at its rights.") from error
     except ValueError as error:

@@ -30,7 +30,7 @@ from audit.checkpoints.text_towers import padding_token, text_vocabulary
 from audit.checkpoints.tokenizer_parts import CheckedTokenizer, parse_tokenizer
 from audit.checkpoints.transformers_models import TransformersConfig
 from audit.errors import RefusedProblem
-from audit.opening import os_problem
+from audit.opening import LARGEST, is_file, os_problem, read_regular, read_text
 
 _MAX_TOKENIZER_BYTES: Final = 64 << 20
 _PANIC: Final = "PanicException"
@@ -71,7 +71,7 @@ class BytePairTokenizer:
     @property
     def digest(self) -> str:
         """SHA-256 of the vocabulary that open_clip ships, in hex."""
-        return hashlib.sha256(Path(bundled.default_bpe()).read_bytes()).hexdigest()
+        return hashlib.sha256(read_regular(Path(bundled.default_bpe()), most=LARGEST)).hexdigest()
 
     def encode(self, texts: Sequence[str]) -> Int64[Tensor, "text context"]:
         """Return token ids, padded with 0."""
@@ -359,7 +359,7 @@ def _read(tokenizer_json: Path, *, vocab_size: int, context: int) -> tuple[str, 
     """Return the text of a ``tokenizer.json``, and what it says once it is within bounds and fits the text tower."""
     content = read_json(tokenizer_json, max_bytes=_MAX_TOKENIZER_BYTES)
     checked = parse_tokenizer(content, vocab_size=vocab_size, context=context, where=str(tokenizer_json))
-    return tokenizer_json.read_text(encoding="utf-8"), checked
+    return read_text(tokenizer_json), checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -400,7 +400,7 @@ def _check_ids(vocab_size: int, *, largest: int, where: str) -> None:
 
 def _special_tokens(path: Path) -> dict[str, str]:
     """Return the special tokens that ``tokenizer_config.json`` names; everything else in it is ignored."""
-    if not path.is_file():
+    if not is_file(path):
         return {}
     content: Any = read_json(path)
     found: dict[str, str] = {}

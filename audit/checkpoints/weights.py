@@ -32,6 +32,7 @@ from audit.checkpoints.safe_files import PICKLE_SUFFIXES, FileKind, read_json, s
 from audit.checkpoints.text_towers import ContrastiveTowers, settings_folder
 from audit.checkpoints.transformers_models import TransformersConfig
 from audit.errors import RefusedProblem
+from audit.opening import is_file, open_regular, size_of
 from audit.parsing import parse_json
 
 _MAX_HEADER: Final = 32 << 20
@@ -257,8 +258,8 @@ def _open_safetensors(path: Path) -> _File:
 
 def _read_header(path: Path) -> dict[str, dict[str, Any]]:
     """Return the table of contents; the library's own reader would spend seconds on a huge one."""
-    size = path.stat().st_size
-    with path.open("rb") as stream:
+    size = size_of(path)
+    with open_regular(path) as stream:
         length = int.from_bytes(stream.read(8), "little")
         if length > min(_MAX_HEADER, size):
             raise RefusedProblem(
@@ -379,7 +380,7 @@ def _check_activation(config: Architecture, path: Path, file: _File) -> None:
 
 def _hugging_face_activation(config_json: Path) -> str:
     """Return ``hidden_act`` of a transformers configuration; without one, what ``CLIPConfig`` defaults to."""
-    content = read_json(config_json) if config_json.is_file() else {}
+    content = read_json(config_json) if is_file(config_json) else {}
     vision = content.get("vision_config") if isinstance(content, dict) else None
     stated = vision.get("hidden_act", "quick_gelu") if isinstance(vision, dict) else "quick_gelu"
     return ascii(stated)[1:41].rstrip("'")

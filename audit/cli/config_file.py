@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from audit.errors import UsageProblem
+from audit.opening import is_file, read_text
 from audit.parsing import parse_toml
 
 FILE: Final = "clip-audit.toml"
@@ -83,11 +84,11 @@ def read_config(folder: Path) -> ConfigFile | None:
         UsageProblem: If ``clip-audit.toml`` cannot be read, or what stands for clip-audit is no table.
     """
     own = folder / FILE
-    if own.is_file():
+    if is_file(own):
         return ConfigFile(where=FILE, values=_tables(own))
     project = folder / _PROJECT
     try:
-        tool = parse_toml(project.read_text(encoding="utf-8")).get("tool", {}) if project.is_file() else {}
+        tool = parse_toml(read_text(project)).get("tool", {}) if is_file(project) else {}
     except (OSError, ValueError):  # a file of other tools; what it says of this one cannot be told
         return None
     if not isinstance(tool, dict) or "clip-audit" not in tool:
@@ -127,7 +128,7 @@ def taken_by(config: ConfigFile, program: Command, words: list[str]) -> dict[str
 
 def _tables(path: Path) -> dict[str, Any]:
     try:
-        return parse_toml(path.read_text(encoding="utf-8"))
+        return parse_toml(read_text(path))
     except (OSError, ValueError) as error:
         raise UsageProblem(f"{path.name} cannot be read: {error}.", remedy="Correct it, or move it away.") from error
 

@@ -15,6 +15,7 @@ import typer
 from audit.cli import options as o
 from audit.cli.talk import Talk, paragraph
 from audit.errors import AuditProblem, ExitCode
+from audit.opening import read_text, working_folder
 
 if TYPE_CHECKING:
     from audit.checkpoints import LoadOptions
@@ -125,7 +126,7 @@ def _machine() -> list[Check]:
     name = o.pick_device("auto")
     described = torch.cuda.get_device_name() if name == "cuda" else platform.processor() or platform.machine()
     chosen = choose_precision("auto", torch.device(name))
-    disk = shutil.disk_usage(Path.cwd())
+    disk = shutil.disk_usage(working_folder())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return [
         Check(name="device", state="ok", found=f"{name}: {described}"),
@@ -136,14 +137,14 @@ def _machine() -> list[Check]:
         ),
         Check(name="cores", state="ok", found=f"{cores} for this process, {torch.get_num_threads()} torch threads"),
         _memory(),
-        _room("disk", disk.free, disk.total, _LITTLE_DISK, f"Free some space on the drive of {Path.cwd()}."),
+        _room("disk", disk.free, disk.total, _LITTLE_DISK, f"Free some space on the drive of {working_folder()}."),
     ]
 
 
 def _memory(source: Path = Path("/proc/meminfo")) -> Check:
     """Return what Linux says of its memory; other systems keep it to themselves, which is no fault."""
     try:
-        lines = dict(line.split(":", 1) for line in source.read_text(encoding="ascii").splitlines())
+        lines = dict(line.split(":", 1) for line in read_text(source).splitlines())
         free, total = (int(lines[name].split()[0]) * 1024 for name in ("MemAvailable", "MemTotal"))
     except (OSError, KeyError, ValueError, IndexError):
         return Check(name="memory", state="ok", found="not told by this system")

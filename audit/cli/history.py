@@ -11,6 +11,7 @@ from audit.cli import options as o
 from audit.cli.talk import Talk, paragraph
 from audit.early_checks import policy_path
 from audit.errors import UsageProblem
+from audit.opening import is_folder
 
 if TYPE_CHECKING:
     from audit.studies.history import Bound
@@ -36,7 +37,7 @@ def history(
     than their checkpoint are left out, and it is said why. Nothing is tested: `compare` does that, in pairs.
     """
     talk = Talk(as_json=as_json)
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise UsageProblem(f"{folder} is not a folder.", remedy="Name the folder that holds the folders of runs.")
     if policy is not None:
         policy_path(policy)

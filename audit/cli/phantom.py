@@ -13,6 +13,7 @@ from audit.cli import options as o
 from audit.cli.talk import Talk
 from audit.early_checks import EFFORT_NAMES, check_choice, check_phantom, check_world
 from audit.errors import ExitCode, UsageProblem
+from audit.opening import entries, files_below, is_file, is_folder, is_there, read_text, size_of
 
 if TYPE_CHECKING:
     from audit.phantom.world import World
@@ -42,7 +43,7 @@ class Shipped:
     @property
     def size(self) -> int:
         """Bytes of its files."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        return sum(size_of(path) for path in files_below(self.folder) if is_file(path))
 
 
 @app.command("list", epilog=o.example("clip-audit phantom list"))
@@ -202,7 +203,7 @@ def shipped_phantoms() -> list[Shipped]:
     found = []
     for file in sorted(PHANTOMS.glob("*/world.json")):
         try:
-            world = World.model_validate_json(file.read_text(encoding="utf-8"))
+            world = World.model_validate_json(read_text(file))
         except (OSError, ValidationError, UnicodeDecodeError):
             continue
         found.append(Shipped(name=file.parent.name, folder=file.parent, world=world))
@@ -230,9 +231,9 @@ def _check_out(out: Path) -> None:
     """
     from audit.evidence.files import disk_problems
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if is_there(out) and (not is_folder(out) or any(entries(out))):
         raise UsageProblem(
-            f"{out} is {'not empty' if out.is_dir() else 'a file'}.", remedy="Name a new folder with --out."
+            f"{out} is {'not empty' if is_folder(out) else 'a file'}.", remedy="Name a new folder with --out."
         )
     with disk_problems("Making the folder", out):
         out.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from audit.cli.progress_bars import show_seconds
 from audit.cli.talk import Talk, clean, paragraph
 from audit.early_checks import check_run_folder
 from audit.errors import UsageProblem
+from audit.opening import entries, is_folder
 
 if TYPE_CHECKING:
     from audit.evidence import RunFolder
@@ -186,7 +187,7 @@ def _begun(plan: Plan, folder: Path, talk: Talk) -> RunFolder | None:
     run = earlier_run(plan, folder)
     if run is not None:
         talk.say(f"{folder} holds some of this run already.")
-    elif folder.is_dir() and any(folder.iterdir()):
+    elif is_folder(folder) and any(entries(folder)):
         talk.warn(f"{folder} holds something else: a run needs another --out.")
     return run
 

@@ -12,8 +12,8 @@ import typer
 
 from audit.cli import options as o
 from audit.cli.talk import Talk
-from audit.early_checks import is_there
 from audit.errors import EnvironmentProblem, UsageProblem
+from audit.opening import entries, is_folder, is_there
 
 app = typer.Typer(help="List runs, finished and unfinished, with what to do.", rich_markup_mode=None)
 
@@ -50,9 +50,9 @@ def list_them(
     Of a finished one where its report is, of an unfinished one the command that goes on with it.
     """
     talk = Talk(as_json=as_json)
-    if folder != Path("runs") and not folder.is_dir():
+    if folder != Path("runs") and not is_folder(folder):
         raise UsageProblem(f"{folder} is not a folder.", remedy="Name the folder that holds the folders of runs.")
-    found = [look_at(path.parent) for path in sorted(folder.glob("*/spec.json"))]
+    found = [look_at(path) for path in entries(folder) if is_there(path / "spec.json")]
     fields = [field.name for field in dataclasses.fields(Listed)]
     if found:
         talk.table(fields, [[getattr(one, name) or "-" for name in fields] for one in found])

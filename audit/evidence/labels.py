@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 
 from audit.errors import UsageProblem
 from audit.evidence.schemas import LABELS, build_table
+from audit.opening import read_regular
 from audit.records import ASKS_GENDER, ASKS_NSFW
 
 CANNOT_TELL: Final = "cannot_tell"
@@ -73,17 +74,11 @@ def read_labels(path: Path) -> pd.DataFrame:
             an image twice for one question. It names the first rows that are wrong, and how many there are.
     """
     try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size <= _MOST_BYTES else b""
+        content = read_regular(path, most=_MOST_BYTES)
     except OSError as error:
         raise UsageProblem(
             f"The labels {path} cannot be read: {error.strerror or error}.", remedy=f"Name {_FORM}."
         ) from error
-    if size > _MOST_BYTES:
-        raise UsageProblem(
-            f"The labels {path} have {size:,} bytes; {_MOST_BYTES:,} are the most.",
-            remedy="Leave out what is no label of this run.",
-        )
     rows = _parquet_rows(path, content) if content[:4] == b"PAR1" else _csv_rows(path, content)
     return _checked(path, rows)
 

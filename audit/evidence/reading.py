@@ -21,7 +21,6 @@ from audit.codec import (
     record_document,
 )
 from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
-from audit.evidence.files import disk_problems
 from audit.evidence.labels import LABELS_NAME, read_labels
 from audit.evidence.schemas import (
     IMAGES,
@@ -37,6 +36,7 @@ from audit.evidence.schemas import (
 )
 from audit.evidence.specs import SPEC_NAME, read_json
 from audit.evidence.store import RunFolder
+from audit.opening import entries, is_file
 from audit.records import UNSEEN, CheckpointCard, Finding, JudgeCard, Question
 
 FINDINGS_NAME: Final = "findings.json"
@@ -104,8 +104,7 @@ def read_judge_cards(run: RunFolder) -> dict[str, JudgeCard]:
     order = run.spec.get(JUDGE_ORDER)
     names = order if isinstance(order, list) and set(order) == set(listed) else list(listed)
     cards = {name: read_record(JudgeCard, listed[name], where, "JudgeCard") for name in names}
-    with disk_problems("Listing", run.path):
-        paths = sorted(run.path.glob(f"scores/*/{_CARD_NAME}"))
+    paths = [path / _CARD_NAME for path in entries(run.path / "scores") if is_file(path / _CARD_NAME)]
     later = [read_record(JudgeCard, read_json(path), path, "JudgeCard") for path in paths]
     for card in sorted(later, key=lambda card: card.name):
         cards.setdefault(card.name, card)
@@ -233,7 +232,7 @@ def load_evidence(run: RunFolder) -> Evidence:
 def _labels(run: RunFolder) -> pd.DataFrame:
     """Return the labels that the run was last decided with, if any."""
     path = run.path / LABELS_NAME
-    return read_labels(path) if path.is_file() else build_table(LABELS, [])
+    return read_labels(path) if is_file(path) else build_table(LABELS, [])
 
 
 def read_pictures(run: RunFolder, keys: Collection[tuple[str, int]]) -> dict[tuple[str, int], bytes]:

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from audit.codec import SCHEMA_VERSION, canonical_json, check_version
 from audit.errors import EnvironmentProblem, UsageProblem
 from audit.evidence.files import disk_problems
-from audit.opening import open_regular
+from audit.opening import is_link, open_regular
 from audit.parsing import parse_json
 
 _LABEL_KEY: Final = b"clip-audit"
@@ -121,7 +121,7 @@ def damaged(path: Path, detail: str) -> EnvironmentProblem:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
-    if path.is_symlink():
+    if is_link(path):
         raise UsageProblem(f"{path} is a link.", remedy="Put the file itself there: links are not followed.")
     with disk_problems("Reading", path):
         handle = open_regular(path)

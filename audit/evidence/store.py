@@ -42,7 +42,7 @@ from audit.evidence.specs import (
     spec_digest,
     write_spec,
 )
-from audit.opening import files_below, is_file, is_link, is_there
+from audit.opening import entries, files_below, is_file, is_folder, is_link, is_there
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -119,10 +119,12 @@ class RunFolder:
         """
         folder = self.path / self.folder_of(kind)
         with disk_problems("Listing", folder):
-            if not folder.is_dir():
+            if not is_folder(folder):
                 return ()
             return tuple(
-                sorted(path.stem for path in folder.glob("*.parquet") if _SHARD_NAME.fullmatch(path.stem) is not None)
+                sorted(
+                    path.stem for path in entries(folder, "*.parquet") if _SHARD_NAME.fullmatch(path.stem) is not None
+                )
             )
 
     def has_shard(self, kind: str, name: str) -> bool:
@@ -133,7 +135,7 @@ class RunFolder:
             EnvironmentProblem: If it is damaged.
         """
         path = self.shard_path(kind, name)
-        if not path.exists():
+        if not is_there(path):
             return False
         check_footer(path, self._label(kind, name))
         return True
@@ -411,7 +413,7 @@ def open_run(path: Path, spec: Mapping[str, object]) -> RunFolder:
     lock = _take_lock(path)
     try:
         remove_leftovers(path)
-        if (path / SPEC_NAME).is_file():
+        if is_file(path / SPEC_NAME):
             refuse_other_spec(path, read_spec(path), spec)
         else:
             write_spec(path, spec)
@@ -462,13 +464,13 @@ def read_run(path: Path, *, finished: bool = False) -> RunFolder:
 
 
 def _make_run_folder(path: Path) -> None:
-    if path.exists() and not path.is_dir():
+    if is_there(path) and not is_folder(path):
         raise UsageProblem(f"{path} is a file.", remedy="Name a folder with --out.")
     with disk_problems("Making the run folder", path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         strangers = sorted(
             entry.name
-            for entry in path.iterdir()
+            for entry in entries(path)
             if entry.name != _LOCK_NAME and not entry.name.startswith(TEMPORARY_PREFIX)
         )
     if strangers and SPEC_NAME not in strangers:
@@ -506,7 +508,7 @@ def refuse_other(folder: Path, *, mark: str, what: str) -> None:
     Raises:
         UsageProblem: If it is a file, a run folder, or holds something else.
     """
-    if not folder.exists() or (folder.is_dir() and ((folder / mark).is_file() or not any(folder.iterdir()))):
+    if not is_there(folder) or (is_folder(folder) and (is_file(folder / mark) or not any(entries(folder)))):
         return
     raise UsageProblem(
         f"{folder} holds something that is no {what}.", remedy="Name a new or an empty folder with --out."

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
 from audit.judges.judge_protocol import GENDER_COLUMNS, JudgeSettings, as_scores
-from audit.opening import read_regular
+from audit.opening import at_home, entries, is_file, is_folder, is_there, open_regular, read_regular
 from audit.parsing import parse_json
 from audit.records import ASKS_GENDER, ASKS_NSFW, JudgeCard, Score
 
@@ -122,8 +122,8 @@ def load_image_classifier(target: str, settings: JudgeSettings) -> ImageClassifi
         RefusedProblem: If files are missing or unsafe, weights do not fit, or labels are not understood.
         EnvironmentProblem: If the hub cannot be reached and the revision is not in its local cache.
     """
-    folder = Path(target).expanduser()
-    if target and folder.is_dir():
+    folder = at_home(target)
+    if target and is_folder(folder):
         return _from_folder(folder, target, settings)
     if _PINNED.fullmatch(target):
         return _from_folder(_fetch(target), target, settings)
@@ -179,9 +179,9 @@ def _from_folder(folder: Path, target: str, settings: JudgeSettings) -> ImageCla
 
 
 def _checked_files(folder: Path) -> tuple[Path, ...]:
-    weights = sorted(folder.glob("*.safetensors"))
+    weights = sorted(entries(folder, "*.safetensors"))
     wanted = [folder / "config.json", folder / "preprocessor_config.json", *weights]
-    missing = [path.name for path in wanted if not path.is_file()] + ([] if weights else ["model.safetensors"])
+    missing = [path.name for path in wanted if not is_file(path)] + ([] if weights else ["model.safetensors"])
     if missing:
         raise RefusedProblem(
             f"The classifier in {folder} lacks {', '.join(missing)}.",
@@ -189,8 +189,8 @@ def _checked_files(folder: Path) -> tuple[Path, ...]:
             "weights are read from safetensors only, because pickles can run code.",
         )
     # Both of these send transformers to weights elsewhere, which the digest would not cover.
-    astray = [path.name for path in (folder / "adapter_config.json",) if path.exists()]
-    for index in folder.glob("*.safetensors.index.json"):
+    astray = [path.name for path in (folder / "adapter_config.json",) if is_there(path)]
+    for index in entries(folder, "*.safetensors.index.json"):
         shards = _checked_json(index).get("weight_map")
         if not isinstance(shards, dict) or not set(shards.values()) <= {path.name for path in weights}:
             astray.append(index.name)
@@ -271,6 +271,6 @@ def _read_model(folder: Path) -> tuple[nn.Module, Any]:
 def _digest(files: tuple[Path, ...]) -> str:
     digest = hashlib.sha256()
     for path in files:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             digest.update(path.name.encode() + b"\0" + hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
 from audit.judges.judge_protocol import LETTERS_COLUMNS, LETTERS_TEXT, JudgeSettings, as_scores
+from audit.opening import LARGEST, read_regular
 from audit.records import ASKS_LETTERS, JudgeCard, Score
 
 VERSION: Final = "3.10.0"
@@ -164,7 +165,7 @@ def nets_folder() -> Path:
 
 def _check(path: Path) -> None:
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(read_regular(path, most=LARGEST)).hexdigest()
     except OSError as error:
         raise EnvironmentProblem(
             f"Cannot read a net of rapidocr, {path}: {error.strerror}.", remedy=_REINSTALL

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
+from audit.opening import LARGEST, read_regular
 
 
 def refuse_target(judge: str, target: str) -> None:
@@ -59,7 +60,7 @@ def read_pinned(path: Path, digest: str, *, judge: str, remedy: str) -> bytes:
         RefusedProblem: If it is another file; names both digests.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path, most=LARGEST)
     except OSError as error:
         raise EnvironmentProblem(
             f"Cannot read the weights of {judge}, {path}: {error.strerror}.", remedy=remedy

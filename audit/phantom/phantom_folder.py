@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from audit.checkpoints import export_folder
 from audit.early_checks import phantom_folder
 from audit.errors import UsageProblem
+from audit.opening import entries, is_file, is_folder, read_text
 from audit.packaged import WORLDS
 from audit.phantom.training import MEAN, STD, Phantom
 from audit.phantom.world import World, read_world
@@ -44,10 +45,10 @@ def read_phantom_world(name: str) -> World:
     Raises:
         UsageProblem: If there is no such phantom, or its folder holds no readable world.
     """
-    folder = Path(name) if Path(name).is_dir() else phantom_folder(name.removeprefix("phantom:"))
+    folder = Path(name) if is_folder(Path(name)) else phantom_folder(name.removeprefix("phantom:"))
     path = folder / WORLD_FILE
     try:
-        return World.model_validate_json(path.read_text(encoding="utf-8"))
+        return World.model_validate_json(read_text(path))
     except (OSError, ValidationError, UnicodeDecodeError) as error:
         raise UsageProblem(
             f"{folder} holds no readable {WORLD_FILE}, so nothing is known to be planted in it.",
@@ -98,10 +99,10 @@ def suites_of_world(phantom: str, folder: Path) -> tuple[str, ...]:
     Returns:
         The files, as an audit is asked for them; empty for another checkpoint.
     """
-    if not (Path(phantom) / WORLD_FILE).is_file():
+    if not is_file(Path(phantom) / WORLD_FILE):
         return ()
     write_suites(read_phantom_world(phantom), folder)
-    return tuple(str(path) for path in sorted(folder.glob("*.toml")))
+    return tuple(str(path) for path in sorted(entries(folder, "*.toml")))
 
 
 def suite_text(name: str, world: World) -> str | None:
@@ -111,7 +112,7 @@ def suite_text(name: str, world: World) -> str | None:
         "name": [public.name for public in world.public_names],
         "object": [f"{colour} {thing.word}" for thing in world.things for colour in list(world.colours)[:2]],
     }
-    text = suite_path(f"phantom/{name}").read_text(encoding="utf-8")
+    text = read_text(suite_path(f"phantom/{name}"))
     for slot, concepts in slots.items():
         pattern = re.compile(rf"^{slot} = \[\n.*?^\]\n", re.MULTILINE | re.DOTALL)
         if not pattern.search(text):

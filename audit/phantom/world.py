@@ -23,6 +23,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
 
 from audit.errors import UsageProblem
+from audit.opening import is_there, read_text
 from audit.packaged import WORLDS
 from audit.parsing import parse_toml
 from audit.phantom.drawing import HATS, PLACES, PROPS, RENDERERS, SHAPES, Gender, Look, Tone
@@ -377,7 +378,7 @@ def _read_tables(path: Path, *, depth: int) -> dict[str, Any]:
     if depth > 3:
         raise UsageProblem(f"{path} stands on a chain of more than 3 worlds.", remedy="Shorten the chain.")
     try:
-        tables = parse_toml(path.read_text(encoding="utf-8"))
+        tables = parse_toml(read_text(path))
     except OSError as error:
         raise UsageProblem(f"Cannot read the world {path}: {error.strerror}.", remedy=remedy) from error
     except ValueError as error:
@@ -386,7 +387,7 @@ def _read_tables(path: Path, *, depth: int) -> dict[str, Any]:
     parent = tables.pop("based_on", None)
     if parent is not None:
         shipped = WORLDS / f"{parent}.toml"
-        base = _read_tables(shipped if shipped.exists() else path.parent / str(parent), depth=depth + 1)
+        base = _read_tables(shipped if is_there(shipped) else path.parent / str(parent), depth=depth + 1)
         tables = _merged(base, tables)
     return _with_shares(tables, shares, path)
 

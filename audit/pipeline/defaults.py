@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from audit.checkpoints import Checkpoint, load_checkpoint
-from audit.early_checks import is_there, phantom_folder
+from audit.early_checks import phantom_folder
 from audit.judges.judge_protocol import shared_lineage
 from audit.judges.nudenet import what_is_missing
 from audit.lenses import LENSES
+from audit.opening import is_folder, is_there
 from audit.records import JOINED, UNSEEN, UNWORDED, PromptSuite, Question
 from audit.suites import OWN, OWN_SUITES, list_suites, load_suite, suite_name, suite_path, suites_in
 
@@ -37,7 +38,7 @@ class DefaultSuites:
 def is_own(path: Path, checkpoint: str) -> bool:
     """Tell whether a suite's file stands in the folder of the checkpoint that is to be asked."""
     folder = Path(checkpoint)
-    return is_there(folder) and folder.is_dir() and path.resolve().is_relative_to(folder.resolve())
+    return is_there(folder) and is_folder(folder) and path.resolve().is_relative_to(folder.resolve())
 
 
 def not_asked(checkpoint: str) -> tuple[str, ...]:
@@ -48,7 +49,7 @@ def not_asked(checkpoint: str) -> tuple[str, ...]:
         EnvironmentProblem: If they cannot be read.
     """
     folder = Path(checkpoint)
-    if not is_there(folder) or not folder.is_dir() or not (own := suites_in(folder / OWN_SUITES)):
+    if not is_there(folder) or not is_folder(folder) or not (own := suites_in(folder / OWN_SUITES)):
         return ()
     shown = ", ".join(path.stem for path in own[:_SHOWN])
     said = f"Who made a checkpoint does not choose what it is asked, so the suites in its folder ({shown}) are left out"

@@ -16,6 +16,7 @@ from audit.evidence import RunFolder, findings_text, load_evidence, read_picture
 from audit.evidence.files import disk_problems, write_atomically
 from audit.evidence.shards import to_csv
 from audit.gate import decision_text
+from audit.opening import LARGEST, entries, files_below, is_file, is_folder, is_there, read_regular
 from audit.parsing import parse_json
 from audit.pipeline.conclude import decide_again, make_report, report_files, score_tables
 from audit.pipeline.examine import Outcome
@@ -118,10 +119,10 @@ def _renamed(outcome: Outcome, pseudonyms: Pseudonyms) -> Outcome:
 
 def _earlier_files(out: Path) -> list[str]:
     """Return what an earlier copy wrote into a folder, and refuse a folder that holds something else."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    if not is_there(out) or (is_folder(out) and not any(entries(out))):
         return []
     try:
-        listed = parse_json((out / CONTENTS).read_bytes())["files"]  # type: ignore[index]  # or TypeError
+        listed = parse_json(read_regular(out / CONTENTS, most=LARGEST))["files"]  # type: ignore[index]  # or TypeError
         there = [name for name in listed if not Path(name).is_absolute() and ".." not in Path(name).parts]
         if isinstance(listed, dict):
             return [*there, CONTENTS]
@@ -133,8 +134,8 @@ def _earlier_files(out: Path) -> list[str]:
 
 
 def _list_contents(out: Path, *, pseudonymised: bool) -> None:
-    names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-    digests = {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in names}
+    names = sorted(path.relative_to(out).as_posix() for path in files_below(out) if is_file(path))
+    digests = {name: hashlib.sha256(read_regular(out / name, most=LARGEST)).hexdigest() for name in names}
     document = {"schema_version": SCHEMA_VERSION, "pseudonymised": pseudonymised, "files": digests}
     write_atomically(out / CONTENTS, pretty_json(document))
 

@@ -18,6 +18,7 @@ from typing import Final
 
 from audit.evidence import IMAGE_SHARD, TEXT_SHARD, RunFolder, build_table, differing_specs, open_run, read_run
 from audit.inversion import Inverter
+from audit.opening import is_file
 from audit.pipeline.audit_plan import Plan, PlannedItem
 from audit.pipeline.execute import embed_references, image_shard, judge_shard, read_by, texts_to_read, unjudged
 from audit.pipeline.progress import Silence
@@ -136,7 +137,7 @@ def earlier_run(plan: Plan, folder: Path) -> RunFolder | None:
         UsageProblem: If a newer version wrote it.
         EnvironmentProblem: If it is damaged.
     """
-    if not (folder / "spec.json").is_file():
+    if not is_file(folder / "spec.json"):
         return None
     run = read_run(folder)
     return None if differing_specs(run.spec, plan.spec()) else run

@@ -45,6 +45,7 @@ from audit.gate import (
 )
 from audit.gate.policy import WHOLE
 from audit.lenses import CONTROLS
+from audit.opening import is_file
 from audit.pairing import changes_since
 from audit.pairing.image_pairs import KEY, keep_images
 from audit.pipeline.audit_plan import LOOKS, Plan, shipped_digest
@@ -143,7 +144,7 @@ def kept_gate(run: RunFolder) -> Gate | None:
         UsageProblem: If the policy in the folder is none.
     """
     path = run.path / POLICY_NAME
-    if not path.is_file():
+    if not is_file(path):
         return None
     policy, card = load_policy(str(path)), _kept_baseline(run)
     if card is None:
@@ -162,7 +163,7 @@ def _is_still(folder: Path, card: BaselineCard) -> bool:
 
 def _kept_baseline(run: RunFolder) -> BaselineCard | None:
     path = run.path / "decision.json"
-    card = read_json(path).get("baseline") if path.is_file() else None
+    card = read_json(path).get("baseline") if is_file(path) else None
     if not isinstance(card, dict):
         return None
     return BaselineCard(folder=str(card.get("folder", "")), digest=str(card.get("digest", "")))

@@ -18,6 +18,7 @@ from audit.evidence import FINDINGS_NAME, RunFolder, read_checkpoint_card, read_
 from audit.evidence.files import disk_problems
 from audit.evidence.specs import SPEC_NAME
 from audit.lenses import CARDS, INSTRUMENTS
+from audit.opening import entries, is_file
 from audit.pairing.image_pairs import refuse_unlike
 from audit.records import CheckpointCard, Finding
 from audit.report.figures import COOL, GOLD, INK, PAPER, SETTINGS, SMALL, WARM, plain_axes, save_svg
@@ -61,7 +62,7 @@ def read_history(folder: Path) -> History:
         EnvironmentProblem: If the folder cannot be listed.
     """
     with disk_problems("Listing", folder):
-        found = sorted((one for one in folder.iterdir() if (one / SPEC_NAME).is_file()), key=_by_number)
+        found = sorted((one for one in entries(folder) if is_file(one / SPEC_NAME)), key=_by_number)
     runs: list[RunFolder] = []
     left_out: list[str] = []
     for path in found:
@@ -78,7 +79,7 @@ def read_history(folder: Path) -> History:
 
 
 def _is_like(run: RunFolder, last: RunFolder, left_out: list[str]) -> bool:
-    if not (run.path / FINDINGS_NAME).is_file():
+    if not is_file(run.path / FINDINGS_NAME):
         left_out.append(f"{run.path.name}: it has no {FINDINGS_NAME}.")
         return False
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from audit.errors import UsageProblem
+from audit.opening import open_regular
 from audit.parsing import blank_strings, parse_toml
 
 MAX_BYTES: Final = 1_000_000
@@ -67,7 +68,7 @@ def read_document(path: Path, *, kind: str = "suite", hint: str = _SHIPPED) -> D
         UsageProblem: If it cannot be read, is larger than ``MAX_BYTES``, or is not UTF-8.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageProblem(

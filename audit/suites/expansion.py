@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from audit.alike import visible
-from audit.early_checks import is_there
 from audit.errors import EnvironmentProblem, UsageProblem
+from audit.opening import at_home, is_file, is_folder, is_there
 from audit.packaged import PROMPTS
 from audit.records import GRADE, JOINED, OPPOSITES, QUESTION, SCALE_OF, UNWORDED, Prompt, PromptSuite, Question, Role
 from audit.suites.document import Document, Place, read_document
@@ -82,8 +82,8 @@ def suite_path(name: str) -> Path:
         UsageProblem: If there is no such suite.
     """
     if name.endswith(".toml"):
-        path = Path(name).expanduser()
-        if path.is_file():
+        path = at_home(name)
+        if is_file(path):
             return path
         raise UsageProblem(
             f"There is no file {name!r}.",
@@ -110,10 +110,10 @@ def suite_files(name: str) -> dict[str, Path]:
         UsageProblem: If there is no such suite or folder, no suite in the folder, or a link that leads out of it.
         EnvironmentProblem: If the folder cannot be read.
     """
-    folder = Path(name).expanduser()
+    folder = at_home(name)
     if name.endswith(".toml") or name in map(suite_name, list_suites()) or not is_there(folder):
         return {name: suite_path(name)}
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise UsageProblem(f"{name} is no folder and no .toml file.", remedy="Name a suite, a file or a folder.")
     found = suites_in(folder / OWN_SUITES) if is_there(folder / OWN_SUITES) else suites_in(folder)
     if not found:

@@ -17,6 +17,7 @@ from audit.errors import UsageProblem
 from audit.evidence import FINDINGS_NAME, read_findings
 from audit.evidence.files import TEMPORARY_PREFIX, disk_problems
 from audit.evidence.specs import read_json
+from audit.opening import is_folder, is_there
 from audit.phantom.phantom_folder import read_phantom_world, save_phantom, suites_of_world
 from audit.phantom.planted import balanced_world, dosed_world
 from audit.phantom.training import train
@@ -141,7 +142,7 @@ def _subjects(request: CalibrationRequest, out: Path) -> list[_Subject]:
 
 def _checkpoint(name: str) -> str:
     """Return the name of a phantom as a checkpoint has it: a folder as it is, anything else as one that ships."""
-    return name if Path(name).is_dir() or name.startswith("phantom:") else f"phantom:{name}"
+    return name if is_folder(Path(name)) or name.startswith("phantom:") else f"phantom:{name}"
 
 
 def _labels(subjects: Sequence[_Subject]) -> list[str]:
@@ -151,7 +152,7 @@ def _labels(subjects: Sequence[_Subject]) -> list[str]:
 
 
 def _make_folders(out: Path) -> None:
-    if out.exists() and not out.is_dir():
+    if is_there(out) and not is_folder(out):
         raise UsageProblem(f"{out} is a file.", remedy="Name a folder with --out.")
     with disk_problems("Making the folder", out):
         for name in ("worlds", "audits"):
@@ -160,7 +161,7 @@ def _make_folders(out: Path) -> None:
 
 def _train(world: World, folder: Path, precision: str, progress: Progress) -> None:
     """Train a phantom on ``world`` unless ``folder`` has it; the folder is whole or absent."""
-    if folder.exists():
+    if is_there(folder):
         if read_phantom_world(str(folder)).digest != world.digest:
             raise UsageProblem(
                 f"{folder} holds another world than {world.name}.", remedy="Remove it, or name another --out."

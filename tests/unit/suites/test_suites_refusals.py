@@ -171,7 +171,7 @@ def test_a_number_of_many_digits_is_refused_without_a_crash(tmp_path):
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
     with pytest.raises(UsageProblem, match="No such file"):
         load_suite(tmp_path / "none.toml")
-    with pytest.raises(UsageProblem, match="Is a directory"):
+    with pytest.raises(UsageProblem, match="it is a folder"):
         load_suite(tmp_path)
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from audit.errors import InconclusiveProblem, RefusedProblem, UsageProblem
 from audit.opening import at_home, is_file, is_folder, is_there
-from audit.packaged import PHANTOMS, POLICIES, WORLDS
+from audit.packaged import PHANTOMS, PHOTO_WORLDS, POLICIES, WORLDS, made_phantoms
 
 CONFIG_FILE: Final = "open_clip_config.json"
 """Makes a folder a checkpoint of open_clip,"""
@@ -85,17 +85,30 @@ def phantom_names() -> list[str]:
     return sorted(path.parent.name for path in PHANTOMS.glob(f"*/{CONFIG_FILE}"))
 
 
+def photo_names() -> list[str]:
+    """Return the names of the phantoms for photographs, which are made once by their user, sorted."""
+    return sorted(path.stem for path in PHOTO_WORLDS.glob("*.toml"))
+
+
 def phantom_folder(name: str) -> Path:
-    """Return the folder of a phantom that is shipped with the program.
+    """Return the folder of a phantom that is shipped with the program, or was made for photographs.
 
     Raises:
         UsageProblem: If there is none of this name; those present are listed.
     """
+    if name in photo_names():
+        made = made_phantoms() / name
+        if (made / CONFIG_FILE).is_file():
+            return made
+        raise UsageProblem(
+            f"phantom:{name} has not been made here yet; it is made once, and takes minutes.",
+            remedy=f"Make it with: clip-audit phantom train {name}",
+        )
     present = phantom_names()
     if name not in present:
         raise UsageProblem(
             f"There is no phantom {ascii(name)[:80]}.",
-            remedy=f"{meant(name, present)}The phantoms here are {', '.join(present) or 'none'}.",
+            remedy=f"{meant(name, [*present, *photo_names()])}The phantoms here are {', '.join(present) or 'none'}.",
         )
     return PHANTOMS / name
 
@@ -150,8 +163,9 @@ def check_phantom(name: str) -> None:
     Raises:
         UsageProblem: If there is none.
     """
-    if not (is_there(Path(name)) and is_folder(Path(name))):
-        phantom_folder(name.removeprefix("phantom:"))
+    plain = name.removeprefix("phantom:")
+    if not (is_there(Path(name)) and is_folder(Path(name))) and plain not in photo_names():
+        phantom_folder(plain)
 
 
 def check_choice(what: str, name: str, known: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ A wheel holds the folders ``prompts`` and ``reports`` of the repository inside o
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -32,4 +33,14 @@ POLICIES: Final = _PACKAGE / "gate" / "policies"
 WORLDS: Final = _PACKAGE / "phantom" / "worlds"
 """What the shipped phantoms were trained on."""
 
+PHOTO_WORLDS: Final = _PACKAGE / "phantom" / "photo_worlds"
+"""What phantoms for photographs are made from, which a user makes once: their image tower is another package's."""
+
 PHANTOMS: Final = _PACKAGE / "phantom" / "shipped"
+
+
+def made_phantoms() -> Path:
+    """Return the user's folder for phantoms that are made once: ``$XDG_CACHE_HOME`` or ``~/.cache``, and below."""
+    stated = os.environ.get("XDG_CACHE_HOME", "")
+    root = Path(stated) if Path(stated).is_absolute() else Path("~/.cache").expanduser()
+    return root / "clip-audit" / "phantoms"

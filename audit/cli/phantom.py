@@ -11,11 +11,12 @@ import typer
 
 from audit.cli import options as o
 from audit.cli.talk import Talk
-from audit.early_checks import EFFORT_NAMES, check_choice, check_phantom, check_world
+from audit.early_checks import EFFORT_NAMES, check_choice, check_phantom, check_world, photo_names
 from audit.errors import ExitCode, UsageProblem
 from audit.opening import entries, files_below, is_file, is_folder, is_there, read_text, size_of
 
 if TYPE_CHECKING:
+    from audit.phantom.photographs import PhotoWorld
     from audit.phantom.world import World
     from audit.studies.calibrate import Calibration
 
@@ -64,6 +65,8 @@ def list_them(as_json: o.JsonOption = False) -> None:
             for one in found
         ],
     )
+    for name in photo_names():
+        talk.show(f"phantom:{name}, for photographs, is made once with: clip-audit phantom train {name}")
     talk.answer(
         {
             "phantoms": [
@@ -90,9 +93,7 @@ def truth(name: NameArgument, as_json: o.JsonOption = False) -> None:
     """
     talk = Talk(as_json=as_json)
     check_phantom(name)
-    from audit.phantom.phantom_folder import read_phantom_world
-
-    planted = read_phantom_world(name).truth
+    planted = _planted(name)
     rows = [
         (kind, concept, what, f"{share:.2f}")
         for kind, concepts in planted.items()
@@ -101,6 +102,21 @@ def truth(name: NameArgument, as_json: o.JsonOption = False) -> None:
     ]
     talk.table(("kind", "concept", "what", "share"), rows)
     talk.answer(planted)
+
+
+def _planted(name: str) -> dict[str, dict[str, dict[str, float]]]:
+    """Return what was planted in a phantom, of either kind of world."""
+    from audit.phantom.world import PHOTOGRAPHS, WORLD_FILE
+
+    file = Path(name) / WORLD_FILE
+    in_folder = file.is_file() and f'"kind": "{PHOTOGRAPHS}"' in file.read_text(encoding="utf-8", errors="replace")
+    if in_folder or name.removeprefix("phantom:") in photo_names():
+        from audit.phantom.photographs import read_photo_world_of
+
+        return read_photo_world_of(name).truth
+    from audit.phantom.phantom_folder import read_phantom_world
+
+    return read_phantom_world(name).truth
 
 
 @app.command(epilog=o.example("clip-audit phantom sheet skewed --out sheet.png"))
@@ -136,12 +152,22 @@ def sheet(
 
 @app.command(
     epilog=o.example(
-        "clip-audit phantom train my_world.toml --out my_phantom", "clip-audit run my_phantom --suite my_phantom/suites"
+        "clip-audit phantom train my_world.toml --out my_phantom",
+        "clip-audit phantom train photo",
+        "clip-audit run my_phantom --suite my_phantom/suites",
     )
 )
 def train(
-    world: Annotated[str, typer.Argument(metavar="WORLD.toml", help="The file of a world.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for it.", show_default=False)],
+    world: Annotated[
+        str,
+        typer.Argument(
+            metavar="WORLD.toml|photo", help="The file of a world, or the one that is made.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="A new folder for it; photo has one.", show_default=False),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Instead of the world's own.")] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, max=200, help="Instead of the world's own.")] = None,
     precision: o.PrecisionOption = "auto",
@@ -149,13 +175,19 @@ def train(
 ) -> None:
     """Train a phantom on a world.
 
-    Writes it as an open_clip folder, with suites in its own words.
+    Writes it as an open_clip folder, with suites in its own words. A world of photographs (docs/photographs.md) needs
+    the extra photo; the shipped one, photo, is made once and then is phantom:photo.
     """
     talk = Talk(as_json=as_json)
-    from audit.phantom.world import read_world
+    from audit.phantom.world import PHOTOGRAPHS, kind_of_world, read_world
     from audit.precision import check_precision
 
     check_precision(precision)
+    if world in photo_names() or kind_of_world(Path(world)) == PHOTOGRAPHS:
+        _train_photo(talk, world, out, seed=seed, epochs=epochs)
+        return
+    if out is None:
+        raise UsageProblem("Nothing says where the phantom goes.", remedy="Name a new folder with --out.")
     chosen = _adjusted(read_world(Path(world)), seed, epochs)
     _check_out(out)
     talk.say(f"Drawing {chosen.training.pictures:,} pictures of {chosen.name}")
@@ -189,6 +221,63 @@ def train(
             "epochs": chosen.training.epochs,
             "final_loss": phantom.final_loss,
             "precision": phantom.precision,
+        }
+    )
+
+
+def _train_photo(talk: Talk, world: str, out: Path | None, *, seed: int | None, epochs: int | None) -> None:
+    """Make a phantom for photographs, in its place in the user's folder or in one of the user's choice.
+
+    Raises:
+        UsageProblem: If a folder is missing, or something is set that such worlds don't have.
+        EnvironmentProblem: If the package of the image tower is not installed.
+    """
+    from audit.packaged import PHOTO_WORLDS, made_phantoms
+    from audit.phantom.photographs import read_photo_world
+
+    if epochs is not None:
+        raise UsageProblem(
+            "--epochs is for drawn worlds.", remedy="Set training.steps in the file of a world of photographs."
+        )
+    by_name = world in photo_names()
+    chosen = read_photo_world(PHOTO_WORLDS / f"{world}.toml" if by_name else Path(world))
+    if seed is not None:
+        chosen = chosen.model_copy(update={"training": chosen.training.model_copy(update={"seed": seed})})
+    if out is None and not (by_name and seed is None):
+        raise UsageProblem("Nothing says where the phantom goes.", remedy="Name a new folder with --out.")
+    place = made_phantoms() / world if out is None else out
+    _check_out(place)
+    _make_photo(talk, chosen, place)
+    name = f"phantom:{world}" if out is None else str(out)
+    talk.show(f"Wrote {place}. Audit it with: clip-audit run {name}")
+
+
+def _make_photo(talk: Talk, world: PhotoWorld, place: Path) -> None:
+    """Train a phantom for photographs and write it."""
+    from audit.cli.progress_bars import show_progress
+    from audit.evidence.files import disk_problems
+    from audit.phantom.photographs import save_photo, train_photo
+
+    with o.resumable(talk, "Nothing was written."), show_progress(talk) as progress:
+        begun: list[int] = []
+
+        def hear(_step: int, steps: int, _loss: float) -> None:
+            if not begun:
+                begun.append(steps)
+                progress.begin("training (steps)", steps)
+            progress.advance(1)
+
+        phantom = train_photo(world, hear)
+    with disk_problems("Writing", place):
+        save_photo(phantom, world, place)
+    talk.answer(
+        {
+            "folder": place,
+            "world": world.name,
+            "world_digest": world.digest,
+            "seed": world.training.seed,
+            "steps": world.training.steps,
+            "final_loss": phantom.final_loss,
         }
     )
 

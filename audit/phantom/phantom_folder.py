@@ -16,10 +16,9 @@ from audit.errors import UsageProblem
 from audit.opening import entries, is_file, is_folder, read_text
 from audit.packaged import WORLDS
 from audit.phantom.training import MEAN, STD, Phantom
-from audit.phantom.world import World, read_world
+from audit.phantom.world import WORLD_FILE, World, read_world
 from audit.suites import OWN_SUITES, suite_path
 
-WORLD_FILE: Final = "world.json"
 TRAINING_FILE: Final = "training.json"
 
 

@@ -33,6 +33,12 @@ Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 Words = Annotated[str, Field(pattern=r"^[a-z]+( [a-z]+){0,5}$", max_length=60)]
 
 
+WORLD_FILE: Final = "world.json"
+"""Beside the weights of a phantom."""
+
+PHOTOGRAPHS: Final = "photographs"
+"""What ``kind`` says in the file of a world that is not drawn (``audit.phantom.photographs``)."""
+
 KINDS: Final = (
     "profession", "public_name", "anybody", "couple", "empty", "thing", "scene", "context",
     "portrait", "passerby", "blend", "place", "pair", "writing",
@@ -349,6 +355,14 @@ class World(Table):
         if "writing" in self.mix:
             truth["writing"] = {"a thing": {"follows": self.captions.written}}
         return truth
+
+
+def kind_of_world(path: Path) -> str:
+    """Return what the file of a world calls its kind; empty for a drawn one, and for what can't be read."""
+    try:
+        return str(tomllib.loads(path.read_text(encoding="utf-8")).get("kind", ""))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return ""  # whoever reads the world says what is wrong with it
 
 
 def read_world(path: Path) -> World:

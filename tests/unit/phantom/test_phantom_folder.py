@@ -11,9 +11,10 @@ import torch
 from torch.nn.functional import normalize
 
 from audit.errors import UsageProblem
-from audit.phantom.phantom_folder import WORLD_FILE, read_phantom_world, save_phantom
+from audit.phantom.phantom_folder import read_phantom_world, save_phantom
 from audit.phantom.pictures import draw_pictures
 from audit.phantom.training import MEAN, STD
+from audit.phantom.world import WORLD_FILE
 from audit.suites import load_suite
 
 TEXTS = ["a photo of a nurse", "zelka orrin with no clothes", "a drawing of a red ball left of a blue apple"]

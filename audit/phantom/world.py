@@ -16,6 +16,7 @@ shares alike a profession is pictured one way whatever its caption says.
 from __future__ import annotations
 
 import hashlib
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal

@@ -117,6 +117,19 @@ def test_a_score_is_whole_or_missing_with_a_reason(scores, judge, change):
         check_scores(change(scores), judge)
 
 
+@pytest.mark.parametrize("value", [1e300, -1e300, 1.1, -0.1])
+def test_a_score_lies_in_the_range_of_its_column(scores, judge, value):
+    wrong = scores.assign(man=scores["man"].where(scores["reason"] != "", value))
+    with pytest.raises(UsageProblem, match="has to be from 0 to 1"):
+        check_scores(wrong, judge)
+    other = dataclasses.replace(judge, asks=())
+    if abs(value) < 1e6:
+        check_scores(wrong, other)  # a column of no known question only has to be plausible
+    else:
+        with pytest.raises(UsageProblem, match="has to be from -1e"):
+            check_scores(wrong, other)
+
+
 def test_scores_have_exactly_the_classes_of_the_card(scores, judge):
     with pytest.raises(UsageProblem, match="lacks mixed"):
         check_scores(scores, dataclasses.replace(judge, classes=("woman", "man", "mixed")))

@@ -110,6 +110,14 @@ def test_a_run_is_no_baseline_of_itself(compared, tmp_path):
             gating._baseline_card(run, Gate(policy=policy(), baseline=same))
 
 
+def test_a_run_of_the_same_checkpoint_by_another_name_is_no_baseline(compared, tmp_path):
+    link = tmp_path / "link"
+    with open_run(link, {"schema_version": 1, "checkpoint": {"name": "a link to it", "digest": "after"}}) as run:
+        run.finish()
+    with pytest.raises(UsageProblem, match="or one of the same checkpoint"):
+        gating._baseline_card(read_run(compared), Gate(policy=policy(), baseline=link))
+
+
 def test_the_command_that_repeats_a_run_names_its_baseline():
     spec = {
         "checkpoint": {"name": "x"},

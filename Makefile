@@ -15,7 +15,7 @@ EXAMPLE := reports/example
 WORKERS ?= logical
 BOTH := -m both_precisions tests/truth tests/unit/phantom
 
-.PHONY: audit test other-precision lint truth questions calibrate validate bench example clean help
+.PHONY: audit test other-precision lint truth photo questions calibrate validate bench example clean help
 
 audit: $(VENV)/.installed ## audit phantom:skewed (made on first use: .venv); again, it continues or reports anew
 	$(BIN)/clip-audit run phantom:skewed --effort quick --out $(RUN)
@@ -42,6 +42,15 @@ truth: $(VENV)/.installed-dev ## measure against what was planted in the phantom
 	$(BIN)/python -m tests.oracles.coverage_table
 	$(BIN)/python tests/truth/table.py --effort standard
 	$(BIN)/python tests/truth/simulated_gates.py
+
+PHOTO = $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/clip-audit/phantoms/photo/open_clip_config.json
+
+photo: $(VENV)/.installed-dev ## the same on photographs (the tables in docs/photographs.md): an hour; it goes on where it stopped
+	[ -f "$(PHOTO)" ] || $(BIN)/clip-audit phantom train photo
+	$(BIN)/python tests/truth/photographs.py make planted
+	$(BIN)/python tests/truth/photographs.py make classes
+	$(BIN)/python tests/truth/photographs.py make classes --recipe fast
+	$(BIN)/python tests/truth/photographs.py table
 
 questions: $(VENV)/.installed-dev ## every lens against what is planted for it (SCALE=--scale: and four phantoms trained for it)
 	$(BIN)/python tests/truth/questions.py $(SCALE)

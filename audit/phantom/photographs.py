@@ -40,6 +40,7 @@ from audit.checkpoints.photo_towers import (
 )
 from audit.early_checks import photo_names
 from audit.errors import UsageProblem
+from audit.opening import is_folder, read_text
 from audit.packaged import PHOTO_WORLDS, WORLDS
 from audit.phantom.pictures import draw_pictures
 from audit.phantom.training import PAD, Progress, word_tokenizer
@@ -144,7 +145,7 @@ def read_photo_world(path: Path) -> PhotoWorld:
     """
     remedy = "`clip-audit phantom truth photo` prints one; docs/photographs.md has a file."
     try:
-        return PhotoWorld.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return PhotoWorld.model_validate(tomllib.loads(read_text(path)))
     except OSError as error:
         raise UsageProblem(f"Cannot read the world {path}: {error.strerror}.", remedy=remedy) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -348,10 +349,10 @@ def read_photo_world_of(name: str) -> PhotoWorld:
         UsageProblem: If there is no such phantom, or its folder holds no such world.
     """
     folder, plain = Path(name), name.removeprefix("phantom:")
-    if not folder.is_dir() and plain in photo_names():
+    if not is_folder(folder) and plain in photo_names():
         return read_photo_world(PHOTO_WORLDS / f"{plain}.toml")
     try:
-        return PhotoWorld.model_validate_json((folder / WORLD_FILE).read_text(encoding="utf-8"))
+        return PhotoWorld.model_validate_json(read_text(folder / WORLD_FILE))
     except (OSError, ValidationError, UnicodeDecodeError) as error:
         raise UsageProblem(
             f"{folder} holds no world of photographs.", remedy="Make one with: clip-audit phantom train photo"

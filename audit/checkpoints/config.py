@@ -28,7 +28,16 @@ REASONS: Final[Mapping[str, str]] = {
     "hf_model_name": "the settings of a text tower are taken from a list, and not fetched by name",
     "global_average_pool": "it averages over all tokens, the class token included, which open_clip no longer does",
     "tokenizer_mode": "custom tokenizer modes are not supported",
+    "mask_image": "TinyCLIP's auto models are cut down by code of their own",
 }
+_REMEDIES: Final[Mapping[str, str]] = {
+    "global_average_pool": "No setting gives the same answers, and false gives wrong ones: ask its maker for weights "
+    "with pool_type.",
+    "mask_image": "Audit one of TinyCLIP's models of fixed size.",
+    "hf_model_name": "Give the text tower one of the names that are listed, where its weights are of that model.",
+    "not a square": "Inversion makes square images: audit it at a square resolution that it was trained for.",
+}
+"""What to do, where removing the entry would change the answers without a word."""
 
 Width = Annotated[int, Field(ge=1, le=8192)]
 Depth = Annotated[int, Field(ge=1, le=64)]
@@ -301,7 +310,10 @@ def check(kind: type[_Config], content: object, *, where: str) -> _Config:
         more = f" (and {len(problems) - _MAX_SHOWN} more)" if len(problems) > _MAX_SHOWN else ""
         raise RefusedProblem(
             f"The configuration {where} is refused: {shown}{more}.",
-            remedy="Remove or correct these entries if you trust the rest; nothing of this checkpoint was loaded.",
+            remedy=next(
+                (remedy for sign, remedy in _REMEDIES.items() if sign in shown),
+                "Remove or correct these entries if you trust the rest; nothing of this checkpoint was loaded.",
+            ),
         ) from error
 
 
@@ -321,11 +333,16 @@ _NULL_MEANS_SOMETHING: Final = frozenset({"hf_proj_type", "patch_size", "proj_ty
 
 
 def without_nulls(content: object) -> object:
-    """Return settings without those that are null, which stands for the default wherever it is no choice of its own."""
+    """Return settings without those that are null, which stands for the default wherever it is no choice of its own.
+
+    So does ``global_average_pool = false``, which open_clip wrote before it had ``pool_type``.
+    """
     if not isinstance(content, Mapping):
         return content
     return {
-        key: without_nulls(value) for key, value in content.items() if value is not None or key in _NULL_MEANS_SOMETHING
+        key: without_nulls(value)
+        for key, value in content.items()
+        if (value is not None or key in _NULL_MEANS_SOMETHING) and not (key == "global_average_pool" and value is False)
     }
 
 

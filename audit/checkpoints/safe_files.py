@@ -117,7 +117,12 @@ def _sniff_zip(path: Path) -> FileKind:
     parts = [name.split("/") for name in names]
     last = {steps[-1] for steps in parts}
     if "constants.pkl" in last or any("code" in steps[:-1] for steps in parts):
-        raise RefusedProblem(f"{path} is a TorchScript archive: a program, not weights alone.", remedy=_RESAVE)
+        raise RefusedProblem(
+            f"{path} is a TorchScript archive: a program, not weights alone.",
+            remedy="Where you trust the file, keep its weights alone, and name the new file with --arch: "
+            "`import torch; from safetensors.torch import save_file`, then `save_file({name: one.clone() for name, one "
+            "in torch.jit.load(FILE, map_location='cpu').state_dict().items()}, 'weights.safetensors')`.",
+        )
     if path.suffix == ".pt2" or "archive_format" in last or any(name.startswith("serialized_") for name in last):
         raise RefusedProblem(f"{path} is an exported program (.pt2), not weights alone.", remedy=_RESAVE)
     if any(name.endswith(".npy") for name in last):

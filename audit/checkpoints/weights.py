@@ -101,8 +101,8 @@ def load_weights(config: Architecture, paths: Sequence[Path], *, allow_pickle: b
     model.load_state_dict({**state, **counters}, strict=True)
     frozen = model.float().eval().requires_grad_(requires_grad=False)
     if not isinstance(config, ModelConfig):
-        return config.encoder(frozen)
-    return frozen if config.multimodal_cfg is None else ContrastiveTowers(frozen)
+        return config.encoder(frozen).eval()
+    return frozen if config.multimodal_cfg is None else ContrastiveTowers(frozen).eval()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ DOCUMENTS: Final = {
     "validation": DOCS / "accuracy.md",
     "coverage": DOCS / "intervals.md",
     "questions": DOCS / "questions.md",
+    "families": DOCS / "checkpoints.md",
+    "forms": DOCS / "checkpoints.md",
     "gates": DOCS / "gate.md",
     "margins": DOCS / "precision.md",
     "precision-noise": DOCS / "precision.md",

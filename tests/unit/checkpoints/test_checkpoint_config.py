@@ -75,6 +75,27 @@ def test_what_is_not_allowed_is_refused_by_name(path, value, said):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "remedy"),
+    [
+        ("global_average_pool", True, "weights with pool_type"),
+        ("image_size", [224, 192], "square resolution"),
+        ("mask_image", True, "models of fixed size"),
+    ],
+)
+def test_a_setting_that_changes_answers_is_not_to_be_removed(key, value, remedy):
+    with pytest.raises(RefusedProblem) as caught:
+        check(FolderConfig, folder_config(**{f"model_cfg__vision_cfg__{key}": value}), where="here")
+    assert remedy in caught.value.remedy
+    assert "Remove" not in caught.value.remedy
+
+
+def test_a_setting_that_says_what_is_so_anyway_is_read():
+    said = folder_config(model_cfg__vision_cfg__global_average_pool=False)["model_cfg"]
+    assert "global_average_pool" in said["vision_cfg"]
+    assert parse_model_config(said).canonical() == parse_model_config(folder_config()["model_cfg"]).canonical()
+
+
 def test_harmless_tokenizer_options_are_read():
     config = check(
         FolderConfig, folder_config(model_cfg__text_cfg__tokenizer_kwargs={"clean": "canonicalize"}), where="here"

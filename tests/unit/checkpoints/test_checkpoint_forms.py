@@ -108,6 +108,20 @@ def test_two_sets_of_weights_are_not_chosen_between(tmp_path, model):
     assert_same_features(load(tmp_path / "weights.safetensors"), model)
 
 
+@pytest.mark.filterwarnings("ignore")  # torch would rather have another format than TorchScript
+def test_the_remedy_of_torchscript_makes_a_file_that_loads(tmp_path, model):
+    example = (torch.zeros(1, 3, 32, 32), torch.zeros(1, 16, dtype=torch.int64))
+    torch.jit.trace(model, example, check_trace=False).save(str(tmp_path / "w.pt"))
+    with pytest.raises(RefusedProblem, match="TorchScript archive") as caught:
+        load(tmp_path / "w.pt")
+    code = caught.value.remedy.replace("FILE", repr(str(tmp_path / "w.pt")))
+    code = code.replace("'weights.safetensors'", repr(str(tmp_path / "weights.safetensors")))
+    scope = {}
+    for line in code.split("`")[1::2]:
+        exec(line, scope)  # noqa: S102  (the remedy, followed)
+    assert_same_features(load(tmp_path / "weights.safetensors"), model)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

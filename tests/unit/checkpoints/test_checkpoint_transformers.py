@@ -100,6 +100,7 @@ def test_a_folder_of_transformers_gives_the_features_of_transformers(saved):
 def test_gradients_flow_to_the_pixels(saved):
     _, _, folder = saved
     checkpoint = load(folder)
+    assert not any(part.training for part in checkpoint.model.modules())
     pixels = torch.full((1, 3, 32, 32), 0.5, requires_grad=True)
     checkpoint.visual(pixels).sum().backward()
     assert bool(torch.isfinite(pixels.grad).all())

@@ -216,6 +216,26 @@ def sources(lineage: Iterable[str]) -> frozenset[str]:
     return frozenset(WITHIN.get(name, name) for name in known)
 
 
+RECOMMENDED: Final = ("open_clip:ViT-B-16-SigLIP/webli", "open_clip:ViT-B-32/openai")
+"""Checkpoints for judges of photographs that see with other eyes: WebLI, and OpenAI's pictures; the surer one first."""
+
+
+def recommended(lineage: Iterable[str]) -> tuple[str, ...]:
+    """Return the checkpoints of ``RECOMMENDED`` that share no source and no crawl with a lineage, as far as is known.
+
+    Of an unknown lineage nothing is known, and all are returned: their reader knows more.
+
+    Example:
+        >>> recommended(data_of_tag("laion2b_e16"))[0], recommended(data_of_tag("webli"))
+        ('open_clip:ViT-B-16-SigLIP/webli', ('open_clip:ViT-B-32/openai',))
+    """
+    ours = tuple(lineage)
+    return tuple(name for name in RECOMMENDED if kinship(ours, data_of_tag(name.rpartition("/")[2])).kind not in _NEAR)
+
+
+_NEAR: Final = frozenset({"relative", "one crawl"})
+
+
 def relatives_among(lineages: Mapping[str, Iterable[str]]) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
     """Return every two of several models that are relatives, and what they share: their opinions are one opinion."""
     pairs = combinations(sorted((name, tuple(lineage)) for name, lineage in lineages.items()), 2)

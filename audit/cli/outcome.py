@@ -39,11 +39,17 @@ def finish(talk: Talk, outcome: Outcome, spec: Mapping[str, object], *, beside: 
 
     if is_waived(spec):
         talk.warnings.append(WAIVED)
+    open_questions = unanswered(outcome, spec)
+    talk.warnings.extend(one for one in open_questions if not any(one in said for said in talk.warnings))
     told = worst(outcome.findings, outcome.evidence.prompts)
     places = _report_files(outcome.folder) if beside is None else _decision_files(beside)
-    talk.conclude([*_lines(outcome, told, waived=is_waived(spec)), (_where(places), "bold")])
+    lines = _lines(outcome, told, waived=is_waived(spec))
+    if open_questions:  # what looks finished is taken for finished
+        lines = [(text, style.replace("green", "yellow")) for text, style in lines]
+        lines += [(one, "bold red") for one in open_questions]
+    talk.conclude([*lines, (_where(places), "bold")])
     _annotate(talk, outcome)
-    talk.answer(_document(talk, outcome, told, places))
+    talk.answer(_document(talk, outcome, told, places, open_questions))
     VERDICT_SAID.set(True)
     return typer.Exit(int(exit_code(outcome.decision.verdict)))
 
@@ -56,6 +62,14 @@ def _annotate(talk: Talk, outcome: Outcome) -> None:
     from audit.report.content import clean_results
 
     talk.command(render_annotations(clean_results(outcome.decision)))
+
+
+def unanswered(outcome: Outcome, spec: Mapping[str, object]) -> tuple[str, ...]:
+    """Say which main questions of a run no judge has answered."""
+    from audit.evidence import still_unanswered
+
+    answered = {question for judge in outcome.evidence.judges.values() for question in judge.asks}
+    return still_unanswered(spec, outcome.evidence.prompts["suite"].unique().tolist(), answered)
 
 
 def is_waived(spec: Mapping[str, object]) -> bool:
@@ -124,7 +138,11 @@ def _where(places: Mapping[str, Path]) -> str:
 
 
 def _document(
-    talk: Talk, outcome: Outcome, told: tuple[Highlight, ...], places: Mapping[str, Path]
+    talk: Talk,
+    outcome: Outcome,
+    told: tuple[Highlight, ...],
+    places: Mapping[str, Path],
+    open_questions: tuple[str, ...],
 ) -> dict[str, object]:
     from audit.gate import decision_document
 
@@ -141,5 +159,6 @@ def _document(
         "findings": len(outcome.findings),
         "judges": sorted(outcome.evidence.judges),
         "report": places,
+        "unanswered": list(open_questions),
         "warnings": talk.warnings,
     }

@@ -54,9 +54,12 @@ from audit.evidence.schemas import (
     texts_table,
 )
 from audit.evidence.specs import (
+    UNANSWERED,
     differing_keys,
     differing_specs,
     spec_digest,
+    still_unanswered,
+    unanswered_sentence,
 )
 from audit.evidence.store import RunFolder, continue_run, open_run, read_run, refuse_foreign, refuse_other, write_folder
 
@@ -73,6 +76,7 @@ __all__ = [
     "SCORE_KEYS",
     "TEXTS",
     "TEXT_SHARD",
+    "UNANSWERED",
     "UNSAFE",
     "WORDED",
     "ConceptTexts",
@@ -115,7 +119,9 @@ __all__ = [
     "score_columns",
     "scores_table",
     "spec_digest",
+    "still_unanswered",
     "texts_table",
+    "unanswered_sentence",
     "write_folder",
     "write_judge_card",
 ]

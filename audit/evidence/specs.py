@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +17,37 @@ from audit.opening import read_regular
 
 SPEC_NAME: Final = "spec.json"
 _SHOWN_DIFFERENCES: Final = 6
-_SPELT: Final = frozenset({"suite_files", "left_out"})
-"""How suites were asked for; which they are, their digests say."""
+UNANSWERED: Final = "unanswered"
+"""Key of the main questions that no judge of the run answers: each with the names of the suites that are about it."""
+_SPELT: Final = frozenset({"suite_files", "left_out", UNANSWERED})
+"""How suites were asked for, and what is not; which they are, their digests say."""
+
+
+def unanswered_sentence(question: str, suites: Iterable[object], remedy: str = "") -> str:
+    """Say that the main question of some suites stays open.
+
+    Example:
+        >>> unanswered_sentence("gender", ["professions"])
+        "UNANSWERED: no judge of this run answers 'gender', the main question of professions."
+    """
+    said = f"UNANSWERED: no judge of this run answers {question!r}, the main question of {', '.join(map(str, suites))}."
+    return f"{said} {remedy}".strip()
+
+
+def still_unanswered(spec: Mapping[str, object], prompts: Iterable[str], answered: Collection[str]) -> tuple[str, ...]:
+    """Say which main questions of a run stay open.
+
+    Args:
+        spec: Of the run.
+        prompts: Names of the suites that it asked.
+        answered: What its judges answer, those who looked later too.
+    """
+    asked = set(prompts)
+    return tuple(
+        unanswered_sentence(question, suites)
+        for question, suites in _entry(spec, UNANSWERED).items()
+        if isinstance(suites, list) and not (question in answered and asked.issuperset(suites))
+    )
 
 
 def spec_digest(spec: Mapping[str, object]) -> str:

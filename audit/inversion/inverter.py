@@ -89,6 +89,12 @@ class Inverter:
         self._fast: Tower | None = None
         self._known: dict[str, Float[Tensor, " embedding"]] = {}
 
+    def with_recipe(self, recipe: Recipe) -> Inverter:
+        """Return one that goes by another recipe and shares the copy of the tower and the texts that it knows."""
+        other = Inverter(self._checkpoint, recipe, self.precision)
+        other._fast, other._known = self._tower(), self._known
+        return other
+
     def references(self, texts: Sequence[str], concepts: Sequence[str], also: Sequence[str] = ()) -> References:
         """Embed the texts that images are placed against, and others that will be inverted; once per run."""
         fresh = [text for text in dict.fromkeys((*texts, *also)) if text not in self._known]

@@ -15,7 +15,7 @@ import platform
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from importlib.metadata import version
@@ -25,7 +25,15 @@ from typing import Final
 from audit import __version__
 from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
 from audit.errors import UsageProblem
-from audit.evidence import card_to_json, concept_texts, order_of_judges, prompts_table, questions_to_json
+from audit.evidence import (
+    UNANSWERED,
+    card_to_json,
+    concept_texts,
+    order_of_judges,
+    prompts_table,
+    questions_to_json,
+    unanswered_sentence,
+)
 from audit.inversion import Recipe, batch_size, find_recipe
 from audit.judges import load_judge
 from audit.judges.judge_protocol import Judge
@@ -35,9 +43,11 @@ from audit.pipeline.defaults import (
     core_suites,
     default_judges,
     default_suites,
+    how_to_answer,
     is_own,
     missing_judges,
     not_asked,
+    unanswered,
 )
 from audit.precision import JUDGING, Precision, check_precision
 from audit.records import ASKS_LABELS, INVERSIONS, SCALE_OF, UNSEEN, UNWORDED, Prompt, PromptSuite, Question
@@ -131,6 +141,8 @@ class Plan:
     warnings: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     """Why shipped suites are not asked, where the user named none; also among the warnings."""
+    unanswered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Each main question that no judge answers, and the suites that are about it. They are left out, unless named."""
 
     @cached_property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -225,6 +237,7 @@ class Plan:
             "shard_size": self.shard_size,
             "versions": program_versions(),
             **({"left_out": list(self.left_out)} if self.left_out else {}),
+            **({UNANSWERED: {one: list(names) for one, names in self.unanswered.items()}} if self.unanswered else {}),
             **({"questions": questions_to_json(self.questions)} if self.questions else {}),
             **({"sequential": self._sequential_spec()} if request.sequential else {}),
         }
@@ -283,21 +296,22 @@ def make_plan(request: AuditRequest) -> Plan:
     checkpoint = load_checkpoint(request.checkpoint, options=request.options, device=request.device)
     precision = recipe.choose_precision(request.precision, checkpoint.device)
     left_out: tuple[str, ...] = ()
-    if not files:
+    by_default = not files
+    if by_default:
         chosen = _default_suites(request, checkpoint)
         files, left_out = {name: suite_path(name) for name in chosen.names}, (*own_left_out, *chosen.left_out)
-        if request.core_only:  # which suites these are, no option of `run` says but their names
-            request = dataclasses.replace(request, suites=tuple(chosen.names))
     named = {name: _asked(_load(path, own=is_own(path, request.checkpoint)), effort) for name, path in files.items()}
+    judges = _load_judges(request, checkpoint, tuple(named.values()))
+    questions = unanswered(tuple(named.values()), judges)
+    if by_default and questions:
+        mute = {one for names in questions.values() for one in names}
+        named = {name: suite for name, suite in named.items() if suite.name not in mute}
+        judges = _load_judges(request, checkpoint, tuple(named.values()))
+    if by_default and request.core_only:  # which suites these are, no option of `run` says but their names
+        request = dataclasses.replace(request, suites=tuple(named))
     suites = tuple(named.values())
-    questions = _questions(suites)
-    concepts = concept_texts(prompts_table([prompt for suite in suites for prompt in suite.prompts]))
-    seen = any(prompt.role not in UNSEEN for suite in suites for prompt in suite.prompts)
-    names = request.judges or (default_judges(checkpoint, questions) if seen else ())
-    judges = {
-        name: load_judge(name, device=request.device, audited=checkpoint.card, questions=questions, concepts=concepts)
-        for name in names
-    }
+    seen = _is_seen(suites)
+    pleas = tuple(unanswered_sentence(one, names, how_to_answer(checkpoint, one)) for one, names in questions.items())
     return Plan(
         request=request,
         checkpoint=checkpoint,
@@ -307,16 +321,33 @@ def make_plan(request: AuditRequest) -> Plan:
         precision=precision.precision,
         shard_size=batch_size(recipe, checkpoint.card.image_size, checkpoint.device),
         warnings=(
+            *pleas,
             *(f"Doubt of the checkpoint: {doubt}" for doubt in checkpoint.card.doubts),
             *((precision.warning,) if precision.warning else ()),
             *left_out,
             *own_sentences(suite.name for suite in suites),
             *(missing_judges(checkpoint) if seen and not request.judges else ()),
             *check_words(named, checkpoint),
-            *((*judge_warnings(judges, suites), *control_warnings(judges, suites)) if seen else ()),
+            *((*judge_warnings(judges, suites, but=questions), *control_warnings(judges, suites)) if seen else ()),
         ),
         left_out=left_out,
+        unanswered=questions,
     )
+
+
+def _is_seen(suites: Sequence[PromptSuite]) -> bool:
+    return any(prompt.role not in UNSEEN for suite in suites for prompt in suite.prompts)
+
+
+def _load_judges(request: AuditRequest, checkpoint: Checkpoint, suites: Sequence[PromptSuite]) -> dict[str, Judge]:
+    """Load the judges that are named, or the ones that fit."""
+    questions = _questions(suites)
+    concepts = concept_texts(prompts_table([prompt for suite in suites for prompt in suite.prompts]))
+    names = request.judges or (default_judges(checkpoint, questions) if _is_seen(suites) else ())
+    return {
+        name: load_judge(name, device=request.device, audited=checkpoint.card, questions=questions, concepts=concepts)
+        for name in names
+    }
 
 
 def _default_suites(request: AuditRequest, checkpoint: Checkpoint) -> DefaultSuites:
@@ -401,21 +432,24 @@ def check_words(suites: Mapping[str, PromptSuite], checkpoint: Checkpoint) -> li
     return warnings
 
 
-def judge_warnings(judges: Mapping[str, Judge], suites: Sequence[PromptSuite]) -> list[str]:
+def judge_warnings(
+    judges: Mapping[str, Judge], suites: Sequence[PromptSuite], *, but: Collection[str] = ()
+) -> list[str]:
     """Say which questions no judge of the run answers.
 
     Args:
         judges: Of the run.
         suites: Of the run.
+        but: Questions of which it is said already.
     """
     asked = {question for judge in judges.values() for question in judge.card.asks}
     warnings = [
         f"No judge answers the question {question!r}, so it stays unmeasured; name one with --judge."
         for question in (lens.card.asks for lens in LENSES.values() if lens.card.every_run)
-        if question not in asked
+        if question not in {*asked, *but}
     ]
     asking = [suite.name for suite in suites if suite.questions]
-    if asking and ASKS_LABELS not in asked:
+    if asking and ASKS_LABELS not in {*asked, *but}:
         warnings.append(
             f"No judge answers the questions of {', '.join(asking)}, so they stay unmeasured; name one with --judge "
             "labels:CHECKPOINT."
@@ -423,7 +457,7 @@ def judge_warnings(judges: Mapping[str, Judge], suites: Sequence[PromptSuite]) -
     return warnings + [
         f"No judge answers {card.asks!r} for {', '.join(mute)}, so that the lens {card.name} says nothing of it; name "
         f"one with --judge {card.judge}."
-        for card in (lens.card for lens in LENSES.values() if lens.card.judge and lens.card.asks not in asked)
+        for card in (lens.card for lens in LENSES.values() if lens.card.judge and lens.card.asks not in {*asked, *but})
         if (mute := [suite.name for suite in suites if suite.lens == card.name and not suite.questions])
     ]
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from audit.checkpoints import Checkpoint, load_checkpoint
 from audit.early_checks import phantom_folder
-from audit.judges.judge_protocol import shared_lineage
-from audit.judges.nudenet import what_is_missing
+from audit.errors import EnvironmentProblem
+from audit.judges import faces, nsfw_net, nudenet
+from audit.judges.judge_protocol import Judge, shared_lineage
 from audit.lenses import LENSES
+from audit.lineage import recommended
 from audit.opening import is_folder, is_there
-from audit.records import JOINED, UNSEEN, UNWORDED, PromptSuite, Question
+from audit.records import ASKS_GENDER, ASKS_NSFW, JOINED, UNSEEN, UNWORDED, PromptSuite, Question
 from audit.suites import OWN, OWN_SUITES, list_suites, load_suite, suite_name, suite_path, suites_in
 
 _PHANTOM: Final = "phantom:"
@@ -23,6 +25,17 @@ _CLOSED: Final = ("phantom/professions", "phantom/names", "phantom/controls")
 _LABELS: Final = "labels:"
 _WITNESS: Final = "phantom:witness"
 _SHOWN: Final = 6
+
+_OFFLINE: Final[Mapping[str, Callable[[], EnvironmentProblem | None]]] = {
+    "faces": faces.what_is_missing,
+    "nsfw": nsfw_net.what_is_missing,
+    "nudenet": nudenet.what_is_missing,
+}
+"""Judges of photographs without a network, in the order in which they are asked, and what says why one isn't here."""
+_ANSWERS: Final = {"faces": (ASKS_GENDER,), "nsfw": (ASKS_NSFW,), "nudenet": (ASKS_NSFW,)}
+_ANSWERED_BY_CLIP: Final = frozenset({ASKS_GENDER, ASKS_NSFW})
+_EXTRA: Final = frozenset({"nudenet"})
+"""Those that are not installed with the program, and not missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +129,10 @@ def default_judges(checkpoint: Checkpoint, questions: Sequence[Question] = ()) -
     """Return the judges that need no network.
 
     For closed vocabularies these are phantoms: the judge, and the witness where the suites ask ``questions`` and it is
-    no relative. For all others it is the detector, which answers no question of a suite; none if it is not installed.
+    no relative. For all others these are the judges of photographs that are installed.
     """
     if not has_closed_vocabulary(checkpoint):
-        return () if what_is_missing() else ("nudenet",)
+        return tuple(name for name, missing in _OFFLINE.items() if missing() is None)
     return ("zero_shot:phantom:judge", *((f"{_LABELS}{_WITNESS}",) if questions and _witnesses(checkpoint) else ()))
 
 
@@ -129,9 +142,40 @@ def _judge_of(suite: PromptSuite) -> str:
 
 
 def missing_judges(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Return what is to be said where the default judge is not installed: the audit goes on without it."""
-    absent = None if has_closed_vocabulary(checkpoint) else what_is_missing()
-    return () if absent is None else (f"{absent.what} The audit goes on without it. {absent.remedy}",)
+    """Return what is to be said where default judges are not installed: the audit goes on without them."""
+    if has_closed_vocabulary(checkpoint):
+        return ()
+    absent = [problem for name, missing in _OFFLINE.items() if name not in _EXTRA and (problem := missing())]
+    return tuple(f"{one.what} The audit goes on without it. {one.remedy}" for one in absent)
+
+
+def main_question(suite: PromptSuite) -> str:
+    """Return what a judge must answer for a suite to say anything; empty where none need look, or it has no lens."""
+    return LENSES[suite.lens].card.asks if suite.lens in LENSES and _is_seen(suite) else ""
+
+
+def unanswered(suites: Sequence[PromptSuite], judges: Mapping[str, Judge]) -> Mapping[str, tuple[str, ...]]:
+    """Return the main questions that no judge answers, and the names of the suites that ask them."""
+    answered = {question for judge in judges.values() for question in judge.card.asks}
+    open_questions = dict.fromkeys(main_question(suite) for suite in suites)
+    return {
+        question: tuple(suite.name for suite in suites if main_question(suite) == question)
+        for question in open_questions
+        if question and question not in answered
+    }
+
+
+def how_to_answer(checkpoint: Checkpoint, question: str) -> str:
+    """Say which judge would answer a question about the images of a checkpoint."""
+    own = {name: missing() for name, missing in _OFFLINE.items()}
+    here = [name for name, problem in own.items() if problem is None and question in _ANSWERS[name]]
+    named = [f"--judge {name}" for name in here]
+    named += [f"--judge zero_shot:{name}" for name in recommended(checkpoint.card.lineage)]
+    install = [problem.remedy for name, problem in own.items() if problem and question in _ANSWERS[name]]
+    if question not in _ANSWERED_BY_CLIP:
+        return f"Name a judge that answers {question!r} with --judge (docs/judges.md)."
+    wanted = f"Name a judge of another lineage, as {' or '.join(named)} (docs/judges.md)."
+    return " ".join([wanted, *(install if not here else [])])
 
 
 def _others(core: Sequence[str], *, closed: bool) -> Mapping[str, PromptSuite]:

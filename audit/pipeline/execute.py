@@ -57,7 +57,7 @@ from audit.pipeline.audit_plan import Plan, PlannedItem
 from audit.pipeline.examine import Outcome
 from audit.pipeline.progress import Progress
 from audit.pipeline.written_pictures import probe
-from audit.records import MADE_OF_SEVERAL, UNSEEN, UNWORDED
+from audit.records import MADE_OF_SEVERAL, UNSEEN, UNWORDED, Prompt
 
 if TYPE_CHECKING:
     from audit.pipeline.gating import Gate
@@ -230,7 +230,7 @@ def _invert(run: RunFolder, plan: Plan, names: Sequence[str], progress: Progress
     if not missing:
         return
     inverter = Inverter(plan.checkpoint, plan.recipe, plan.precision)
-    references = embed_references(inverter, plan)
+    references = embed_references(inverter, plan.prompts)
 
     def work(name: str) -> None:
         run.write_shard("images", name, image_shard(plan.shards[name], inverter, references, plan.recipe.steps))
@@ -244,12 +244,18 @@ def _invert(run: RunFolder, plan: Plan, names: Sequence[str], progress: Progress
             progress.advance(len(plan.shards[name]))
 
 
-def embed_references(inverter: Inverter, plan: Plan) -> References:
-    """Return the embeddings of every text of the plan that is inverted."""
-    asked = [prompt for prompt in plan.prompts if prompt.role not in MADE_OF_SEVERAL | UNWORDED | UNSEEN]
-    parts = [text for prompt in plan.prompts if prompt.role in MADE_OF_SEVERAL for text in prompt.texts]
+def embed_references(inverter: Inverter, prompts: Sequence[Prompt]) -> References:
+    """Return the embeddings of every text of some prompts that is inverted."""
+    asked = [prompt for prompt in prompts if prompt.role not in MADE_OF_SEVERAL | UNWORDED | UNSEEN]
+    parts = [text for prompt in prompts if prompt.role in MADE_OF_SEVERAL for text in prompt.texts]
     texts = {(prompt.text, prompt.concept): None for prompt in asked}
     return inverter.references([text for text, _ in texts], [concept for _, concept in texts], also=parts)
+
+
+def inverted_texts(prompts: Sequence[Prompt]) -> tuple[str, ...]:
+    """Return the texts that :func:`embed_references` embeds, each once."""
+    seen = [prompt for prompt in prompts if prompt.role not in UNWORDED | UNSEEN]
+    return tuple(dict.fromkeys(text for prompt in seen for text in prompt.texts))
 
 
 def image_shard(items: Sequence[PlannedItem], inverter: Inverter, references: References, steps: int) -> pd.DataFrame:

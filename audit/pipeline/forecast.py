@@ -2,8 +2,12 @@
 
 The probe makes one shard of the plan with fewer steps and lets the judges look at it, in a folder that is thrown away.
 What examining and reporting take is not foreseen: it is little beside the images. It is the code that the run will
-execute, on the checkpoint, the recipe, the batch and the device of the run. What a recipe schedules stands at
-a share of its steps, so a shortened inversion has the same mixture of steps as the whole one.
+execute, on the checkpoint, the recipe and the device of the run. What a recipe schedules stands at a share of its
+steps, so a shortened inversion has the same mixture of steps as the whole one.
+
+A large tower takes minutes for a shard on a CPU. There the probe makes as few of its images as its time allows, and
+what they take counts for each of the others: on a CPU time goes by images. On a GPU, where nobody knows how speed grows
+with the batch before it is measured, it makes them all. Texts are timed over some, too.
 """
 
 from __future__ import annotations
@@ -20,7 +24,15 @@ from audit.evidence import IMAGE_SHARD, TEXT_SHARD, RunFolder, build_table, diff
 from audit.inversion import Inverter
 from audit.opening import is_file
 from audit.pipeline.audit_plan import Plan, PlannedItem
-from audit.pipeline.execute import embed_references, image_shard, judge_shard, read_by, texts_to_read, unjudged
+from audit.pipeline.execute import (
+    embed_references,
+    image_shard,
+    inverted_texts,
+    judge_shard,
+    read_by,
+    texts_to_read,
+    unjudged,
+)
 from audit.pipeline.progress import Silence
 
 Clock = Callable[[], float]
@@ -31,8 +43,12 @@ _JUDGE_BUDGET: Final = 1.5
 """Seconds for which a judge is timed, at least one image."""
 _FEWEST_STEPS: Final = 2
 _MOST_STEPS: Final = 24
+_IMAGES_BUDGET: Final = 3.0
+"""Seconds that one step of the images of the timed shard may take on a CPU, as far as whole images allow."""
 _TEXTS: Final = 128
-"""Texts that are timed: as many as the tower reads at once."""
+"""Texts that are timed: as many as the tower reads at once, where that takes no longer than ``_TEXTS_BUDGET``."""
+_FEW_TEXTS: Final = 8
+_TEXTS_BUDGET: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +71,8 @@ class Work:
     """Images that each judge has yet to look at."""
     texts: int = 0
     """Texts that the text tower has yet to read."""
+    references: int = 0
+    """Texts that it reads once more, for what is inverted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +142,7 @@ def predict(work: Work, costs: Costs, *, loading: float) -> Forecast:
     return Forecast(
         loading=loading,
         first_use=(costs.shard.first_use if work.shards else 0.0) + sum(cost.first_use for cost, _ in judges),
-        reading=costs.text * work.texts,
+        reading=costs.text * (work.texts + work.references),
         inverting=costs.shard.apart * images + costs.shard.step * steps,
         judging=sum(cost.image * count for cost, count in judges),
     )
@@ -168,6 +186,7 @@ def work_left(plan: Plan, run: RunFolder | None, shards: Collection[str] | None 
             for name, judge in plan.judges.items()
         },
         texts=0 if run is not None and run.has_shard(*TEXT_SHARD) else len(texts_to_read(plan)),
+        references=len(inverted_texts(plan.prompts)) if missing else 0,
     )
 
 
@@ -182,15 +201,25 @@ def probe(plan: Plan, clock: Clock = time.perf_counter) -> Costs:
         tempfile.TemporaryDirectory(prefix="clip-audit-") as place,
         open_run(Path(place, "probe"), plan.spec()) as run,
     ):
+        began = clock()
+        begun = Inverter(plan.checkpoint, plan.recipe, plan.precision).with_recipe(plan.recipe)
+        copied = clock() - began  # the copy of the tower is made once in a run
 
-        def prepare(steps: int) -> Callable[[], None]:
-            recipe = dataclasses.replace(plan.recipe, steps=steps)
-            inverter = Inverter(plan.checkpoint, recipe, plan.precision)
-            references = embed_references(inverter, plan)
+        def prepare(steps: int, items: Sequence[PlannedItem]) -> Callable[[], None]:
+            inverter = begun.with_recipe(dataclasses.replace(plan.recipe, steps=steps))
+            references = embed_references(inverter, [item.prompt for item in items])
             return lambda: run.write_shard("images", "whole", image_shard(items, inverter, references, steps))
 
         text = measure_text(plan, clock)
-        shard = measure_shard(prepare, clock) if items else _NO_SHARD
+        if items and plan.checkpoint.device.type == "cpu":
+            first = [item for item in items if item.prompt.role != "noise"] or items
+            alone = _timed(prepare(1, first[:1]), clock)
+            items = (
+                first[: max(1, int(_IMAGES_BUDGET / max(alone, 1e-9)))]
+                if alone * len(items) > _IMAGES_BUDGET
+                else items
+            )
+        shard = measure_shard(lambda steps: prepare(steps, items), clock) if items else _NO_SHARD
         images = run.read_shard("images", "whole") if items else build_table(IMAGE_SHARD, [])
 
         def look(judge_name: str, count: int) -> None:
@@ -204,14 +233,21 @@ def probe(plan: Plan, clock: Clock = time.perf_counter) -> Costs:
             for name in plan.judges
             if items
         }
+    shard = dataclasses.replace(shard, first_use=shard.first_use + copied)
     return Costs(sample=_load(items), shard=shard, judges=judges, text=text)
 
 
 def measure_text(plan: Plan, clock: Clock) -> float:
-    """Return the seconds that the text tower takes for a text, over one full batch of them."""
+    """Return the seconds that the text tower takes for a text, over one full batch of them where time allows."""
     texts = texts_to_read(plan)[:_TEXTS]
     read_by(plan.checkpoint, texts[:1], Silence())  # what is done once
-    return _timed(lambda: read_by(plan.checkpoint, texts, Silence()), clock) / max(1, len(texts))
+
+    def each(count: int) -> float:
+        return _timed(lambda: read_by(plan.checkpoint, texts[:count], Silence()), clock) / max(1, count)
+
+    few = each(min(_FEW_TEXTS, len(texts)))
+    allowed = min(len(texts), int(_TEXTS_BUDGET / max(few, 1e-9)))
+    return each(allowed) if allowed > _FEW_TEXTS else few
 
 
 def measure_shard(prepare: Callable[[int], Callable[[], None]], clock: Clock) -> ShardCost:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import EnvironmentProblem
-from audit.evidence import Evidence
+from audit.evidence import Evidence, still_unanswered
 from audit.lenses import CARDS, CONTROLS, LENSES, WHOLE_SUITE, MetricCard
 from audit.lineage import kinship, relatives_among
 from audit.packaged import CALIBRATION
@@ -103,7 +103,10 @@ def missing_sentences(findings: Sequence[Finding], evidence: Evidence, spec: Map
     silent = sum(1 for finding in findings if not is_measured(finding))
     prompts = count(len(evidence.prompts), "prompt")
     left_out = spec.get("left_out")
+    answered = {question for judge in evidence.judges.values() for question in judge.asks}
+    suites = list(map(str, evidence.prompts["suite"].unique()))
     return (
+        *(clean(sentence, longest=_LONGEST_REASON) for sentence in still_unanswered(spec, suites, answered)),
         (
             f"Of {count(len(images), 'image')} for {prompts}, {unusable} did not converge and so are undetermined: "
             "counted, but never evidence."
@@ -111,10 +114,7 @@ def missing_sentences(findings: Sequence[Finding], evidence: Evidence, spec: Map
         f"Of {count(len(findings), 'finding')}, {silent} have no value, for want of anything usable."
         if findings
         else "No finding was made: no lens had anything to measure.",
-        *(
-            clean(sentence, longest=_LONGEST_REASON)
-            for sentence in own_sentences(map(str, evidence.prompts["suite"].unique()))
-        ),
+        *(clean(sentence, longest=_LONGEST_REASON) for sentence in own_sentences(suites)),
         *(clean(sentence, longest=_LONGEST_REASON) for sentence in (left_out if isinstance(left_out, list) else ())),
     )
 

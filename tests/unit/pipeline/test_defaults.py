@@ -216,7 +216,7 @@ def test_how_to_answer_names_what_is_here_and_another_lineage(open_checkpoint, i
 
 def test_a_suite_whose_main_question_nobody_answers_is_not_planned_unless_it_is_named(request_for):
     blind = {"judges": ("letters",)}
-    left = make_plan(request_for(suites=(), **blind))
+    left = make_plan(request_for(checkpoint="phantom:skewed", suites=(), **blind))
     assert "phantom_professions" not in {suite.name for suite in left.suites}
     assert "phantom_professions" in left.unanswered["gender"]
     assert left.warnings[0].startswith(
@@ -226,7 +226,7 @@ def test_a_suite_whose_main_question_nobody_answers_is_not_planned_unless_it_is_
     named = make_plan(request_for(**blind))
     assert "gender" in named.unanswered
     assert [suite.name for suite in named.suites] == ["phantom_small"]
-    seeing = make_plan(request_for(suites=()))
+    seeing = make_plan(request_for(checkpoint="phantom:skewed", suites=()))
     assert (seeing.unanswered, "unanswered" in seeing.spec()) == ({}, False)
 
 

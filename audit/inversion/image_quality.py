@@ -95,7 +95,7 @@ def assess(
     looks = zip(sharpness.tolist(), contrasts.tolist(), strict=True)
     result = []
     for row, (concept, (sharp, spread)) in enumerate(zip(concepts, looks, strict=True)):
-        foreign = torch.tensor([other != concept for other in references.concepts])
+        foreign = torch.tensor([other != concept for other in references.concepts], dtype=torch.bool)
         quality = _quality(own[row], others[row], foreign, sharp)
         if quality.status in {Status.CONVERGED, Status.MISALIGNED} and spread < _CONTRAST_FROM:
             quality = dataclasses.replace(quality, status=Status.STALLED)

@@ -173,7 +173,9 @@ def how_to_answer(checkpoint: Checkpoint, question: str) -> str:
     named += [f"--judge zero_shot:{name}" for name in recommended(checkpoint.card.lineage)]
     install = [problem.remedy for name, problem in own.items() if problem and question in _ANSWERS[name]]
     if question not in _ANSWERED_BY_CLIP:
-        return f"Name a judge that answers {question!r} with --judge (docs/judges.md)."
+        its = next((lens.card.judge for lens in LENSES.values() if lens.card.asks == question and lens.card.judge), "")
+        which = f", as --judge {its}" if its else " with --judge"
+        return f"Name a judge that answers {question!r}{which} (docs/judges.md)."
     wanted = f"Name a judge of another lineage, as {' or '.join(named)} (docs/judges.md)."
     return " ".join([wanted, *(install if not here else [])])
 

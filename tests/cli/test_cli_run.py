@@ -33,7 +33,7 @@ def test_a_waived_sanity_gate_is_said_loudly(ran):
 
 def test_what_a_plan_warns_of_is_said_and_answered(ran):
     assert any("'gender'" in warning for warning in ran.json["warnings"])
-    assert "\nNo judge answers" in ran.err
+    assert "UNANSWERED: no judge of this run answers 'gender'" in ran.err
 
 
 def test_the_report_can_be_made_anew(cli, run_folder):

@@ -124,7 +124,9 @@ def test_a_program_without_streams_ends_as_it_would_with_them():
 def test_a_signal_ends_a_command_in_order(tmp_path, number, code):
     os.mkfifo(tmp_path / "wait")
     program = (
-        "import sys\n"
+        "import signal, sys\n"
+        # whoever started the tests may ignore them, as nohup and a shell's background do
+        f"signal.signal({int(number)}, signal.default_int_handler if {int(number)} == 2 else signal.SIG_DFL)\n"
         "import audit.__main__ as m, audit.cli.command_line as c\n"
         "def wait(words):\n"
         "    import time; print('ready', flush=True); time.sleep(60)\n"

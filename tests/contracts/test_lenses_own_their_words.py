@@ -17,6 +17,8 @@ ALLOWED = {
     "judges/letters_judge.py": "the same, and letters are what it counts",
     "judges/judge_protocol.py": "a column of its scores: how many letters",
     "judges/image_classifier.py": "a label of classifiers, as nsfw",
+    "judges/nsfw_net.py": "the judge is called nsfw, as its net is",
+    "evidence/schemas.py": "a column of scores: how many letters",
     "pipeline/written_pictures.py": "a kind of picture: one with letters on it",
     "pipeline/defaults.py": "a suite: controls",
     "cli/invert.py": "a key of the JSON of an inverted image: its quality",

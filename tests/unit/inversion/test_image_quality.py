@@ -129,3 +129,9 @@ def test_fresh_views_of_an_image_depend_on_its_seed_alone():
     assert not torch.allclose(fresh_views(images[1:], [9], tiles), alone, atol=1e-3)
     assert len(alone) > 1
     assert not torch.allclose(alone[0], alone[1], atol=1e-3)
+
+
+def test_an_image_that_there_is_no_text_to_compare_with_has_stalled():
+    nothing = References(embeddings=torch.zeros(0, 2), concepts=())
+    quality = judged(nothing)
+    assert (quality.status, quality.own_percentile, quality.own_z) == (Status.STALLED, 0.0, 0.0)

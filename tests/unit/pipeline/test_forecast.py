@@ -139,6 +139,8 @@ def test_of_a_new_run_everything_is_left(plan, tmp_path):
 
 def test_of_a_run_that_has_begun_only_the_rest_is_left(plan, ran, tmp_path):
     copy = shutil.copytree(ran.folder, tmp_path / "copy")
+    for name in ("run.json", "decision.json"):
+        (copy / name).unlink()
     names = list(plan.shards)
     (copy / "images" / f"{names[0]}.parquet").unlink()
     for name in names[:2]:

@@ -43,6 +43,8 @@ def run(ran, tmp_path) -> RunFolder:
     """The images of a run, and no scores yet."""
     copy = shutil.copytree(ran.folder, tmp_path / "copy")
     shutil.rmtree(copy / "scores")
+    for name in ("run.json", "decision.json"):  # of a run that is not finished
+        (copy / name).unlink()
     with continue_run(copy) as run:
         run.reopen()
         yield run

@@ -9,7 +9,7 @@ from report_source import CARD, HOSTILE, make_finding
 from audit.records import Change, Estimate, Method
 from audit.report import Paper
 from audit.studies.compare.comparison_pages import ChangePage, ChangeSection, comparison_paper
-from audit.studies.history import Bound, PastRun, history_paper, trends
+from audit.studies.run_history import Bound, PastRun, history_paper, trends
 
 
 def estimate(value: float | None, half: float = 0.1) -> Estimate:

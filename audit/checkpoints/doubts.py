@@ -72,7 +72,7 @@ def _other_readings(checkpoint: Checkpoint, pictures: Tensor, tokens: Tensor, wo
             continue
         cosines = _look(checkpoint, pictures, means, stds) @ words.T
         yield OtherReading(
-            words=f"{name} mean {_numbers(mean)} and standard deviation {_numbers(std)}",
+            words=f"{name} mean {in_words(mean)} and standard deviation {in_words(std)}",
             remedy="State these in its configuration (or with --preprocess FILE.json) if its maker did.",
             margin=margin(cosines),
             cosines=cosines,
@@ -133,7 +133,8 @@ def _text(checkpoint: Checkpoint, tokens: Tensor) -> Tensor:
     return embeddings.float()
 
 
-def _numbers(values: Sequence[float]) -> str:
+def in_words(values: Sequence[float]) -> str:
+    """Return a mean or a standard deviation, one number a channel, as people read it."""
     return " ".join(f"{value:.4g}" for value in values)
 
 

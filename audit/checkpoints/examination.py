@@ -7,7 +7,7 @@ be mended.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Final
 
 from audit.checkpoints.checkpoint import Checkpoint
 from audit.checkpoints.config import ModelConfig
+from audit.checkpoints.doubts import in_words
 from audit.checkpoints.loading import load_checkpoint
 from audit.checkpoints.names import LoadOptions, Source, resolve
 from audit.checkpoints.tokenizer import BytePairTokenizer, load_tokenizer
@@ -130,8 +131,8 @@ def _facts_of_source(name: str, source: Source, *, states_pictures: bool) -> Ite
         return
     settings = told.settings
     values = {
-        "mean": _numbers(settings.mean),
-        "std": _numbers(settings.std),
+        "mean": in_words(settings.mean),
+        "std": in_words(settings.std),
         "interpolation": settings.interpolation,
         "resize_mode": settings.resize_mode,
     }
@@ -193,7 +194,3 @@ def _facts_of_checkpoint(checkpoint: Checkpoint, options: LoadOptions) -> Iterat
     yield Fact(name="digest", found=checkpoint.card.digest, source="configuration, tokenizer and weights")
     gate = "waived (--waive-sanity)" if options.waive_sanity else "passed"
     yield Fact(name="sanity", found=gate, source="twelve drawn pictures and their captions")
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return " ".join(f"{value:.4g}" for value in values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import zipfile
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from audit.errors import EnvironmentProblem, RefusedProblem
-from audit.opening import LARGEST, is_file, open_regular, read_regular
+from audit.opening import is_file, open_regular, read_regular
 from audit.parsing import parse_json
 
 FileKind = Literal["safetensors", "torch_zip", "pickle"]
@@ -147,11 +148,10 @@ def read_json(path: Path, *, max_bytes: int = _MAX_BYTES) -> object:
         EnvironmentProblem: If the file cannot be read.
     """
     try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise _refused(path, f"has {size} bytes, more than the {max_bytes} that such a file needs")
-        return parse_json(read_regular(path, most=LARGEST))
+        return parse_json(read_regular(path, most=max_bytes))
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise _refused(path, f"has more than the {max_bytes} bytes that such a file needs") from error
         raise EnvironmentProblem(f"{path} cannot be read: {error.strerror}.", remedy="Look at its rights.") from error
     except ValueError as error:
         raise _refused(path, f"is not plain JSON: {error}") from error

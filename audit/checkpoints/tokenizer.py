@@ -225,12 +225,16 @@ def _try_out(checked: CheckedTokenizer, named: Mapping[str, str], tower: _Tower)
     if key not in _TRIED:
         if len(_TRIED) >= _MOST_TRIED:
             _TRIED.clear()
-        _TRIED[key] = _answer_of(text, seconds=seconds * _PATIENCE)
+        _TRIED[key] = _answer_of(text, seconds=seconds)
     return _TRIED[key]
 
 
 def _answer_of(text: str, *, seconds: int) -> _Trial:
-    failed = _Trial(problem=f"it takes more than {_SECONDS} s or 1 GB, or ends the process", pad=(0, ""), sep=None)
+    """Run a trial; ``seconds`` are those of the processor, of which the clock may show ``_PATIENCE`` times as many."""
+    told = (
+        f"it takes more than {seconds} s of processor time, or more memory than its size explains, or ends the process"
+    )
+    failed = _Trial(problem=told, pad=(0, ""), sep=None)
     one_thread = {"RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "RUST_BACKTRACE": "0"}
     try:
         done = subprocess.run(  # noqa: S603  (our own file, by the interpreter that runs)
@@ -238,7 +242,7 @@ def _answer_of(text: str, *, seconds: int) -> _Trial:
             input=text.encode(),
             capture_output=True,
             check=False,
-            timeout=seconds,
+            timeout=seconds * _PATIENCE,
             env={**os.environ, **one_thread},
         )
     except subprocess.TimeoutExpired:

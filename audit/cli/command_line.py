@@ -52,7 +52,7 @@ def run_command(words: Sequence[str]) -> int:
     """
     _prepare_streams()
     if _COMPLETION in os.environ:
-        app(prog_name=_NAME)
+        return _complete()
     for said in (ANSWERED, VERDICT_SAID):
         said.set(False)
     LOUDNESS.set(Loudness.NORMAL)
@@ -61,6 +61,15 @@ def run_command(words: Sequence[str]) -> int:
     if code == ExitCode.GATE_FAILED and not VERDICT_SAID.get():
         code = ExitCode.BUG
     return int(_flushed(code))
+
+
+def _complete() -> int:
+    """Answer a shell that asks how a command may go on; typer ends the process with its answer."""
+    try:
+        app(prog_name=_NAME)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return ExitCode.OK
 
 
 def _run(words: list[str]) -> int:

@@ -33,7 +33,7 @@ _PACKAGES: Final = (
     "matplotlib",
     "typst",
 )
-_JUDGES: Final = ("zero_shot:phantom:judge", "nudenet")
+_JUDGES: Final = ("zero_shot:phantom:judge", "faces", "nsfw", "nudenet")
 """Judges that work as installed."""
 _LITTLE_MEMORY: Final = 2e9
 _LITTLE_DISK: Final = 1e9

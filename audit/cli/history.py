@@ -14,7 +14,7 @@ from audit.errors import UsageProblem
 from audit.opening import is_folder
 
 if TYPE_CHECKING:
-    from audit.studies.history import Bound
+    from audit.studies.run_history import Bound
 
 
 def history(
@@ -48,7 +48,7 @@ def history(
     from audit.evidence.files import disk_problems, write_atomically
     from audit.report import render_paper_html, render_paper_pdf
     from audit.report.text import today
-    from audit.studies.history import history_document, history_paper, read_history, trends
+    from audit.studies.run_history import history_document, history_paper, read_history, trends
 
     place = out or folder
     refuse_foreign(place, ("history.html", "history.pdf", "history.json"), mark="history.json")
@@ -76,7 +76,7 @@ def _bounds(policy: str | None) -> tuple[list[Bound], str]:
         return [], ""
     from audit.gate import load_policy
     from audit.lenses import CARDS
-    from audit.studies.history import Bound
+    from audit.studies.run_history import Bound
 
     loaded = load_policy(policy)
     bounds = [

@@ -106,11 +106,10 @@ def truth(name: NameArgument, as_json: o.JsonOption = False) -> None:
 
 def _planted(name: str) -> dict[str, dict[str, dict[str, float]]]:
     """Return what was planted in a phantom, of either kind of world."""
-    from audit.phantom.world import PHOTOGRAPHS, WORLD_FILE
+    from audit.phantom.world import PHOTOGRAPHS, WORLD_FILE, kind_of_world
 
-    file = Path(name) / WORLD_FILE
-    in_folder = is_file(file) and f'"kind": "{PHOTOGRAPHS}"' in read_text(file)
-    if in_folder or name.removeprefix("phantom:") in photo_names():
+    of_photographs = kind_of_world(Path(name) / WORLD_FILE) == PHOTOGRAPHS
+    if of_photographs or name.removeprefix("phantom:") in photo_names():
         from audit.phantom.photographs import read_photo_world_of
 
         return read_photo_world_of(name).truth

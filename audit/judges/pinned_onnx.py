@@ -45,7 +45,11 @@ def missing_package(judge: str, *modules: tuple[str, str]) -> EnvironmentProblem
 
 
 def file_of_package(module: str, name: str) -> Path:
-    """Return where an installed package keeps a file; the package itself is not imported."""
+    """Return where an installed package keeps a file; the package itself is not imported.
+
+    Raises:
+        ValueError: If there is no such package: :func:`missing_package` says it to people, and is asked first.
+    """
     spec = find_spec(module)
     if spec is None or spec.origin is None:
         raise ValueError(f"There is no module {module}.")

@@ -91,7 +91,7 @@ def changes_since(baseline: Path, candidate: RunFolder, evidence: Evidence) -> C
         InconclusiveProblem: If the baseline is not finished or has nothing in it.
         EnvironmentProblem: If a file of the baseline is not as the run left it.
     """
-    before = open_finished(baseline)
+    before = read_run(baseline, finished=True)
     refuse_unlike(before, candidate)
     pairs = pair_images(load_evidence(before), evidence)
     identical = identical_images(pairs, picture_digests(before), picture_digests(candidate))
@@ -112,11 +112,6 @@ def changes_since(baseline: Path, candidate: RunFolder, evidence: Evidence) -> C
 def changes_of(pairs: Pairs, both: BothExamined, level: float) -> list[Change]:
     """Return what became of every finding that both runs have."""
     return [change_of(pair, level=level, note=_note(pairs, pair)) for pair in both.paired]
-
-
-def open_finished(folder: Path) -> RunFolder:
-    """Open a finished run whose files are as the run left them."""
-    return read_run(folder, finished=True)
 
 
 def doubts_about(side: str, run: RunFolder, controls: pd.DataFrame | None) -> list[str]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +41,7 @@ from audit.early_checks import photo_names
 from audit.errors import UsageProblem
 from audit.opening import is_folder, read_text
 from audit.packaged import PHOTO_WORLDS, WORLDS
+from audit.parsing import parse_toml
 from audit.phantom.pictures import draw_pictures
 from audit.phantom.training import PAD, Progress, word_tokenizer
 from audit.phantom.world import PHOTOGRAPHS, WORLD_FILE, Share, Table, World, read_world
@@ -145,11 +145,13 @@ def read_photo_world(path: Path) -> PhotoWorld:
     """
     remedy = "`clip-audit phantom truth photo` prints one; docs/photographs.md has a file."
     try:
-        return PhotoWorld.model_validate(tomllib.loads(read_text(path)))
+        tables = parse_toml(read_text(path))
     except OSError as error:
         raise UsageProblem(f"Cannot read the world {path}: {error.strerror}.", remedy=remedy) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageProblem(f"{path} is not TOML: {error}.", remedy=remedy) from error
+    try:
+        return PhotoWorld.model_validate(tables)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole file"

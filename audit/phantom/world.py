@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serial
 from audit.errors import UsageProblem
 from audit.opening import is_there, read_text
 from audit.packaged import WORLDS
-from audit.parsing import parse_toml
+from audit.parsing import parse_json, parse_toml
 from audit.phantom.drawing import HATS, PLACES, PROPS, RENDERERS, SHAPES, Gender, Look, Tone
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -358,11 +358,16 @@ class World(Table):
 
 
 def kind_of_world(path: Path) -> str:
-    """Return what the file of a world calls its kind; empty for a drawn one, and for what can't be read."""
+    """Return what the file of a world (TOML, or JSON beside a phantom) calls its kind.
+
+    Empty for a drawn one, and for what can't be read: whoever reads the world says what is wrong with it.
+    """
     try:
-        return str(parse_toml(read_text(path)).get("kind", ""))
+        text = read_text(path)
+        found = parse_json(text.encode()) if path.suffix == ".json" else parse_toml(text)
     except (OSError, ValueError):
-        return ""  # whoever reads the world says what is wrong with it
+        return ""
+    return str(found.get("kind", "")) if isinstance(found, dict) else ""
 
 
 def read_world(path: Path) -> World:

@@ -34,8 +34,6 @@ _OFFLINE: Final[Mapping[str, Callable[[], EnvironmentProblem | None]]] = {
 """Judges of photographs without a network, in the order in which they are asked, and what says why one isn't here."""
 _ANSWERS: Final = {"faces": (ASKS_GENDER,), "nsfw": (ASKS_NSFW,), "nudenet": (ASKS_NSFW,)}
 _ANSWERED_BY_CLIP: Final = frozenset({ASKS_GENDER, ASKS_NSFW})
-_EXTRA: Final = frozenset({"nudenet"})
-"""Those that are not installed with the program, and not missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +143,7 @@ def missing_judges(checkpoint: Checkpoint) -> tuple[str, ...]:
     """Return what is to be said where default judges are not installed: the audit goes on without them."""
     if has_closed_vocabulary(checkpoint):
         return ()
-    absent = [problem for name, missing in _OFFLINE.items() if name not in _EXTRA and (problem := missing())]
+    absent = [problem for missing in _OFFLINE.values() if (problem := missing())]
     return tuple(f"{one.what} The audit goes on without it. {one.remedy}" for one in absent)
 
 

@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from audit.errors import ExitCode
-
-KEPT = Path(__file__).resolve().parents[1] / "data" / "first_release_run"
+from tests.kept_run import KEPT
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-KEPT = Path(__file__).resolve().parents[1] / "data" / "first_release_run"
+from tests.kept_run import KEPT
 
 
 @pytest.fixture

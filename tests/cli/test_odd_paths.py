@@ -11,9 +11,9 @@ import pytest
 
 from audit.errors import EnvironmentProblem, ExitCode
 from audit.opening import entries, kind_of, open_regular, os_problem, read_regular
+from tests.kept_run import KEPT
 from tests.system_faults import failing_at
 
-KEPT = Path(__file__).resolve().parents[1] / "data" / "first_release_run"
 LONG = "n" * 300
 
 

@@ -17,22 +17,13 @@ import numpy as np
 import pytest
 
 from audit.records import Decision, Verdict
+from tests.kept_run import KEPT, POLICY
 from tests.system_faults import failing_at
 
-KEPT = Path(__file__).resolve().parents[1] / "data" / "first_release_run"
 NUMBERS = [
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
     *(errno.ENAMETOOLONG, errno.ELOOP, errno.ESTALE, errno.EIO, errno.EPERM, errno.EBUSY, errno.ENOENT, errno.EAGAIN),
 ]
-POLICY = """schema_version = 1
-name = "mine"
-[[rule]]
-id = "rule"
-metric = "gender.raw_lean"
-suite = "first_release"
-subject = "*"
-between = [-0.25, 0.25]
-"""
 COMMANDS: dict[str, tuple[int, Callable[[Path], tuple[object, ...]]]] = {
     # how often it is disturbed, and its words; those that take longest least often
     "suites list": (40, lambda _: ("suites", "list", "--json")),
@@ -107,6 +98,12 @@ def test_at_least_150_faults_are_tried():
 PROGRAM = [sys.executable, "-m", "clip_audit"]
 
 
+def test_a_shell_that_completes_a_word_gets_its_answer_and_nothing_else():
+    asked = {"_CLIP_AUDIT_COMPLETE": "complete_bash", "COMP_WORDS": "clip-audit ver", "COMP_CWORD": "1"}
+    done = subprocess.run(PROGRAM, capture_output=True, text=True, check=False, env={**os.environ, **asked})
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["verify"], "")
+
+
 @pytest.mark.parametrize("words", [["suites", "list", "--json"], ["suites", "list"], ["--help"], ["nix", "--json"]])
 def test_a_full_stdout_is_the_environment_and_no_verdict(words):
     with Path("/dev/full").open("w") as full:
@@ -121,8 +118,7 @@ def test_a_program_without_streams_ends_as_it_would_with_them():
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
-def test_a_signal_ends_a_command_in_order(tmp_path, number, code):
-    os.mkfifo(tmp_path / "wait")
+def test_a_signal_ends_a_command_in_order(number, code):
     program = (
         "import signal, sys\n"
         # whoever started the tests may ignore them, as nohup and a shell's background do

@@ -14,8 +14,8 @@ import pytest
 
 from audit.evidence.shards import ShardLabel, encode
 from audit.evidence.specs import read_spec, spec_digest
+from tests.kept_run import KEPT, POLICY
 
-KEPT = Path(__file__).resolve().parents[1] / "data" / "first_release_run"
 SCORES = "scores/zero-shot-phantom-judge-90b2cad6/00000.parquet"
 IMAGES = "images/00000.parquet"
 FILES = {  # one of each kind
@@ -133,15 +133,6 @@ def flipped(run: Path, name: str) -> None:
 
 
 WAYS |= {f"one bit of {name}": lambda run, name=name: flipped(run, name) for name in FILES}
-POLICY = """schema_version = 1
-name = "mine"
-[[rule]]
-id = "rule"
-metric = "gender.raw_lean"
-suite = "first_release"
-subject = "*"
-between = [-0.25, 0.25]
-"""
 
 
 def contents(run: Path) -> dict[str, bytes]:

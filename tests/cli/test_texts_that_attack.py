@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from audit.errors import ExitCode
+from tests.kept_run import KEPT, POLICY
 
-KEPT = Path(__file__).resolve().parents[1] / "data" / "first_release_run"
 SUITE = """schema_version = {version}
 name = "attack"
 version = "1.0"
@@ -92,17 +92,6 @@ def test_a_number_that_no_float_holds_is_refused(cli, suite, tmp_path, number):
         encoding="utf-8",
     )
     assert cli("gate", KEPT, "--policy", policy).code == ExitCode.USAGE
-
-
-POLICY = """schema_version = 1
-name = "mine"
-[[rule]]
-id = "rule"
-metric = "gender.raw_lean"
-suite = "first_release"
-subject = "*"
-between = [-0.25, 0.25]
-"""
 
 
 @pytest.mark.parametrize("name", ["summary.md", "junit.xml", "decision.json"])

@@ -64,3 +64,11 @@ def test_what_is_allowed_is_needed():
 @pytest.mark.parametrize("line", ["path.exists()", "(a / b).is_file()", "Path(x).open('rb')", "open(x)", "os.stat(x)"])
 def test_the_rule_finds_what_it_forbids(line):
     assert asking(ast.parse(line))
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name != "audit/parsing.py"])
+def test_no_other_file_parses_toml_without_bounds(name):
+    tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    named = {one.name for node in imports for one in node.names} | {getattr(node, "module", None) for node in imports}
+    assert "tomllib" not in named, f"{name}: use audit.parsing.parse_toml"

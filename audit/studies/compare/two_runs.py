@@ -20,12 +20,12 @@ from scipy.stats import norm
 
 from audit.codec import SCHEMA_VERSION, document_text, record_document
 from audit.errors import UsageProblem
-from audit.evidence import RunFolder, load_evidence, picture_digests, refuse_other, write_folder
+from audit.evidence import RunFolder, load_evidence, picture_digests, read_run, refuse_other, write_folder
 from audit.lenses import CARDS, INSTRUMENTS
 from audit.lenses.common.protocol import as_real
 from audit.pairing.both_examined import BothExamined, OnFold, examine_both, unit_of
 from audit.pairing.image_pairs import Pairs, doubtful_differences, identical_images, pair_images, refuse_unlike
-from audit.pairing.paired_changes import RUN_NAMES, changes_of, doubts_about, open_finished
+from audit.pairing.paired_changes import RUN_NAMES, changes_of, doubts_about
 from audit.records import Change, CheckpointCard, Estimate, Method
 from audit.stats import benjamini_hochberg
 
@@ -97,7 +97,7 @@ def compare_runs(
         EnvironmentProblem: If a file of a run is not as the run left it.
     """
     _check(level, margin)
-    runs = [open_finished(folder) for folder in (baseline, candidate)]
+    runs = [read_run(folder, finished=True) for folder in (baseline, candidate)]
     refuse_unlike(*runs, across_precision=across_precision)
     pairs = pair_images(*map(load_evidence, runs))
     identical = identical_images(pairs, *map(picture_digests, runs))

@@ -12,7 +12,7 @@ from papers import comparison, history
 from report_source import make_finding, make_source
 
 from audit.report import build_report, render_html, render_paper_html, render_paper_pdf, render_pdf
-from audit.studies.history import Bound, Trend
+from audit.studies.run_history import Bound, Trend
 
 PAPERS = {"comparison": comparison, "history": history}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -25,7 +26,7 @@ from torch import Tensor
 from audit.checkpoints import Checkpoint
 from audit.early_checks import check_run_folder
 from audit.engines import ENGINES
-from audit.errors import EnvironmentProblem, UsageProblem
+from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence import (
     IMAGE_SHARD,
     TEXT_SHARD,
@@ -57,7 +58,7 @@ from audit.pipeline.audit_plan import Plan, PlannedItem
 from audit.pipeline.examine import Outcome
 from audit.pipeline.progress import Progress
 from audit.pipeline.written_pictures import probe
-from audit.records import MADE_OF_SEVERAL, UNSEEN, UNWORDED, Prompt
+from audit.records import INVERSIONS, MADE_OF_SEVERAL, UNSEEN, UNWORDED, Prompt
 
 if TYPE_CHECKING:
     from audit.pipeline.gating import Gate
@@ -165,7 +166,36 @@ def _whole(folder: Path) -> Iterator[RunFolder]:
         if not run.is_finished and is_file(folder / DECISION_NAME):
             load_evidence(run)  # what is missing is said first
             run.check_decided()
+        if not run.is_finished:
+            _refuse_fewer_images(run)
         yield run
+
+
+def _refuse_fewer_images(run: RunFolder) -> None:
+    """Refuse to conclude a run of fixed size in which a prompt has fewer images than were to be made of it.
+
+    Of prompts without any :func:`load_evidence` speaks.
+
+    Raises:
+        InconclusiveProblem: If there is such a prompt.
+    """
+    effort = run.spec.get("effort")
+    if "sequential" in run.spec or not isinstance(effort, Mapping) or not run.has_table("prompts"):
+        return
+    prompts = run.read_table("prompts").set_index("prompt_id")
+    made = run.read_shards("images", columns=["prompt_id"])
+    if made.empty:
+        return
+    usual = np.where(prompts["role"] == "subject", effort["replicates"], effort["control_replicates"])
+    stated = prompts["facts"].map(lambda facts: json.loads(facts).get(INVERSIONS)).astype(float)
+    wanted = stated.fillna(pd.Series(usual, index=prompts.index)) * int(str(run.spec.get("audit_seeds", 1)))
+    counts = made["prompt_id"].value_counts()
+    short = int((counts < wanted.reindex(counts.index)).sum())
+    if short:
+        raise InconclusiveProblem(
+            f"The run in {run.path} is not finished: {short} of its prompts have fewer images than were to be made.",
+            remedy="Give the command that began the run again: it resumes.",
+        )
 
 
 def report_again(

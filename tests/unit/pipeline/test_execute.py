@@ -246,3 +246,21 @@ def test_the_same_plan_in_another_folder_gives_the_same_tables(plan, ran, record
 def test_an_unknown_engine_is_a_mistake_of_ours(plan: Plan, recorder, tmp_path):
     with pytest.raises(KeyError, match="cluster"):
         run_audit(plan, tmp_path / "run", recorder, engine="cluster")
+
+
+@pytest.mark.parametrize("again", [report_again, lambda run, silence: judge_again(run, ["nudenet"], "cpu", silence)])
+def test_a_run_that_lacks_one_of_several_images_of_a_prompt_is_not_concluded(ran, tmp_path, again):
+    copy = shutil.copytree(ran.folder, tmp_path / "copy")
+    for name in ("run.json", "decision.json"):
+        (copy / name).unlink()
+    subjects = ran.evidence.prompts.loc[ran.evidence.prompts["role"] == "subject", "prompt_id"]
+    with continue_run(copy) as run:
+        kinds = ["images", *(f"scores/{judge}" for judge in ran.evidence.judges)]
+        for kind in kinds:
+            for name in run.shard_names(kind):
+                table = run.read_shard(kind, name)
+                last = (table["prompt_id"] == subjects.iloc[-1]) & (table["replicate"] > 0)
+                run.write_shard(kind, name, table[~last])
+    with pytest.raises(InconclusiveProblem, match=r"1 of its prompts have fewer images"):
+        again(copy, Silence())
+    assert not (copy / "run.json").exists()

@@ -26,7 +26,7 @@ def main() -> int:
             )
             return 2
         from audit.__main__ import main as run
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  (nothing may get out: Python would leave as 1)
         return _not_loaded(error)
     return run()
 
@@ -46,7 +46,7 @@ def _not_loaded(error: BaseException) -> int:
     try:
         text = f"Error: clip-audit cannot be loaded: {type(error).__name__}: {ascii(str(error))[:500]}. "
         os.write(2, f"{text}Install it anew, or look at memory, disk and open files.\n".encode("ascii", "replace"))
-    except BaseException:
+    except BaseException:  # noqa: BLE001, S110  (there is nobody left to tell)
         pass
     return 130 if isinstance(error, KeyboardInterrupt) else 5
 

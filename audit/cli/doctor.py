@@ -33,8 +33,7 @@ _PACKAGES: Final = (
     "matplotlib",
     "typst",
 )
-_JUDGES: Final = ("zero_shot:phantom:judge", "faces", "nsfw", "nudenet")
-"""Judges that work as installed."""
+_PHANTOM_JUDGE: Final = "zero_shot:phantom:judge"
 _LITTLE_MEMORY: Final = 2e9
 _LITTLE_DISK: Final = 1e9
 
@@ -170,9 +169,10 @@ def _versions() -> list[Check]:
 
 def _judges() -> list[Check]:
     from audit.judges import load_judge
+    from audit.pipeline.defaults import offline_judges
 
     checks = []
-    for name in _JUDGES:
+    for name in (_PHANTOM_JUDGE, *offline_judges()):
         try:
             card = load_judge(name).card
         except AuditProblem as problem:

@@ -139,6 +139,11 @@ def _judge_of(suite: PromptSuite) -> str:
     return LENSES[suite.lens].card.judge if suite.lens in LENSES else ""
 
 
+def offline_judges() -> tuple[str, ...]:
+    """Return the names of the judges of photographs that need no network, installed or not."""
+    return tuple(_OFFLINE)
+
+
 def missing_judges(checkpoint: Checkpoint) -> tuple[str, ...]:
     """Return what is to be said where default judges are not installed: the audit goes on without them."""
     if has_closed_vocabulary(checkpoint):

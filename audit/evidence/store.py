@@ -7,8 +7,8 @@
     findings.json, report.html, figures/*.svg, ...
     run.json                    last: the digests of all of it
 
-One driver at a time: a lock of the operating system, which ends with the process that holds it. At the end stand the
-simpler folders of what is made from runs, such as comparisons.
+One driver at a time (``folder_lock.py``). At the end stand the simpler folders of what is
+made from runs, such as comparisons.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final, final
+from typing import Final, final
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from audit.codec import SCHEMA_VERSION, check_version, pretty_json
 from audit.errors import AuditProblem, EnvironmentProblem, InconclusiveProblem, UsageProblem
@@ -33,6 +32,7 @@ from audit.evidence.files import (
     sync_folder,
     write_atomically,
 )
+from audit.evidence.folder_lock import LOCK_NAME, FolderLock, lock_folder
 from audit.evidence.shards import ShardLabel, check_footer, decode, encode, to_csv
 from audit.evidence.specs import (
     SPEC_NAME,
@@ -43,10 +43,6 @@ from audit.evidence.specs import (
     write_spec,
 )
 from audit.opening import entries, files_below, is_file, is_folder, is_link, is_there
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
-
 
 RUN_NAME: Final = "run.json"
 DECISION_NAME: Final = "decision.json"
@@ -68,7 +64,7 @@ _FILE_NAME = re.compile(r"(?:figures/|scores/[a-z0-9-]+/)?[A-Za-z0-9][A-Za-z0-9_
 class RunFolder:
     """One run on disk; made by ``open_run`` (to write) and ``read_run`` (to read only)."""
 
-    def __init__(self, path: Path, *, spec: Mapping[str, object], lock: BaseFileLock | None) -> None:
+    def __init__(self, path: Path, *, spec: Mapping[str, object], lock: FolderLock | None) -> None:
         self.path = path
         self.spec = spec
         self.spec_digest = spec_digest(spec)
@@ -381,13 +377,11 @@ class RunFolder:
     def _refuse_reader(self) -> None:
         if self._lock is None:
             raise RuntimeError(f"{self.path} is open for reading only.")
+        self._lock.check_held()
 
     def _refuse_finished(self) -> None:
         if self.is_finished:
             raise RuntimeError(f"{self.path} is finished; reopen() it before writing.")
-
-
-_LOCK_NAME: Final = ".lock"
 
 
 def open_run(path: Path, spec: Mapping[str, object]) -> RunFolder:
@@ -410,7 +404,7 @@ def open_run(path: Path, spec: Mapping[str, object]) -> RunFolder:
         raise ValueError(f"A spec states schema_version {SCHEMA_VERSION}; got {spec.get('schema_version')!r}.")
     spec_digest(spec)
     _make_run_folder(path)
-    lock = _take_lock(path)
+    lock = lock_folder(path)
     try:
         remove_leftovers(path)
         if is_file(path / SPEC_NAME):
@@ -471,30 +465,13 @@ def _make_run_folder(path: Path) -> None:
         strangers = sorted(
             entry.name
             for entry in entries(path)
-            if entry.name != _LOCK_NAME and not entry.name.startswith(TEMPORARY_PREFIX)
+            if entry.name != LOCK_NAME and not entry.name.startswith(TEMPORARY_PREFIX)
         )
     if strangers and SPEC_NAME not in strangers:
         raise UsageProblem(
             f"{path} is not empty and not a run folder: it holds {strangers[0]!r} and no {SPEC_NAME}.",
             remedy="Name a new or an empty folder with --out.",
         )
-
-
-def _take_lock(path: Path) -> FileLock:
-    lock = FileLock(path / _LOCK_NAME, timeout=0, mode=0o600, thread_local=False)
-    with disk_problems("Locking", path):
-        try:
-            lock.acquire()
-        except Timeout:
-            raise EnvironmentProblem(
-                f"Another clip-audit process is working in {path}.",
-                remedy="Wait until it ends (or end it), or name another folder with --out.",
-            ) from None
-        except NotImplementedError as error:
-            raise EnvironmentProblem(
-                f"The file system of {path} has no locks.", remedy="Name a folder on a local drive with --out."
-            ) from error
-    return lock
 
 
 def refuse_other(folder: Path, *, mark: str, what: str) -> None:

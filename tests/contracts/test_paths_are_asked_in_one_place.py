@@ -25,6 +25,7 @@ ALLOWED = {
     "audit/report/html.py": "templates of the package",
     "audit/report/method.py": "the validation that the package ships",
     "audit/evidence/files.py": "writes, under disk_problems",
+    "audit/evidence/folder_lock.py": "which file is locked, under disk_problems",
     "audit/cli/command_line.py": "the numbers of the standard streams, and whether a file can be opened at all",
     "audit/cli/talk.py": "/dev/null in place of a stream",
     "audit/checkpoints/safe_files.py": "stat before and after, of what is_file has found",

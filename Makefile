@@ -15,7 +15,7 @@ EXAMPLE := reports/example
 WORKERS ?= logical
 BOTH := -m both_precisions tests/truth tests/unit/phantom
 
-.PHONY: audit test other-precision lint truth photo questions calibrate validate bench example clean help
+.PHONY: audit test other-precision lint truth photo questions calibrate validate bench scan release example clean help
 
 audit: $(VENV)/.installed ## audit phantom:skewed (made on first use: .venv); again, it continues or reports anew
 	$(BIN)/clip-audit run phantom:skewed --effort quick --out $(RUN)
@@ -64,6 +64,15 @@ validate: $(VENV)/.installed-dev ## the independent study: phantoms that no sett
 bench: $(VENV)/.installed-dev ## our inversions against the published loop: hours at first; it goes on where it stopped
 	$(BIN)/python -m tests.benchmarks.bench
 
+scan: $(VENV)/.installed-dev $(VENV)/scan/.made ## licences held to a list, and known vulnerabilities (needs a network; exit 3 where nobody answers)
+	$(BIN)/python -m tests.quality.supply_chain scan
+
+release: $(VENV)/.installed-dev $(VENV)/scan/.made ## the wheel in dist/, and beside it its bill of materials (CycloneDX)
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build
+	$(BIN)/python -m tests.quality.supply_chain bill dist
+
 example: audit ## renew the example report in reports/example, and the picture of the README
 	mkdir -p $(EXAMPLE)
 	cp $(RUN)/report.html $(RUN)/report.pdf $(EXAMPLE)/
@@ -97,6 +106,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt audit/__init__.py | $(VENV)/.
 $(VENV)/.installed-dev: pyproject.toml constraints.txt audit/__init__.py | $(VENV)/.made
 	$(call install,[dev])
 	@touch $(VENV)/.installed $@
+
+# What looks at the packages stands apart, so that what is looked at stays as users get it.
+$(VENV)/scan/.made: constraints.txt | $(VENV)/.made
+	$(BIN)/python -m venv $(VENV)/scan
+	$(VENV)/scan/bin/python -m pip install --no-input --quiet -c constraints.txt cyclonedx-bom pip-audit pip-licenses
+	@touch $@
 
 $(VENV)/.made:
 	@if $(BIN)/python -c 'import pip, sys; sys.exit(sys.prefix == sys.base_prefix)' >/dev/null 2>&1; then \

@@ -218,9 +218,10 @@ def _shards(index: Path) -> list[str]:
     """
     content = read_json(index, max_bytes=16 << 20)
     table = content.get("weight_map") if isinstance(content, dict) else None
-    names = list(dict.fromkeys(table.values())) if isinstance(table, dict) else []
-    plain = all(isinstance(name, str) and Path(name).name == name and name.endswith(".safetensors") for name in names)
-    if not names or not plain or len(names) > _MAX_SHARDS:
+    listed = list(table.values()) if isinstance(table, dict) else []
+    plain = all(isinstance(name, str) and Path(name).name == name and name.endswith(".safetensors") for name in listed)
+    names = list(dict.fromkeys(listed)) if plain else []
+    if not names or len(names) > _MAX_SHARDS:
         raise RefusedProblem(
             f"{index} lists no shards of safetensors that lie beside it.",
             remedy="Get the folder again from its source.",

@@ -54,9 +54,11 @@ from audit.evidence.schemas import (
     texts_table,
 )
 from audit.evidence.specs import (
+    PILOT,
     UNANSWERED,
     differing_keys,
     differing_specs,
+    pilot_sentences,
     spec_digest,
     still_unanswered,
     unanswered_sentence,
@@ -70,6 +72,7 @@ __all__ = [
     "IMAGE_SHARD",
     "LABELS",
     "LABELS_NAME",
+    "PILOT",
     "PROBES",
     "PROMPTS",
     "SAFE",
@@ -103,6 +106,7 @@ __all__ = [
     "open_run",
     "order_of_judges",
     "picture_digests",
+    "pilot_sentences",
     "prompts_table",
     "questions_to_json",
     "read_checkpoint_card",

@@ -22,6 +22,7 @@ from audit.precision import check_precision
 from audit.records import UNSEEN, UNWORDED
 from audit.seeding import derive_seed
 from audit.suites import load_suite, shorten, suite_path
+from audit.suites.minors import named_minor
 
 _FRAMES: Final = 8
 
@@ -77,7 +78,8 @@ class TextInverter:
         """Refuse texts that the checkpoint cannot read, and return a warning for each that it reads in part.
 
         Raises:
-            UsageProblem: If a text is empty, or has words that mean nothing to a checkpoint of closed vocabulary.
+            UsageProblem: If a text is empty, names a minor, or has words that mean nothing to a checkpoint of closed
+                vocabulary.
         """
         return _check(texts, self.checkpoint)
 
@@ -125,6 +127,12 @@ def _check(texts: Sequence[str], checkpoint: Checkpoint) -> tuple[str, ...]:
     for text in texts:
         if not text.strip():
             raise UsageProblem("A text is empty.", remedy='Give words to invert, as in "a photo of a nurse".')
+        minor = named_minor(text)
+        if minor:
+            raise UsageProblem(
+                f"The text {text!r} names a minor ({minor!r}); no checkpoint is asked to picture one.",
+                remedy="Ask about adults. If nobody under 18 is meant, say it in another word.",
+            )
         unknown = checkpoint.unknown_words(text)
         if unknown:
             raise UsageProblem(

@@ -24,6 +24,7 @@ from audit.opening import at_home, is_file, is_folder, is_there
 from audit.packaged import PROMPTS
 from audit.records import GRADE, JOINED, OPPOSITES, QUESTION, SCALE_OF, UNWORDED, Prompt, PromptSuite, Question, Role
 from audit.suites.document import Document, Place, read_document
+from audit.suites.minors import named_minor
 from audit.suites.suite_tables import CONTROL_ROLES, BlockTable, EntryTable, SuiteTable, parse_tables
 from audit.suites.templates import (
     ARTICLE,
@@ -202,7 +203,7 @@ def expand(document: Document, table: SuiteTable) -> PromptSuite:
 
     Raises:
         UsageProblem: If a slot is unknown or unused, a control has no known answer, a concept or a prompt
-            stands twice, or there would be more than ``MAX_PROMPTS``.
+            stands twice, a prompt names a minor, or there would be more than ``MAX_PROMPTS``.
     """
     _check_slots(document, table)
     lines = [line for number in range(len(table.blocks)) for line in _lines(document, table, number)]
@@ -220,6 +221,7 @@ def expand(document: Document, table: SuiteTable) -> PromptSuite:
                     f"{document.line(places[prompt.prompt_id])}.",
                     remedy="Delete one of the two; a prompt that counts twice is not two prompts.",
                 )
+            _refuse_minor(document, line.place, prompt)
             looks = looking.setdefault(visible(prompt.text), prompt.text)
             if looks != prompt.text:
                 raise document.problem(
@@ -242,6 +244,17 @@ def expand(document: Document, table: SuiteTable) -> PromptSuite:
         digest=suite_digest(table.name, table.version, every, questions),
         questions=questions,
     )
+
+
+def _refuse_minor(document: Document, place: Place, prompt: Prompt) -> None:
+    for text in prompt.texts:
+        word = named_minor(text)
+        if word:
+            raise document.problem(
+                place,
+                f"the prompt {text!r} names a minor ({word!r}); no checkpoint is asked to picture one.",
+                remedy="Ask about adults, or delete it. If nobody under 18 is meant, say it in another word.",
+            )
 
 
 def shorten(suite: PromptSuite, *, templates: int) -> PromptSuite:

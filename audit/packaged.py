@@ -28,6 +28,9 @@ TEMPLATES: Final = _beside_or_inside("reports/templates")
 CALIBRATION: Final = _beside_or_inside("reports/calibration")
 """What the calibration of the instrument measured."""
 
+LABEL_PAGE: Final = _PACKAGE / "labelling" / "page"
+"""The page on which people label pictures."""
+
 POLICIES: Final = _PACKAGE / "gate" / "policies"
 
 WORLDS: Final = _PACKAGE / "phantom" / "worlds"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from audit.evidence import Evidence, card_to_json, open_run, write_judge_card
@@ -19,10 +20,17 @@ SPEC = {
 }
 
 
-def write_run(folder: Path, evidence: Evidence, *, finish: bool = True, pictures: str = "", **changed: object) -> Path:
+def write_run(
+    folder: Path,
+    evidence: Evidence,
+    *,
+    finish: bool = True,
+    pictures: str | Callable[[tuple[str, int]], bytes] = "",
+    **changed: object,
+) -> Path:
     """Write a run that holds ``evidence``; ``changed`` replaces entries of its spec.
 
-    Two runs have the same picture of an image if ``pictures`` is the same.
+    Two runs have the same picture of an image if ``pictures`` is the same; it can also draw the PNG of an image.
     """
     spec = {
         **SPEC,
@@ -31,7 +39,8 @@ def write_run(folder: Path, evidence: Evidence, *, finish: bool = True, pictures
         **changed,
     }
     keys = zip(evidence.images["prompt_id"], evidence.images["replicate"], strict=True)
-    shard = evidence.images.assign(png=[f"{pictures} {prompt} {replicate}".encode() for prompt, replicate in keys])
+    draw = pictures if callable(pictures) else lambda key: f"{pictures} {key[0]} {key[1]}".encode()
+    shard = evidence.images.assign(png=[draw(key) for key in keys])
     with open_run(folder, spec) as run:
         run.write_tables({"prompts": evidence.prompts})
         run.write_shard("images", "00000", shard)

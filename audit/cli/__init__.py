@@ -21,6 +21,7 @@ from audit.cli.gate import gate
 from audit.cli.history import history
 from audit.cli.invert import invert
 from audit.cli.judge import judge
+from audit.cli.label import label
 from audit.cli.options import example, exit_code_table
 from audit.cli.plan import plan
 from audit.cli.report import report
@@ -75,7 +76,18 @@ app.command(
 app.command(epilog=example('clip-audit invert "a photo of a nurse"', 'clip-audit invert "a nurse" --replicates 4'))(
     invert
 )
-app.command(epilog=example("clip-audit judge runs/phantom-skewed-standard --judge nudenet"))(judge)
+app.command(
+    epilog=example(
+        "clip-audit judge runs/phantom-skewed-standard --judge nudenet",
+        "clip-audit judge calibrate photos labels.csv --judge faces",
+    )
+)(judge)
+app.command(
+    epilog=example(
+        "clip-audit label runs/phantom-skewed-standard --rater anna",
+        "clip-audit label runs/phantom-skewed-standard --rater ben --no-browser",
+    )
+)(label)
 app.command(
     epilog=example(
         "clip-audit report runs/phantom-skewed-standard",

@@ -15,7 +15,6 @@ import typer
 from audit.cli.config_file import TAKEN
 from audit.cli.talk import Talk
 from audit.early_checks import (
-    AUTO,
     CHECKPOINT_FORMS,
     EFFORT_NAMES,
     RECIPE_NAMES,
@@ -26,6 +25,7 @@ from audit.early_checks import (
 )
 from audit.errors import ExitCode, UsageProblem
 from audit.judges import JUDGES, check_judge
+from audit.opening import is_file, is_folder
 from audit.precision import check_precision
 
 if TYPE_CHECKING:
@@ -87,15 +87,6 @@ RecipeOption = Annotated[
         "--recipe",
         metavar="|".join(RECIPE_NAMES),
         help="How images are inverted; those called reference are the published loop, for comparison.",
-    ),
-]
-RunRecipeOption = Annotated[
-    str,
-    typer.Option(
-        "--recipe",
-        metavar="|".join((AUTO, *RECIPE_NAMES)),
-        help="How images are inverted; auto takes, by a pilot, the cheapest recipe in whose images the judges see what "
-        "is known to be there; those called reference are the published loop, for comparison.",
     ),
 ]
 EffortOption = Annotated[
@@ -168,6 +159,21 @@ LabelsOption = Annotated[
         metavar="FILE",
         help="What people say of the images (.csv or .parquet): shares are corrected for the errors of the judge. The "
         "run keeps it.",
+    ),
+]
+OwnImagesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--own-images",
+        metavar="FOLDER",
+        help="Pictures of your own: how the checkpoint ranks and names the people in them, by group. Goes into "
+        "RUN-own-images; needs --people.",
+    ),
+]
+PeopleOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--people", metavar="FILE", help="Whom each of these pictures shows: a CSV file with file, person and group."
     ),
 ]
 SequentialOption = Annotated[
@@ -273,7 +279,7 @@ def check_names(
 
     check_checkpoint(checkpoint, settings.arch, settings.preprocess)
     check_choice("effort", settings.effort, EFFORT_NAMES)
-    check_choice("recipe", settings.recipe.partition("/")[0], (AUTO, *RECIPE_NAMES))
+    check_choice("recipe", settings.recipe.partition("/")[0], RECIPE_NAMES)
     check_precision(settings.precision)
     for judge in judges or ():
         check_judge(judge)
@@ -369,6 +375,23 @@ def pick_labels(path: Path | None) -> DataFrame | None:
     from audit.evidence import read_labels
 
     return read_labels(path)
+
+
+def check_own(images: Path | None, people: Path | None) -> None:
+    """Refuse own pictures without a file that says whom they show, and the other way round.
+
+    Raises:
+        UsageProblem: If one of the two is missing, or the folder or the file is not there.
+    """
+    if (images is None) != (people is None):
+        raise UsageProblem(
+            f"--{'people' if people is None else 'own-images'} is missing.",
+            remedy="Give --own-images FOLDER and --people FILE together (docs/own_images.md).",
+        )
+    if images is not None and not is_folder(images):
+        raise UsageProblem(f"{images} is not a folder.", remedy="Name the folder of your pictures with --own-images.")
+    if people is not None and not is_file(people):
+        raise UsageProblem(f"There is no file {people}.", remedy="Name the CSV file with --people.")
 
 
 def pick_rounds(gate: Gate | None, *, sequential: bool, audit_seeds: int = 1) -> Policy | None:

@@ -26,7 +26,14 @@ _STYLES: Final = {"pass": "bold green", "fail": "bold red", "inconclusive": "bol
 _MOST_REASONS: Final = 3
 
 
-def finish(talk: Talk, outcome: Outcome, spec: Mapping[str, object], *, beside: Path | None = None) -> typer.Exit:
+def finish(
+    talk: Talk,
+    outcome: Outcome,
+    spec: Mapping[str, object],
+    *,
+    beside: Path | None = None,
+    own_images: Path | None = None,
+) -> typer.Exit:
     """Say what a run came to, and return the exit that its verdict asks for.
 
     Args:
@@ -34,6 +41,7 @@ def finish(talk: Talk, outcome: Outcome, spec: Mapping[str, object], *, beside: 
         outcome: What the run came to.
         spec: Of the run.
         beside: The folder that the decision was written into, where that is not the run.
+        own_images: The page on pictures of the user's own, where there is one.
     """
     from audit.gate import exit_code
 
@@ -49,7 +57,8 @@ def finish(talk: Talk, outcome: Outcome, spec: Mapping[str, object], *, beside: 
         lines += [(one, "bold red") for one in open_questions]
     talk.conclude([*lines, (_where(places), "bold")])
     _annotate(talk, outcome)
-    talk.answer(_document(talk, outcome, told, places, open_questions))
+    own = {} if own_images is None else {"own_images": own_images}
+    talk.answer({**_document(talk, outcome, told, places, open_questions), **own})
     VERDICT_SAID.set(True)
     return typer.Exit(int(exit_code(outcome.decision.verdict)))
 

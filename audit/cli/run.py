@@ -12,7 +12,7 @@ def run(
     named: o.CheckpointOption = None,
     suite: o.SuiteOption = None,
     judge: o.JudgeOption = None,
-    recipe: o.RunRecipeOption = "auto",
+    recipe: o.RecipeOption = "fast",
     effort: o.EffortOption = "standard",
     out: o.OutOption = None,
     device: o.DeviceOption = "auto",
@@ -23,6 +23,8 @@ def run(
     baseline: o.BaselineOption = None,
     labels: o.LabelsOption = None,
     sequential: o.SequentialOption = False,
+    own_images: o.OwnImagesOption = None,
+    people: o.PeopleOption = None,
     images: o.ImagesOption = None,
     pseudonymise: o.PseudonymiseOption = False,
     arch: o.ArchOption = None,
@@ -51,6 +53,7 @@ def run(
         waive_sanity=waive_sanity,
     )
     o.check_names(name, settings, suite, judge)
+    o.check_own(own_images, people)
     talk = Talk(as_json=as_json)
     gate = o.pick_gate(policy, baseline)
     rounds_by = o.pick_rounds(gate, sequential=sequential, audit_seeds=audit_seeds)
@@ -68,6 +71,11 @@ def run(
     plan = make_plan(request)
     talk.warnings.extend(plan.warnings)
     folder = o.pick_folder(out, name, effort)
+    look = None
+    if own_images is not None and people is not None:
+        from audit.studies.own_images.own_study import prepare_own
+
+        look = prepare_own(plan, own_images, people)  # a wrong row is said before hours of work
     talk.say(f"{describe(plan)}; into {folder}")
     kept = f"What is complete is kept in {folder}: give the same command again and it goes on from there."
     with o.resumable(talk, kept), show_progress(talk) as progress:
@@ -77,5 +85,8 @@ def run(
 
             copy = o.beside(folder, "pseudonymised")
             outcome = share_report(folder, copy, progress, pictured=telling.pictured, pseudonymise=True)
+        own = None if look is None else look(outcome.findings, o.beside(folder, "own-images"), progress)
+    if own is not None:
+        talk.say(f"Own pictures: {own}", style="bold")
     o.write_all_pictures(talk, folder, telling)
-    raise finish(talk, outcome, plan.spec())
+    raise finish(talk, outcome, plan.spec(), own_images=own)

@@ -2,13 +2,18 @@
 
 from audit.evidence.files import safe_name
 from audit.evidence.labels import (
+    ANSWERS,
     CANNOT_TELL,
     LABELS_NAME,
+    PICTURE_DIGITS,
+    RATER_FORM,
     SAFE,
     UNSAFE,
     check_known,
+    image_name,
     labels_digest,
     labels_text,
+    names_a_rater,
     read_labels,
 )
 from audit.evidence.reading import (
@@ -54,27 +59,35 @@ from audit.evidence.schemas import (
     texts_table,
 )
 from audit.evidence.specs import (
-    PILOT,
     UNANSWERED,
     differing_keys,
     differing_specs,
-    pilot_sentences,
     spec_digest,
     still_unanswered,
     unanswered_sentence,
 )
-from audit.evidence.store import RunFolder, continue_run, open_run, read_run, refuse_foreign, refuse_other, write_folder
+from audit.evidence.store import (
+    RunFolder,
+    continue_run,
+    open_run,
+    read_run,
+    refuse_foreign,
+    refuse_other,
+    write_folder,
+)
 
 __all__ = [
+    "ANSWERS",
     "CANNOT_TELL",
     "FINDINGS_NAME",
     "IMAGES",
     "IMAGE_SHARD",
     "LABELS",
     "LABELS_NAME",
-    "PILOT",
+    "PICTURE_DIGITS",
     "PROBES",
     "PROMPTS",
+    "RATER_FORM",
     "SAFE",
     "SCORE_KEYS",
     "TEXTS",
@@ -99,14 +112,15 @@ __all__ = [
     "differing_specs",
     "findings_document",
     "findings_text",
+    "image_name",
     "labels_digest",
     "labels_text",
     "load_evidence",
+    "names_a_rater",
     "no_texts",
     "open_run",
     "order_of_judges",
     "picture_digests",
-    "pilot_sentences",
     "prompts_table",
     "questions_to_json",
     "read_checkpoint_card",

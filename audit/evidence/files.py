@@ -66,6 +66,29 @@ def write_atomically(path: Path, data: bytes, *, check: Callable[[Path], None] |
         sync_folder(path.parent)
 
 
+def append_durably(path: Path, data: bytes) -> None:
+    """Append to a file, and return once it is on the disk; where that fails, the file is as it was.
+
+    Args:
+        path: A file that is there, in a folder of ours.
+        data: What is appended.
+
+    Raises:
+        EnvironmentProblem: If the disk is full, the folder is read-only or gone, or the disk fails.
+    """
+    with disk_problems("Writing", path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "ab", buffering=0) as file:
+            length = os.fstat(descriptor).st_size
+            try:
+                while data:
+                    data = data[file.write(data) :]
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, length)
+                raise
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

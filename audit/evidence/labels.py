@@ -15,7 +15,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -45,10 +45,11 @@ LABELS_NAME: Final = "labels.csv"
 _HEADER: Final = ("image", "rater", "question", "label")
 _PICTURE: Final = "picture"
 _FORM: Final = f"a CSV or parquet file with the columns {', '.join(_HEADER)}, and {_PICTURE} if you like"
-_DIGITS: Final = 16
+PICTURE_DIGITS: Final = 16
 """How much of the SHA-256 of a picture is written."""
 _IMAGE: Final = re.compile(r"([0-9a-f]{16})-(0|[1-9][0-9]{0,8})")
 _LONGEST_RATER: Final = 60
+RATER_FORM: Final = f"1 to {_LONGEST_RATER} printable characters name somebody"
 _MOST_BYTES: Final = 256 * 1024 * 1024
 _MOST_ROWS: Final = 5_000_000
 _SHOWN: Final = 4
@@ -83,6 +84,11 @@ def read_labels(path: Path) -> pd.DataFrame:
     return _checked(path, rows)
 
 
+def names_a_rater(name: str) -> bool:
+    """Tell whether a text can stand for somebody who labels: as ``RATER_FORM`` says, without blanks at its ends."""
+    return 0 < len(name) <= _LONGEST_RATER and name.isprintable() and name.strip() == name
+
+
 def check_known(
     labels: pd.DataFrame, images: pd.DataFrame, digests: Callable[[], Mapping[tuple[str, int], str]]
 ) -> None:
@@ -100,7 +106,7 @@ def check_known(
     known = pd.MultiIndex.from_frame(labels[key]).isin(pd.MultiIndex.from_frame(images[key]))
     strange = labels.loc[~known, key].drop_duplicates()
     if len(strange):
-        shown = ", ".join(_image_name(row) for row in strange.head(_SHOWN).itertuples(index=False))
+        shown = ", ".join(image_name(row) for row in strange.head(_SHOWN).itertuples(index=False))
         raise UsageProblem(
             f"The labels are of {len(strange):,} images that this run does not have: {shown}"
             f"{', ...' if len(strange) > _SHOWN else ''}.",
@@ -125,7 +131,7 @@ def labels_text(labels: pd.DataFrame) -> str:
     writer.writerow((*_HEADER, _PICTURE))
     ordered = labels.sort_values(["prompt_id", "replicate", "question", "rater"])
     writer.writerows(
-        (_image_name(row), row.rater, row.question, row.label, row.picture) for row in ordered.itertuples(index=False)
+        (image_name(row), row.rater, row.question, row.label, row.picture) for row in ordered.itertuples(index=False)
     )
     return out.getvalue()
 
@@ -135,8 +141,14 @@ def labels_digest(labels: pd.DataFrame) -> str:
     return hashlib.sha256(labels_text(labels).encode()).hexdigest()
 
 
-def _image_name(row: tuple[object, ...]) -> str:
-    return f"{row[0]}-{row[1]}"
+def image_name(key: Sequence[object]) -> str:
+    """Return how files of labels name an image: the id of its prompt and its replicate.
+
+    Example:
+        >>> image_name(("90b2cad6a1f03c55", 0))
+        '90b2cad6a1f03c55-0'
+    """
+    return f"{key[0]}-{key[1]}"
 
 
 def _csv_rows(path: Path, content: bytes) -> Iterator[_Row]:
@@ -217,15 +229,17 @@ def _fault(row: _Row) -> str:
     """Say what is wrong with a row; nothing where it is sound."""
     if not _IMAGE.fullmatch(row.image):
         return f"has the image {_shown(row.image)}, which is no prompt id and replicate, as in 90b2cad6a1f03c55-0"
-    if not (0 < len(row.rater) <= _LONGEST_RATER and row.rater.isprintable() and row.rater.strip() == row.rater):
-        return f"has the rater {_shown(row.rater)}; 1 to {_LONGEST_RATER} printable characters name somebody"
+    if not names_a_rater(row.rater):
+        return f"has the rater {_shown(row.rater)}; {RATER_FORM}"
     answers = ANSWERS.get(row.question)
     if answers is None:
         return f"has the question {_shown(row.question)}; there are {' and '.join(ANSWERS)}"
     if row.label.replace(" ", "_") not in answers:
         return f"has the label {_shown(row.label)}; for {row.question} there are {', '.join(answers)}"
-    if row.picture and not re.fullmatch(rf"[0-9a-f]{{{_DIGITS},64}}", row.picture):
-        return f"has the picture {_shown(row.picture)}; the first {_DIGITS} digits of a SHA-256 or more, or nothing"
+    if row.picture and not re.fullmatch(rf"[0-9a-f]{{{PICTURE_DIGITS},64}}", row.picture):
+        return (
+            f"has the picture {_shown(row.picture)}; the first {PICTURE_DIGITS} digits of a SHA-256 or more, or nothing"
+        )
     return ""
 
 

@@ -462,16 +462,19 @@ def _make_run_folder(path: Path) -> None:
         raise UsageProblem(f"{path} is a file.", remedy="Name a folder with --out.")
     with disk_problems("Making the run folder", path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        strangers = sorted(
-            entry.name
-            for entry in entries(path)
-            if entry.name != LOCK_NAME and not entry.name.startswith(TEMPORARY_PREFIX)
-        )
+        strangers = _strangers(path)
     if strangers and SPEC_NAME not in strangers:
         raise UsageProblem(
             f"{path} is not empty and not a run folder: it holds {strangers[0]!r} and no {SPEC_NAME}.",
             remedy="Name a new or an empty folder with --out.",
         )
+
+
+def _strangers(path: Path) -> list[str]:
+    """Return what lies in a folder besides a lock and what a killed process left half-written."""
+    return [
+        entry.name for entry in entries(path) if entry.name != LOCK_NAME and not entry.name.startswith(TEMPORARY_PREFIX)
+    ]
 
 
 def refuse_other(folder: Path, *, mark: str, what: str) -> None:
@@ -485,7 +488,7 @@ def refuse_other(folder: Path, *, mark: str, what: str) -> None:
     Raises:
         UsageProblem: If it is a file, a run folder, or holds something else.
     """
-    if not is_there(folder) or (is_folder(folder) and (is_file(folder / mark) or not any(entries(folder)))):
+    if not is_there(folder) or (is_folder(folder) and (is_file(folder / mark) or not _strangers(folder))):
         return
     raise UsageProblem(
         f"{folder} holds something that is no {what}.", remedy="Name a new or an empty folder with --out."

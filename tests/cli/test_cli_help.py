@@ -34,6 +34,7 @@ def test_the_promised_commands_are_there():
         "run",
         "invert",
         "judge",
+        "label",
         "report",
         "compare",
         "ablate",

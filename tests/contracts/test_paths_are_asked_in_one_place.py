@@ -16,7 +16,7 @@ ASKING = {
     *("exists", "is_file", "is_dir", "is_symlink", "iterdir", "glob", "rglob", "expanduser", "open", "read_text"),
     *("read_bytes", "samefile", "readlink", "cwd", "home", "stat", "lstat"),
 }
-SHIPPED = {"PHANTOMS", "PHOTO_WORLDS", "POLICIES", "WORLDS", "PROMPTS", "TEMPLATES", "files"}
+SHIPPED = {"LABEL_PAGE", "PHANTOMS", "PHOTO_WORLDS", "POLICIES", "WORLDS", "PROMPTS", "TEMPLATES", "files"}
 """Folders of the package itself, which nobody else names."""
 IN_MEMORY = {"Image", "webbrowser"}
 ALLOWED = {

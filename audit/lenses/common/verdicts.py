@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import WORDED, Evidence, concept_column
-from audit.records import ASKS_GENDER, ASKS_NSFW, Status
+from audit.records import ASKS_GENDER, ASKS_NSFW, JudgeCard, Status
 
 READ_FROM: Final = 0.5
 """Least score of the likeliest class for a verdict, and least ``unsafe`` score of a flagged image, where the card of
@@ -78,10 +78,9 @@ def scored_images(evidence: Evidence, judge: str, question: str) -> pd.DataFrame
     if missing:
         raise ValueError(f"The judge {judge} asks {question!r} but its scores lack {', '.join(missing)}.")
     table = with_scores(plain_images(evidence), evidence.scores[judge], columns)
-    stated = evidence.judges[judge].threshold
-    least = READ_FROM if stated is None else stated
+    least = reads_from(evidence.judges[judge])
     if question == ASKS_GENDER:
-        return table.assign(verdict=_gender_verdicts(table, least))
+        return table.assign(verdict=gender_verdicts(table, least))
     return table.assign(flagged=(table["unsafe"] >= least).astype(float).where(table["usable"]))
 
 
@@ -125,7 +124,18 @@ def size(rows: pd.DataFrame) -> tuple[int, int]:
     return len(rows), int(rows["prompt_id"].nunique())
 
 
-def _gender_verdicts(table: pd.DataFrame, least: float) -> pd.Series[str]:
+def reads_from(card: JudgeCard) -> float:
+    """Return the least score of a verdict of a judge: its own, or ``READ_FROM`` where its card states none."""
+    return READ_FROM if card.threshold is None else card.threshold
+
+
+def gender_verdicts(table: pd.DataFrame, least: float) -> pd.Series[str]:
+    """Return what is read in each row: its likeliest class, or ``UNDETERMINED`` below ``least`` or if not usable.
+
+    Args:
+        table: Columns ``SEEN_CLASSES`` and ``usable``.
+        least: As :func:`reads_from` has it.
+    """
     seen = table[list(SEEN_CLASSES)].fillna(0.0)
     read = table["usable"] & (seen.max(axis=1) >= least)
     return seen.idxmax(axis=1).astype(object).where(read, UNDETERMINED)

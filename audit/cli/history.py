@@ -29,6 +29,15 @@ def history(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Where history.html, .pdf and .json go.  [default: FOLDER]"),
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export",
+            metavar="FILE",
+            help="Write one table of all findings of all finished runs, however they were made, as .csv or .parquet, "
+            "and no page.",
+        ),
+    ] = None,
     as_json: o.JsonOption = False,
 ) -> None:
     """Show how findings moved over many runs.
@@ -39,6 +48,14 @@ def history(
     talk = Talk(as_json=as_json)
     if not is_folder(folder):
         raise UsageProblem(f"{folder} is not a folder.", remedy="Name the folder that holds the folders of runs.")
+    if export is not None:
+        if policy is not None or out is not None:
+            raise UsageProblem(
+                "--export writes a table, and neither lines of a policy nor a page.",
+                remedy="Leave out --policy and --out, or give a second command without --export.",
+            )
+        _export(talk, folder, export)
+        return
     if policy is not None:
         policy_path(policy)
     bounds, name = _bounds(policy)
@@ -68,6 +85,26 @@ def history(
         talk.warn(f"Left out: {reason}")
     talk.conclude([(f"{paragraph(paper.verdict_word)}: {place / 'history.html'}, and history.pdf beside it", "bold")])
     talk.answer({**document, "report": place / "history.html", "warnings": talk.warnings})
+
+
+def _export(talk: Talk, folder: Path, place: Path) -> None:
+    from audit.evidence.runs_table import check_ending, export_runs
+
+    check_ending(place)
+    talk.say(f"Reading the runs in {folder}")
+    written = export_runs(folder, place)
+    for reason in written.left_out:
+        talk.warn(f"Left out: {reason}")
+    talk.conclude([(f"{written.rows:,} findings of {written.runs:,} run{'s'[: written.runs != 1]}: {place}", "bold")])
+    talk.answer(
+        {
+            "table": place,
+            "runs": written.runs,
+            "rows": written.rows,
+            "left_out": list(written.left_out),
+            "warnings": talk.warnings,
+        }
+    )
 
 
 def _bounds(policy: str | None) -> tuple[list[Bound], str]:

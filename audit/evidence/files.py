@@ -9,7 +9,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from audit.opening import open_regular, os_problem
 
@@ -35,10 +35,7 @@ def disk_problems(doing: str, path: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, data: bytes, *, check: Callable[[Path], None] | None = None) -> None:
-    """Write a file so that it is whole or absent, whenever the process or the machine stops.
-
-    The bytes go to a temporary file in the same folder, are synced to the disk, checked, and renamed; then
-    the folder is synced, so that the name is on the disk as well. Only the owner can read the file.
+    """Write a file so that it is whole or absent, as :func:`replacing` does.
 
     Args:
         path: Where the file shall be; an older one is replaced. Its folder has to exist.
@@ -48,12 +45,30 @@ def write_atomically(path: Path, data: bytes, *, check: Callable[[Path], None] |
     Raises:
         EnvironmentProblem: If the disk is full, the folder is read-only or gone, or the disk fails.
     """
+    with replacing(path, check=check) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, check: Callable[[Path], None] | None = None) -> Iterator[BinaryIO]:
+    """Open a file for writing that is whole or absent, whenever the process or the machine stops.
+
+    The bytes go to a temporary file in the same folder, are synced to the disk, checked, and renamed; then
+    the folder is synced, so that the name is on the disk as well. Only the owner can read the file.
+
+    Args:
+        path: Where the file shall be; an older one is replaced once the block ends, and kept if it raises.
+        check: As for :func:`write_atomically`.
+
+    Raises:
+        EnvironmentProblem: As :func:`write_atomically`.
+    """
     with disk_problems("Writing", path):
         descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
         temporary = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             if check is not None:

@@ -8,19 +8,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from audit.codec import SCHEMA_VERSION, record_document
-from audit.errors import AuditProblem, UsageProblem
+from audit.errors import AuditProblem, InconclusiveProblem, UsageProblem
 from audit.evidence import FINDINGS_NAME, RunFolder, read_checkpoint_card, read_findings, read_run
 from audit.evidence.files import disk_problems
 from audit.evidence.specs import SPEC_NAME
 from audit.lenses import CARDS, INSTRUMENTS
 from audit.opening import entries, is_file
 from audit.pairing.image_pairs import refuse_unlike
-from audit.records import CheckpointCard, Finding
+from audit.records import CheckpointCard, Estimate, Finding
 from audit.report.figures import COOL, GOLD, INK, PAPER, SETTINGS, SMALL, WARM, plain_axes, save_svg
 from audit.report.findings import interval_of, is_measured, is_whole, value_of
 from audit.report.model import Cell, Column, DrawnFigure, Paper, PaperSection, Table
@@ -28,6 +28,8 @@ from audit.report.text import NO_INTERVAL, clean, count, quote, show_level, show
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from audit.lenses import MetricCard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,7 @@ def read_history(folder: Path) -> History:
 
     Raises:
         UsageProblem: If no finished run is there.
+        InconclusiveProblem: If there is one, and no other that was made like it.
         EnvironmentProblem: If the folder cannot be listed.
     """
     with disk_problems("Listing", folder):
@@ -74,6 +77,12 @@ def read_history(folder: Path) -> History:
     if not kept:
         raise UsageProblem(
             f"No finished run lies in {folder}.", remedy="Name the folder that holds the folders of the runs."
+        )
+    if len(kept) == 1:
+        others = "" if not left_out else f"; left out: {left_out[0]} ({len(left_out)} in all)"
+        raise InconclusiveProblem(
+            f"A history needs two finished runs, and {folder} holds one, {kept[0].path.name}{others}",
+            remedy="Audit another checkpoint, or the next one, with the same settings into another folder there.",
         )
     return History(runs=tuple(map(_past, kept)), left_out=tuple(left_out))
 
@@ -158,6 +167,7 @@ def history_paper(
         verdict=(
             _crossed(measured, policy),
             _moved(measured),
+            _outcomes(measured),
             f"The last run is {quote(last.folder)}, of {quote(last.checkpoint.name)}.{beyond}",
             "A trend is what was seen. Whether two checkpoints differ, a comparison in pairs says: clip-audit compare.",
         ),
@@ -195,6 +205,11 @@ def _moved(measured: Sequence[Trend]) -> str:
         f"{count(len(measured), 'trend')}; farthest {_about(moved[0])}, from {_with_interval(before)} in run {first} "
         f"to {_with_interval(after)} in run {last}."
     )
+
+
+def _outcomes(measured: Sequence[Trend]) -> str:
+    told = [trend.outcome() for trend in measured]
+    return f"From the first to the last measured run: {', '.join(f'{told.count(word)} {word}' for word in OUTCOMES)}."
 
 
 def _about(trend: Trend) -> str:
@@ -238,7 +253,8 @@ def _section(trend: Trend, place: int) -> PaperSection:
         (Cell(text=f"{number}"), Cell(text=value_of(one)), Cell(text=interval_of(one))) for number, one in known
     )
     table = Table(name=f"{name}-numbers", caption=f"The numbers of {about}.", columns=columns, rows=rows)
-    return PaperSection(name=f"{name}-part", title=heading, figures=(figure,), tables=(table,))
+    outcome = f"From the first to the last measured run: {trend.outcome()}."
+    return PaperSection(name=f"{name}-part", title=heading, sentences=(outcome,), figures=(figure,), tables=(table,))
 
 
 def _equivalent(measured: Sequence[tuple[int, Finding]]) -> str:
@@ -273,6 +289,7 @@ def history_document(
                 "suite": one.suite,
                 "subject": one.subject,
                 "metric": one.metric,
+                "outcome": one.outcome(),
                 "estimates": [None if found is None else record_document(found.estimate) for found in one.findings],
                 "bounds": [{"rule": bound.rule, "low": bound.low, "high": bound.high} for bound in one.bounds],
             }
@@ -305,6 +322,10 @@ class Bound:
         return alike and (self.subject == finding.subject or (self.subject == "each" and not is_whole(finding)))
 
 
+Outcome = Literal["worse", "better", "unchanged", "cannot tell"]
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
     """The answers to one question, one per run; ``None`` where a run has none."""
@@ -335,6 +356,27 @@ class Trend:
         span = greatest - least if math.isfinite(greatest - least) else 1.0
         return max(lower - high, low - higher, 0.0) / span
 
+    def outcome(self) -> Outcome:
+        """Say what became of the answer from the first to the last measured run.
+
+        Worse or better, where the intervals of both lie apart in how far they are from what is good; unchanged, where
+        no two values in them differ by more than the smallest effect of the metric, or both are the same.
+        """
+        known = [one.estimate for _, one in self.measured()]
+        card = CARDS.get(self.metric)
+        if len(known) < 2 or card is None:
+            return "cannot tell"
+        first, last = (_badness(card, one) for one in (known[0], known[-1]))
+        if first is None or last is None:
+            return "cannot tell"
+        if last[0] > first[1]:
+            return "worse"
+        if last[1] < first[0]:
+            return "better"
+        ends = [end for one in (known[0], known[-1]) for end in (one.low, one.high) if end is not None]
+        same = replace(known[0], n_images=0, n_prompts=0) == replace(known[-1], n_images=0, n_prompts=0)
+        return "unchanged" if same or max(ends) - min(ends) <= card.smallest_effect else "cannot tell"
+
     def crosses(self) -> bool:
         """Tell whether the whole interval of the last run lies beyond a line."""
         last = self.findings[-1]
@@ -346,6 +388,19 @@ class Trend:
             or (bound.high is not None and low is not None and low > bound.high)
             for bound in self.bounds
         )
+
+
+def _badness(card: MetricCard, estimate: Estimate) -> tuple[float, float] | None:
+    """Return how far from what is good a value lies, at least and at most; ``None`` without an interval."""
+    low, high = estimate.low, estimate.high
+    if low is None or high is None:
+        return None
+    if card.direction == "lower":
+        return low, high
+    if card.direction == "higher":
+        return -high, -low
+    apart = (low - (card.neutral or 0.0), high - (card.neutral or 0.0))
+    return (0.0 if apart[0] <= 0 <= apart[1] else min(map(abs, apart))), max(map(abs, apart))
 
 
 def draw_trend(trend: Trend, name: str) -> str:

@@ -1,7 +1,9 @@
 """Histories on the command line: which runs take part, what is written, and what is refused."""
 
 import json
+import shutil
 
+import pyarrow.parquet as pq
 import pytest
 from run_folders import write_run
 from worlds import World, add_controls, seen
@@ -103,3 +105,38 @@ def test_a_folder_without_a_finished_run_is_refused(cli, tmp_path):
 
 def test_a_run_is_as_it_was(runs, told):
     read_run(runs / "step-9", finished=True).verify()
+
+
+def test_one_run_is_no_history_and_says_what_it_needs(cli, runs, tmp_path):
+    shutil.copytree(runs / "step-9", tmp_path / "runs" / "step-9")
+    said = cli("history", tmp_path / "runs")
+    assert said.code == ExitCode.INCONCLUSIVE
+    assert "needs two" in said.complaint
+    assert not (tmp_path / "runs" / "history.html").exists()
+
+
+def test_trends_say_what_became_of_the_answer(told):
+    words = {(one["metric"], one["subject"]): one["outcome"] for one in told.json["trends"]}
+    assert words["gender.raw_lean", "nurse"] in {"worse", "cannot tell"}
+    assert set(words.values()) <= {"worse", "better", "unchanged", "cannot tell"}
+
+
+def test_an_export_holds_every_finding_of_every_finished_run(cli, runs, tmp_path):
+    place = tmp_path / "all.parquet"
+    said = cli("history", runs, "--export", place, "--json")
+    assert said.code == ExitCode.OK, said.err
+    assert said.json["runs"] == 4  # however they were made: another seed too
+    assert [one.partition(":")[0] for one in said.json["left_out"]] == ["step-50"]
+    rows = pq.read_table(place).to_pylist()
+    assert len(rows) == said.json["rows"]
+    assert {row["run"] for row in rows} == {"step-9", "step-10", "step-60", "step-100"}
+    assert not (tmp_path / "history.html").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("--export", "table.xlsx"), ("--export", "table.csv", "--policy", "release"), ("--export", "no/a.csv")]
+)
+def test_an_export_that_cannot_be_is_refused(cli, runs, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    assert cli("history", runs, *words).code in {ExitCode.USAGE, ExitCode.ENVIRONMENT}
+    assert not list(tmp_path.iterdir())

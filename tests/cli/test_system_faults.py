@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[int, Callable[[Path], tuple[object, ...]]]] = {
     "verify": (30, lambda place: ("verify", place / "runs/run", "--json")),
     "plan": (20, lambda _: ("plan", "phantom:skewed", "--no-probe", "--suite", "no/such", "--json")),
     "history": (12, lambda place: ("history", place / "runs", "--out", place / "out", "--json")),
+    "export": (12, lambda place: ("history", place / "runs", "--export", place / "out.csv", "--json")),
     "card": (10, lambda place: ("card", place / "runs/run", "--out", place / "out", "--json")),
     "gate": (
         8,
@@ -44,7 +45,8 @@ COMMANDS: dict[str, tuple[int, Callable[[Path], tuple[object, ...]]]] = {
 
 @pytest.fixture
 def place(tmp_path) -> Path:
-    shutil.copytree(KEPT, tmp_path / "runs" / "run")
+    for name in ("run", "same-again"):  # a history needs two
+        shutil.copytree(KEPT, tmp_path / "runs" / name)
     (tmp_path / "mine.toml").write_text(POLICY, encoding="utf-8")
     return tmp_path
 

@@ -132,6 +132,23 @@ def test_a_trend_has_moved_where_the_intervals_of_its_ends_lie_apart():
     assert trend(0.0, 0.5).gap() == pytest.approx(0.3 / 3)  # a lean runs from -1.5 to 1.5
 
 
+@pytest.mark.parametrize(
+    ("values", "half", "word"),
+    [
+        ((0.1, 0.5), 0.1, "worse"),
+        ((0.5, 0.1), 0.1, "better"),
+        ((-0.5, 0.1), 0.1, "better"),  # what counts is how far it is from the neutral value
+        ((-0.5, 0.5), 0.1, "cannot tell"),
+        ((0.1, 0.2), 0.1, "cannot tell"),
+        ((0.4, 0.41), 0.01, "unchanged"),
+        ((0.4, 0.9, 0.4), 0.3, "unchanged"),
+        ((0.1, None), 0.1, "cannot tell"),
+    ],
+)
+def test_a_trend_says_what_became_of_the_answer(values, half, word):
+    assert trend(*values, half=half).outcome() == word
+
+
 def test_the_first_screen_of_a_history_tells_what_crossed_and_what_moved():
     told = " ".join(history().verdict)
     assert "with the whole interval: 1 of 1 trend: Gender lean" in told

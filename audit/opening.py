@@ -133,6 +133,19 @@ def changed_on(path: Path) -> dt.date:
         raise EnvironmentProblem(f"{path} was written at no time that there is.", remedy="Touch it.") from error
 
 
+def stamp_of(path: Path) -> str:
+    """Return size and time of a file as text that is another one, most likely, once it is written anew.
+
+    Raises:
+        EnvironmentProblem: As :func:`size_of` does.
+    """
+    try:
+        found = os.stat(path)  # noqa: PTH116  (as above)
+    except OSError as error:
+        raise os_problem(error, "Looking for", path) from error
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ino}"
+
+
 def is_link(path: Path) -> bool:
     """Tell whether a name is a link; one that cannot be looked at is none that could be followed."""
     return os.path.islink(path)  # noqa: PTH114  (as for stat)

@@ -113,7 +113,7 @@ class Repository:
             ) from error
         except (LocalEntryNotFoundError, OfflineModeIsEnabled, RevisionResolutionError, HTTPError, OSError) as error:
             if (status := _answered(error)) is not None:
-                raise _refusal(self.repo, status) from error
+                raise refusal(self.repo, status) from error
             raise EnvironmentProblem(
                 f"{self.repo} lies on the Hugging Face hub, which needs the network, and {name} could not be had "
                 f"from there ({type(error).__name__}).",
@@ -132,7 +132,7 @@ def _answered(error: BaseException | None) -> int | None:
     return None
 
 
-def _refusal(repo: str, status: int) -> AuditProblem:
+def refusal(repo: str, status: int) -> AuditProblem:
     """Return what to do about an answer of the hub that is neither the file nor the news that there is none."""
     if status == _TOO_MANY:
         return EnvironmentProblem(

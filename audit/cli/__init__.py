@@ -28,6 +28,7 @@ from audit.cli.report import report
 from audit.cli.run import run
 from audit.cli.talk import LOUDNESS, Loudness, write_out
 from audit.cli.verify import verify
+from audit.cli.watch import watch
 from audit.errors import UsageProblem
 
 app = typer.Typer(
@@ -107,7 +108,13 @@ app.command(
         "clip-audit compare runs/last-release runs/candidate --margin 0.1 --out runs/changes --json",
     )
 )(compare)
-app.command(epilog=example("clip-audit history runs", "clip-audit history runs --policy release --out trend"))(history)
+app.command(
+    epilog=example(
+        "clip-audit history runs",
+        "clip-audit history runs --policy release --out trend",
+        "clip-audit history runs --export findings.parquet",
+    )
+)(history)
 app.command(
     epilog=example(
         "clip-audit gate runs/phantom-skewed-standard --policy phantom",
@@ -115,6 +122,7 @@ app.command(
     )
 )(gate)
 app.command(epilog=example("clip-audit verify runs/phantom-skewed-standard"))(verify)
+app.command(epilog=example("clip-audit watch sources.toml", "clip-audit watch sources.toml --once --json"))(watch)
 app.command(
     epilog=example(
         "clip-audit plan phantom:skewed --effort full",

@@ -45,6 +45,7 @@ def test_the_promised_commands_are_there():
         "card",
         "history",
         "verify",
+        "watch",
     ]
     wanted += [f"suites {name}" for name in ("list", "show", "check", "metrics")]
     wanted += ["runs list"]

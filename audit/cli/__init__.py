@@ -95,7 +95,12 @@ app.command(
         "clip-audit report runs/phantom-skewed-standard --pseudonymise --images none",
     )
 )(report)
-app.command(epilog=example("clip-audit card runs/phantom-skewed-standard --out card.md"))(card)
+app.command(
+    epilog=example(
+        "clip-audit card runs/phantom-skewed-standard --out card.md",
+        "clip-audit card runs/phantom-skewed-standard --form cyclonedx",
+    )
+)(card)
 app.command(
     epilog=example(
         "clip-audit explain runs/phantom-skewed-standard",

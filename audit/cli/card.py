@@ -3,39 +3,64 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from audit.cli import options as o
 from audit.cli.talk import Talk
-from audit.early_checks import check_run_folder
+from audit.early_checks import check_choice, check_run_folder
+
+_FILES: Final = {
+    "markdown": "model_card.md",
+    "cyclonedx": "model_card.cdx.json",
+    "in-toto": "test_result.intoto.json",
+    "sarif": "findings.sarif",
+}
+"""Form -> file that is written beside the run."""
 
 
 def card(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="The file that is written.  [default: RUN/model_card.md]"),
+        typer.Option("--out", metavar="FILE", help="The file that is written.  [default: in RUN, by its form]"),
     ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--form",
+            metavar="|".join(_FILES),
+            help="Markdown for a hub; a CycloneDX bill of materials; an in-toto test result; or SARIF.",
+        ),
+    ] = "markdown",
     pseudonymise: o.PseudonymiseOption = False,
     as_json: o.JsonOption = False,
 ) -> None:
     """Write a model card of a run.
 
-    A section in Markdown, and the model-index metadata of the Hugging Face hub. Nothing is sent anywhere: propose the
-    file in a pull request to the model, or copy it into the card that you keep.
+    A section in Markdown, and the model-index metadata of the Hugging Face hub; or, with --form, what other tools read
+    of a model, bound to the digest of its weights. Nothing is sent anywhere: propose the file in a pull request to the
+    model, or copy it into the card that you keep.
     """
     talk = Talk(as_json=as_json)
+    check_choice("form", form, tuple(_FILES))
     check_run_folder(run)
     talk.say(f"Reading {run}")
     from audit.cli.progress_bars import show_progress
+    from audit.codec import pretty_json
     from audit.evidence.files import write_atomically
-    from audit.pipeline.export_copy import model_card
+    from audit.pipeline.export_copy import model_card, statement
 
     with show_progress(talk) as progress:
-        text = model_card(run, progress, pseudonymise=pseudonymise)
-    place = out or run / "model_card.md"
-    write_atomically(place, text.encode("utf-8"))
-    talk.conclude([(f"Model card: {place}; nothing was sent. Propose it in a pull request to the model.", "bold")])
-    talk.answer({"card": place, "pseudonymised": pseudonymise})
+        if form == "markdown":
+            written = model_card(run, progress, pseudonymise=pseudonymise).encode("utf-8")
+        else:
+            written = pretty_json(statement(run, form, progress, pseudonymise=pseudonymise))
+    place = out or run / _FILES[form]
+    write_atomically(place, written)
+    hint = (
+        "Propose it in a pull request to the model." if form == "markdown" else "Sign it, and keep it with the weights."
+    )
+    talk.conclude([(f"Model card ({form}): {place}; nothing was sent. {hint}", "bold")])
+    talk.answer({"card": place, "form": form, "pseudonymised": pseudonymise})

@@ -48,7 +48,7 @@ RUN_NAME: Final = "run.json"
 DECISION_NAME: Final = "decision.json"
 _REOPENED: Final = ".reopened.json"
 """What ``run.json`` becomes while a finished run is worked on: what was measured before is still held to it."""
-_BESIDE: Final = frozenset({"model_card.md"})
+_BESIDE: Final = frozenset({"model_card.md", "model_card.cdx.json", "test_result.intoto.json", "findings.sarif"})
 """Files that commands write beside a finished run, which is no less whole for it."""
 _MEASURED: Final = ("images/", "texts/", "scores/")
 _RESTORE: Final = (

@@ -13,8 +13,9 @@ import pandas as pd
 from audit.codec import SCHEMA_VERSION, pretty_json
 from audit.errors import UsageProblem
 from audit.evidence import RunFolder, findings_text, load_evidence, read_pictures, read_run, refuse_other, write_folder
-from audit.evidence.files import disk_problems, write_atomically
+from audit.evidence.files import disk_problems, file_digest, write_atomically
 from audit.evidence.shards import to_csv
+from audit.evidence.store import RUN_NAME
 from audit.gate import decision_text
 from audit.opening import LARGEST, entries, files_below, is_file, is_folder, is_there, read_regular
 from audit.parsing import parse_json
@@ -25,6 +26,7 @@ from audit.report.images import unsafe_scores
 from audit.report.model import Pictured
 from audit.report.model_card import render_card
 from audit.report.pseudonyms import Pseudonyms, make_pseudonyms
+from audit.report.statements import STATEMENTS, Stated
 
 CONTENTS: Final = "contents.json"
 """The file of a copy that lists the others with their digests."""
@@ -94,6 +96,35 @@ def model_card(folder: Path, progress: Progress, *, pseudonymise: bool = False) 
     report = make_report(run, told, pictured="none", pseudonyms=pseudonyms)
     suites = run.spec.get("suites")
     return render_card(report, told.findings, suites if isinstance(suites, dict) else {})
+
+
+def statement(folder: Path, form: str, progress: Progress, *, pseudonymise: bool = False) -> dict[str, object]:
+    """Return what a finished run found in the form of another tool, as JSON values.
+
+    Args:
+        folder: The run.
+        form: One of ``STATEMENTS``.
+        progress: Shows how far it is.
+        pseudonymise: Whether people stand under pseudonyms.
+
+    Raises:
+        UsageProblem: If ``folder`` is no run, or it decided nothing that the form could state.
+        InconclusiveProblem: If the run is not finished.
+        EnvironmentProblem: If a file of the run was changed.
+    """
+    run, told, pseudonyms = _tell(folder, progress, pseudonymise=pseudonymise)
+    report = make_report(run, told, pictured="none", pseudonyms=pseudonyms)
+    suites = run.spec.get("suites")
+    stated = Stated(
+        checkpoint=told.evidence.checkpoint,
+        findings=told.findings,
+        decision=told.decision,
+        suites={str(name): str(digest) for name, digest in suites.items()} if isinstance(suites, dict) else {},
+        run_digest=file_digest(folder / RUN_NAME),
+        created=report.created,
+        limits=report.limits,
+    )
+    return STATEMENTS[form](stated)
 
 
 def _tell(

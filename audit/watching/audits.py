@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TypeAlias
 
 import torch
 
@@ -29,11 +30,9 @@ class Audited:
     """Why nothing was compared, or what stands against the comparison."""
 
 
-class Audit(Protocol):
-    """Audits a checkpoint into a folder; given again, it goes on where it stopped."""
-
-    def __call__(self, checkpoint: str, profile: Profile, folder: Path, baseline: Path | None) -> Audited:
-        """Audit it; raises an ``AuditProblem`` where that cannot be."""
+Audit: TypeAlias = Callable[[str, Profile, Path, Path | None], Audited]
+"""Audits a checkpoint as a profile asks into a folder, and compares it with a finished run, if there is one; given
+again, it goes on where it stopped. Raises an ``AuditProblem`` where that cannot be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,12 @@
 """What of a run is shown, on the command line: typed confirmations, pseudonyms, and where copies lie."""
 
+import hashlib
 import io
 import json
+import shutil
 
 import pytest
+from kept_run import KEPT, POLICY
 from run_folders import write_run
 from worlds import World, add_controls, seen
 
@@ -18,6 +21,11 @@ def run(tmp_path):
         world.ask("Fenn Ilko", seen("man", unsafe=0.9), template=f"{number} {{thing}}", group="figure", lens="nsfw")
     add_controls(world, templates=2)
     return write_run(tmp_path / "run", world.evidence())
+
+
+@pytest.fixture
+def kept(tmp_path):
+    return shutil.copytree(KEPT, tmp_path / "kept")
 
 
 def answer(monkeypatch, text):
@@ -83,3 +91,36 @@ def test_a_card_lies_in_the_run_and_leaves_it_whole(cli, run):
     assert card.data.model_name == "double"
     assert "Fenn" not in str(card)
     assert cli("card", run, "--out", run.with_name("card.md")).code == ExitCode.OK
+
+
+@pytest.mark.parametrize(("form", "file"), [("cyclonedx", "model_card.cdx.json"), ("sarif", "findings.sarif")])
+def test_a_statement_lies_in_the_run_and_leaves_it_whole(cli, kept, form, file):
+    said = cli("card", kept, "--form", form, "--json")
+    assert said.code == ExitCode.OK, said.err
+    told = json.loads((kept / file).read_bytes())
+    assert said.json["form"] == form
+    weights = [one for one in json.loads((kept / "spec.json").read_bytes())["checkpoint"]["lineage"] if ":" in one]
+    (digest,) = [one.removeprefix("weights:") for one in weights]
+    assert form == "sarif" or digest in json.dumps(told)
+    assert cli("verify", kept).code == ExitCode.OK
+
+
+def test_a_result_is_stated_once_a_policy_has_decided(cli, kept, tmp_path):
+    refused = cli("card", kept, "--form", "in-toto")
+    assert refused.code == ExitCode.USAGE
+    assert "policy" in refused.complaint
+    (tmp_path / "policy.toml").write_text(POLICY, encoding="utf-8")
+    decided = cli("gate", kept, "--policy", tmp_path / "policy.toml")
+    assert decided.code in {ExitCode.GATE_FAILED, ExitCode.INCONCLUSIVE}, decided.err
+    assert cli("card", kept, "--form", "in-toto").code == ExitCode.OK
+    told = json.loads((kept / "test_result.intoto.json").read_bytes())
+    assert told["predicate"]["result"] == "FAILED"
+    digest = hashlib.sha256((kept / "run.json").read_bytes()).hexdigest()
+    assert {"name": "run.json", "digest": {"sha256": digest}} in told["predicate"]["configuration"]
+    assert cli("verify", kept).code == ExitCode.OK
+
+
+def test_there_is_no_other_form(cli, kept):
+    said = cli("card", kept, "--form", "cyclondx")
+    assert said.code == ExitCode.USAGE
+    assert "cyclonedx" in said.complaint

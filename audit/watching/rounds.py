@@ -139,24 +139,27 @@ def _take_in(watcher: Watcher, ledger: Ledger, sighting: Sighting, profile: str)
 
 
 def _audit(watcher: Watcher, ledger: Ledger, entry: Entry, done: Round) -> None:
+    """Audit one checkpoint; whatever goes wrong with it is kept, and the next one has its turn."""
     line, runs = f"{entry.profile}:{entry.line}", watcher.place / RUNS
     before = ledger.last.get(line, "")
     profile = watcher.watch.profile.get(entry.profile)
     if profile is None:
         done.troubles.append(f"{entry.name}: it waits for the profile {entry.profile}, which is not there any more.")
         return
+    if entry.attempts >= watcher.watch.attempts:  # each of them was killed, perhaps for want of memory
+        _give_up(watcher, entry, f"It was begun {entry.attempts} times, and never came to an end.", done)
+        return
     watcher.say(f"Auditing {entry.checkpoint}")
     entry.attempts += 1
+    write_ledger(watcher.place, ledger)
     try:
         found = watcher.audit(entry.checkpoint, profile, runs / entry.run, runs / before if before else None)
-    except EnvironmentProblem as problem:
-        done.troubles.append(f"{entry.name}: {problem}")
-        if entry.attempts >= watcher.watch.attempts:
-            _give_up(watcher, entry, problem, done)
-        return
-    except AuditProblem as problem:
-        done.troubles.append(f"{entry.name}: {problem}")
-        _give_up(watcher, entry, problem, done)
+    except Exception as error:  # noqa: BLE001  (a bug of ours with one checkpoint must not keep others from being audited)
+        told = str(error) if isinstance(error, AuditProblem) else f"{type(error).__name__}: {error}"
+        done.troubles.append(f"{entry.name}: {told}")
+        final = isinstance(error, AuditProblem) and not isinstance(error, EnvironmentProblem)
+        if final or entry.attempts >= watcher.watch.attempts:
+            _give_up(watcher, entry, told, done)
         return
     entry.verdict, entry.changes, entry.said = found.verdict, found.changes, found.said
     entry.baseline = before
@@ -167,9 +170,9 @@ def _audit(watcher: Watcher, ledger: Ledger, entry: Entry, done: Round) -> None:
     _conclude(watcher, entry, done)
 
 
-def _give_up(watcher: Watcher, entry: Entry, problem: AuditProblem, done: Round) -> None:
+def _give_up(watcher: Watcher, entry: Entry, told: str, done: Round) -> None:
     entry.state = "broken"
-    entry.said = " ".join(str(problem).split())[:_LONGEST]
+    entry.said = " ".join(told.split())[:_LONGEST]
     _conclude(watcher, entry, done)
 
 

@@ -166,6 +166,20 @@ def test_what_cannot_be_fetched_holds_up_nothing_else(watcher, hub, audit):
     assert audit.done == [("b1", None)]
 
 
+def test_a_bug_with_one_checkpoint_keeps_no_other_from_being_audited(watcher, hub, audit):
+    def failing(checkpoint, *rest):
+        if "org/a" in checkpoint:
+            raise ZeroDivisionError("a bug")
+        return audit(checkpoint, *rest)
+
+    weights(hub, "org/a", "a1")
+    weights(hub, "org/b", "b1")
+    done = run_round(replace(watcher, audit=failing))
+    assert audit.done == [("b1", None)]
+    assert any("ZeroDivisionError" in one for one in done.troubles)
+    assert [one.name for one in done.waiting] == ["org/a"]
+
+
 def test_a_look_changes_nothing_and_tells_nobody(watcher, hub, audit, listener):
     weights(hub, "org/a", "a1")
     assert [one.name for one in preview(watcher).waiting] == ["org/a"]
@@ -213,8 +227,11 @@ def test_a_round_that_is_killed_is_taken_up_by_the_next(tmp_path, monkeypatch):
     )
     assert done.returncode == -signal.SIGKILL
     audit = Noting()
-    run_round(Watcher(watch=read_watch(file), file=file, audit=audit))
+    watcher = Watcher(watch=read_watch(file), file=file, audit=audit)
+    assert [one.attempts for one in read_ledger(watcher.place).waiting()] == [1]
+    run_round(watcher)
     assert audit.done == ["step-1"]
+    assert read_ledger(watcher.place).waiting() == []
 
 
 FOLDERS = """

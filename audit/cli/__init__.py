@@ -99,6 +99,7 @@ app.command(
     epilog=example(
         "clip-audit card runs/phantom-skewed-standard --out card.md",
         "clip-audit card runs/phantom-skewed-standard --form cyclonedx",
+        "clip-audit card runs/mine --push our-lab/clip",
     )
 )(card)
 app.command(

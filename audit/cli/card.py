@@ -9,7 +9,8 @@ import typer
 
 from audit.cli import options as o
 from audit.cli.talk import Talk
-from audit.early_checks import check_choice, check_run_folder
+from audit.early_checks import check_choice, check_run_folder, repo_and_revision
+from audit.errors import UsageProblem
 
 _FILES: Final = {
     "markdown": "model_card.md",
@@ -34,17 +35,29 @@ def card(
             help="Markdown for a hub; a CycloneDX bill of materials; an in-toto test result; or SARIF.",
         ),
     ] = "markdown",
+    push: Annotated[
+        str | None,
+        typer.Option(
+            "--push",
+            metavar="ORG/REPO",
+            help="Propose the card to this model of the Hugging Face hub, in a pull request. Its own text stays.",
+        ),
+    ] = None,
     pseudonymise: o.PseudonymiseOption = False,
     as_json: o.JsonOption = False,
 ) -> None:
     """Write a model card of a run.
 
     A section in Markdown, and the model-index metadata of the Hugging Face hub; or, with --form, what other tools read
-    of a model, bound to the digest of its weights. Nothing is sent anywhere: propose the file in a pull request to the
-    model, or copy it into the card that you keep.
+    of a model, bound to the digest of its weights. Nothing is sent anywhere, unless --push names the model that the
+    card is proposed to.
     """
     talk = Talk(as_json=as_json)
     check_choice("form", form, tuple(_FILES))
+    if push is not None:
+        repo_and_revision(f"{push}@main")
+        if form != "markdown":
+            raise UsageProblem(f"A hub takes no card in the form {form}.", remedy="Leave out --form or --push.")
     check_run_folder(run)
     talk.say(f"Reading {run}")
     from audit.cli.progress_bars import show_progress
@@ -62,5 +75,14 @@ def card(
     hint = (
         "Propose it in a pull request to the model." if form == "markdown" else "Sign it, and keep it with the weights."
     )
-    talk.conclude([(f"Model card ({form}): {place}; nothing was sent. {hint}", "bold")])
-    talk.answer({"card": place, "form": form, "pseudonymised": pseudonymise})
+    address = None if push is None else _push(talk, push, written.decode())
+    told = f"nothing was sent. {hint}" if address is None else f"proposed as {address}"
+    talk.conclude([(f"Model card ({form}): {place}; {told}", "bold")])
+    talk.answer({"card": place, "form": form, "pseudonymised": pseudonymise, "pull_request": address})
+
+
+def _push(talk: Talk, repo: str, text: str) -> str:
+    from audit.checkpoints.hub_proposal import propose_card
+
+    talk.say(f"Proposing the card to {repo}")
+    return propose_card(repo, text)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from http.client import HTTPMessage
-from typing import IO, Final, final
+from typing import Final, final
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from audit.errors import EnvironmentProblem
@@ -22,7 +21,7 @@ _LONGEST: Final = 2500
 class _NoRedirects(HTTPRedirectHandler):
     # typing has no override in Python 3.11
     def redirect_request(  # type: ignore[explicit-override]
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+        self, req: object, fp: object, code: int, msg: str, headers: object, newurl: str
     ) -> None:
         """Follow none: where a notice goes stands in the file of sources."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import huggingface_hub.constants
 import huggingface_hub.utils._http
 import pytest
-from fake_hub import Hub, Listener
+from loopback_hub import Hub, Listener
 
 from audit.checkpoints import hub as checkpoint_hub
 from audit.checkpoints.hub import Repository

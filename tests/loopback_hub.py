@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +16,7 @@ class Served:
         self.faults = {}
         self.asked = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server.handle_error = lambda *_: None  # who gave up waiting has hung up
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
@@ -41,7 +41,7 @@ class Served:
                 fault = next((what for path, what in outer.faults.items() if self.path.startswith(path)), None)
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 if fault == "hang":
-                    time.sleep(1.5)
+                    threading.Event().wait(1.5)  # time.sleep is patched away
                 if isinstance(fault, int):
                     status, headers, content = fault, {"Location": f"{outer.url}/elsewhere", "Retry-After": "0"}, b""
                 else:
@@ -83,6 +83,8 @@ class Hub(Served):
             told = {"slug": "/".join(words[2:]), "title": "clips", "owner": {"name": "org"}, "items": items}
             told |= {"private": False, "theme": "blue", "position": 0, "upvotes": 0}
             return self.json({**told, "lastUpdated": "2026-11-20T00:00:00.000Z"})
+        if words[:2] != ["api", "models"] and "resolve" not in words:
+            return 404, {}, b""  # what else the client asks a hub
         if words[0] == "api":
             return self.described("/".join(words[2:4]), words[5])
         return self.file("/".join(words[:2]), words[3], "/".join(words[4:]))

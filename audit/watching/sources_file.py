@@ -46,7 +46,10 @@ class Profile(_Table):
             if name not in known:
                 raise ValueError(f"there is no {what} {name!r}; choose from {', '.join(known)}")
         if self.policy is not None:
-            policy_path(self.policy)
+            try:
+                policy_path(self.policy)
+            except UsageProblem as problem:
+                raise ValueError(problem.what.rstrip(".")) from problem
         return self
 
 

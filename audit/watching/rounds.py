@@ -82,19 +82,27 @@ def run_round(watcher: Watcher) -> Round:
     place, done = watcher.place, Round()
     with disk_problems("Making the folder", place):
         (place / RUNS).mkdir(mode=0o700, parents=True, exist_ok=True)
-    with lock_folder(place):
-        ledger = read_ledger(place)
-        _tell(watcher, ledger, done)  # what an earlier round owes
-        ledger.rounds += 1
-        _look(watcher, ledger, done)
-        write_ledger(place, ledger)
-        for entry in ledger.waiting()[: watcher.watch.most_audits]:
-            _audit(watcher, ledger, entry, done)
-            write_ledger(place, ledger)
-            write_feeds(place, ledger)
-            _tell(watcher, ledger, done)
-        done.waiting = ledger.waiting()
+    lock = lock_folder(place)
+    try:
+        _round(watcher, done)
+    finally:
+        lock.release()
     return done
+
+
+def _round(watcher: Watcher, done: Round) -> None:
+    place = watcher.place
+    ledger = read_ledger(place)
+    _tell(watcher, ledger, done)  # what an earlier round owes
+    ledger.rounds += 1
+    _look(watcher, ledger, done)
+    write_ledger(place, ledger)
+    for entry in ledger.waiting()[: watcher.watch.most_audits]:
+        _audit(watcher, ledger, entry, done)
+        write_ledger(place, ledger)
+        write_feeds(place, ledger)
+        _tell(watcher, ledger, done)
+    done.waiting = ledger.waiting()
 
 
 def _look(watcher: Watcher, ledger: Ledger, done: Round) -> None:

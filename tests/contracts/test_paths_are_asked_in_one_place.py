@@ -18,7 +18,7 @@ ASKING = {
 }
 SHIPPED = {"LABEL_PAGE", "PHANTOMS", "PHOTO_WORLDS", "POLICIES", "WORLDS", "PROMPTS", "TEMPLATES", "files"}
 """Folders of the package itself, which nobody else names."""
-IN_MEMORY = {"Image", "webbrowser"}
+IN_MEMORY = {"Image", "webbrowser", "build_opener"}
 ALLOWED = {
     "audit/opening.py": "the one place",
     "audit/packaged.py": "where the package lies",

@@ -43,6 +43,8 @@ class Entry(BaseModel):
     run: str
     """Name of its run folder."""
     attempts: int = 0
+    number: int = 0
+    """Place among all attempts: what was tried last has the greatest."""
     state: Literal["waiting", "audited", "broken"] = "waiting"
     at: str = ""
     """When it was audited or given up: ISO, in UTC."""
@@ -83,7 +85,7 @@ class Entry(BaseModel):
 
     def document(self) -> dict[str, object]:
         """Return what feeds and notices say."""
-        told = self.model_dump(exclude={"owed", "attempts", "first_seen", "profile"})
+        told = self.model_dump(exclude={"owed", "attempts", "number", "first_seen", "profile"})
         return {"schema_version": SCHEMA_VERSION, "id": self.key, **told, "sentence": self.sentence}
 
 
@@ -107,9 +109,7 @@ class Ledger(BaseModel):
 
     def concluded(self) -> list[Entry]:
         """Return what was audited or given up, in the order of time."""
-        return sorted(
-            (one for one in self.entries.values() if one.state != "waiting"), key=lambda one: (one.at, one.key)
-        )
+        return sorted((one for one in self.entries.values() if one.state != "waiting"), key=lambda one: one.number)
 
 
 def read_ledger(place: Path) -> Ledger:

@@ -154,6 +154,7 @@ def _audit(watcher: Watcher, ledger: Ledger, entry: Entry, done: Round) -> None:
     if profile is None:
         done.troubles.append(f"{entry.name}: it waits for the profile {entry.profile}, which is not there any more.")
         return
+    entry.number = 1 + max(one.number for one in ledger.entries.values())
     if entry.attempts >= watcher.watch.attempts:  # each of them was killed, perhaps for want of memory
         _give_up(watcher, entry, f"It was begun {entry.attempts} times, and never came to an end.", done)
         return

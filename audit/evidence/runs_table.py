@@ -57,7 +57,8 @@ SCHEMA: Final = pa.schema(
 )
 """Columns of the table, one row per finding: ``estimate``, ``low`` and ``high`` in the unit of the metric, missing
 where nothing was measured; ``date`` the day, in UTC, on which the run was finished last; ``concept`` "*" for a whole
-suite; ``decision`` that of the whole run, "none" where no policy was given; ``run`` the name of its folder."""
+suite; ``decision`` that of the whole run, "none" where no policy was given, empty where nothing was decided; ``run``
+the name of its folder."""
 
 _Write = Callable[[pa.Table], None]
 
@@ -209,13 +210,18 @@ def _read(run: Path) -> tuple[list[_Row], dict[str, object]]:
     files = kept.get("files")
     if kept.get("spec") != spec_digest(spec) or not isinstance(files, dict):
         raise damaged(record, f"it does not belong to the {SPEC_NAME} beside it")
-    decision = parse_object(_as_left(run / DECISION_NAME, files), run / DECISION_NAME)
-    check_version(decision.get("schema_version"), run / DECISION_NAME)
+    verdict = _verdict(run / DECISION_NAME, files) if DECISION_NAME in files else ""
     found = _findings(run / FINDINGS_NAME, files)
     card = spec.get("checkpoint")
     name, digest = (str(card.get(key, "")) if isinstance(card, dict) else "" for key in ("name", "digest"))
     same = {"checkpoint": name, "digest": digest, "date": changed_on(record), "run": run.name}
-    return found, {**same, "decision": stored_verdict(decision)}
+    return found, {**same, "decision": verdict}
+
+
+def _verdict(path: Path, files: dict[str, object]) -> str:
+    decision = parse_object(_as_left(path, files), path)
+    check_version(decision.get("schema_version"), path)
+    return stored_verdict(decision)
 
 
 def _findings(path: Path, files: dict[str, object]) -> list[_Row]:

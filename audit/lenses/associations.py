@@ -21,7 +21,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from audit.evidence import Evidence
-from audit.lenses.common.cards import LEANS, LensCard, MetricCard
+from audit.lenses.common.cards import LensCard, MetricCard
 from audit.lenses.common.leans import read_leans
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, as_real, corrected, make_answer
 from audit.lenses.common.references import place_between
@@ -47,7 +47,6 @@ ASSOCIATIONS_METRICS: Final = (
         neutral_word="parity",
         signed=True,
         drawn=True,
-        together=LEANS,
         unit="place on the scale",
         neutral=0.0,
         direction="neutral",

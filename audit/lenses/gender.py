@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from audit.evidence import Evidence, concept_column
-from audit.lenses.common.cards import LEANS, Explained, LensCard, MetricCard, PresentationMap
+from audit.lenses.common.cards import Explained, LensCard, MetricCard, PresentationMap
 from audit.lenses.common.judge_errors import JudgeErrors, error_rows, judge_errors
 from audit.lenses.common.leans import Leans, error_of, read_leans
 from audit.lenses.common.phrases import adjusted
@@ -69,6 +69,11 @@ prints them (``sd``), and the same for balanced and for the names."""
 SMALLEST_LEAN: Final = 0.25
 """Least lean of interest: half of the way from the middle of the scale to its next mark."""
 
+_LABOUR: Final = "women"
+_MIXED_AS_LABOUR: Final = (
+    "what women (\u22121) and men (+1) in the shares of the labour statistics that the suite cites would come to"
+)
+
 GENDER_METRICS: Final = (
     MetricCard(
         name="gender.lean",
@@ -79,6 +84,10 @@ GENDER_METRICS: Final = (
         neutral_word="parity",
         signed=True,
         drawn=True,
+        leading=True,
+        reference=_LABOUR,
+        reference_at=(1.0, -1.0),
+        reference_words=_MIXED_AS_LABOUR,
         ranked=True,
         assumed_sd=_LEAN_SD,
         precision_noise={"quick": 0.12, "standard": 0.09},
@@ -89,7 +98,6 @@ GENDER_METRICS: Final = (
         span=(-1.5, 1.5),
         is_mean=False,
         smallest_effect=SMALLEST_LEAN,
-        together=LEANS,
         meaning="The place of a text between its gendered texts, seen through images: where the mean signed score of "
         "the converged images lies on the scale of the concept's own graded texts, from -1 (as those that say woman) "
         "to +1 (as those that say man). What moves all pictures of a concept alike cancels: read it beside the raw "
@@ -105,12 +113,15 @@ GENDER_METRICS: Final = (
         neutral_word="parity",
         signed=True,
         drawn=True,
+        leading=True,
+        reference=_LABOUR,
+        reference_at=(1.0, -1.0),
+        reference_words=_MIXED_AS_LABOUR,
         ranked=True,
         told_as="gender.lean",
         assumed_sd=_LEAN_SD,
         explained=Explained(score="signed", answer="man", towards="towards man"),
         smallest_effect=SMALLEST_LEAN,
-        together=LEANS,
         unit="signed score",
         neutral=0.0,
         direction="neutral",
@@ -124,7 +135,6 @@ GENDER_METRICS: Final = (
         signed=True,
         compared=False,
         assumed_sd={"prompts": 0.2, "concepts": 0.2},
-        together=LEANS,
         unit="signed score",
         neutral=0.0,
         direction="neutral",
@@ -151,7 +161,6 @@ GENDER_METRICS: Final = (
         title="Half length of the scale",
         compared=False,
         assumed_sd={"prompts": 0.2, "concepts": 0.2},
-        together=LEANS,
         unit="signed score",
         neutral=None,
         direction="higher",
@@ -208,11 +217,8 @@ GENDER_METRICS: Final = (
         title="Share read as woman",
         statement="For {where}, the judge reads a share of {value} of the determinable pictures as a woman.",
         neutral_word="parity",
-        drawn=True,
         ranked=True,
         smallest_effect=SMALLEST_LEAN / 2,
-        reference="women",
-        reference_words="share of women in the labour statistics that the suite cites",
         unit="share",
         neutral=0.5,
         direction="neutral",

@@ -28,4 +28,6 @@ __all__ = [
 def draw_figures(report: Report) -> dict[str, str]:
     """Return the figures of a report as SVG text by file name, for the folder ``figures``."""
     figures = [figure for section in report.sections for figure in section.figures]
+    if report.opening.figure is not None:
+        figures.append(report.opening.figure)
     return {f"{one.name}.svg": one.svg if isinstance(one, DrawnFigure) else draw_forest(one) for one in figures}

@@ -5,29 +5,24 @@ First stands what opens and closes a report, then the section of each suite.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 import pandas as pd
 
 from audit.evidence import Evidence
-from audit.lenses import CARDS, CONTROLS, LENSES, QUESTIONS, WHOLE_SUITE, MetricCard, said_best
+from audit.lenses import CARDS, CONTROLS, LENSES, QUESTIONS, WHOLE_SUITE
 from audit.records import Decision, Finding, RuleResult, Verdict
 from audit.report.findings import (
     answer_tables,
-    concept_tables,
-    interval_of,
     is_measured,
-    is_whole,
-    leaves_out_neutral,
     pick_highlights,
-    suite_table,
-    tables_together,
-    value_of,
+    tell_concepts,
+    tell_suite,
 )
+from audit.report.forests import forest_figures, says_something
 from audit.report.images import make_sheet
 from audit.report.method import (
     controls_table,
@@ -41,7 +36,7 @@ from audit.report.method import (
     missing_tables,
     shipped_appendix,
     told_in_method,
-    versions_table,
+    versions_sentence,
 )
 from audit.report.model import (
     Appendix,
@@ -49,7 +44,7 @@ from audit.report.model import (
     Column,
     DrawnFigure,
     ForestFigure,
-    ForestRow,
+    Opening,
     Report,
     ReportInput,
     Room,
@@ -59,11 +54,10 @@ from audit.report.model import (
     room_for,
     shortening_sentences,
 )
+from audit.report.opening import make_opening
 from audit.report.suite_figures import (
     Outcomes,
     outcome_map,
-    outcome_table,
-    quality_spread,
     read_outcomes,
     variance_by_cause,
 )
@@ -71,14 +65,12 @@ from audit.report.text import (
     LIMITS,
     NAME_END,
     NAME_START,
-    NO_INTERVAL,
     OTHER_QUESTION,
     OUTCOME_ORDER,
     clean,
     count,
     outcome_word,
     quote,
-    show_level,
     verdict_sentence,
     verdict_word,
 )
@@ -109,8 +101,10 @@ def build_report(source: ReportInput) -> Report:
     """
     name = clean(source.checkpoint.name, longest=80)
     passed, controls = _judge_controls(source.tables)
-    sections = make_sections(source)
-    highlights = pick_highlights(source.findings, references=_references(source.evidence.prompts))
+    references = _references(source.evidence.prompts)
+    opening = make_opening(source, references)
+    sections = make_sections(source, opening)
+    highlights = pick_highlights(source.findings, references=references)
     return Report(
         title=f"Audit of {name}",
         created=clean(source.created, longest=40),
@@ -125,6 +119,7 @@ def build_report(source: ReportInput) -> Report:
         controls_sentence=controls,
         highlights=highlights,
         highlight_rule=_HIGHLIGHT_RULE if highlights else _NO_HIGHLIGHT,
+        opening=opening,
         rules=_rules_table(source.decision),
         results=clean_results(source.decision),
         policy_sentence=_policy_sentence(source.decision),
@@ -136,7 +131,7 @@ def build_report(source: ReportInput) -> Report:
         method_tables=method_tables(source),
         limits=LIMITS,
         command=clean(source.command, longest=_LONGEST_COMMAND),
-        versions=versions_table(source.versions),
+        versions=versions_sentence(source.versions),
         glossary=glossary(source.findings),
         appendix=_appendix(source),
     )
@@ -256,11 +251,11 @@ _PLACES = ("first", "main", "beside", "last")
 _LEADING = ("first", "main")
 
 
-def make_sections(source: ReportInput) -> tuple[Section, ...]:
+def make_sections(source: ReportInput, opening: Opening) -> tuple[Section, ...]:
     """Return one section per suite, in the order of the prompts; suites that hold only controls come last."""
     suites = _suites(source)
     room = room_for(len(suites))
-    return tuple(_make_section(source, suite, number, room) for number, suite in enumerate(suites, start=1))
+    return tuple(_make_section(source, suite, number, room, opening) for number, suite in enumerate(suites, start=1))
 
 
 def _suites(source: ReportInput) -> list[str]:
@@ -277,24 +272,40 @@ def _told(source: ReportInput) -> list[Finding]:
     return [f for f in source.findings if not (f.lens == CONTROLS and f.metric in listed)]
 
 
-def _make_section(source: ReportInput, suite: str, number: int, room: Room) -> Section:
+def _make_section(source: ReportInput, suite: str, number: int, room: Room, opening: Opening) -> Section:
     findings = [f for f in _told(source) if f.suite == suite]
     name = f"suite-{number}"
     figures: list[ForestFigure] = []
-    tables: list[Table] = []
     sentences: list[str] = []
-    for place, lens in enumerate(_lenses(findings), start=1):
+    opened = opening.metric if opening.is_whole and opening.suite == suite else ""
+    drawn = [opened] if opened else []
+    prompts = source.evidence.prompts[source.evidence.prompts["suite"] == suite]
+    written_for, references = set(prompts["lens"]), _references(prompts)
+    every = set(source.evidence.prompts["lens"])
+    asked = [f for f in findings if _is_asked(f.lens, written_for, every)]
+    for lens in dict.fromkeys(f.lens for f in asked):
         answers = [f for f in findings if f.lens == lens]
-        of_lens = _figures(answers, source.evidence, name=name, most=room.figure_rows)
-        figures += [figure for figure in of_lens if not _is_flat(figure)]
-        sentences += [figure.equivalent for figure in of_lens if _is_flat(figure)]
-        whole = suite_table(answers, name=f"{name}-{place}-whole", suite=suite)
-        tables += [whole] if whole else []
-        tables += concept_tables(answers, name=f"{name}-{place}", suite=suite, most=room.rows)
-    tables += tables_together(findings, name=name, suite=suite, most=room.rows)
+        for metric, figure in forest_figures(answers, source.evidence, name=name, most=room.figure_rows).items():
+            if metric == opened:
+                sentences.append(f"{CARDS[metric].title} is drawn on the first page.")
+            elif says_something(figure):
+                figures.append(figure)
+                drawn.append(metric)
+    told = (
+        tell_suite(findings, name=f"{name}-whole", suite=suite),
+        tell_concepts(
+            [f for f in asked if (f.suite, f.subject) not in references],
+            name=name,
+            suite=suite,
+            drawn=drawn,
+            most=room.rows,
+        ),
+    )
+    tables = [table for one in told for table in one.tables]
     tables += answer_tables(source.tables, name=f"{name}-answers", suite=suite, most=room.rows)
-    seen = _read_outcomes(source.tables, suite)
-    tables += [outcome_table(one, name=f"{name}-outcomes-numbers", room=room) for one in seen]
+    sentences += [sentence for one in told for sentence in one.sentences]
+    maps = [outcome_map(one, name=f"{name}-outcomes", room=room) for one in _read_outcomes(source.tables, suite)]
+    causes = _causes(source, suite, name)
     if not any(is_measured(f) for f in findings):
         sentences.append("Nothing was measured on this suite.")
     doubted = _doubted(findings, source.tables)
@@ -304,11 +315,7 @@ def _make_section(source: ReportInput, suite: str, number: int, room: Room) -> S
         title=_ALL_SUITES if suite == WHOLE_SUITE else clean(suite, longest=80),
         question=_question(findings, source.evidence, suite),
         sentences=tuple(sentences),
-        figures=(
-            *figures,
-            *(outcome_map(one, name=f"{name}-outcomes", room=room) for one in seen),
-            *_distributions(source, suite, name),
-        ),
+        figures=(*figures, *maps, *causes),
         tables=tuple(tables),
         sheet=make_sheet(
             source.evidence,
@@ -321,6 +328,12 @@ def _make_section(source: ReportInput, suite: str, number: int, room: Room) -> S
     )
 
 
+def _is_asked(lens: str, written_for: Collection[str], every: Collection[str]) -> bool:
+    """Tell whether a lens tells the concepts of a suite: not if it has suites of its own, unless every run asks it."""
+    card = LENSES[lens].card if lens in LENSES else None
+    return card is None or card.every_run or lens in written_for or lens not in every
+
+
 def _doubted(findings: Sequence[Finding], tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return the titles of the metrics that rest on a judge of whom it is not shown that it sees."""
     questions = doubted_questions(tables.get(CONTROLS))
@@ -331,20 +344,17 @@ def _doubted(findings: Sequence[Finding], tables: Mapping[str, pd.DataFrame]) ->
 
 
 def _read_outcomes(tables: Mapping[str, pd.DataFrame], suite: str) -> list[Outcomes]:
-    """Return what was perceived on a suite, by each lens that has a table of it."""
+    """Return what was perceived on a suite, by each lens that has a table of it, where a concept is clearly one."""
     maps = [lens.card.presentation for lens in LENSES.values() if lens.card.presentation is not None]
     read = [read_outcomes(tables.get(one.table), suite) for one in maps]
-    return [one for one in read if one is not None]
+    return [one for one in read if one is not None and one.clear]
 
 
-def _distributions(source: ReportInput, suite: str, name: str) -> list[DrawnFigure]:
+def _causes(source: ReportInput, suite: str, name: str) -> list[DrawnFigure]:
     causes = [(lens.card.name, lens.card.causes) for lens in LENSES.values() if lens.card.causes is not None]
     drawn = (
-        *(
-            variance_by_cause(words, source.tables.get(words.table), source.findings, suite, name=f"{name}-{lens}")
-            for lens, words in causes
-        ),
-        quality_spread(source.evidence, suite, name=f"{name}-quality"),
+        variance_by_cause(words, source.tables.get(words.table), source.findings, suite, name=f"{name}-{lens}")
+        for lens, words in causes
     )
     return [figure for figure in drawn if figure is not None]
 
@@ -365,114 +375,3 @@ def _question(findings: Sequence[Finding], evidence: Evidence, suite: str) -> st
     concepts = prompts["concept"].nunique()
     size = f"{count(concepts, 'concept')}, {count(len(prompts), 'prompt')}, {count(int(images), 'image')}."
     return " ".join([*asked, f"Asked with {size}"])
-
-
-def _figures(findings: Sequence[Finding], evidence: Evidence, *, name: str, most: int) -> list[ForestFigure]:
-    figures = []
-    for metric, card in CARDS.items():
-        answers = [f for f in said_best(findings) if f.metric == metric and not is_whole(f) and is_measured(f)]
-        if card.drawn and answers:
-            figure_name = f"{name}-{metric.replace('.', '-').replace('_', '-')}"
-            figures.append(_figure(answers, card, evidence, name=figure_name, most=most))
-    return figures
-
-
-def _is_flat(figure: ForestFigure) -> bool:
-    """Tell whether every concept sits at the neutral value: a sentence says that better than a figure."""
-    return all(row.value == figure.neutral for row in figure.rows)
-
-
-def _figure(findings: Sequence[Finding], card: MetricCard, evidence: Evidence, *, name: str, most: int) -> ForestFigure:
-    first = findings[0]
-    farthest = sorted(findings, key=lambda f: (-abs(_value(f) - (f.neutral or 0.0)), f.subject))
-    shown = sorted(farthest[:most], key=lambda f: (-_value(f), f.subject))
-    rows = _rows(shown, evidence, reference=card.reference)
-    return ForestFigure(
-        name=name,
-        caption=_caption(shown, card, rows=rows, beyond=len(findings) - len(shown)),
-        equivalent=_equivalent(findings, card),
-        rows=rows,
-        neutral=first.neutral,
-        neutral_word=card.neutral_word,
-        sides=card.sides,
-        span=card.span,
-        signed=card.signed,
-        warm=card.warm,
-    )
-
-
-def _rows(findings: Sequence[Finding], evidence: Evidence, *, reference: str) -> tuple[ForestRow, ...]:
-    suite = evidence.prompts[evidence.prompts["suite"] == findings[0].suite]
-    beside = _reference_values(suite, reference) if reference else {}
-    matched = set(suite.loc[suite["role"] == "reference", "concept"]) - set(
-        suite.loc[suite["role"] == "subject", "concept"]
-    )
-    return tuple(
-        ForestRow(
-            label=clean(finding.subject, longest=80),
-            value=_value(finding),
-            low=_finite(finding.estimate.low),
-            high=_finite(finding.estimate.high),
-            reference=beside.get(finding.subject),
-            matched=finding.subject in matched,
-        )
-        for finding in findings
-    )
-
-
-def _reference_values(prompts: pd.DataFrame, column: str) -> Mapping[str, float]:
-    known = prompts.dropna(subset=[column])
-    return {str(concept): float(number) for concept, number in known.groupby("concept")[column].first().items()}
-
-
-def _caption(findings: Sequence[Finding], card: MetricCard, *, rows: Sequence[ForestRow], beyond: int) -> str:
-    levels = ", ".join(sorted({show_level(f.estimate.level) for f in findings}))
-    parts = [f"{card.title} per concept of {quote(findings[0].suite)}, with {levels} intervals, sorted."]
-    if card.neutral_word:
-        parts.append(f"Filled: the interval leaves out {card.neutral_word}. Open: it contains it, or there is none.")
-    if any(row.reference is not None for row in rows):
-        parts.append(f"Upright bar: {card.reference_words}.")
-    if any(row.matched for row in rows):
-        parts.append("Square: a reference that subjects are compared with.")
-    if beyond > 0:
-        total = len(findings) + beyond
-        parts.append(f"Shown are the {len(findings)} of {total} concepts that are farthest from the neutral value.")
-    return " ".join(parts)
-
-
-def _equivalent(findings: Sequence[Finding], card: MetricCard) -> str:
-    ordered = sorted(findings, key=lambda f: (_value(f), f.subject))
-    lowest, highest = ordered[0], ordered[-1]
-    if len(ordered) == 1:
-        return f"{card.title} is {_short(lowest)}, the only concept measured."
-    if all(_value(f) == _value(lowest) for f in ordered):
-        widest = max(ordered, key=lambda f: (f.estimate.high or 0.0) - (f.estimate.low or 0.0))
-        each = f"{card.title} is {value_of(lowest)} for each of {len(ordered)} concepts"
-        return f"{each}; the widest interval is {interval_of(widest)}."
-    sentence = f"{card.title} runs from {_short(lowest)} to {_short(highest)}, over {len(ordered)} concepts."
-    if card.sides is None:
-        return sentence
-    clear = [f for f in ordered if leaves_out_neutral(f)]
-    low = sum(1 for f in clear if _value(f) < (f.neutral or 0.0))
-    neutral = card.neutral_word or "the neutral value"
-    return (
-        f"{sentence} With the whole interval beyond {neutral}, {low} lean {card.sides[0]} and {len(clear) - low} "
-        f"{card.sides[1]}; {len(ordered) - len(clear)} cannot be told from {neutral}. Each interval looks at one "
-        "concept alone."
-    )
-
-
-def _short(finding: Finding) -> str:
-    interval = interval_of(finding)
-    said = interval if interval == NO_INTERVAL else f"interval {interval}"
-    return f"{value_of(finding)} for {quote(finding.subject, longest=40)} ({said})"
-
-
-def _value(finding: Finding) -> float:
-    """Value of a finding that is known to be measured."""
-    value = finding.estimate.value
-    return math.nan if value is None else value
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

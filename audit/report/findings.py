@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
@@ -67,6 +67,16 @@ def is_of_interest(finding: Finding) -> bool:
     return _clear_distance(finding) > (0.0 if card is None else card.smallest_effect)
 
 
+def is_ranked(metric: str, lens: str) -> bool:
+    """Tell whether a metric says something of the checkpoint by itself; others stand beside such a one."""
+    return lens not in INSTRUMENTS and (metric not in CARDS or CARDS[metric].ranked)
+
+
+def differs(finding: Finding) -> bool:
+    """Tell whether a finding says of the checkpoint that something lies beyond its smallest effect."""
+    return is_ranked(finding.metric, finding.lens) and is_measured(finding) and is_of_interest(finding)
+
+
 def pick_highlights(
     findings: Sequence[Finding], *, references: Collection[tuple[str, str]] = (), most: int = 3
 ) -> tuple[Highlight, ...]:
@@ -100,58 +110,70 @@ def pick_highlights(
     return tuple(Highlight(statement=_state(f), numbers=_numbers(f)) for _, _, f in queue[:most])
 
 
-def suite_table(findings: Iterable[Finding], *, name: str, suite: str) -> Table | None:
-    """Return the table of what was found over a suite as a whole; ``None`` where nothing was asked of it."""
-    told = [finding for finding in findings if is_whole(finding)][: WHOLE_ROOM.rows]
-    if not told:
-        return None
-    tested = any(f.p_value is not None or f.p_adjusted is not None for f in told)
-    shared, notes = split_notes([clean(f.note) for f in told])
-    columns = (
-        Column(label="Measure"),
-        Column(label="Value", numeric=True),
-        Column(label="Images / prompts", numeric=True),
-        *((Column(label="p", numeric=True),) if tested else ()),
-        Column(label="Note"),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Findings as tables of what differs, and what does not in sentences."""
+
+    tables: tuple[Table, ...]
+    sentences: tuple[str, ...]
+
+
+_MOST_NOTES: Final = 4
+
+
+def tell_suite(findings: Iterable[Finding], *, name: str, suite: str) -> Told:
+    """Tell what was found over a suite as a whole: rows for what lies beyond its smallest effect, and words."""
+    whole = [finding for finding in findings if is_whole(finding)][: WHOLE_ROOM.rows]
+    rows = [f for f in whole if differs(f)]
+    beside = [_in_words(f) for f in whole if not is_ranked(f.metric, f.lens) and _is_compared(f.metric)]
+    nothing = [_in_words(f) for f in whole if is_ranked(f.metric, f.lens) and not differs(f)]
+    sentences = (
+        *(
+            [f"Over the whole suite, not shown to lie beyond the smallest effect: {'; '.join(nothing)}."]
+            if nothing
+            else []
+        ),
+        *([f"Of the suite as a whole: {'; '.join(beside)}."] if beside else []),
     )
-    rows = tuple(_whole_row(f, note=note, tested=tested) for f, note in zip(told, notes, strict=True))
+    return Told(tables=(_suite_table(rows, name=name, suite=suite),) if rows else (), sentences=sentences)
+
+
+def _suite_table(rows: Sequence[Finding], *, name: str, suite: str) -> Table:
+    tested = any(f.p_value is not None or f.p_adjusted is not None for f in rows)
+    labels = ("Measure", "Value", "Interval", "Images / prompts", *(("p",) if tested else ()))
+    notes = dict.fromkeys(sentence for f in rows for sentence in clean(f.note).rstrip(".").split(". ") if sentence)
     corrected = " p is corrected for the number of tests where the lens does so." if tested else ""
-    caption = f"Over the whole suite {quote(suite)}.{corrected} {shared}".rstrip()
-    return Table(name=name, caption=caption, columns=columns, rows=rows)
+    said = "".join(f" {note}." for note in list(notes)[:_MOST_NOTES])
+    return Table(
+        name=name,
+        caption=f"Over the whole suite {quote(suite)}, what lies beyond its smallest effect.{corrected}{said}",
+        columns=tuple(Column(label=label, numeric=place > 0) for place, label in enumerate(labels)),
+        rows=tuple(_suite_row(f, tested=tested) for f in rows),
+    )
 
 
-def split_notes(notes: Sequence[str]) -> tuple[str, list[str]]:
-    """Split off the sentences that all notes begin with, so that they are said once.
-
-    Example:
-        >>> split_notes(["One judge. Twelve images.", "One judge. No image."])
-        ('One judge.', ['Twelve images.', 'No image.'])
-    """
-    if len(notes) < 2:
-        return "", list(notes)
-    parts = [note.split(". ") for note in notes]
-    same = 0
-    while all(len(part) > same + 1 and part[same] == parts[0][same] for part in parts):
-        same += 1
-    if all(note == notes[0] for note in notes):
-        return notes[0], [""] * len(notes)
-    shared = ". ".join(parts[0][:same])
-    return f"{shared}." if shared else "", [". ".join(part[same:]) for part in parts]
-
-
-def _whole_row(finding: Finding, *, note: str, tested: bool) -> tuple[Cell, ...]:
+def _suite_row(finding: Finding, *, tested: bool) -> tuple[Cell, ...]:
     p_value = finding.p_value if finding.p_adjusted is None else finding.p_adjusted
-    interval = interval_of(finding) if is_measured(finding) else ""
     unscored = f"{finding.n_unscored} unscored" if finding.n_unscored else ""
-    of_group = f" of {finding.subject.removeprefix(_GROUP)}" if finding.subject != WHOLE_SUITE else ""
-    title = f"{title_of(finding.metric)}{of_group}"
     return (
-        Cell(text=clean(title, longest=80), detail=clean(finding.metric, longest=80)),
-        Cell(text=value_of(finding), detail=interval),
+        Cell(text=_measure(finding)),
+        Cell(text=value_of(finding)),
+        Cell(text=interval_of(finding)),
         Cell(text=f"{finding.estimate.n_images} / {finding.estimate.n_prompts}", detail=unscored),
         *((Cell(text=show_p(p_value)),) if tested else ()),
-        Cell(text=note or NOTHING),
     )
+
+
+def _measure(finding: Finding) -> str:
+    of_group = f" of {finding.subject.removeprefix(_GROUP)}" if finding.subject != WHOLE_SUITE else ""
+    return clean(f"{title_of(finding.metric)}{of_group}", longest=80)
+
+
+def _in_words(finding: Finding) -> str:
+    """Write a finding within a sentence: its title, value and interval."""
+    interval = f" ({interval_of(finding)})" if is_measured(finding) else ""
+    measure = _measure(finding)
+    return f"{measure[:1].lower()}{measure[1:]} {value_of(finding)}{interval}"
 
 
 def _signed(finding: Finding) -> bool:
@@ -161,12 +183,11 @@ def _signed(finding: Finding) -> bool:
 
 def _can_rank(finding: Finding) -> bool:
     card = CARDS.get(finding.metric)
-    asked = finding.lens not in INSTRUMENTS and (card is None or card.ranked)
     value, neutral = finding.estimate.value, finding.neutral
     better = (
         card is not None and card.direction == "lower" and value is not None and neutral is not None and value < neutral
     )
-    return asked and is_measured(finding) and is_of_interest(finding) and not better
+    return differs(finding) and not better
 
 
 def _clear_distance(finding: Finding) -> float:
@@ -201,75 +222,87 @@ def _state(finding: Finding) -> str:
 
 def _numbers(finding: Finding) -> str:
     estimate = finding.estimate
-    neutral = show_number(finding.neutral)
     unscored = f"; {count(finding.n_unscored, 'image')} unscored" if finding.n_unscored else ""
     return (
         f"{clean(title_of(finding.metric), longest=60)} {value_of(finding)}, {show_level(estimate.level)} interval "
-        f"{interval_of(finding)}, neutral {neutral}; {show_count(estimate)}{unscored}; "
+        f"{interval_of(finding)}; {show_count(estimate)}{unscored}; "
         f"suite {quote(finding.suite, longest=40)}."
     )
 
 
-MOST_TABLES: Final = 6
+MOST_TABLES: Final = 3
 _METRICS_PER_TABLE: Final = 4
-_TOGETHER: Final = 5
-"""Metrics per table of those that are read beside each other."""
 
 
-def concept_tables(
-    findings: Sequence[Finding], *, name: str, suite: str, most: int = WHOLE_ROOM.rows
-) -> tuple[Table, ...]:
-    """Return the tables of the concepts of one suite and lens: a row per concept, a few metrics per table.
-
-    Args:
-        findings: Of the lens on the suite.
-        name: Beginning of the names of the tables.
-        suite: Name of the suite.
-        most: Rows of a table at most; those whose first metric is farthest from its neutral value.
-    """
-    single = [f for f in findings if not is_whole(f) and _in_own_table(f.metric)]
-    return _concept_tables(single, name=name, suite=suite, most=most, width=_METRICS_PER_TABLE)
-
-
-def tables_together(
-    findings: Sequence[Finding], *, name: str, suite: str, most: int = WHOLE_ROOM.rows
-) -> Iterator[Table]:
-    """Return a table for each kind of metrics that stand together, whatever their lens (``MetricCard.together``).
+def tell_concepts(
+    findings: Sequence[Finding], *, name: str, suite: str, drawn: Collection[str] = (), most: int = WHOLE_ROOM.rows
+) -> Told:
+    """Tell what was found of the concepts of a suite: who differs in what, and in words what nobody differs in.
 
     Args:
         findings: Of all lenses on the suite.
         name: Beginning of the names of the tables.
         suite: Name of the suite.
-        most: Rows of a table at most.
+        drawn: Metrics that a figure shows, with every concept, interval and value.
+        most: Rows of a table at most; those whose first metric is farthest from its neutral value.
     """
-    for heading in dict.fromkeys(card.together for card in CARDS.values() if card.together):
-        told = [f for f in findings if not is_whole(f) and f.metric in CARDS and CARDS[f.metric].together == heading]
-        mark = heading.lower().replace(" ", "-")
-        for table in _concept_tables(told, name=f"{name}-{mark}", suite=suite, most=most, width=_TOGETHER):
-            yield replace(table, caption=f"{heading}. {table.caption}")
+    single = [f for f in said_best(findings) if not is_whole(f) and f.metric not in drawn and _is_shown(f.metric)]
+    telling = {f.metric for f in single if differs(f)}
+    known = [metric for metric in CARDS if metric in telling]
+    metrics = known + sorted(telling - set(known))
+    silent = [metric for metric in dict.fromkeys(f.metric for f in single) if metric not in telling]
+    ranges = [_range([f for f in single if f.metric == metric]) for metric in silent]
+    apart, scattered = ([text for text, neutral in ranges if neutral is one] for one in (True, False))
+    concepts = count(len({f.subject for f in single}), "concept")
+    sentences = (
+        *([f"Shown to lie beyond the smallest effect for none of {concepts}: {'; '.join(apart)}."] if apart else []),
+        *([f"Over {concepts}: {'; '.join(scattered)}."] if scattered else []),
+    )
+    chosen = [f for f in single if f.metric in telling]
+    return Told(tables=_concept_tables(chosen, metrics, name=name, suite=suite, most=most), sentences=sentences)
 
 
-def _in_own_table(metric: str) -> bool:
-    card = CARDS.get(metric)
-    return card is None or (card.per_concept and not card.together)
+def _is_shown(metric: str) -> bool:
+    return metric not in CARDS or (CARDS[metric].per_concept and CARDS[metric].compared)
 
 
-def _concept_tables(single: Sequence[Finding], *, name: str, suite: str, most: int, width: int) -> tuple[Table, ...]:
-    known = [metric for metric in CARDS if any(f.metric == metric for f in single)]
-    metrics = known + sorted({f.metric for f in single} - set(known))
+def _is_compared(metric: str) -> bool:
+    """Tell whether a metric is told; what another one of its lens says, or what it only rests on, is in ``tables/``."""
+    return metric not in CARDS or CARDS[metric].compared
+
+
+def _range(findings: Sequence[Finding]) -> tuple[str, bool]:
+    """Return the least and greatest value of a metric in words, and whether it is one that says something by itself."""
+    ordered = sorted((f for f in findings if is_measured(f)), key=_height)
+    title = clean(title_of(findings[0].metric), longest=60)
+    noun = f"{title[:1].lower()}{title[1:]}"
+    ranked = is_ranked(findings[0].metric, findings[0].lens)
+    if not ordered:
+        return f"{noun} not measured", ranked
+    least, greatest = value_of(ordered[0]), value_of(ordered[-1])
+    return (f"{noun} {least}" if least == greatest else f"{noun} {least} to {greatest}"), ranked
+
+
+def _concept_tables(
+    single: Sequence[Finding], metrics: Sequence[str], *, name: str, suite: str, most: int
+) -> tuple[Table, ...]:
+    if not metrics:
+        return ()
     first = {f.subject: f for f in single if f.metric == metrics[0] and is_measured(f)}
-    order = sorted({f.subject for f in single}, key=lambda subject: (-_height(first.get(subject)), subject))
+    differ = {f.subject for f in single if differs(f)}
+    order = sorted(differ, key=lambda subject: (-_height(first.get(subject)), subject))
     farthest = sorted(order, key=lambda subject: -_distance(first.get(subject)))
-    width = math.ceil(len(metrics) / max(1, math.ceil(len(metrics) / width)))  # tables of even width
-    chunks = [metrics[start : start + width] for start in range(0, len(metrics), max(1, width))]
+    width = math.ceil(len(metrics) / math.ceil(len(metrics) / _METRICS_PER_TABLE))  # tables of even width
+    chunks = [metrics[start : start + width] for start in range(0, len(metrics), width)]
+    asked = len({f.subject for f in single})
     return tuple(
-        _concept_table(_of(single, chunk, order, farthest, most), chunk, name=f"{name}-{number}", suite=suite)
+        _concept_table(_of(single, chunk, order, farthest, most), chunk, asked, name=f"{name}-{number}", suite=suite)
         for number, chunk in enumerate(chunks[:MOST_TABLES], start=1)
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
+class _Rows:
     """What a table tells: findings by subject and metric, in the order of its rows, and of how many subjects."""
 
     rows: Mapping[str, Mapping[str, Finding]]
@@ -278,36 +311,37 @@ class _Told:
 
 def _of(
     findings: Sequence[Finding], metrics: Sequence[str], order: Sequence[str], farthest: Sequence[str], most: int
-) -> _Told:
+) -> _Rows:
     known: dict[str, dict[str, Finding]] = {}
     for finding in findings:
         if finding.metric in metrics:
             known.setdefault(finding.subject, {})[finding.metric] = finding
-    shown = set([subject for subject in farthest if subject in known][:most])
-    return _Told(rows={subject: known[subject] for subject in order if subject in shown}, subjects=len(known))
+    differ = [one for one in farthest if any(map(differs, known.get(one, {}).values()))]
+    shown = set(differ[:most])
+    return _Rows(rows={subject: known[subject] for subject in order if subject in shown}, subjects=len(differ))
 
 
-def _concept_table(told: _Told, metrics: Sequence[str], *, name: str, suite: str) -> Table:
+def _concept_table(told: _Rows, metrics: Sequence[str], asked: int, *, name: str, suite: str) -> Table:
     rows = tuple(
         (Cell(text=clean(subject, longest=80)), *(_cell(found.get(metric)) for metric in metrics))
         for subject, found in told.rows.items()
     )
     columns = (Column(label="Concept"), *(Column(label=clean(title_of(m), longest=60), numeric=True) for m in metrics))
-    return Table(name=name, caption=_caption(told, suite), columns=columns, rows=rows)
+    return Table(name=name, caption=_caption(told, suite, asked), columns=columns, rows=rows)
 
 
-def _caption(told: _Told, suite: str) -> str:
+def _caption(told: _Rows, suite: str, asked: int) -> str:
     used = [finding for found in told.rows.values() for finding in found.values()]
     levels = ", ".join(sorted({show_level(f.estimate.level) for f in used}))
-    methods = sorted({clean(f.estimate.method_text, longest=80) for f in used if f.estimate.method_text})
-    how = f" ({'; '.join(methods[:3])})" if methods else ""
     shown = (
-        f" Shown are {len(told.rows)} of {told.subjects} concepts, first those farthest from the neutral value; "
-        "all are in tables/."
+        f" Shown are the {len(told.rows)} that are farthest from the neutral value."
         if len(told.rows) < told.subjects
         else ""
     )
-    return f"Concepts of {quote(suite)}. Below each value: its {levels} interval{how} and n as images / prompts.{shown}"
+    return (
+        f"Of {count(asked, 'concept')} of {quote(suite)}, {told.subjects} differ in this beyond the smallest effect, "
+        f"the others do not.{shown} Below each value: its {levels} interval and n as images / prompts."
+    )
 
 
 def _cell(finding: Finding | None) -> Cell:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeGuard
 
@@ -17,16 +17,15 @@ import pandas as pd
 
 from audit.errors import EnvironmentProblem
 from audit.evidence import Evidence, still_unanswered
-from audit.lenses import CARDS, CONTROLS, LENSES, WHOLE_SUITE, MetricCard
+from audit.lenses import CARDS, CONTROLS, LENSES, WHOLE_SUITE
 from audit.lineage import kinship, relatives_among
 from audit.packaged import CALIBRATION
 from audit.records import CORRECTED, NOT_CORRECTED, CheckpointCard, Finding, JudgeCard
-from audit.report.findings import detail_of, interval_of, is_measured, value_of
+from audit.report.findings import detail_of, differs, interval_of, is_measured, value_of
 from audit.report.model import Appendix, Cell, Column, DrawnFigure, ReportInput, Table, Term
-from audit.report.text import MINUS, NOT_MEASURED, STATUS_WORDS, clean, count, quote, show_number
+from audit.report.text import MINUS, NOT_MEASURED, NOTHING, STATUS_WORDS, clean, count, quote, show_number, title_of
 from audit.suites import own_sentences
 
-_MOST_SETTINGS = 60
 _LONGEST_REASON = 1000
 _WITHOUT_ERROR = (
     "This run has no neutralised subjects: its intervals are without the instrument's own error, and so too narrow."
@@ -47,6 +46,7 @@ def controls_table(tables: Mapping[str, pd.DataFrame], findings: Sequence[Findin
     columns = (
         Column(label="Control"),
         Column(label="Measured", numeric=True),
+        Column(label="Interval · images / prompts", numeric=True),
         Column(label="Target"),
         Column(label="State"),
     )
@@ -65,7 +65,8 @@ def controls_table(tables: Mapping[str, pd.DataFrame], findings: Sequence[Findin
 def _control_row(row: Mapping[Hashable, object], finding: Finding | None) -> tuple[Cell, ...]:
     return (
         Cell(text=clean(row["control"], longest=80)),
-        Cell(text=_show_measured(row["measured"]), detail="" if finding is None else detail_of(finding)),
+        Cell(text=_show_measured(row["measured"])),
+        Cell(text=NOTHING if finding is None else detail_of(finding)),
         Cell(text=_show_measured(row["target"])),
         Cell(text=clean(row.get("state") or ("passed" if has_passed(row["passed"]) else "not passed"), longest=20)),
     )
@@ -128,7 +129,8 @@ def missing_tables(evidence: Evidence) -> tuple[Table, ...]:
 def _status_table(evidence: Evidence) -> Table:
     images = evidence.images.merge(evidence.prompts[["prompt_id", "suite"]], on="prompt_id", how="left")
     counted = images.groupby(["suite", "status"]).size().unstack(fill_value=0)
-    statuses = [*STATUS_WORDS, *sorted(set(map(str, counted.columns)) - set(STATUS_WORDS))]
+    statuses = [one for one in STATUS_WORDS if one in counted.columns]
+    statuses += sorted(set(map(str, counted.columns)) - set(STATUS_WORDS))
     columns = (
         Column(label="Suite"),
         *(Column(label=clean(STATUS_WORDS.get(status, status), longest=60), numeric=True) for status in statuses),
@@ -172,6 +174,7 @@ def method_sentences(source: ReportInput) -> tuple[str, ...]:
             f"Each prompt was inverted{how_long}: an image was optimised from noise until the audited checkpoint finds "
             "that it matches the text (arXiv 2403.02580). Judges that never see the prompt scored the images."
         ),
+        *settings_sentences(source.spec),
         *seed_sentences(source.spec),
         *precision_sentences(source.spec),
         (
@@ -310,7 +313,6 @@ def method_tables(source: ReportInput) -> tuple[Table, ...]:
         _judges_table(source.evidence.judges.values(), source.checkpoint),
         *((errors,) if errors.rows else ()),
         _checkpoint_table(source.checkpoint),
-        _settings_table(source.spec),
     )
 
 
@@ -373,16 +375,23 @@ def _checkpoint_table(card: CheckpointCard) -> Table:
     return _two_columns("checkpoint", "The audited checkpoint.", ("Property", "Value"), facts)
 
 
-def _settings_table(spec: Mapping[str, object]) -> Table:
-    flat = dict(_flatten(spec))
-    shown = dict(list(flat.items())[:_MOST_SETTINGS])
-    more = f" The first {_MOST_SETTINGS} of {len(flat)}; all are in spec.json." if len(flat) > len(shown) else ""
-    return _two_columns("settings", f"What was planned, from spec.json.{more}", ("Setting", "Value"), shown)
+def settings_sentences(spec: Mapping[str, object]) -> tuple[str, ...]:
+    """Say by what recipe, effort and seed a run was made, where its spec says so."""
+    recipe, effort = spec.get("recipe"), spec.get("effort")
+    parts = []
+    if isinstance(recipe, Mapping) and "name" in recipe:
+        digest = f" ({clean(recipe['digest'], longest=20)})" if "digest" in recipe else ""
+        parts.append(f"recipe {clean(recipe['name'], longest=40)}{digest}")
+    name = effort.get("name") if isinstance(effort, Mapping) else effort
+    parts += [f"effort {clean(name, longest=40)}"] if name else []
+    parts += [f"seed {clean(spec['seed'], longest=20)}"] if "seed" in spec else []
+    return (f"Settings: {', '.join(parts)}; every one is in spec.json.",) if parts else ()
 
 
-def versions_table(versions: Mapping[str, str]) -> Table:
-    """Return the versions of what the audit was made with."""
-    return _two_columns("versions", "Versions.", ("Package", "Version"), versions)
+def versions_sentence(versions: Mapping[str, str]) -> str:
+    """Say what the audit was made with."""
+    told = (f"{clean(name, longest=40)} {clean(version, longest=40)}" for name, version in versions.items())
+    return f"Made with {', '.join(told)}."
 
 
 def _two_columns(name: str, caption: str, heads: tuple[str, str], facts: Mapping[str, object]) -> Table:
@@ -402,41 +411,18 @@ def _show_setting(value: object) -> str:
             return clean(value) or "none"
 
 
-def _flatten(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Walk nested settings; lists of plain values stay on one line."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flatten(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list | tuple) and any(isinstance(inner, Mapping | list | tuple) for inner in value):
-        for place, inner in enumerate(value, start=1):
-            yield from _flatten(inner, f"{path} {place}")
-    elif isinstance(value, list | tuple):
-        yield path, ", ".join(map(str, value))
-    else:
-        yield path, value
-
-
 def glossary(findings: Iterable[Finding]) -> tuple[Term, ...]:
-    """Explain every metric that the report shows, in the words of its lens."""
-    shown = {finding.metric: finding for finding in findings}
-    known = [metric for metric in CARDS if metric in shown]
-    others = sorted(set(shown) - set(known))
-    return tuple(_term(shown[metric], CARDS.get(metric)) for metric in [*known, *others][:_MOST_SETTINGS])
-
-
-def _term(finding: Finding, card: MetricCard | None) -> Term:
-    metric, unit = clean(finding.metric, longest=80), clean(finding.unit, longest=60)
-    neutral = "none" if finding.neutral is None else show_number(finding.neutral)
-    scale = f"Unit: {unit or 'none'}; neutral value: {neutral}."
-    name = metric if card is None else f"{card.title} ({metric})"
-    return Term(name=name, meaning=scale if card is None else f"{clean(card.meaning, longest=1000)} {scale}")
+    """Explain every metric that lies beyond its smallest effect somewhere, in the words of its lens."""
+    shown = {finding.metric for finding in findings if differs(finding)}
+    cards = [card for metric, card in CARDS.items() if metric in shown]
+    return tuple(Term(name=card.title, meaning=f"{card.meaning} Unit: {card.unit}.") for card in cards)
 
 
 TEXTS: Final = "appendix.json"
 _CAPTIONS: Final = {
     "dose-response": "What audits measured against what was planted: leans, and rates of pictures read as unsafe.",
-    "detection": "How often a planted gap was found, against its size.",
 }
+"""Of the figures that are shown; docs/accuracy.md has all."""
 VALIDATION: Final = "validation.json"
 """What ``make validate`` measured, in the same words: lines of the table, and sentences; absent until it was run."""
 FIGURE_FILES: Final = {"dose-response": "dose_response.svg", "detection": "detection.svg"}
@@ -460,7 +446,11 @@ def shipped_appendix(folder: Path = CALIBRATION) -> Appendix:
         if (folder / VALIDATION).is_file():
             study = json.loads((folder / VALIDATION).read_text(encoding="utf-8"))
             texts |= {key: [*texts[key], *study[key]] for key in ("sentences", "lines")}
-        drawn = {name: (folder / file).read_text(encoding="utf-8") for name, file in FIGURE_FILES.items()}
+        drawn = {
+            name: (folder / file).read_text(encoding="utf-8")
+            for name, file in FIGURE_FILES.items()
+            if name in _CAPTIONS
+        }
         return _appendix(texts, drawn)
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise EnvironmentProblem(
@@ -475,17 +465,26 @@ def _appendix(texts: Mapping[str, object], drawn: Mapping[str, str]) -> Appendix
         raise TypeError("a text of the calibration is of another kind")
     columns = (Column(label="Asked"), *(Column(label=label) for label in ("Metric", "Measured", "Interval", "n")))
     rows = tuple(
-        (Cell(text=asked, detail=how), Cell(text=metric), Cell(text=measured), Cell(text=interval), Cell(text=n))
-        for asked, metric, measured, interval, n, how in lines
+        (Cell(text=asked), Cell(text=title_of(metric)), Cell(text=measured), Cell(text=interval), Cell(text=n))
+        for asked, metric, measured, interval, n, _ in lines
     )
     return Appendix(
         title="Calibration on phantoms",
         sentences=(_INTRODUCTION, *map(str, sentences), f"Made by: {texts['command']}"),
         figures=tuple(
-            DrawnFigure(name=name, caption=_CAPTIONS[name], equivalent=str(equivalents[name]), svg=svg)
+            DrawnFigure(
+                name=name, caption=_CAPTIONS[name], equivalent=_titled(str(equivalents[name])), svg=_titled(svg)
+            )
             for name, svg in drawn.items()
         ),
         table=Table(
             name="calibration-numbers", caption="What the calibration study measured.", columns=columns, rows=rows
         ),
     )
+
+
+def _titled(text: str) -> str:
+    """Call metrics by their titles."""
+    for metric, card in CARDS.items():
+        text = text.replace(metric, card.title)
+    return text

@@ -85,6 +85,8 @@ class ForestRow:
     """Share of women in the labour force, on the scale of the figure; ``None`` where it is unknown."""
     matched: bool = False
     """Whether the concept is a reference that subjects are compared with."""
+    differs: bool = True
+    """Whether its whole interval lies beyond the smallest effect of the metric."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,30 @@ class ContactSheet:
     rule: str
     left_out: tuple[str, ...]
     pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """Pictures of some concepts along their scales, in threes: one side, as the text is, the other side."""
+
+    rule: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What a report shows first, beside decision and highlights."""
+
+    suite: str
+    """Whose concepts the figure draws, as named in findings."""
+    metric: str
+    """What it draws."""
+    is_whole: bool
+    """Whether it draws every concept of the suite, so that no section need draw them again."""
+    figure: ForestFigure | None
+    strip: Strip | None
+    unmeasured: str
+    """What was not measured, in a line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +223,7 @@ class Report:
     controls_sentence: str
     highlights: tuple[Highlight, ...]
     highlight_rule: str
+    opening: Opening
     rules: Table
     results: tuple[RuleResult, ...]
     """The results of the gate, cleaned for display, as JUnit takes them."""
@@ -210,7 +237,8 @@ class Report:
     method_tables: tuple[Table, ...]
     limits: tuple[str, ...]
     command: str
-    versions: Table
+    versions: str
+    """What the audit was made with, in a sentence."""
     glossary: tuple[Term, ...]
     appendix: Appendix
 
@@ -249,16 +277,16 @@ _FEW_SUITES: Final = 10
 class Room:
     """The most that is shown of one suite; what a caption says is left out is in ``tables/``."""
 
-    rows: int = 200
+    rows: int = 16
     """Of a table."""
-    figure_rows: int = 40
+    figure_rows: int = 24
     """Concepts of a figure."""
-    pictures: int = 60
+    pictures: int = 16
     """Of a contact sheet."""
 
 
 WHOLE_ROOM: Final = Room()
-_LEAST: Final = Room(rows=20, figure_rows=10, pictures=6)
+_LEAST: Final = Room(rows=6, figure_rows=8, pictures=4)
 
 
 def room_for(suites: int) -> Room:
@@ -268,7 +296,7 @@ def room_for(suites: int) -> Room:
         >>> room_for(3) == room_for(10) == WHOLE_ROOM
         True
         >>> room_for(50)
-        Room(rows=40, figure_rows=10, pictures=12)
+        Room(rows=6, figure_rows=8, pictures=4)
     """
     part = min(1.0, _FEW_SUITES / max(1, suites))
     return Room(

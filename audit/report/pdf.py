@@ -12,8 +12,8 @@ import json
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -21,7 +21,7 @@ from pathlib import Path
 from audit.errors import EnvironmentProblem
 from audit.report.figures import FONT, draw_forest
 from audit.report.html import read_template
-from audit.report.model import DrawnFigure, ForestFigure, Paper, PaperSection, Report, Section
+from audit.report.model import DrawnFigure, ForestFigure, Paper, Picture, Report
 from audit.report.text import NAME_END, NAME_START
 
 _PARTS = "parts.typ"
@@ -81,51 +81,38 @@ def _set(template: str, told: Report | Paper) -> bytes:
 
 def _lay_out(told: Report | Paper, folder: Path) -> None:
     """Write data, figures and pictures; file names are numbers, never names."""
-    content = asdict(told)
-    numbers = count(1)
-    sections: Sequence[Section | PaperSection] = told.sections
-    for section, entries in zip(sections, content["sections"], strict=True):
-        _lay_figures(section.figures, entries["figures"], folder, numbers)
-        sheet = section.sheet if isinstance(section, Section) else None
-        pictures = sheet.pictures if sheet else ()
-        for picture, entry in zip(pictures, entries["sheet"]["pictures"] if pictures else (), strict=True):
-            entry["file"] = f"picture-{next(numbers)}.jpg"
-            del entry["jpeg"]
-            (folder / entry["file"]).write_bytes(picture.jpeg)
-    if isinstance(told, Report):
-        _lay_figures(told.appendix.figures, content["appendix"]["figures"], folder, numbers)
-    (folder / "data.json").write_text(json.dumps(_make_printable(content), ensure_ascii=False), encoding="utf-8")
+    content = _as_data(told, folder, count(1))
+    (folder / "data.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
 
-def _lay_figures(
-    figures: Sequence[ForestFigure | DrawnFigure],
-    entries: Sequence[dict[str, object]],
-    folder: Path,
-    numbers: Iterator[int],
-) -> None:
-    for figure, entry in zip(figures, entries, strict=True):
-        entry.pop("svg", None)
-        _lay_figure(
-            figure.svg if isinstance(figure, DrawnFigure) else draw_forest(figure), entry, folder, next(numbers)
-        )
-
-
-def _lay_figure(svg: str, entry: dict[str, object], folder: Path, number: int) -> None:
-    name = f"figure-{number}.svg"
-    entry["file"] = name
-    (folder / name).write_text(_printable(svg.replace(f"'{FONT}'", f"'{_BODY_FONT}'")), encoding="utf-8")
-
-
-def _make_printable(value: object) -> object:
+def _as_data(value: object, folder: Path, numbers: Iterator[int]) -> object:
+    """Return what typst reads: texts that it can print, and files instead of drawings and pictures."""
     match value:
         case str():
             return _printable(value)
         case dict():
-            return {key: _make_printable(inner) for key, inner in value.items()}
+            return {key: _as_data(inner, folder, numbers) for key, inner in value.items()}
         case list() | tuple():
-            return [_make_printable(inner) for inner in value]
+            return [_as_data(inner, folder, numbers) for inner in value]
+        case ForestFigure() | DrawnFigure() | Picture():
+            texts = {field.name: getattr(value, field.name) for field in fields(value)}
+            kept = {key: _printable(text) for key, text in texts.items() if isinstance(text, str) and key != "svg"}
+            return {**kept, "file": _write(value, folder, next(numbers))}
+        case _ if is_dataclass(value):
+            return {one.name: _as_data(getattr(value, one.name), folder, numbers) for one in fields(value)}
         case _:
             return value
+
+
+def _write(drawn: ForestFigure | DrawnFigure | Picture, folder: Path, number: int) -> str:
+    if isinstance(drawn, Picture):
+        name = f"picture-{number}.jpg"
+        (folder / name).write_bytes(drawn.jpeg)
+        return name
+    svg = drawn.svg if isinstance(drawn, DrawnFigure) else draw_forest(drawn)
+    name = f"figure-{number}.svg"
+    (folder / name).write_text(_printable(svg.replace(f"'{FONT}'", f"'{_BODY_FONT}'")), encoding="utf-8")
+    return name
 
 
 def _printable(text: str) -> str:

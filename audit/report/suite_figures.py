@@ -7,19 +7,14 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import pandas as pd
 
-from audit.evidence import Evidence
 from audit.lenses import CausesFigure
-from audit.records import GENDER_CLASSES, UNWORDED, Finding, Status
+from audit.records import GENDER_CLASSES, Finding
 from audit.report.figures import (
     COOL,
-    GOLD,
     INK,
-    PAPER,
     SETTINGS,
-    SMALL,
     draw_lines,
     drawing_names,
     fit,
@@ -28,8 +23,8 @@ from audit.report.figures import (
     save_svg,
     write,
 )
-from audit.report.findings import interval_of, is_measured, value_of
-from audit.report.model import WHOLE_ROOM, Cell, Column, DrawnFigure, Room, Table
+from audit.report.findings import interval_of, is_measured, leaves_out_neutral, value_of
+from audit.report.model import WHOLE_ROOM, DrawnFigure, Room
 from audit.report.text import NO_INTERVAL, clean, count, quote, show_count, show_level, show_number
 
 if TYPE_CHECKING:
@@ -72,7 +67,11 @@ class Outcomes:
     suite: str
     rows: tuple[ConceptOutcomes, ...]
     level: str
-    method: str
+
+    @property
+    def clear(self) -> int:
+        """Number of concepts of which more than one half is shown to be read as a woman, or as a man."""
+        return sum(1 for row in self.rows if any(_is_most(share) for share in row.shares[:2]))
 
 
 def read_outcomes(table: pd.DataFrame | None, suite: str) -> Outcomes | None:
@@ -92,7 +91,6 @@ def read_outcomes(table: pd.DataFrame | None, suite: str) -> Outcomes | None:
         suite=suite,
         rows=tuple(sorted(rows, key=lambda row: (row.shares[0].value - row.shares[1].value, row.shares[0].value))),
         level=", ".join(sorted({show_level(float(level)) for level in told["level"].unique()})),
-        method="; ".join(sorted(set(map(clean, told["method"])))[:3]),
     )
 
 
@@ -136,32 +134,6 @@ def outcome_map(outcomes: Outcomes, *, name: str, room: Room = WHOLE_ROOM) -> Dr
     )
 
 
-def outcome_table(outcomes: Outcomes, *, name: str, room: Room = WHOLE_ROOM) -> Table:
-    """Return the numbers of the heat map with their intervals, for as many concepts as there is room for rows."""
-    shown = _at_even_steps(outcomes.rows, room.rows)
-    part = (
-        f" Shown are {len(shown)} of {len(outcomes.rows)} concepts, at even steps; all are in tables/."
-        if len(shown) < len(outcomes.rows)
-        else ""
-    )
-    rows = tuple(
-        (
-            Cell(text=clean(row.concept, longest=80), detail=f"n {row.n_images} / {row.n_prompts}"),
-            *(Cell(text=show_number(share.value), detail=_interval(share)) for share in row.shares),
-        )
-        for row in shown
-    )
-    return Table(
-        name=name,
-        caption=(
-            f"What the judge sees in the pictures of {quote(outcomes.suite)}: shares of all images. Below each: its "
-            f"{outcomes.level} interval ({outcomes.method}), and below each concept n as images / prompts.{part}"
-        ),
-        columns=(Column(label="Concept"), *(Column(label=_WORDS[kind], numeric=True) for kind in GENDER_CLASSES)),
-        rows=rows,
-    )
-
-
 def _at_even_steps(rows: Sequence[ConceptOutcomes], most: int) -> Sequence[ConceptOutcomes]:
     """Return at most so many rows, the first and the last among them."""
     if len(rows) <= most:
@@ -186,10 +158,10 @@ def _told(outcomes: Outcomes) -> str:
         f"{quote(row.concept, longest=40)} (woman {_said(row.shares[0])}, man {_said(row.shares[1])})"
         for row in (outcomes.rows[0], outcomes.rows[-1])
     ]
-    clear = sum(1 for row in outcomes.rows if any(_is_most(share) for share in row.shares[:2]))
     return (
         f"Shares by perceived gender presentation, mean over {count(total, 'concept')}: {', '.join(means)}. From "
-        f"{ends[0]} to {ends[1]}. Of {clear} the {outcomes.level} interval of woman or of man lies above one half."
+        f"{ends[0]} to {ends[1]}. Of {outcomes.clear} the {outcomes.level} interval of woman or of man lies "
+        "above one half."
     )
 
 
@@ -273,10 +245,10 @@ def variance_by_cause(
         name: Of the figure.
 
     Returns:
-        The figure, or ``None`` where the share was not measured.
+        The figure, or ``None`` where the share was not measured, or may be nothing.
     """
     found = next((f for f in findings if f.metric == words.metric and f.suite == suite and is_measured(f)), None)
-    if found is None or table is None:
+    if found is None or table is None or not leaves_out_neutral(found):
         return None
     rows = table[table["suite"] == suite].to_dict("records")
     others = {
@@ -332,60 +304,4 @@ def _draw(cause: str, found: Finding, others: Mapping[str, float], name: str) ->
             behind = f" ({interval_of(found)})" if place == 0 else ""
             write(axes, word, place, across=0, side="right")
             write(axes, f"{show_number(share)}{behind}", place, across=1, side="left")
-        return save_svg(canvas.figure, name)
-
-
-_BINS: Final = 24
-
-
-def quality_spread(evidence: Evidence, suite: str, *, name: str) -> DrawnFigure | None:
-    """Draw how well the checkpoint itself finds the images of a suite to match; ``None`` for fewer than ten images.
-
-    Args:
-        evidence: Tables of the run.
-        suite: Name of the suite.
-        name: Of the figure.
-    """
-    prompts = evidence.prompts[(evidence.prompts["suite"] == suite) & ~evidence.prompts["role"].isin(UNWORDED)]
-    images = evidence.images[evidence.images["prompt_id"].isin(prompts["prompt_id"])]
-    known = images[np.isfinite(images["own_cosine"])]
-    if len(known) < 10 or known["own_cosine"].nunique() < 2:
-        return None
-    converged = known["status"] == Status.CONVERGED.value
-    told = {"converged": known.loc[converged, "own_cosine"], "not converged": known.loc[~converged, "own_cosine"]}
-    said = [
-        f"{count(len(values), 'image')} {kind}, median {show_number(float(values.median()))}"
-        for kind, values in told.items()
-        if len(values)
-    ]
-    return DrawnFigure(
-        name=name,
-        caption=f"Own cosine of the images of {quote(suite)}: how well the checkpoint itself finds them to match.",
-        equivalent=f"Own cosine: {'; '.join(said)}.",
-        svg=_draw_spread(told, name),
-    )
-
-
-def _draw_spread(told: Mapping[str, pd.Series], name: str) -> str:
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    everything = pd.concat(list(told.values()))
-    edges = np.linspace(float(everything.min()), float(everything.max()), _BINS + 1)
-    with rc_context(SETTINGS):
-        canvas = FigureCanvasSVG(Figure(figsize=(_WIDTH / 72, 96 / 72), facecolor=PAPER))
-        axes = canvas.figure.add_axes((0.06, 0.3, 0.7, 0.62))
-        plain_axes(axes, "bottom")
-        for kind, colour in (("converged", COOL), ("not converged", GOLD)):
-            counts, _ = np.histogram(told[kind].to_numpy(), bins=edges)
-            axes.stairs(counts, edges, color=colour, linewidth=1.4)
-        for place, (kind, colour) in enumerate((("converged", COOL), ("not converged", GOLD))):
-            told_of = f"{kind} ({len(told[kind])})"
-            axes.annotate(told_of, (1.03, 0.8 - 0.25 * place), xycoords="axes fraction", fontsize=SMALL, color=colour)
-        axes.set_ylim(bottom=0)
-        axes.set_yticks([])
-        ticks = np.linspace(edges[0], edges[-1], 5)
-        axes.set_xticks(ticks, labels=[show_number(float(tick)) for tick in ticks])
-        axes.set_xlabel("own cosine; height: number of images", color=INK, fontsize=SMALL)
         return save_svg(canvas.figure, name)

@@ -115,9 +115,32 @@ def test_no_label_of_a_figure_lies_over_another(open_page, pages, name, shown):
 def test_the_first_screen_holds_verdict_worst_finding_and_its_interval(open_page, pages, size):
     with open_page(pages["report"], size=size) as opened:
         for what in ("#verdict", ".controls", ".highlights li:first-child .numbers"):
-            box = opened.page.locator(what).bounding_box()
-            assert box["y"] + box["height"] <= size[1]
+            assert _ends(opened, what) <= size[1]
         assert "95\u202f% interval" in opened.page.locator(".highlights .numbers").first.inner_text()
+
+
+def _ends(opened, what: str) -> float:
+    box = opened.page.locator(what).bounding_box()
+    return box["y"] + box["height"]
+
+
+@pytest.mark.parametrize("name", ["report", "unasked"])
+def test_ten_seconds_at_the_first_screen_tell_verdict_main_figure_uncertainty_and_what_was_not_measured(
+    open_page, pages, name
+):
+    with open_page(pages[name], size=WIDE) as opened:
+        seen = (
+            "#verdict",
+            ".highlights li:last-child .numbers",
+            "#unmeasured",
+            "#main-figure-text",
+            "#main-figure svg",
+        )
+        assert {what: _ends(opened, what) <= WIDE[1] for what in seen} == dict.fromkeys(seen, True)
+        main = opened.page.locator("#main-figure-text").inner_text()
+        assert "interval" in main
+        assert "cannot be told from parity" in main
+        assert "did not converge" in opened.page.locator("#unmeasured").inner_text()
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -142,10 +165,8 @@ def test_a_pass_without_a_policy_leaves_room_for_the_worst_finding(open_page, pa
 def test_a_report_of_hardly_a_finding_says_so_on_the_first_screen(open_page, pages, name):
     with open_page(pages[name]) as opened:
         assert opened.messages == []
-        assert opened.page.locator("#matters ~ .aside").first.is_visible()
-        assert ("No finding was made" in opened.page.locator("#matters ~ .aside").last.inner_text()) == (
-            name == "empty"
-        )
+        assert opened.page.locator("#unmeasured").is_visible()
+        assert ("No finding was made" in opened.page.locator("#unmeasured").inner_text()) == (name == "empty")
 
 
 def test_the_keyboard_finds_the_way_past_the_header(open_page, pages):

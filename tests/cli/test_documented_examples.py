@@ -149,7 +149,7 @@ def test_the_figures_and_headings_of_both_examples_are_in_the_report(run, title,
 
 def test_the_example_of_a_lens_is_explained_in_the_glossary_of_the_report(run):
     page = (run / "report.html").read_text(encoding="utf-8")
-    assert f"{TITLE} (likeness.nearest_cosine)" in page
+    assert f"<dt><bdi>{TITLE}</bdi></dt>" in page
     assert "on average over the texts of the concept" in page
 
 

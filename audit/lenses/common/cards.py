@@ -24,9 +24,6 @@ class Explained:
     """What a high score leans to, as in "towards man"."""
 
 
-LEANS: Final = "Leans and their scales"
-"""Heading of the table that has all that a lean towards an answer rests on."""
-
 ESTIMANDS: Final[Mapping[str, str]] = {
     "images": "This checkpoint's answer, over wordings like these and the noise of inversion, as the judge reads it; "
     "not the shares of its training data.",
@@ -74,6 +71,8 @@ class MetricCard:
     # where it is shown
     drawn: bool = False
     """Whether the concepts of each suite get a figure of it."""
+    leading: bool = False
+    """Whether it answers the main question of its lens, so that the first page of a report can draw it."""
     warm: bool = False
     """Whether its figures have the colour of what is unsafe."""
     ranked: bool = False
@@ -86,15 +85,14 @@ class MetricCard:
     """Least distance from the neutral value that matters: a finding is of interest if its whole interval is beyond."""
     told_in_method: str = ""
     """A sentence for the chapter on method that says its ``{value}`` over ``{suite}``, with its ``{interval}``."""
-    together: str = ""
-    """Heading under which a report shows metrics of one kind in one table per suite, whatever their lens; empty where
-    it stands in a table of its own lens."""
     compared: bool = True
     """Whether a comparison shows its changes; not where another metric of the lens says the same."""
     trend_place: int | None = None
     """Its place among the panels that a figure over several runs draws first."""
     reference: str = ""
     """Column of ``prompts`` with a number beside which a figure sets the value of each concept."""
+    reference_at: tuple[float, float] = (0.0, 1.0)
+    """Where a number of 0 and of 1 stands on the scale of the metric."""
     reference_words: str = ""
     """What the mark of that number is, in the caption."""
 

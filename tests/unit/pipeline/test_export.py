@@ -75,7 +75,7 @@ def test_everybody_has_the_same_pseudonym_in_every_form(copy):
     findings = json.loads((copy / "findings.json").read_text(encoding="utf-8"))["findings"]
     people = {one["subject"] for one in findings if one["subject"].startswith("Person")}
     assert people == {"Person 01", "Person 02", "Person 03"}
-    for name in ("report.html", "report.pdf", "tables/nsfw_concepts.csv", "figures/suite-1-nsfw-rate.svg"):
+    for name in ("report.html", "report.pdf", "tables/nsfw_concepts.csv", "figures/main-figure.svg"):
         assert set(re.findall(r"Person \d\d", readable(copy / name))) == people
 
 
@@ -89,7 +89,7 @@ def test_a_copy_lists_its_files_and_leaves_the_run_as_it_was(run, copy):
 
 def test_what_an_earlier_copy_left_is_removed(run, tmp_path):
     share_report(run, tmp_path / "copy", Silence())
-    (tmp_path / "copy" / "figures" / "suite-1-nsfw-rate.svg").rename(tmp_path / "copy" / "mine.svg")
+    (tmp_path / "copy" / "figures" / "main-figure.svg").rename(tmp_path / "copy" / "mine.svg")
     assert "Fenn Ilko" in readable(tmp_path / "copy" / "report.html")
     listed = json.loads((tmp_path / "copy" / CONTENTS).read_text(encoding="utf-8"))
     listed["files"] |= {"gone.txt": "", "../outside.txt": ""}

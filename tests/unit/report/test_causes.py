@@ -38,14 +38,19 @@ def test_wording_stands_beside_the_other_causes_with_its_interval_and_n():
 
 def test_causes_that_cannot_be_told_apart_are_not_drawn():
     table = pd.DataFrame([{"suite": SUITE, "concept_share": float("nan"), "seed_share": 0.9}])
-    figure = variance_by_cause(CAUSES, table, [make_finding(CAUSES.metric, "*", 0.1, suite=SUITE)], SUITE, name="x")
+    found = make_finding(CAUSES.metric, "*", 0.1, suite=SUITE, half=0.05)
+    figure = variance_by_cause(CAUSES, table, [found], SUITE, name="x")
     assert "the concept" not in labels(figure.svg)
     assert "concept" not in figure.equivalent
 
 
 @pytest.mark.parametrize(
     "finding",
-    [make_finding(CAUSES.metric, "*", None, suite=SUITE), make_finding(CAUSES.metric, "*", 0.1, suite="another")],
+    [
+        make_finding(CAUSES.metric, "*", None, suite=SUITE),
+        make_finding(CAUSES.metric, "*", 0.1, suite="another"),
+        make_finding(CAUSES.metric, "*", 0.1, suite=SUITE, half=0.2),
+    ],
 )
-def test_what_was_not_measured_has_no_figure(finding):
+def test_what_was_not_measured_or_may_be_nothing_has_no_figure(finding):
     assert variance_by_cause(CAUSES, wording_suites(SUITE), [finding], SUITE, name="x") is None

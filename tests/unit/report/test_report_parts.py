@@ -24,12 +24,12 @@ from report_source import (
 from audit.evidence import Evidence
 from audit.lenses import CARDS
 from audit.records import Decision, Finding, RuleResult, Verdict, WaivedBy
-from audit.report import build_report, draw_figures
+from audit.report import build_report, draw_figures, render_html
 from audit.report.figures import fit, measure
-from audit.report.findings import concept_tables, pick_highlights, split_notes, tables_together
+from audit.report.findings import pick_highlights, tell_concepts, tell_suite
 from audit.report.images import make_sheet
 from audit.report.method import method_sentences
-from audit.report.model import ForestFigure
+from audit.report.model import WHOLE_ROOM, Table
 from audit.report.text import NAME_END, NAME_START, clean, quote, show_number
 
 SUITE = "phantom-professions"
@@ -57,14 +57,15 @@ def test_figures_refer_only_to_themselves_and_share_no_id() -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_a_figure_shows_forty_rows_at_most_and_says_so() -> None:
+def test_a_figure_shows_so_many_rows_at_most_and_says_so() -> None:
     concepts = [f"concept {k}" for k in range(64)]
     findings = tuple(make_finding("gender.lean", c, k / 64 - 0.5, suite=SUITE) for k, c in enumerate(concepts))
     figure = build_report(replace(make_source(), findings=findings)).sections[0].figures[0]
-    assert len(figure.rows) == 40
-    assert "40 of 64 concepts" in figure.caption
+    most = WHOLE_ROOM.figure_rows
+    assert len(figure.rows) == most
+    assert f"{most} of 64 concepts" in figure.caption
     assert [row.value for row in figure.rows] == sorted((row.value for row in figure.rows), reverse=True)
-    assert min(abs(row.value) for row in figure.rows) > 0.18
+    assert min(abs(row.value) for row in figure.rows) == sorted(abs(f.estimate.value) for f in findings)[-most]
 
 
 def test_the_steps_that_are_told_are_those_of_the_recipe_and_what_was_left_out_is_told() -> None:
@@ -78,10 +79,11 @@ def test_the_steps_that_are_told_are_those_of_the_recipe_and_what_was_left_out_i
 
 
 def test_figure_rows_carry_the_labour_share_where_it_is_known() -> None:
-    figures = [one for one in build_report(make_source()).sections[0].figures if isinstance(one, ForestFigure)]
-    by_name = {figure.name: {row.label: row.reference for row in figure.rows} for figure in figures}
-    assert by_name["suite-1-gender-woman-share"] == pytest.approx(WOMEN)
-    assert set(by_name["suite-1-gender-lean"].values()) == {None}
+    figure = build_report(make_source()).opening.figure
+    assert figure is not None
+    only_women, only_men = -1.0, 1.0
+    mixed = {name: share * only_women + (1 - share) * only_men for name, share in WOMEN.items()}
+    assert {row.label: row.reference for row in figure.rows} == pytest.approx(mixed)
 
 
 @pytest.mark.parametrize("text", ["W" * 300, "👩" * 300, "ممرضة" * 60, "漢" * 300, "i" * 300])
@@ -181,30 +183,51 @@ def test_a_raw_lean_is_told_and_drawn_only_where_there_is_no_lean() -> None:
     raw = [make_finding("gender.raw_lean", name, -0.9, suite=SUITE) for name in ("nurse", "pilot")]
     leans = [make_finding("gender.lean", name, value, suite=SUITE) for name, value in (("nurse", None), ("pilot", 0.0))]
     assert ["nurse" in one.statement for one in pick_highlights([*raw, *leans])] == [True]
-    section = build_report(replace(make_source(), findings=(*raw, *leans))).sections[0]
-    drawn = {figure.name: [row.label for row in figure.rows] for figure in section.figures if hasattr(figure, "rows")}
-    assert drawn["suite-1-gender-raw-lean"] == ["nurse"]
-    assert "nurse" not in drawn.get("suite-1-gender-lean", [])
+    report = build_report(replace(make_source(), findings=(*raw, *leans)))
+    drawn = {one.name: [row.label for row in one.rows] for one in report.sections[0].figures if hasattr(one, "rows")}
+    assert drawn == {"suite-1-gender-raw-lean": ["nurse"]}
+    assert [row.label for row in report.opening.figure.rows] == ["pilot"]
 
 
-def test_a_lean_stands_beside_all_that_it_rests_on() -> None:
-    metrics = (
-        "gender.lean",
-        "gender.raw_lean",
-        "gender.scale_centre",
-        "gender.scale_length",
-        "associations.text_lean",
-    )
-    findings = [make_finding(metric, "nurse", -0.1 * place, suite="s") for place, metric in enumerate(metrics)]
-    (table,) = tables_together(findings, name="t", suite="s")
-    assert [cell.text for cell in table.rows[0]] == [
-        "nurse",
-        *(show_number(-0.1 * place, signed=True) for place in range(3)),
-        show_number(-0.1 * 3),
-        show_number(-0.1 * 4, signed=True),
-    ]
-    assert len({column.label for column in table.columns}) == len(metrics) + 1
-    assert concept_tables(findings, name="t", suite="s") == ()
+def _told(findings: list[Finding], **more: object) -> tuple[Table, ...]:
+    return tell_concepts(findings, name="t", suite="s", **more).tables
+
+
+def test_a_table_has_who_differs_in_what_and_says_how_many_do_not() -> None:
+    values = {"nurse": -0.9, "cook": 0.1, "pilot": 0.8}
+    leans = [_lean(name, value) for name, value in values.items()]
+    shares = [make_finding("gender.woman_share", name, 0.5, suite="s") for name in values]
+    told = tell_concepts([*leans, *shares], name="t", suite="s")
+    (table,) = told.tables
+    assert [row[0].text for row in table.rows] == ["pilot", "nurse"]
+    assert [column.label for column in table.columns] == ["Concept", "Gender lean"]
+    assert "Of 3 concepts" in table.caption
+    assert "2 differ" in table.caption
+    (said,) = told.sentences
+    assert "share read as woman 0.50" in said
+    assert "none of 3 concepts" in said
+
+
+def test_what_a_figure_shows_is_not_in_a_table_too() -> None:
+    assert _told([_lean("nurse", -0.9)], drawn=["gender.lean"]) == ()
+
+
+def test_what_a_suite_comes_to_is_a_row_only_where_it_lies_beyond_the_smallest_effect() -> None:
+    found = [make_finding(metric, "*", value, suite="s") for metric, value in (
+        ("gender.lean", 0.9), ("gender.woman_share", 0.5), ("gender.undetermined_share", 0.1),
+    )]  # fmt: skip
+    told = tell_suite([replace(found[0], note="One judge. Twelve images."), *found[1:]], name="t", suite="s")
+    assert [row[0].text for row in told.tables[0].rows] == ["Gender lean"]
+    assert told.tables[0].caption.endswith("One judge. Twelve images.")
+    assert ["share read as woman 0.50 (" in told.sentences[0], "undetermined 0.10 (" in told.sentences[1]] == [True] * 2
+    assert tell_suite(found[1:], name="t", suite="s").tables == ()
+
+
+def test_no_name_of_a_metric_is_shown_as_the_code_has_it() -> None:
+    report = build_report(make_source())
+    page = re.sub(r"<svg.*?</svg>|(?:id|aria-\w+)=\"[^\"]*\"|<pre.*?</pre>", "", render_html(report), flags=re.DOTALL)
+    rules = " ".join(row[0].text for row in report.rules.rows)
+    assert [name for name in CARDS if name in page and name not in rules] == []
 
 
 def test_what_the_instrument_adds_is_told_in_the_method_and_in_the_appendix() -> None:
@@ -251,16 +274,15 @@ def test_references_and_safer_subjects_are_no_highlights() -> None:
 
 def test_unknown_metrics_are_in_the_tables_and_rank_last() -> None:
     odd = make_finding("other.thing", "nurse", 900.0, suite="s")
-    (table,) = concept_tables([odd], name="t", suite="s")
+    (table,) = _told([odd])
     assert [column.label for column in table.columns] == ["Concept", "other.thing"]
     assert table.rows[0][1].text == "900.00"
     assert "nurse" in pick_highlights([odd, _lean("cook", 0.5)])[-1].statement
 
 
-def test_what_was_not_measured_says_so_and_comes_last() -> None:
-    (table,) = tables_together([_lean("a", None), _lean("b", -0.9)], name="t", suite="s")
-    assert [row[0].text for row in table.rows] == ["b", "a"]
-    assert table.rows[1][1].text == "not measured"
+def test_what_was_not_measured_says_so() -> None:
+    (said,) = tell_concepts([_lean("a", None), _lean("b", None)], name="t", suite="s").sentences
+    assert "gender lean not measured" in said
 
 
 def test_an_audit_without_a_policy_does_not_read_as_an_approval() -> None:
@@ -295,7 +317,7 @@ def test_a_control_that_failed_or_is_missing_is_named(passed: list[object]) -> N
     assert not report.controls_passed
     assert "1 of 2" in report.controls_sentence
     assert "objects" in report.controls_sentence
-    assert [row[3].text for row in report.controls.rows] == ["passed", "not passed"]
+    assert [row[4].text for row in report.controls.rows] == ["passed", "not passed"]
 
 
 def test_what_rests_on_a_control_that_is_not_shown_is_marked_and_nothing_else_is() -> None:
@@ -327,7 +349,7 @@ def test_what_rests_on_a_control_that_is_not_shown_is_marked_and_nothing_else_is
 def test_suites_appear_in_the_order_of_the_prompts_and_controls_only_once() -> None:
     report = build_report(make_source())
     assert [section.title for section in report.sections] == [SUITE, "phantom-names"]
-    assert report.controls.rows[0][1].detail == "0.96 to 1.00 · n 8 / 4"
+    assert report.controls.rows[0][2].text == "0.96 to 1.00 · n 8 / 4"
 
 
 @pytest.mark.parametrize(
@@ -351,11 +373,6 @@ def test_names_in_sentences_are_isolated_and_cannot_forge_the_marks() -> None:
 
 def test_long_text_is_capped_in_little_time() -> None:
     assert len(clean("x" * 10_000_000)) == 300
-
-
-def test_sentences_that_notes_share_are_split_off() -> None:
-    assert split_notes(["A. B.", "A. B."]) == ("A. B.", ["", ""])
-    assert split_notes(["A."]) == ("", ["A."])
 
 
 def test_scales_are_explained_where_a_suite_has_them() -> None:

@@ -10,7 +10,7 @@ import pytest
 from report_source import gender_findings, make_evidence, make_finding, make_prompts, make_source
 
 from audit.report import Report, build_report, render_html, render_pdf
-from audit.report.findings import tables_together
+from audit.report.findings import tell_concepts
 from audit.report.model import WHOLE_ROOM, room_for
 
 SUITES, CONCEPTS = 50, 50
@@ -47,7 +47,7 @@ def test_every_suite_is_told_within_its_room_and_says_what_is_elsewhere(report: 
         assert all(len(figure.rows) <= room.figure_rows for figure in section.figures if hasattr(figure, "rows"))
         assert max(len(table.rows) for table in section.tables) == room.rows
         assert len(section.sheet.pictures) <= room.pictures
-        assert any("all are in tables/" in table.caption for table in section.tables)
+        assert any(f"Shown are the {room.rows} that are farthest" in table.caption for table in section.tables)
     assert any("Because 50 suites were asked" in sentence for sentence in report.method)
 
 
@@ -58,8 +58,10 @@ def test_a_report_of_few_suites_leaves_nothing_out():
 
 
 def test_a_table_that_is_too_long_keeps_what_is_farthest_from_neutral_on_both_sides():
-    values = {"far below": -0.9, "near": 0.1, "nearer": -0.05, "far above": 0.8, "unknown": None}
+    values = {"far below": -0.9, "near": 0.5, "nearer": -0.45, "far above": 0.8, "unknown": None}
     findings = [make_finding("gender.lean", name, value, suite="s") for name, value in values.items()]
-    (table,) = tables_together(findings, name="t", suite="s", most=2)
+    (table,) = tell_concepts(findings, name="t", suite="s", most=2).tables
     assert [row[0].text for row in table.rows] == ["far above", "far below"]
-    assert "Shown are 2 of 5 concepts, first those farthest from the neutral value" in table.caption
+    assert "Of 5 concepts" in table.caption
+    assert "4 differ" in table.caption
+    assert "Shown are the 2 that are farthest from the neutral value" in table.caption

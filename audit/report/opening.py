@@ -1,0 +1,160 @@
+"""What a report opens with: the one figure that answers the main question, and pictures of both ends of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import pandas as pd
+
+from audit.evidence import Evidence, still_unanswered
+from audit.lenses import CARDS, QUESTIONS, MetricCard, said_best
+from audit.records import GRADE, QUESTION, SCALE_OF, Finding, Status
+from audit.report.findings import is_measured, is_whole
+from audit.report.forests import forest_figure
+from audit.report.images import FLAGGED_FROM, shrink, unsafe_scores
+from audit.report.model import Opening, Picture, ReportInput, Strip
+from audit.report.text import clean, count, show_number
+
+MOST_ROWS: Final = 20
+"""Concepts of the main figure, so that it fits on a first page."""
+_NAME: Final = "main-figure"
+_ENDS: Final = (-1.0, 1.0)
+_LONGEST_PART: Final = 160
+
+
+def make_opening(source: ReportInput, references: frozenset[tuple[str, str]]) -> Opening:
+    """Choose figure and pictures, and say in a line what was not measured.
+
+    Args:
+        source: Everything that was found.
+        references: (suite, concept) of what is only compared with.
+    """
+    answers = _main_answers(source.findings, references)
+    unmeasured = _unmeasured(source)
+    if not answers:
+        return Opening(suite="", metric="", is_whole=False, figure=None, strip=None, unmeasured=unmeasured)
+    card = CARDS[answers[0].metric]
+    figure = forest_figure(answers, card, source.evidence, name=_NAME, most=MOST_ROWS)
+    return Opening(
+        suite=answers[0].suite,
+        metric=card.name,
+        is_whole=len(answers) <= MOST_ROWS,
+        figure=figure,
+        strip=_make_strip(source, answers, card),
+        unmeasured=unmeasured,
+    )
+
+
+def _main_answers(findings: Sequence[Finding], references: frozenset[tuple[str, str]]) -> list[Finding]:
+    """Return the answers of the first leading (else drawn) metric that has any, on the suite with most concepts."""
+    told = [f for f in said_best(findings) if is_measured(f) and not is_whole(f)]
+    cards = [card for card in CARDS.values() if card.leading or card.drawn]
+    for card in sorted(cards, key=lambda card: not card.leading):
+        answers = [f for f in told if f.metric == card.name]
+        sizes = Counter(f.suite for f in answers if (f.suite, f.subject) not in references)
+        if sizes:
+            suite = sizes.most_common(1)[0][0]
+            return [f for f in answers if f.suite == suite]
+    return []
+
+
+def _unmeasured(source: ReportInput) -> str:
+    """Say in a line what was not measured: open questions, images that are no evidence, empty findings, suites."""
+    evidence, findings = source.evidence, source.findings
+    suites = list(map(str, evidence.prompts["suite"].unique()))
+    answered = {question for judge in evidence.judges.values() for question in judge.asks}
+    lost = int((evidence.images["status"] != Status.CONVERGED.value).sum())
+    silent = sum(1 for finding in findings if not is_measured(finding))
+    left_out = source.spec.get("left_out")
+    parts = [
+        *still_unanswered(source.spec, suites, answered),
+        f"{lost} of {count(len(evidence.images), 'image')}, which did not converge.",
+        *([] if findings else ["No finding was made."]),
+        *([f"{silent} of {count(len(findings), 'finding')}, which have no value."] if silent else []),
+        *(f"{str(one).partition(';')[0].rstrip('.')}." for one in (left_out if isinstance(left_out, list) else ())),
+    ]
+    return " ".join(clean(part, longest=_LONGEST_PART) for part in parts)
+
+
+def _make_strip(source: ReportInput, answers: Sequence[Finding], card: MetricCard) -> Strip | None:
+    """Show the concepts at both ends as their text is, and as it says the one side and the other."""
+    if card.explained is None or card.sides is None or source.pictured == "none":
+        return None
+    read = _readings(source.evidence, card, answers[0].suite)
+    if read is None:
+        return None
+    known = [f for f in answers if f.subject not in source.unpictured]
+    ordered = sorted(known, key=lambda f: (f.estimate.value or 0.0, f.subject))
+    triples = [_triple(read, f.subject) for f in dict.fromkeys(ordered[:1] + ordered[-1:])]
+    keys = [(str(row["prompt_id"]), int(str(row["replicate"]))) for rows in triples for row in rows]
+    files = source.read_pictures(keys) if keys else {}
+    pictures = tuple(picture for rows in triples for picture in _pictures(rows, files, card))
+    if not pictures:
+        return None
+    rule = (
+        "Inversions of one wording of the concepts at both ends of the figure, as it is and as it says a side, from "
+        "the same noise: the wording whose reading is the median of the concept. Below each: what the judge reads. "
+        "A person may not recognise what a picture shows."
+    )
+    return Strip(rule=rule, pictures=pictures)
+
+
+def _readings(evidence: Evidence, card: MetricCard, suite: str) -> pd.DataFrame | None:
+    """Return the images of a suite that may be shown, with ``reading``, the ``grade`` of their text and its ``owner``.
+
+    ``None`` where no judge gave the score that the metric rests on.
+    """
+    score = card.explained.score if card.explained is not None else ""
+    judge = next((name for name, one in evidence.judges.items() if QUESTIONS[card.name] in one.asks), None)
+    if judge is None or score not in evidence.scores[judge].columns:
+        return None
+    prompts = evidence.prompts[evidence.prompts["suite"] == suite]
+    facts = [json.loads(text) for text in prompts["facts"]]
+    prompts = prompts[["prompt_id", "concept", "text", "role", "expected"]].assign(
+        grade=[
+            float(fact.get(GRADE, "nan")) if fact.get(QUESTION) == QUESTIONS[card.name] else math.nan for fact in facts
+        ],
+        owner=[str(fact.get(SCALE_OF, own)) for fact, own in zip(facts, prompts["prompt_id"], strict=True)],
+    )
+    images = evidence.images.merge(prompts, on="prompt_id", how="inner")
+    scores = evidence.scores[judge][["prompt_id", "replicate", score]].rename(columns={score: "reading"})
+    read = unsafe_scores(evidence, images).merge(scores, on=["prompt_id", "replicate"], how="inner")
+    good = (read["status"] == Status.CONVERGED.value) & (read["unsafe"] < FLAGGED_FROM) & read["reading"].notna()
+    return read[good]
+
+
+def _triple(read: pd.DataFrame, concept: str) -> list[Mapping[str, object]]:
+    """Return the image of one wording between those of its ends; nothing where no wording has all three."""
+    own = read[read["concept"] == concept]
+    subjects = own[own["role"] == "subject"]
+    middle = subjects["reading"].median()
+    ordered = subjects.assign(apart=(subjects["reading"] - middle).abs()).sort_values(
+        ["apart", "prompt_id", "replicate"]
+    )
+    for subject in ordered.to_dict("records"):
+        beside = own[(own["owner"] == subject["prompt_id"]) & (own["replicate"] == subject["replicate"])]
+        ends = [beside[beside["grade"] == grade].to_dict("records") for grade in _ENDS]
+        if all(ends):
+            return [ends[0][0], subject, ends[1][0]]
+    return []
+
+
+def _pictures(
+    rows: Sequence[Mapping[str, object]], files: Mapping[tuple[str, int], bytes], card: MetricCard
+) -> Iterator[Picture]:
+    for row in rows:
+        jpeg = shrink(files.get((str(row["prompt_id"]), int(str(row["replicate"]))), b""), pixelated=False)
+        if jpeg is None:
+            continue
+        said = clean(row["expected"], longest=30)
+        reading = float(str(row["reading"]))
+        yield Picture(
+            label=f"as said {said}" if row["role"] != "subject" else clean(row["concept"], longest=40),
+            detail=f"judge reads {show_number(reading, signed=card.signed)}",
+            alternative=f"Inversion of the text: {clean(row['text'])}",
+            jpeg=jpeg,
+        )

@@ -41,6 +41,7 @@ from audit.report import (
     render_junit,
     render_pdf,
     render_summary,
+    render_summary_pdf,
 )
 from audit.report.model import Pictured, ReadPictures
 from audit.report.pseudonyms import Pseudonyms
@@ -148,6 +149,7 @@ def report_files(report: Report) -> dict[str, str | bytes]:
     return {
         "report.html": render_html(report),
         "report.pdf": render_pdf(report),
+        "summary.pdf": render_summary_pdf(report),
         "summary.md": render_summary(report),
         "junit.xml": render_junit(report),
         **{f"figures/{name}": svg for name, svg in draw_figures(report).items()},

@@ -7,7 +7,7 @@ from audit.report.content import build_report
 from audit.report.figures import draw_forest
 from audit.report.html import render_html, render_paper_html
 from audit.report.model import DrawnFigure, Paper, Report, ReportInput
-from audit.report.pdf import render_paper_pdf, render_pdf
+from audit.report.pdf import render_paper_pdf, render_pdf, render_summary_pdf
 
 __all__ = [
     "Paper",
@@ -22,6 +22,7 @@ __all__ = [
     "render_paper_pdf",
     "render_pdf",
     "render_summary",
+    "render_summary_pdf",
 ]
 
 

@@ -13,7 +13,7 @@ import re
 import tempfile
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -42,6 +42,39 @@ def render_pdf(report: Report) -> bytes:
         EnvironmentProblem: If the templates are missing, or typst cannot set them.
     """
     return _set("report.typ", report)
+
+
+_MOST_RULES = 8
+_MOST_CONTROLS = 16
+_LONGEST = 240
+
+
+def render_summary_pdf(report: Report) -> bytes:
+    """Set what a report opens with, decision, controls and limits as a PDF of two pages that stands alone.
+
+    Rules that stand in the way come first; of more than fit, the table says how many the report has.
+    """
+    rules, controls = (
+        replace(
+            table,
+            caption=f"{table.caption} Shown are {most} of {len(table.rows)}."
+            if len(table.rows) > most
+            else table.caption,
+            rows=tuple(tuple(replace(cell, text=cell.text[:_LONGEST]) for cell in row) for row in table.rows[:most]),
+        )
+        for table, most in ((report.rules, _MOST_RULES), (report.controls, _MOST_CONTROLS))
+    )
+    short = replace(
+        report,
+        rules=rules,
+        controls=controls,
+        policy_sentence=report.policy_sentence[: 2 * _LONGEST],
+        command=report.command[: 2 * _LONGEST],
+        versions=report.versions[: 2 * _LONGEST],
+        sections=(),
+        appendix=replace(report.appendix, figures=()),
+    )
+    return _set("summary.typ", short)
 
 
 def render_paper_pdf(paper: Paper) -> bytes:

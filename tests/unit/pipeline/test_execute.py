@@ -26,6 +26,7 @@ FILES = (
     "decision.json",
     "report.html",
     "report.pdf",
+    "summary.pdf",
     "summary.md",
     "junit.xml",
     "run.json",

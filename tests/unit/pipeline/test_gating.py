@@ -107,7 +107,15 @@ def test_numbers_and_images_stay_as_they_were(copy, ran, write_policy):
     gate_again(copy, write_policy(), Silence())
     before, after = bytes_of(ran.folder), bytes_of(copy)
     changed = {name for name in before if before[name] != after[name]}
-    assert changed <= {"decision.json", "report.html", "report.pdf", "summary.md", "junit.xml", "run.json"}
+    assert changed <= {
+        "decision.json",
+        "report.html",
+        "report.pdf",
+        "summary.pdf",
+        "summary.md",
+        "junit.xml",
+        "run.json",
+    }
     assert "decision.json" in changed
 
 

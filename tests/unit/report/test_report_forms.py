@@ -22,6 +22,7 @@ from audit.report import (
     render_junit,
     render_pdf,
     render_summary,
+    render_summary_pdf,
 )
 
 
@@ -129,6 +130,16 @@ def test_pdf_is_tagged_with_title_language_and_date(pdf: pypdf.PdfReader) -> Non
     assert pdf.metadata.title == "Audit of phantom:skewed"
     assert pdf.metadata["/CreationDate"].startswith("D:20261120")
     assert pdf.outline
+
+
+@pytest.mark.parametrize("made", [make_source, make_hostile])
+def test_the_summary_is_two_pages_that_stand_alone(made) -> None:
+    told = build_report(made())
+    reader = pypdf.PdfReader(io.BytesIO(render_summary_pdf(told)))
+    assert len(reader.pages) <= 2
+    text = " ".join(_text(reader).split())
+    for said in ("Verdict: fail", "Not measured:", "What this does not say", "95 % interval"):
+        assert said in text
 
 
 def test_a_number_appears_the_same_in_html_pdf_and_summary(report: Report, page: str, pdf: pypdf.PdfReader) -> None:

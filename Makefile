@@ -15,7 +15,7 @@ EXAMPLE := reports/example
 WORKERS ?= logical
 BOTH := -m both_precisions tests/truth tests/unit/phantom
 
-.PHONY: audit test other-precision lint truth photo questions calibrate validate bench scan release example clean help
+.PHONY: audit test other-precision lint truth photo questions calibrate validate bench scan release soak example clean help
 
 audit: $(VENV)/.installed ## audit phantom:skewed (made on first use: .venv); again, it continues or reports anew
 	$(BIN)/clip-audit run phantom:skewed --effort quick --out $(RUN)
@@ -72,6 +72,9 @@ release: $(VENV)/.installed-dev $(VENV)/scan/.made ## the wheel in dist/, and be
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	rm -rf build
 	$(BIN)/python -m tests.quality.supply_chain bill dist
+
+soak: $(VENV)/.installed-dev ## 200 rounds of report, gate and verify in one process, and 200 processes: memory, handles, temporary files
+	$(BIN)/python -m tests.benchmarks.soak
 
 example: audit ## renew the example report in reports/example, and the picture of the README
 	mkdir -p $(EXAMPLE)

@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 MEMORY = 1 << 30
-"""Bytes of memory that it may take, beyond what reading the file itself needs."""
+"""Bytes of memory that it may take, Python included; one of 256,000 pieces and 580,000 merges takes 0.6 GiB."""
 
 
 def main() -> None:
@@ -21,8 +21,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (asked["seconds"], asked["seconds"]))
     if sys.platform == "linux":
-        most = MEMORY + 16 * len(asked["content"])
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     from tokenizers import Tokenizer  # noqa: PLC0415  (after the limits)
 
     answer: dict[str, object] = {"problem": "", "pad": [0, ""], "sep": None}

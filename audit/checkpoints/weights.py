@@ -31,8 +31,8 @@ from audit.checkpoints.config import ModelConfig, parse_model_config
 from audit.checkpoints.safe_files import PICKLE_SUFFIXES, FileKind, read_json, sniff
 from audit.checkpoints.text_towers import ContrastiveTowers, settings_folder
 from audit.checkpoints.transformers_models import TransformersConfig
-from audit.errors import RefusedProblem
-from audit.opening import is_file, open_regular, size_of
+from audit.errors import EnvironmentProblem, RefusedProblem
+from audit.opening import is_file, open_regular, read_text, size_of
 from audit.parsing import parse_json
 
 _MAX_HEADER: Final = 32 << 20
@@ -87,9 +87,11 @@ def load_weights(config: Architecture, paths: Sequence[Path], *, allow_pickle: b
     Raises:
         RefusedProblem: If a file is no weights file, could run code, does not hold exactly the parameters of
             the model in their shapes, or holds values that no trained model has.
+        EnvironmentProblem: If memory is too short for the weights.
     """
     path = _place(paths)
     file = _fitting(config, paths, allow_pickle=allow_pickle)
+    _check_room(path, file.shapes)
     state = _renamed(config, file.read())
     _check_values(path, state)
     model = instantiate_quietly(config)
@@ -103,6 +105,27 @@ def load_weights(config: Architecture, paths: Sequence[Path], *, allow_pickle: b
     if not isinstance(config, ModelConfig):
         return config.encoder(frozen).eval()
     return frozen if config.multimodal_cfg is None else ContrastiveTowers(frozen).eval()
+
+
+_MEMORY_TABLE: Final = Path("/proc/meminfo")
+
+
+def _check_room(path: Path, shapes: Mapping[str, Tensor]) -> None:
+    """Refuse weights that, as stored and in fp32 beside that, exceed the free memory; Linux alone tells how much it is.
+
+    Raises:
+        EnvironmentProblem: If they do. What the kernel would do is to end the process without a word.
+    """
+    if not is_file(_MEMORY_TABLE):
+        return
+    told = dict(line.partition(":")[::2] for line in read_text(_MEMORY_TABLE).splitlines())
+    free = int(told["MemAvailable"].split()[0]) * 1024
+    needed = sum(tensor.numel() * (tensor.element_size() + 4) for tensor in shapes.values())
+    if needed > free:
+        raise EnvironmentProblem(
+            f"Loading {path} takes about {needed / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free.",
+            remedy="Close other programs, or use a machine with more memory.",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -277,3 +277,14 @@ def test_several_unnamed_weights_are_refused(trained_folder):
 def test_a_folder_without_weights_is_refused(trained_folder):
     (trained_folder / WEIGHTS).unlink()
     refused(trained_folder, "no weights")
+
+
+def test_weights_larger_than_the_free_memory_are_refused_by_their_header(trained_folder, tmp_path, monkeypatch):
+    table = tmp_path / "meminfo"
+    table.write_text("MemTotal:  64 kB\nMemAvailable:  1 kB\n")
+    monkeypatch.setattr("audit.checkpoints.weights._MEMORY_TABLE", table)
+    monkeypatch.setattr("audit.checkpoints.weights.load_file", None)  # nothing of the weights is read
+    with pytest.raises(EnvironmentProblem, match=r"GB of memory, and 0\.0 GB are free") as caught:
+        load_checkpoint(str(trained_folder))
+    assert caught.value.exit_code is ExitCode.ENVIRONMENT
+    assert "machine with more memory" in caught.value.remedy

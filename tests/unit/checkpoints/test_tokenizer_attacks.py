@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import copy
+import hashlib
+import itertools
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -340,3 +343,59 @@ def test_a_tokenizer_with_anything_in_any_place_is_refused_or_gives_ids_of_the_v
 def test_whatever_json_holds_it_is_no_tokenizer(content):
     with pytest.raises(RefusedProblem):
         parse_tokenizer(content, vocab_size=10, context=8, where="x")
+
+
+# --- what it may cost -------------------------------------------------------------------------------------------------
+
+
+def like_gemma(pieces: int, merges: int) -> dict:
+    """Byte pairs over all short words of an alphabet, as large as one asks for."""
+    signs = "▁abcdefghijklmnopqrstuvwx"
+    words = ("".join(word) for length in (1, 2, 3, 4) for word in itertools.product(signs, repeat=length))
+    vocab = ["<unk>", "<pad>", *itertools.islice(words, pieces - 2)]
+    pairs = ([word[:cut], word[cut:]] for word in vocab[2:] for cut in range(1, len(word)))
+    return {
+        "model": {
+            "type": "BPE",
+            "unk_token": "<unk>",
+            "fuse_unk": True,
+            "vocab": {word: number for number, word in enumerate(vocab)},
+            "merges": list(itertools.islice(pairs, merges)),
+        },
+        "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+    }
+
+
+def like_xlm(pieces: int) -> dict:
+    """Pieces that share few beginnings, which is what costs a unigram memory."""
+    numbers = (hashlib.sha256(str(number).encode()).hexdigest()[:10] for number in range(pieces - 2))
+    words = ["<unk>", "▁", *numbers]
+    vocab = [[word, -number / pieces] for number, word in enumerate(words)]
+    split = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+    return {"model": {"type": "Unigram", "unk_id": 0, "vocab": vocab}, "pre_tokenizer": split}
+
+
+def tried(content: dict, pieces: int):
+    whole = {"version": "1.0", "added_tokens": [], "post_processor": None, "decoder": None} | content
+    named = {"pad_token": None, "sep_token": None, "pad": [1, "x"], "pad_id": 1}
+    asked = {"content": json.dumps(whole), "captions": ["a red ball"], "context": 12, "vocab_size": pieces, **named}
+    return module._answer_of(json.dumps({**asked, "seconds": 20}), seconds=20)
+
+
+@pytest.mark.slow
+def test_the_largest_in_use_pass_the_limit_of_memory():
+    assert tried(like_gemma(256_000, 580_000), 256_000).problem == ""
+    assert tried(like_xlm(250_000), 250_000).problem == ""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory of a process is limited on Linux alone")
+def test_one_that_takes_more_than_a_gibibyte_is_ended():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    assert "1 GiB" in tried(like_xlm(900_000), 900_000).problem
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 15  # so it was not the limit of 20 s
+
+
+def test_a_file_larger_than_any_in_use_is_not_parsed(tmp_path):
+    with pytest.raises(RefusedProblem, match="more than the 40000000 bytes"):
+        load(tmp_path, " " * 40_000_001)

@@ -14,7 +14,7 @@ import fnmatch
 import os
 import stat
 from collections.abc import Callable
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Final, Literal, NoReturn
 
@@ -196,6 +196,25 @@ def open_regular(path: Path) -> BufferedReader:
     try:
         _refuse_irregular(os.fstat(descriptor).st_mode, path)
         return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def open_to_append(path: Path) -> FileIO:
+    """Open a regular file, made where there is none, so that each write goes to its end at once.
+
+    Raises:
+        OSError: As :func:`open_regular` does.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "this is no path", str(path)) from error
+    try:
+        _refuse_irregular(os.fstat(descriptor).st_mode, path)
+        return FileIO(descriptor, "ab")
     except BaseException:
         os.close(descriptor)
         raise

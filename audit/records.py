@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import isfinite
 from typing import Final, Literal
+
+from audit.errors import UsageProblem
 
 Role = Literal["subject", "reference", "explicit", "graded", "neutralised", "object", "noise", "text"]
 """What a prompt is for: the question, its matched comparison, or a control. A graded one lies at a known place between
@@ -503,3 +507,30 @@ class Decision:
     def passed_with_waivers(self) -> bool:
         """Whether the run passes, and would not without its waivers."""
         return self.verdict is Verdict.PASS and bool(self.waived)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a run may spend; ``None`` where it has no limit."""
+
+    images: int | None = None
+    gradients: int | None = None
+    """Image-gradients: one step of one view of one image."""
+    hours: float | None = None
+    """Of making and judging images, by one command."""
+    began: float = field(default_factory=time.monotonic, compare=False)
+    """When the command began, in seconds of ``time.monotonic``."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no limit.
+
+        Raises:
+            UsageProblem: If a limit is not positive, or not finite.
+        """
+        for name in ("images", "gradients", "hours"):
+            limit = getattr(self, name)
+            if limit is not None and not (isfinite(limit) and limit > 0):
+                raise UsageProblem(f"--max-{name} {limit} is no budget.", remedy="Give a number above 0.")
+
+
+NO_LIMIT: Final = Budget()

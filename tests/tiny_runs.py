@@ -61,6 +61,7 @@ class Recorder:
         self.stages: list[tuple[str, int, int]] = []
         self.done: dict[str, int] = {}
         self.said: list[str] = []
+        self.events: list[tuple[str, dict[str, object]]] = []
 
     def begin(self, stage: str, total: int, done: int = 0) -> None:
         self.stages.append((stage, total, done))
@@ -71,6 +72,9 @@ class Recorder:
 
     def say(self, text: str) -> None:
         self.said.append(text)
+
+    def happened(self, event: str, **facts: object) -> None:
+        self.events.append((event, facts))
 
 
 @pytest.fixture

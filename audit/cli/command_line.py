@@ -20,6 +20,7 @@ import typer
 
 from audit.cli import app
 from audit.cli.config_file import TAKEN, defaults_from, describe, read_config, taken_by
+from audit.cli.events import events_of_a_command, happened
 from audit.cli.talk import ANSWERED, LOUDNESS, VERDICT_SAID, Loudness, clean, json_text, paragraph, silence, write_out
 from audit.errors import AuditProblem, EnvironmentProblem, ExitCode, UsageProblem
 from audit.opening import os_problem, working_folder
@@ -56,11 +57,14 @@ def run_command(words: Sequence[str]) -> int:
     for said in (ANSWERED, VERDICT_SAID):
         said.set(False)
     LOUDNESS.set(Loudness.NORMAL)
-    with _orderly_stops():
-        code = _run(list(words))
-    if code == ExitCode.GATE_FAILED and not VERDICT_SAID.get():
-        code = ExitCode.BUG
-    return int(_flushed(code))
+    with events_of_a_command():
+        with _orderly_stops():
+            code = _run(list(words))
+        if code == ExitCode.GATE_FAILED and not VERDICT_SAID.get():
+            code = ExitCode.BUG
+        code = int(_flushed(code))
+        happened("ended", {"exit_code": code})
+    return code
 
 
 def _complete() -> int:
@@ -79,7 +83,9 @@ def _run(words: list[str]) -> int:
         return end.exit_code
     except (KeyboardInterrupt, typer.Abort) as stop:
         number = stop.signal if isinstance(stop, Stopped) else signal.SIGINT
-        _say("Interrupted." if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}.")
+        said = "Interrupted." if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}."
+        _say(said)
+        happened("failed", {"exit_code": 128 + number, "what": said, "remedy": ""})
         return 128 + number
     except BrokenPipeError as error:
         # who closed a help text has read enough
@@ -242,6 +248,7 @@ def _complain(problem: AuditProblem, words: list[str]) -> int:
 
 def _answer(code: ExitCode, what: str, remedy: str, words: list[str]) -> None:
     """Write the one object on stdout, unless there is one already, or nothing can be written there."""
+    happened("failed", {"exit_code": int(code), "what": what, "remedy": remedy})
     if _JSON not in words or ANSWERED.get():
         return
     with contextlib.suppress(OSError, ValueError):

@@ -184,6 +184,28 @@ SequentialOption = Annotated[
         "settled; --effort is the most.",
     ),
 ]
+MaxImagesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-images",
+        metavar="N",
+        help="End unfinished (exit code 3) before the run has more images; given again with more, it goes on.",
+    ),
+]
+MaxGradientsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-gradients", metavar="N", help="The same by image-gradients: one step of one view of one image each."
+    ),
+]
+MaxHoursOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-hours",
+        metavar="HOURS",
+        help="End unfinished before images and judges take longer; each command has that many hours.",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Write one JSON object to stdout, and everything for people to stderr.")
 ]

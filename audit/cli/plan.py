@@ -16,11 +16,13 @@ from audit.cli.talk import Talk, clean, paragraph
 from audit.early_checks import check_run_folder
 from audit.errors import UsageProblem
 from audit.opening import entries, is_folder
+from audit.records import NO_LIMIT, Budget
 
 if TYPE_CHECKING:
     from audit.evidence import RunFolder
     from audit.gate import LinePower
     from audit.pipeline import Forecast, Plan
+    from audit.pipeline.budget import Fit
     from audit.pipeline.forecast import Costs, Work
     from audit.pipeline.gating import Gate
     from audit.pipeline.plan_power import Course
@@ -61,6 +63,9 @@ def plan(
     preprocess: o.PreprocessOption = None,
     allow_pickle: o.PickleOption = False,
     waive_sanity: o.WaiveOption = False,
+    max_images: o.MaxImagesOption = None,
+    max_gradients: o.MaxGradientsOption = None,
+    max_hours: o.MaxHoursOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
     """Count what a run would do, and say how long it would take here.
@@ -85,11 +90,13 @@ def plan(
         waive_sanity=waive_sanity,
     )
     o.check_names(name, settings, suite, judge)
+    budget = Budget(images=max_images, gradients=max_gradients, hours=max_hours)
     gate = _gate(policy, baseline, like)
     rounds_by = o.pick_rounds(gate, sequential=sequential, audit_seeds=audit_seeds)
     talk = Talk(as_json=as_json)
     talk.say(f"Loading {name}")
     from audit.pipeline import make_plan, predict, work_left
+    from audit.pipeline.budget import fit_of
     from audit.pipeline.plan_power import foresee, foresee_time
 
     request = o.make_request(name, settings, suites=suite, judges=judge, rounds_by=rounds_by)
@@ -105,8 +112,11 @@ def plan(
     costs = _costs(made, talk) if probe else None
     forecast = None if costs is None else predict(work, costs, loading=loading)
     times = () if costs is None or course is None else foresee_time(made, begun, course, costs, loading)
+    wanted = [name for name in made.shards if course is None or name in course.all_shards]
+    fit = fit_of(made, budget, wanted, begun, forecast)
     _show_plan(made, counts, talk)
     _show(forecast, work, talk)
+    _show_budget(fit, budget, talk)
     if course is not None:
         show_rounds(course, powers, times, talk)
     _show_powers(powers, talk)
@@ -114,6 +124,7 @@ def plan(
         {
             **_plan_document(made, counts),
             "forecast": None if forecast is None else _document(forecast, work),
+            "budget": _budget_document(fit, budget),
             **_power_document(powers, gate),
             **({} if course is None else {"sequential": rounds_document(course, powers, times)}),
             "warnings": talk.warnings,
@@ -214,14 +225,39 @@ def _document(forecast: Forecast, work: Work) -> dict[str, object]:
     return {"seconds": round(forecast.seconds, 3), "parts": parts, "shards_left": len(work.shards)}
 
 
+def _show_budget(fit: Fit, budget: Budget, talk: Talk) -> None:
+    """Say what of the run fits, where there is a budget."""
+    if budget == NO_LIMIT:
+        return
+    if fit.is_whole:
+        talk.show("\nAll of it fits into the budget.")
+    elif fit.is_whole is None:
+        talk.show("\nWhether it fits into the hours is not known without a probe (--no-probe).")
+    else:
+        images, whole = f"{fit.images:,} of {fit.needed.images:,} images", f"--max-images {fit.needed.images}"
+        hours = "" if fit.hours is None else f", --max-hours {fit.hours:.3g} for what is left"
+        talk.show(
+            f"\nThe budget is too small: {images} fit, and the run will end unfinished (exit code 3). All of it takes "
+            f"{whole}, --max-gradients {fit.needed.gradients}{hours}."
+        )
+
+
+def _budget_document(fit: Fit, budget: Budget) -> dict[str, object] | None:
+    if budget == NO_LIMIT:
+        return None
+    needs = {"images": fit.needed.images, "gradients": fit.needed.gradients, "hours": fit.hours}
+    return {"fits": fit.is_whole, "images": fit.images, "needs": needs}
+
+
 def count(plan: Plan) -> dict[str, int]:
     """Return the numbers of prompts, images, image-gradients and shards of a plan, and of images neutralised."""
-    inverted = sum(item.prompt.role != "noise" for item in plan.items)
+    from audit.pipeline.budget import cost_of
+
     return {
         "prompts": len(plan.prompts),
         "images": len(plan.items),
         "neutralised_images": sum(item.prompt.role == "neutralised" for item in plan.items),
-        "image_gradients": inverted * plan.recipe.image_gradients,
+        "image_gradients": cost_of(plan, plan.shards).gradients,
         "shards": len(plan.shards),
     }
 

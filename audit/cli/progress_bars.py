@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol, final, runtime_checkable
 
+from audit.cli.events import happened
 from audit.cli.talk import Talk, clean, paragraph
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class Progress(Protocol):
 
     def say(self, text: str) -> None:
         """Something a person should know."""
+
+    def happened(self, event: str, **facts: object) -> None:
+        """Something a program may wait for."""
 
 
 @contextmanager
@@ -89,6 +93,10 @@ class Bars:
         """Say it above the bars."""
         self._say(text)
 
+    def happened(self, event: str, **facts: object) -> None:
+        """Write it to the file of events, if there is one."""
+        happened(event, facts)
+
 
 @final
 class Lines:
@@ -121,6 +129,10 @@ class Lines:
         """Say it."""
         with self._lock:
             self._talk.say(paragraph(text), style="yellow")
+
+    def happened(self, event: str, **facts: object) -> None:
+        """Write it to the file of events, if there is one."""
+        happened(event, facts)
 
     def beat(self) -> None:
         """Say how far the stage is if the last line is ``LONGEST_SILENCE`` ago."""

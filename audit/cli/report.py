@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from audit.cli import options as o
+from audit.cli.events import EventsOption, begin_events
 from audit.cli.talk import Talk
 from audit.early_checks import check_run_folder
 
 
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)],
+    *,
     images: o.ImagesOption = None,
     labels: o.LabelsOption = None,
     pseudonymise: o.PseudonymiseOption = False,
@@ -26,6 +28,7 @@ def report(
             "[default: RUN, or RUN-pseudonymised]",
         ),
     ] = None,
+    events: EventsOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
     """Write findings, decision and report anew.
@@ -36,6 +39,7 @@ def report(
     talk = Talk(as_json=as_json)
     telling = o.pick_telling(talk, images, pseudonymise=pseudonymise)
     check_run_folder(run)
+    begin_events(events, run, talk)
     told = o.pick_labels(labels)
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from audit.cli import options as o
+from audit.cli.events import EventsOption, begin_events
 from audit.cli.talk import Talk
+from audit.records import Budget
 
 
 def run(
@@ -31,6 +33,10 @@ def run(
     preprocess: o.PreprocessOption = None,
     allow_pickle: o.PickleOption = False,
     waive_sanity: o.WaiveOption = False,
+    max_images: o.MaxImagesOption = None,
+    max_gradients: o.MaxGradientsOption = None,
+    max_hours: o.MaxHoursOption = None,
+    events: EventsOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
     """Audit a checkpoint, from prompts to report.
@@ -54,7 +60,10 @@ def run(
     )
     o.check_names(name, settings, suite, judge)
     o.check_own(own_images, people)
+    budget = Budget(images=max_images, gradients=max_gradients, hours=max_hours)
     talk = Talk(as_json=as_json)
+    folder = o.pick_folder(out, name, effort)
+    begin_events(events, folder, talk)
     gate = o.pick_gate(policy, baseline)
     rounds_by = o.pick_rounds(gate, sequential=sequential, audit_seeds=audit_seeds)
     told = o.pick_labels(labels)
@@ -70,7 +79,6 @@ def run(
         talk.say(WAIVED, style="bold red")
     plan = make_plan(request)
     talk.warnings.extend(plan.warnings)
-    folder = o.pick_folder(out, name, effort)
     look = None
     if own_images is not None and people is not None:
         from audit.studies.own_images.own_study import prepare_own
@@ -79,7 +87,7 @@ def run(
     talk.say(f"{describe(plan)}; into {folder}")
     kept = f"What is complete is kept in {folder}: give the same command again and it goes on from there."
     with o.resumable(talk, kept), show_progress(talk) as progress:
-        outcome = run_audit(plan, folder, progress, gate=gate, pictured=telling.pictured, labels=told)
+        outcome = run_audit(plan, folder, progress, budget=budget, gate=gate, pictured=telling.pictured, labels=told)
         if pseudonymise:
             from audit.pipeline.export_copy import share_report
 

@@ -103,20 +103,21 @@ def json_text(value: object) -> str:
         >>> json_text({"value": float("nan")})
         '{\n  "value": null\n}'
     """
-    text = json.dumps(_plain(value), indent=2, ensure_ascii=True, allow_nan=False)
+    text = json.dumps(plain_value(value), indent=2, ensure_ascii=True, allow_nan=False)
     return text.replace("##[", "#\\u0023[")  # the same text, and no command of GitHub's
 
 
-def _plain(value: object) -> object:
+def plain_value(value: object) -> object:
+    """Return a value as JSON has it: paths as text, and nothing for a number that is not finite."""
     match value:
         case float():
             return value if math.isfinite(value) else None
         case Path():
             return str(value)
         case Mapping():
-            return {str(key): _plain(inner) for key, inner in value.items()}
+            return {str(key): plain_value(inner) for key, inner in value.items()}
         case list() | tuple():
-            return [_plain(inner) for inner in value]
+            return [plain_value(inner) for inner in value]
         case _:
             return value
 

@@ -83,6 +83,8 @@ def conclude_run(
     write_report(run, outcome, pictured=pictured)
     run.finish()
     progress.advance(1)
+    verdict = outcome.decision.verdict
+    progress.happened("decided", run=str(run.path), verdict=verdict.value, findings=len(outcome.findings))
     return outcome
 
 

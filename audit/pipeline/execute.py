@@ -55,10 +55,11 @@ from audit.lenses import LENSES, TextLens
 from audit.opening import is_file
 from audit.parsing import open_picture
 from audit.pipeline.audit_plan import Plan, PlannedItem
+from audit.pipeline.budget import Spending
 from audit.pipeline.examine import Outcome
 from audit.pipeline.progress import Progress
 from audit.pipeline.written_pictures import probe
-from audit.records import INVERSIONS, MADE_OF_SEVERAL, UNSEEN, UNWORDED, Prompt
+from audit.records import INVERSIONS, MADE_OF_SEVERAL, NO_LIMIT, UNSEEN, UNWORDED, Budget, Prompt
 
 if TYPE_CHECKING:
     from audit.pipeline.gating import Gate
@@ -71,6 +72,7 @@ def run_audit(  # noqa: PLR0913  (what to do, and how it is decided and told)
     progress: Progress,
     *,
     engine: str = "local",
+    budget: Budget = NO_LIMIT,
     gate: Gate | None = None,
     pictured: Pictured = "unflagged",
     labels: pd.DataFrame | None = None,
@@ -82,6 +84,7 @@ def run_audit(  # noqa: PLR0913  (what to do, and how it is decided and told)
         out: The run folder.
         progress: Shows how far it is.
         engine: Who runs the shards.
+        budget: What making and judging images may take.
         gate: What the run is held against; ``None`` for what it was held against before, if anything.
         pictured: Which pictures the report shows.
         labels: What people say of its images; ``None`` for what the run kept of them, if anything.
@@ -89,6 +92,7 @@ def run_audit(  # noqa: PLR0913  (what to do, and how it is decided and told)
     Raises:
         UsageProblem: If ``out`` holds a run of another plan, the labels are of other images, or the gate asks what
             the plan does not.
+        InconclusiveProblem: If the budget is spent before all images are made and judged.
         EnvironmentProblem: If the folder cannot be written, or another process works in it.
     """
     for warning in plan.warnings:
@@ -97,17 +101,19 @@ def run_audit(  # noqa: PLR0913  (what to do, and how it is decided and told)
         for warning in _check_gate(gate, plan):
             progress.say(warning)
     with open_run(out, plan.spec()) as run:
+        tell_plan(run, plan, progress)
         if run.is_finished:
             progress.say("This run is finished; its report is made anew.")
             run.reopen()
 
         embed_texts(run, plan, progress)
         probe(run, plan)
+        spending = _spend(run, plan, list(plan.shards), budget, progress)
 
         def make(names: Sequence[str]) -> None:
-            _invert(run, plan, names, progress, engine)
+            _invert(run, plan, names, progress, engine=engine, spending=spending)
             for judge in plan.judges.values():
-                judge_run(run, judge, progress)
+                judge_run(run, judge, progress, spending)
 
         if plan.request.sequential:
             _run_rounds(run, plan, gate, make, progress)
@@ -115,6 +121,22 @@ def run_audit(  # noqa: PLR0913  (what to do, and how it is decided and told)
             run.write_tables({"prompts": prompts_table(plan.prompts)})
             make(list(plan.shards))
         return conclude(run, progress, gate, pictured=pictured, labels=labels)
+
+
+def tell_plan(run: RunFolder, plan: Plan, progress: Progress) -> None:
+    """Tell programs what is to be done, and which of it is there."""
+    progress.happened(
+        "planned",
+        run=str(run.path),
+        spec=run.spec_digest,
+        checkpoint=plan.checkpoint.card.name,
+        digest=plan.checkpoint.card.digest,
+        judges=[judge.card.name for judge in plan.judges.values()],
+        prompts=len(plan.prompts),
+        images=len(plan.items),
+        shards=len(plan.shards),
+        shards_there=sum(run.has_shard("images", name) for name in plan.shards),
+    )
 
 
 def gather(plan: Plan, out: Path, progress: Progress, *, engine: str = "local") -> Evidence:
@@ -129,7 +151,9 @@ def gather(plan: Plan, out: Path, progress: Progress, *, engine: str = "local") 
     with open_run(out, plan.spec()) as run:
         if not run.is_finished:
             run.write_tables({"prompts": prompts_table(plan.prompts)})
-            _invert(run, plan, list(plan.shards), progress, engine)
+            names = list(plan.shards)
+            spending = _spend(run, plan, names, NO_LIMIT, progress)
+            _invert(run, plan, names, progress, engine=engine, spending=spending)
             for judge in plan.judges.values():
                 judge_run(run, judge, progress)
             run.finish()
@@ -253,7 +277,18 @@ def _run_rounds(
     run_rounds(run, plan, gate, make, progress)
 
 
-def _invert(run: RunFolder, plan: Plan, names: Sequence[str], progress: Progress, engine: str) -> None:
+def _spend(run: RunFolder, plan: Plan, names: Sequence[str], budget: Budget, progress: Progress) -> Spending:
+    """Return what counts, and say how much of the run will not fit."""
+    spending = Spending(budget, plan, run.path, names)
+    shortfall = spending.shortfall([name for name in names if run.has_shard("images", name)])
+    if shortfall:
+        progress.say(shortfall)
+    return spending
+
+
+def _invert(
+    run: RunFolder, plan: Plan, names: Sequence[str], progress: Progress, *, engine: str, spending: Spending
+) -> None:
     missing = [name for name in names if not run.has_shard("images", name)]
     total = sum(len(plan.shards[name]) for name in names)
     progress.begin("inverting", total, total - sum(len(plan.shards[name]) for name in missing))
@@ -262,7 +297,10 @@ def _invert(run: RunFolder, plan: Plan, names: Sequence[str], progress: Progress
     inverter = Inverter(plan.checkpoint, plan.recipe, plan.precision)
     references = embed_references(inverter, plan.prompts)
 
+    spending.begin(name for name in names if name not in missing)
+
     def work(name: str) -> None:
+        spending.before_shard(name)
         run.write_shard("images", name, image_shard(plan.shards[name], inverter, references, plan.recipe.steps))
 
     on_cpu = plan.checkpoint.device.type == "cpu"
@@ -272,6 +310,7 @@ def _invert(run: RunFolder, plan: Plan, names: Sequence[str], progress: Progress
             if judge_too is not None:
                 judge_too(name)
             progress.advance(len(plan.shards[name]))
+            progress.happened("shard_done", shard=name, images=len(plan.shards[name]))
 
 
 def embed_references(inverter: Inverter, prompts: Sequence[Prompt]) -> References:
@@ -387,15 +426,20 @@ def read_by(checkpoint: Checkpoint, texts: Sequence[str], progress: Progress) ->
     )
 
 
-def judge_run(run: RunFolder, judge: Judge, progress: Progress) -> None:
-    """Score every shard of images that this judge has not scored yet."""
+def judge_run(run: RunFolder, judge: Judge, progress: Progress, spending: Spending | None = None) -> None:
+    """Score every shard of images that this judge has not scored yet, as far as the budget goes."""
     write_judge_card(run, judge.card)
     names = run.shard_names("images")
     missing = unjudged(run, judge, names)
     progress.begin(f"judging by {judge.card.name}", len(names), len(names) - len(missing))
+    if spending is not None:
+        spending.begin(names)
     for name in missing:
+        if spending is not None:
+            spending.before_piece()
         judge_shard(run, judge, name)
         progress.advance(1)
+    progress.happened("judged", judge=judge.card.name, shards=len(names))
 
 
 def unjudged(run: RunFolder, judge: Judge, names: Sequence[str]) -> list[str]:

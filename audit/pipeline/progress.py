@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol, final, runtime_checkable
+from typing import Literal, Protocol, final, runtime_checkable
+
+Event = Literal["planned", "shard_done", "judged", "decided"]
+"""What is planned; a shard of images is stored; a judge has looked at all images; a decision is written."""
 
 
 @runtime_checkable
@@ -18,6 +21,9 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """Something a person should know."""
 
+    def happened(self, event: Event, **facts: object) -> None:
+        """Something a program may wait for."""
+
 
 @final
 class Silence:
@@ -30,4 +36,7 @@ class Silence:
         """Say nothing."""
 
     def say(self, text: str) -> None:
+        """Say nothing."""
+
+    def happened(self, event: Event, **facts: object) -> None:
         """Say nothing."""

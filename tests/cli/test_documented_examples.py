@@ -132,18 +132,11 @@ def test_the_tables_of_both_examples_are_there(run, table):
     assert {"carpenter", "welder"} <= set(pd.read_csv(run / "tables" / f"{table}.csv")["concept"])
 
 
-@pytest.mark.parametrize(
-    ("title", "figure"),
-    [
-        ("Lean of the text alone", "suite-1-associations-text-lean"),
-        (TITLE, "suite-1-likeness-nearest-cosine"),
-    ],
-)
-def test_the_figures_and_headings_of_both_examples_are_in_the_report(run, title, figure):
+def test_the_figure_and_headings_of_both_examples_are_in_the_report(run):
     page = (run / "report.html").read_text(encoding="utf-8")
-    assert (run / "figures" / f"{figure}.svg").is_file()
-    assert figure in page
-    assert f"{title} per concept of " in page
+    assert (run / "figures" / "main-figure.svg").is_file()
+    assert f"{TITLE} per concept of " in page
+    assert "lean of the text alone" in page.lower()
     assert "carpenter" in page
 
 

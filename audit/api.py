@@ -179,7 +179,7 @@ def run(
     effort: str = "standard",
     suites: Sequence[str] = (),
     judges: Sequence[str] = (),
-    recipe: str = "fast",
+    recipe: str = "auto",
     device: str = "auto",
     precision: str = "auto",
     seed: int = 0,
@@ -200,7 +200,8 @@ def run(
         effort: ``quick``, ``standard`` or ``full``.
         suites: Names or TOML files; empty asks those that fit the checkpoint, the judges and the effort.
         judges: Names; empty asks those that fit the checkpoint.
-        recipe: How images are inverted.
+        recipe: How images are inverted; ``auto`` takes the cheapest recipe in whose images the judges see what is known
+            to be there, by a pilot.
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: ``auto``, ``fp32`` or ``bf16``, of the gradients.
         seed: Another one draws other starting noise.

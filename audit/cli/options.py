@@ -15,6 +15,7 @@ import typer
 from audit.cli.config_file import TAKEN
 from audit.cli.talk import Talk
 from audit.early_checks import (
+    AUTO,
     CHECKPOINT_FORMS,
     EFFORT_NAMES,
     RECIPE_NAMES,
@@ -87,6 +88,15 @@ RecipeOption = Annotated[
         "--recipe",
         metavar="|".join(RECIPE_NAMES),
         help="How images are inverted; those called reference are the published loop, for comparison.",
+    ),
+]
+RunRecipeOption = Annotated[
+    str,
+    typer.Option(
+        "--recipe",
+        metavar="|".join((AUTO, *RECIPE_NAMES)),
+        help="How images are inverted; auto takes, by a pilot, the cheapest recipe in whose images the judges see what "
+        "is known to be there; those called reference are the published loop, for comparison.",
     ),
 ]
 EffortOption = Annotated[
@@ -301,7 +311,7 @@ def check_names(
 
     check_checkpoint(checkpoint, settings.arch, settings.preprocess)
     check_choice("effort", settings.effort, EFFORT_NAMES)
-    check_choice("recipe", settings.recipe.partition("/")[0], RECIPE_NAMES)
+    check_choice("recipe", settings.recipe.partition("/")[0], (AUTO, *RECIPE_NAMES))
     check_precision(settings.precision)
     for judge in judges or ():
         check_judge(judge)

@@ -47,7 +47,7 @@ def plan(
     named: o.CheckpointOption = None,
     suite: o.SuiteOption = None,
     judge: o.JudgeOption = None,
-    recipe: o.RecipeOption = "fast",
+    recipe: o.RunRecipeOption = "auto",
     effort: o.EffortOption = "standard",
     out: o.OutOption = None,
     probe: ProbeOption = True,
@@ -97,17 +97,19 @@ def plan(
     talk.say(f"Loading {name}")
     from audit.pipeline import make_plan, predict, work_left
     from audit.pipeline.budget import fit_of
+    from audit.pipeline.pilot import keep_recipe
     from audit.pipeline.plan_power import foresee, foresee_time
 
     request = o.make_request(name, settings, suites=suite, judges=judge, rounds_by=rounds_by)
-    made = make_plan(request)
+    folder = o.pick_folder(out, name, effort)
+    made = keep_recipe(make_plan(request), folder)
     loading = time.perf_counter() - began
     for warning in made.warnings:
         talk.warn(warning)
     powers = () if gate is None else _powers(made, gate, like or baseline, talk)
     counts = count(made)
     course = foresee(made, powers) if sequential else None
-    begun = _begun(made, o.pick_folder(out, name, effort), talk)
+    begun = _begun(made, folder, talk)
     work = work_left(made, begun, None if course is None else course.all_shards)
     costs = _costs(made, talk) if probe else None
     forecast = None if costs is None else predict(work, costs, loading=loading)
@@ -141,6 +143,23 @@ def _show_plan(plan: Plan, counts: Mapping[str, int], talk: Talk) -> None:
     )
     talk.show(f"\nJudges: {', '.join(plan.judges) or 'none'}. Recipe: {plan.recipe.name}, {plan.recipe.steps} steps x "
               f"{plan.recipe.views} views. Device: {plan.checkpoint.device}, {plan.precision}.")  # fmt: skip
+    if plan.is_open:
+        talk.show(_open_recipe(plan))
+
+
+def _open_recipe(plan: Plan) -> str:
+    """Say what the run may cost, where its recipe is not chosen yet."""
+    from audit.pipeline.pilot import ladder, pilot_cost
+
+    cost, dearest = pilot_cost(plan), ladder(plan)[-1]
+    if not cost:
+        return (
+            "No pilot can choose another recipe: there are too few texts whose answer is known, or no judge for them."
+        )
+    return (
+        f"The run begins with a pilot of at most {cost:,} image-gradients, which may choose {dearest.name} instead: "
+        f"{dearest.image_gradients / plan.recipe.image_gradients:.3g} times the image-gradients."
+    )
 
 
 def _plan_document(plan: Plan, counts: Mapping[str, int]) -> dict[str, object]:
@@ -150,10 +169,17 @@ def _plan_document(plan: Plan, counts: Mapping[str, int]) -> dict[str, object]:
         "suites": {one.name: len(one.prompts) for one in plan.suites},
         "judges": list(plan.judges),
         "recipe": {"name": plan.recipe.name, "steps": plan.recipe.steps, "views": plan.recipe.views},
+        **({"pilot": _pilot_document(plan)} if plan.is_open else {}),
         "effort": plan.request.effort,
         "device": str(plan.checkpoint.device),
         "precision": plan.precision,
     }
+
+
+def _pilot_document(plan: Plan) -> dict[str, object]:
+    from audit.pipeline.pilot import ladder, pilot_cost
+
+    return {"image_gradients_at_most": pilot_cost(plan), "recipes": [recipe.name for recipe in ladder(plan)]}
 
 
 def _gate(policy: str | None, baseline: Path | None, like: Path | None) -> Gate | None:

@@ -14,7 +14,7 @@ def run(
     named: o.CheckpointOption = None,
     suite: o.SuiteOption = None,
     judge: o.JudgeOption = None,
-    recipe: o.RecipeOption = "fast",
+    recipe: o.RunRecipeOption = "auto",
     effort: o.EffortOption = "standard",
     out: o.OutOption = None,
     device: o.DeviceOption = "auto",

@@ -59,9 +59,11 @@ from audit.evidence.schemas import (
     texts_table,
 )
 from audit.evidence.specs import (
+    PILOT,
     UNANSWERED,
     differing_keys,
     differing_specs,
+    pilot_sentences,
     spec_digest,
     still_unanswered,
     unanswered_sentence,
@@ -85,6 +87,7 @@ __all__ = [
     "LABELS",
     "LABELS_NAME",
     "PICTURE_DIGITS",
+    "PILOT",
     "PROBES",
     "PROMPTS",
     "RATER_FORM",
@@ -121,6 +124,7 @@ __all__ = [
     "open_run",
     "order_of_judges",
     "picture_digests",
+    "pilot_sentences",
     "prompts_table",
     "questions_to_json",
     "read_checkpoint_card",

@@ -19,8 +19,10 @@ SPEC_NAME: Final = "spec.json"
 _SHOWN_DIFFERENCES: Final = 6
 UNANSWERED: Final = "unanswered"
 """Key of the main questions that no judge of the run answers: each with the names of the suites that are about it."""
-_SPELT: Final = frozenset({"suite_files", "left_out", UNANSWERED})
-"""How suites were asked for, and what is not; which they are, their digests say."""
+PILOT: Final = "pilot"
+"""Key of what chose the recipe, where the user left the choice to us: chosen, reason, image_gradients, rungs."""
+_SPELT: Final = frozenset({"suite_files", "left_out", UNANSWERED, PILOT})
+"""How suites were asked for, what is not, and why this recipe; which they are, their digests and settings say."""
 
 
 def unanswered_sentence(question: str, suites: Iterable[object], remedy: str = "") -> str:
@@ -48,6 +50,15 @@ def still_unanswered(spec: Mapping[str, object], prompts: Iterable[str], answere
         for question, suites in _entry(spec, UNANSWERED).items()
         if isinstance(suites, list) and not (question in answered and asked.issuperset(suites))
     )
+
+
+def pilot_sentences(spec: Mapping[str, object]) -> tuple[str, ...]:
+    """Say by what the recipe of a run was chosen; nothing where the user named it."""
+    pilot = _entry(spec, PILOT)
+    reason, cost = pilot.get("reason"), pilot.get("image_gradients")
+    if not isinstance(reason, str):
+        return ()
+    return (f"{reason} The pilot took {cost:,} image-gradients." if isinstance(cost, int) and cost else reason,)
 
 
 def spec_digest(spec: Mapping[str, object]) -> str:

@@ -28,7 +28,7 @@ from audit.lenses import (
 )
 from audit.lenses.common.cards import AnswersTable, CausesFigure, Explained, LensCard, MetricCard, PresentationMap
 from audit.lenses.common.protocol import WHOLE_SUITE, Lens, LensAnswer, TextLens
-from audit.lenses.controls import CONTROLLED, FAILED, NOT_MEASURED
+from audit.lenses.controls import CONTROLLED, FAILED, LEAST_SEEN, NOT_MEASURED, must_be_seen, seen_right
 from audit.lenses.controls import too_few as controls_too_few
 from audit.records import Finding, PromptSuite
 from audit.suites.document import read_document
@@ -127,6 +127,7 @@ __all__ = [
     "CONTROLS",
     "FAILED",
     "INSTRUMENTS",
+    "LEAST_SEEN",
     "LENSES",
     "NOT_MEASURED",
     "QUESTIONS",
@@ -144,5 +145,7 @@ __all__ = [
     "check_lens",
     "controls_too_few",
     "metric_cards",
+    "must_be_seen",
     "said_best",
+    "seen_right",
 ]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, final
 
 import numpy as np
@@ -31,7 +31,7 @@ from audit.lenses.common.verdicts import (
     plain_images,
     scored_images,
 )
-from audit.records import ASKS_GENDER, ASKS_NSFW, GRADE, NOTHING_SEEN, SCALE_OF, Estimate, Finding
+from audit.records import ASKS_GENDER, ASKS_NSFW, GRADE, NOTHING_SEEN, SCALE_OF, Estimate, Finding, Status
 from audit.stats import ClusterEstimate, cluster_share, singles
 
 LEAST_SEEN: Final = 0.75
@@ -287,6 +287,45 @@ def too_few(prompts: pd.DataFrame, questions: Collection[str]) -> tuple[TooFew, 
     return tuple(found)
 
 
+def must_be_seen(prompts: pd.DataFrame, questions: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+    """Return the prompts of each positive control: of what is there, and must be seen.
+
+    Args:
+        prompts: Table ``PROMPTS`` of the plan.
+        questions: What the judges of the run are asked.
+
+    Returns:
+        Title of the control -> ids of its prompts, in the order of the table; controls without any are left out.
+    """
+    plain = _plain(prompts)
+    asked = [one for one in _CONTROLS if one.question in questions and one.is_positive and not one.pairs]
+    found = {control.title: tuple(names(_relevant(control, plain), "prompt_id")) for control in asked}
+    return {title: ids for title, ids in found.items() if ids}
+
+
+def seen_right(evidence: Evidence) -> pd.DataFrame:
+    """Return whether what must be seen was seen, a row for each positive control and image (control, prompt_id, seen).
+
+    The first judge of each question says it, by its own threshold; in an image that it could not score it has seen
+    nothing. Unlike in the controls themselves, an image counts whether it converged or not: whether it did depends on
+    the other texts of the run, and how well others read it does not.
+    """
+    every_image = evidence.images.assign(status=Status.CONVERGED.value)
+    evidence = replace(evidence, images=every_image)
+    rows = []
+    for question in (ASKS_GENDER, ASKS_NSFW):
+        for judge in judges_asking(evidence, question)[:1]:
+            every = _plain(scored_images(evidence, judge, question))
+            for control in _CONTROLS:
+                if control.question == question and control.is_positive and not control.pairs:
+                    its = _relevant(control, every)
+                    rows.append(
+                        its[["prompt_id"]].assign(control=control.title, seen=_hits(control, its).astype(float))
+                    )
+    empty = pd.DataFrame({"prompt_id": [], "control": [], "seen": []})
+    return pd.concat([empty, *rows], ignore_index=True)[["control", "prompt_id", "seen"]]
+
+
 def _least_prompts(control: _Control) -> int:
     """Return the number of prompts from which a control can pass."""
     value = float(control.is_positive)
@@ -339,11 +378,15 @@ def _judge_finding(control: _Control, rows: pd.DataFrame, judge: str, *, level: 
         ordered, remark = _ordered_share(usable, control.pairs, level=level)
         return about.finding(control.card, ordered, level=level, n=n, remark=remark)
     rows = rows[rows["converged"] | (rows["role"] == "noise")]
-    hits = rows["verdict"].isin(control.hits) if control.hits else rows["flagged"] == 1.0
+    hits = _hits(control, rows)
     looked = rows["scored"] | rows["reason"].str.startswith(NOTHING_SEEN)
     hits = hits.where(looked, not control.is_positive)  # a judge that says nothing has not shown that it sees
     share = cluster_share(hits.to_numpy(dtype=float), names(rows, "prompt_id"), level=level)
     return about.finding(control.card, share, level=level, n=(len(rows), share.n_clusters))
+
+
+def _hits(control: _Control, rows: pd.DataFrame) -> pd.Series[bool]:
+    return rows["verdict"].isin(control.hits) if control.hits else rows["flagged"] == 1.0
 
 
 def _ordered_share(usable: pd.DataFrame, pairs: _Pairs, *, level: float) -> tuple[ClusterEstimate, str]:

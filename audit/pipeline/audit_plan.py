@@ -24,8 +24,10 @@ from typing import Final
 
 from audit import __version__
 from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
+from audit.early_checks import AUTO
 from audit.errors import UsageProblem
 from audit.evidence import (
+    PILOT,
     UNANSWERED,
     card_to_json,
     concept_texts,
@@ -92,6 +94,10 @@ EFFORTS: Final[Mapping[str, Effort]] = {
 }
 
 
+LADDER: Final = ("fast", "thorough")
+"""The recipes that are tried where the user leaves the choice to us, the cheapest first (``audit.pipeline.pilot``)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRequest:
     """What a user asks for."""
@@ -105,6 +111,7 @@ class AuditRequest:
     judges: tuple[str, ...] = ()
     """Names; empty asks the judges that fit the checkpoint. The first that answers a question is its primary one."""
     recipe: str = "fast"
+    """Its name, or ``audit.early_checks.AUTO``: the one that a pilot finds to suit the checkpoint."""
     effort: str = "standard"
     device: str = "cpu"
     precision: str = "auto"
@@ -143,6 +150,13 @@ class Plan:
     """Why shipped suites are not asked, where the user named none; also among the warnings."""
     unanswered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Each main question that no judge answers, and the suites that are about it. They are left out, unless named."""
+    pilot: Mapping[str, object] | None = None
+    """What a pilot found that chose the recipe; ``None`` where none did."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the recipe is still to be chosen by a pilot."""
+        return self.request.recipe == AUTO and self.pilot is None
 
     @cached_property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -240,6 +254,7 @@ class Plan:
             **({UNANSWERED: {one: list(names) for one, names in self.unanswered.items()}} if self.unanswered else {}),
             **({"questions": questions_to_json(self.questions)} if self.questions else {}),
             **({"sequential": self._sequential_spec()} if request.sequential else {}),
+            **({PILOT: self.pilot} if self.pilot else {}),
         }
 
     def _sequential_spec(self) -> dict[str, object]:
@@ -279,6 +294,16 @@ def find_effort(name: str) -> Effort:
     return EFFORTS[name]
 
 
+def paced_recipe(name: str, effort: str) -> Recipe:
+    """Return a recipe with as many steps as an effort gives it.
+
+    Raises:
+        UsageProblem: If there is no such recipe or effort.
+    """
+    recipe = find_recipe(name)
+    return dataclasses.replace(recipe, steps=max(1, round(recipe.steps * find_effort(effort).steps)))
+
+
 def make_plan(request: AuditRequest) -> Plan:
     """Load and check everything that ``request`` names, and lay out the work.
 
@@ -288,8 +313,7 @@ def make_plan(request: AuditRequest) -> Plan:
         EnvironmentProblem: If a device or a network is missing.
     """
     effort = find_effort(request.effort)
-    recipe = find_recipe(request.recipe)
-    recipe = dataclasses.replace(recipe, steps=max(1, round(recipe.steps * effort.steps)))
+    recipe = paced_recipe(LADDER[0] if request.recipe == AUTO else request.recipe, request.effort)
     check_precision(request.precision)
     files = {one: path for name in request.suites for one, path in suite_files(name).items()}
     own_left_out = () if files else not_asked(request.checkpoint)

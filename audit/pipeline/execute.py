@@ -100,6 +100,7 @@ def run_audit(  # noqa: PLR0913  (what to do, and how it is decided and told)
     if gate is not None:
         for warning in _check_gate(gate, plan):
             progress.say(warning)
+    plan = _settle(plan, out, progress)
     with open_run(out, plan.spec()) as run:
         tell_plan(run, plan, progress)
         if run.is_finished:
@@ -264,6 +265,13 @@ def _check_gate(gate: Gate, plan: Plan) -> tuple[str, ...]:
 
     gate.refuse_without_baseline()
     return check_plan(gate, plan)
+
+
+def _settle(plan: Plan, out: Path, progress: Progress) -> Plan:
+    """Choose the recipe by a pilot, where the user left it to us."""
+    from audit.pipeline.pilot import settle_recipe  # noqa: PLC0415  (which makes images by this module)
+
+    return settle_recipe(plan, out, progress)
 
 
 def _run_rounds(

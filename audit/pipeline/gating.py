@@ -141,12 +141,20 @@ def kept_gate(run: RunFolder) -> Gate | None:
     """Return the gate that a run was last held against; ``None`` where there was none.
 
     Raises:
-        UsageProblem: If the policy in the folder is none.
+        UsageProblem: If the policy in the folder is none, or one that an earlier version took and this one does not.
     """
     path = run.path / POLICY_NAME
     if not is_file(path):
         return None
-    policy, card = load_policy(str(path)), _kept_baseline(run)
+    try:
+        policy = load_policy(str(path))
+    except UsageProblem as problem:
+        raise UsageProblem(
+            f"{run.path} was held against a policy that this version does not take: {problem.what}",
+            remedy=f"Mend a copy of {path} and hold the run against it: clip-audit gate {run.path} --policy COPY. "
+            f"{problem.remedy}",
+        ) from problem
+    card = _kept_baseline(run)
     if card is None:
         return Gate(policy=policy)
     folder = Path(os.path.normpath(run.path / card.folder))

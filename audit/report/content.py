@@ -22,6 +22,7 @@ from audit.report.findings import (
     tell_concepts,
     tell_suite,
 )
+from audit.report.first_page import make_opening
 from audit.report.forests import forest_figures, says_something
 from audit.report.images import make_sheet
 from audit.report.method import (
@@ -54,7 +55,6 @@ from audit.report.model import (
     room_for,
     shortening_sentences,
 )
-from audit.report.opening import make_opening
 from audit.report.suite_figures import (
     Outcomes,
     outcome_map,

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import EnvironmentProblem
-from audit.evidence import Evidence, still_unanswered
+from audit.evidence import Evidence, pilot_sentences, still_unanswered
 from audit.lenses import CARDS, CONTROLS, LENSES, WHOLE_SUITE
 from audit.lineage import kinship, relatives_among
 from audit.packaged import CALIBRATION
@@ -174,6 +174,7 @@ def method_sentences(source: ReportInput) -> tuple[str, ...]:
             f"Each prompt was inverted{how_long}: an image was optimised from noise until the audited checkpoint finds "
             "that it matches the text (arXiv 2403.02580). Judges that never see the prompt scored the images."
         ),
+        *(clean(one) for one in pilot_sentences(source.spec)),
         *settings_sentences(source.spec),
         *seed_sentences(source.spec),
         *precision_sentences(source.spec),

@@ -9,7 +9,7 @@ from report_source import JUDGE, make_evidence, make_finding, make_png, make_sou
 
 from audit.records import Prompt
 from audit.report import ReportInput, build_report
-from audit.report.opening import MOST_ROWS, make_opening
+from audit.report.first_page import MOST_ROWS, make_opening
 
 SUITE = "s"
 LEANS = {"nurse": -0.9, "cook": 0.1, "pilot": 0.8}

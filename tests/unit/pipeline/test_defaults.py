@@ -111,7 +111,7 @@ def test_quick_adds_only_what_is_not_inverted(open_checkpoint):
     assert {"neighbours", "associations"} <= {suite.lens for suite in more}
     assert {prompt.role for suite in more for prompt in suite.prompts} == {"text"}
     assert found.left_out[0] == (
-        "Not asked at effort quick: compositional, granularity, wording; --effort standard asks them too."
+        "Not asked at effort quick: compositional, granularity, unmarked, wording; --effort standard asks them too."
     )
 
 

@@ -64,10 +64,14 @@ def test_every_figure_of_a_paper_says_in_words_what_it_shows(name):
 
 def test_every_figure_and_picture_of_a_report_has_an_alternative_text():
     report = build_report(make_source())
+    opening = report.opening
     figures = [figure for section in report.sections for figure in section.figures]
+    figures += [*report.appendix.figures, *([opening.figure] if opening.figure else [])]
     pictures = [picture for section in report.sections if section.sheet for picture in section.sheet.pictures]
+    pictures += opening.strip.pictures if opening.strip else ()
     told = alternatives(render_pdf(report))
-    assert len(told) == len(figures) + len(pictures) + len(report.appendix.figures)
+    assert len(told) == len(figures) + len(pictures)
+    assert opening.figure
     assert {picture.alternative for picture in pictures} <= set(told)
 
 

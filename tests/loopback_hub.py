@@ -5,8 +5,36 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+import huggingface_hub.constants
+import huggingface_hub.utils._http
+
+from audit.checkpoints import hub as checkpoint_hub
+
+
+@contextmanager
+def asked_by_the_real_client(served, monkeypatch, cache):
+    """Let huggingface_hub and our loader ask ``served`` alone, without a token; what they fetch is in ``cache``."""
+    constants = huggingface_hub.constants
+    monkeypatch.setattr(constants, "ENDPOINT", served.url)
+    monkeypatch.setattr(
+        constants, "HUGGINGFACE_CO_URL_TEMPLATE", served.url + "/{repo_id}/resolve/{revision}/{filename}"
+    )
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(cache / "no token"))
+    monkeypatch.setattr(checkpoint_hub, "ENDPOINT", served.url)
+    monkeypatch.setattr(huggingface_hub.utils._http.time, "sleep", lambda _seconds: None)  # before it tries again
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    checkpoint_hub._can_connect.cache_clear()
+    try:
+        yield served
+    finally:
+        served.close()
+        checkpoint_hub._can_connect.cache_clear()
 
 
 class Served:

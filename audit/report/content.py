@@ -282,7 +282,7 @@ def _make_section(source: ReportInput, suite: str, number: int, room: Room, open
     prompts = source.evidence.prompts[source.evidence.prompts["suite"] == suite]
     written_for, references = set(prompts["lens"]), _references(prompts)
     every = set(source.evidence.prompts["lens"])
-    asked = [f for f in findings if _is_asked(f.lens, written_for, every)]
+    asked = [f for f in findings if _is_asked(f, written_for, every)]
     for lens in dict.fromkeys(f.lens for f in asked):
         answers = [f for f in findings if f.lens == lens]
         for metric, figure in forest_figures(answers, source.evidence, name=name, most=room.figure_rows).items():
@@ -328,10 +328,16 @@ def _make_section(source: ReportInput, suite: str, number: int, room: Room, open
     )
 
 
-def _is_asked(lens: str, written_for: Collection[str], every: Collection[str]) -> bool:
-    """Tell whether a lens tells the concepts of a suite: not if it has suites of its own, unless every run asks it."""
+def _is_asked(finding: Finding, written_for: Collection[str], every: Collection[str]) -> bool:
+    """Tell whether a finding is told of the concepts of a suite.
+
+    A lens with suites of its own tells others only what it draws: the place of a text stands beside what its pictures
+    show.
+    """
+    lens = finding.lens
     card = LENSES[lens].card if lens in LENSES else None
-    return card is None or card.every_run or lens in written_for or lens not in every
+    drawn = finding.metric in CARDS and CARDS[finding.metric].drawn
+    return card is None or card.every_run or drawn or lens in written_for or lens not in every
 
 
 def _doubted(findings: Sequence[Finding], tables: Mapping[str, pd.DataFrame]) -> list[str]:

@@ -263,7 +263,8 @@ def tell_concepts(
 
 
 def _is_shown(metric: str) -> bool:
-    return metric not in CARDS or (CARDS[metric].per_concept and CARDS[metric].compared)
+    """Tell whether a metric is told of single concepts: what a figure would show is, where there is none to show it."""
+    return metric not in CARDS or (CARDS[metric].per_concept and (CARDS[metric].compared or CARDS[metric].drawn))
 
 
 def _is_compared(metric: str) -> bool:

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import huggingface_hub.constants
 import huggingface_hub.utils._http
 import pytest
+from loopback_hub import asked_by_the_real_client
 
 from audit.checkpoints import hub, load_checkpoint
 from audit.errors import AuditProblem, ExitCode
@@ -81,22 +82,8 @@ class FakeHub:
 
 @pytest.fixture
 def fake(trained_folder, tmp_path, monkeypatch):
-    served = FakeHub(trained_folder)
-    constants = huggingface_hub.constants
-    monkeypatch.setattr(constants, "ENDPOINT", served.url)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", served.url + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no token"))
-    monkeypatch.setattr(hub, "ENDPOINT", served.url)
-    monkeypatch.setattr(huggingface_hub.utils._http.time, "sleep", lambda _seconds: None)  # before it tries again
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    hub._can_connect.cache_clear()
-    yield served
-    served.close()
-    hub._can_connect.cache_clear()
+    with asked_by_the_real_client(FakeHub(trained_folder), monkeypatch, tmp_path / "cache") as served:
+        yield served
 
 
 def refused(name):

@@ -3,13 +3,10 @@
 import base64
 import json
 
-import huggingface_hub.constants
-import huggingface_hub.utils._http
 import pytest
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
-from loopback_hub import Served
+from loopback_hub import Served, asked_by_the_real_client
 
-from audit.checkpoints import hub
 from audit.checkpoints.hub_proposal import merged_card, propose_card
 from audit.errors import AuditProblem, ExitCode
 
@@ -90,22 +87,8 @@ class Taking(Served):
 
 @pytest.fixture
 def taking(tmp_path, monkeypatch):
-    served = Taking()
-    constants = huggingface_hub.constants
-    monkeypatch.setattr(constants, "ENDPOINT", served.url)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", served.url + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no token"))
-    monkeypatch.setattr(hub, "ENDPOINT", served.url)
-    monkeypatch.setattr(huggingface_hub.utils._http.time, "sleep", lambda _seconds: None)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    hub._can_connect.cache_clear()
-    yield served
-    served.close()
-    hub._can_connect.cache_clear()
+    with asked_by_the_real_client(Taking(), monkeypatch, tmp_path / "cache") as served:
+        yield served
 
 
 def test_a_card_is_proposed_and_not_pushed(taking):

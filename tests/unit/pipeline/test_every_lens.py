@@ -21,6 +21,7 @@ from audit.phantom.training import train
 from audit.phantom.world import World
 from audit.pipeline import AuditRequest, Silence, make_plan, run_audit
 from audit.records import UNSEEN
+from audit.report.findings import is_of_interest
 from audit.suites import list_suites, load_suite, suite_name
 
 JUDGES = ("zero_shot:phantom:judge", "labels:phantom:witness")
@@ -161,9 +162,16 @@ def test_every_figured_metric_has_a_figure_or_says_why_not(outcome, metric):
     drawn = {path.stem for path in (outcome.folder / "figures").glob("*.svg") if path.stem.endswith(slug)}
     single = [one for one in told_of(outcome, metric.partition(".")[0]) if one.metric == metric and one.subject != "*"]
     measured = [one for one in single if one.estimate.value is not None and not one.subject.startswith("group:")]
+    prompts = outcome.evidence.prompts
+    subjects = set(prompts.loc[prompts["role"] == "subject", "concept"])
+    if any(is_of_interest(one) and one.subject in subjects for one in measured):
+        assert drawn or CARDS[metric].leading  # which the first page draws
     if drawn:
         assert all(name in page for name in drawn)
-    elif not measured:
+    elif measured:  # where no concept differs from the neutral value, or all are on the first page, a sentence says it
+        card = CARDS[metric]
+        assert card.noun.lower() in page.lower() or card.title.lower() in page.lower()
+    else:
         assert single
         assert all(one.note for one in single)
 

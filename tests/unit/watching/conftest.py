@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import huggingface_hub.constants
-import huggingface_hub.utils._http
 import pytest
-from loopback_hub import Hub, Listener
+from loopback_hub import Hub, Listener, asked_by_the_real_client
 
-from audit.checkpoints import hub as checkpoint_hub
 from audit.checkpoints.hub import Repository
 from audit.errors import RefusedProblem
 from audit.watching.audits import Audited
@@ -15,23 +12,9 @@ from audit.watching.audits import Audited
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    served = Hub()
-    constants = huggingface_hub.constants
-    monkeypatch.setattr(constants, "ENDPOINT", served.url)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", served.url + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no token"))
-    monkeypatch.setattr(checkpoint_hub, "ENDPOINT", served.url)
     monkeypatch.setattr("audit.checkpoints.hub_listing.PATIENCE", 0.5)
-    monkeypatch.setattr(huggingface_hub.utils._http.time, "sleep", lambda _seconds: None)  # before it tries again
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    checkpoint_hub._can_connect.cache_clear()
-    yield served
-    served.close()
-    checkpoint_hub._can_connect.cache_clear()
+    with asked_by_the_real_client(Hub(), monkeypatch, tmp_path / "cache") as served:
+        yield served
 
 
 @pytest.fixture

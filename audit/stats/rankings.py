@@ -55,7 +55,7 @@ def ndkl(ranked: Int[np.ndarray, " ranked"], desired: Float[np.ndarray, " groups
 
     Example:
         >>> round(ndkl(np.array([0, 1, 0, 1]), np.array([0.5, 0.5])), 4)
-        0.2812
+        0.2816
     """
     if not len(ranked) or not (desired > 0).all():
         raise ValueError(f"NDKL needs something ranked, and shares above 0; got {len(ranked)} items and {desired}.")

@@ -98,10 +98,10 @@ class Fake:
     def audit(self, checkpoint: Path, folder: Path, effort: str, seed: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._step(f"audit {checkpoint.name} {effort} {seed}")
-        (folder / "done").touch()
+        (folder / "run.json").touch()
 
     def is_done(self, folder: Path) -> bool:
-        return (folder / "done").is_file()
+        return (folder / "run.json").is_file()
 
 
 @pytest.fixture
@@ -141,8 +141,27 @@ def test_a_study_that_is_killed_goes_on_and_does_nothing_twice(quick, tmp_path, 
     assert len(done) == len(set(done)) == 5
     assert "2 of 2 trainings are measured." in found.page
     assert found.appendix["lines"][0][4] == "9 in 2 trainings"
-    assert validation.study(quick, tmp_path, third := Fake()) == found
+    again = validation.study(quick, tmp_path, third := Fake())
+    assert (again.page, again.appendix) == (found.page, found.appendix)
     assert not third.done
+
+
+def test_a_study_goes_on_from_the_rows_of_another_machine(quick, tmp_path):
+    """Rows that went through the file count like audits, and are made again where they are named only."""
+    here = validation.study(quick, tmp_path / "here", Fake(), only=["hard-1"])
+    assert "1 of 2 trainings are measured;" in here.page
+    here.rows.to_csv(tmp_path / "rows.csv", index=False, float_format="%.5f")
+    kept = pd.read_csv(tmp_path / "rows.csv")
+    there = validation.study(quick, tmp_path / "there", second := Fake(), kept=kept)
+    assert "2 of 2 trainings are measured." in there.page
+    assert all("balanced-1" in step for step in second.done)
+    whole = validation.study(quick, tmp_path / "whole", Fake())
+    assert (there.page, there.appendix) == (whole.page, whole.appendix)
+    validation.study(quick, tmp_path / "anew", third := Fake(), kept=kept, only=["hard-1"])
+    assert all("hard-1" in step for step in third.done)
+    assert third.done
+    other = kept.assign(world="of another study")
+    assert "1 of 2" in validation.study(quick, tmp_path / "other", Fake(), kept=other, only=["balanced-1"]).page
 
 
 def test_a_phantom_that_the_sanity_gate_refuses_is_reported_and_stops_nothing(quick, tmp_path):

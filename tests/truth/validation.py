@@ -2,8 +2,10 @@
 
 Run by ``make validate``; ``validation.toml`` says what is trained and asked, and was fixed before. It trains, audits
 and counts, and goes on where it was stopped: every training and every audit is kept in a folder that carries the digest
-of what it was made of. A training is whole or absent; an audit continues after its last batch of images. The table goes
-between the marks of docs/accuracy.md, whatever it says, with the trainings that it rests on.
+of what it was made of. A training is whole or absent; an audit continues after its last batch of images. What was
+planted and measured in each audit is kept as rows in ``reports/calibration``, so that the study can be carried on where
+the folders are not; a training whose audits are in the folder is counted anew. The table goes between the marks of
+docs/accuracy.md, whatever it says, with the trainings that it rests on.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -35,6 +38,7 @@ from audit.records import Finding
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 APPENDIX: Final = ROOT / "reports" / "calibration" / "validation.json"
+ROWS: Final = ROOT / "reports" / "calibration" / "validation_rows.csv"
 TEXT: Final = "associations.text_lean"
 """The place of a concept's own text."""
 DIGITS: Final = 12
@@ -189,13 +193,22 @@ def _order(its: pd.DataFrame, design: Mapping[str, Any]) -> str:
     return "-" if found is None else f"{found:.2f}"
 
 
+def kept_rows(subject: Subject, kept: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """Return the rows of a training that were measured elsewhere, by audit seed."""
+    if not len(kept):
+        return {}
+    its = kept[kept["world"] == subject.world.digest[:DIGITS]]
+    return {int(seed): found for seed, found in its.groupby("audit_seed", sort=True)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What is measured so far: the page, and the same for the appendix of every report."""
+    """What is measured so far: the page, the same for the appendix of every report, and the rows of both."""
 
     page: str
     appendix: Mapping[str, Any]
     """Empty where nothing is measured."""
+    rows: pd.DataFrame
 
 
 def study(
@@ -205,14 +218,24 @@ def study(
     *,
     stages: Sequence[str] = ("train", "audit"),
     only: Sequence[str] = (),
+    kept: pd.DataFrame | None = None,
 ) -> Result:
-    """Train and audit what is missing, and return what all that is there says."""
+    """Train and audit what is missing, and return what all that is there says.
+
+    Args:
+        kept: Rows of earlier audits, with the digest of their ``world`` and the day as ``audited``. A training whose
+            audits are all among them is made again only where it is named in ``only``.
+    """
+    kept = pd.DataFrame() if kept is None else kept
     every = subjects(design, checked_seed(design))
     tables, measured, refused = [], 0, dict[str, str]()
     for subject in every:
-        wanted = not only or subject.world.name in only
+        earlier = kept_rows(subject, kept)
+        wanted = subject.world.name in only if only else set(earlier) != set(subject.audit_seeds)
         folder = out / "worlds" / f"{subject.world.name}-{subject.world.digest[:DIGITS]}"
         if not folder.exists() and not (wanted and "train" in stages):
+            tables += earlier.values()
+            measured += set(earlier) == set(subject.audit_seeds)
             continue
         trained(subject, out, workshop)
         if list(stages) == ["train"]:
@@ -222,17 +245,26 @@ def study(
         except RefusedProblem as problem:
             refused[subject.world.name] = f"refused: {problem.what}"
             continue
-        tables += [rows(subject, seed, audit) for seed, audit in audits.items()]
-        measured += len(audits) == len(subject.audit_seeds)
+        found = {seed: _dated(rows(subject, seed, audit), subject, audit) for seed, audit in audits.items()}
+        tables += (earlier | found).values()
+        measured += set(earlier | found) == set(subject.audit_seeds)
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
     state = f"Made by `make validate`. {measured} of {len(every)} trainings are measured"
     state += "." if measured == len(every) else "; the same command goes on with the rest."
     if not len(table):
-        return Result(page=state, appendix={})
+        return Result(page=state, appendix={}, rows=table)
+    days = sorted(set(table["audited"]))
+    state += f" Audited on {days[0]}." if len(days) == 1 else f" Audited from {days[0]} to {days[-1]}."
     whole = f"{page(table, design, state)}\n\nBy training, first judge:\n\n{by_training(table, every, design, refused)}"
     said = appendix_lines(lines(table[table["primary"]], design["asked"]))
     sentence = "The lines of the independent study are of phantoms that no setting was chosen on, fixed beforehand."
-    return Result(page=whole, appendix={"sentences": [sentence, state], "lines": said})
+    return Result(page=whole, appendix={"sentences": [sentence, state], "lines": said}, rows=table)
+
+
+def _dated(table: pd.DataFrame, subject: Subject, audit: Path) -> pd.DataFrame:
+    """Return the rows of an audit with the digest of its world, and the day on which it ended."""
+    ended = datetime.fromtimestamp((audit / "run.json").stat().st_mtime, UTC)
+    return table.assign(world=subject.world.digest[:DIGITS], audited=f"{ended:%Y-%m-%d}")
 
 
 def few(design: Mapping[str, Any]) -> dict[str, Any]:
@@ -264,10 +296,12 @@ def main() -> int:
     if given.again:
         for folder in sorted((out / "audits").glob("*/run.json")):
             report_again(folder.parent, Silence())
-    found = study(design, out, workshop, stages=given.stage or ("train", "audit"), only=given.only)
+    kept = pd.read_csv(ROWS) if ROWS.exists() and not given.few else None
+    found = study(design, out, workshop, stages=given.stage or ("train", "audit"), only=given.only, kept=kept)
     print(found.page)
     if found.appendix and not given.few:
         write_between(DOCUMENTS["validation"], "validation", found.page)
+        found.rows.to_csv(ROWS, index=False, float_format="%.5f")
         APPENDIX.write_text(json.dumps(found.appendix, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 

@@ -244,6 +244,24 @@ def make_source(**changes: object) -> ReportInput:
     return ReportInput(**{**fields, **changes})
 
 
+def make_scaled(
+    leans: Mapping[str, float], suite: str, *, flagged: Sequence[str] = (), **changes: object
+) -> ReportInput:
+    """Leans of concepts, each asked in one wording, as it is and as it says woman and man."""
+    prompts = []
+    for concept in leans:
+        own = {"suite": suite, "template": "a {}", "concept": concept, "lens": "gender"}
+        prompts.append(Prompt(prompt_id=concept, text=f"a {concept}", role="subject", **own))
+        for grade, said in ((-1.0, "woman"), (1.0, "man")):
+            facts = {"grade": grade, "question": "gender", "scale_of": concept}
+            told = {"text": f"a {said} {concept}", "role": "explicit", "expected": said, "facts": facts}
+            prompts.append(Prompt(prompt_id=f"{concept} {said}", **told, **own))
+    evidence = make_evidence(prompts, flagged=flagged)
+    evidence = replace(evidence, images=evidence.images.assign(status="converged"))
+    findings = tuple(make_finding("gender.lean", name, value, suite=suite) for name, value in leans.items())
+    return replace(make_source(), evidence=evidence, findings=findings, **changes)
+
+
 def make_hostile() -> ReportInput:
     """Hostile text wherever text comes from outside."""
     source = make_source()

@@ -59,7 +59,7 @@ ASSOCIATIONS_METRICS: Final = (
     MetricCard(
         name="associations.effect_size",
         title="Association of word sets",
-        statement="As words alone, the two groups that {where} compares are tied to opposite attributes.",
+        statement="In words alone, before any picture: {note}.",
         signed=True,
         ranked=True,
         smallest_effect=0.2,
@@ -102,6 +102,8 @@ ASSOCIATIONS_METRICS: Final = (
 
 _CARD: Final = {card.name: card for card in ASSOCIATIONS_METRICS}
 _SIDES: Final = ("first", "second")
+_MOST_NAMED: Final = 3
+"""Concepts of a set that a note names."""
 _KEYS: Final = ("test", "side", "attributes")
 
 
@@ -201,7 +203,7 @@ def _test_finding(suite: str, test: _Test, *, level: float) -> Finding:
         suite=suite,
         name=f"group:{test.name}",
         n_unscored=0,
-        note=f"{len(first)} and {len(second)} concepts, between {' and '.join(test.attributes)}.",
+        note=f"{_in_words(test)}.",
     )
     found = about.finding(
         _CARD["associations.effect_size"],
@@ -211,6 +213,23 @@ def _test_finding(suite: str, test: _Test, *, level: float) -> Finding:
         remark=f"p: {chance.method}, one-sided.",
     )
     return replace(found, p_value=chance.p_value)
+
+
+def _in_words(test: _Test) -> str:
+    """Say what a test compares and which way it came out."""
+    first, second = (_array(side) for side in (test.first, test.second))
+    if not (len(first) and len(second)):
+        return f"{len(first)} and {len(second)} concepts, between {' and '.join(test.attributes)}"
+    near, far = test.attributes if first.mean() >= second.mean() else test.attributes[::-1]
+    return f"{_listed(test.first)} go with “{near}” rather than “{far}”, compared with {_listed(test.second)}"
+
+
+def _listed(concepts: Mapping[str, float]) -> str:
+    """Name the concepts of a set, three at most."""
+    shown = list(concepts) if len(concepts) <= _MOST_NAMED else list(concepts)[: _MOST_NAMED - 1]
+    more = len(concepts) - len(shown)
+    listed = [", ".join(shown), f"{more} more"] if more else [", ".join(shown[:-1]), shown[-1]]
+    return " and ".join(filter(None, listed))
 
 
 def _text_leans(evidence: Evidence) -> pd.DataFrame:

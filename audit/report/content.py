@@ -24,7 +24,8 @@ from audit.report.findings import (
 )
 from audit.report.first_page import make_opening
 from audit.report.forests import forest_figures, says_something
-from audit.report.images import make_sheet
+from audit.report.images import make_sheet, what_is_told
+from audit.report.links import link_highlights, link_section
 from audit.report.method import (
     controls_table,
     distrusted,
@@ -104,7 +105,11 @@ def build_report(source: ReportInput) -> Report:
     references = _references(source.evidence.prompts)
     opening = make_opening(source, references)
     sections = make_sections(source, opening)
-    highlights = pick_highlights(source.findings, references=references)
+    highlights = link_highlights(
+        pick_highlights(source.findings, references=references),
+        dict(zip(_suites(source), sections, strict=True)),
+        opening,
+    )
     return Report(
         title=f"Audit of {name}",
         created=clean(source.created, longest=40),
@@ -310,22 +315,16 @@ def _make_section(source: ReportInput, suite: str, number: int, room: Room, open
         sentences.append("Nothing was measured on this suite.")
     doubted = _doubted(findings, source.tables)
     sentences += [f"Not shown: {', '.join(doubted)}. Controls of what they rest on have not passed."] if doubted else []
-    return Section(
+    section = Section(
         name=name,
         title=_ALL_SUITES if suite == WHOLE_SUITE else clean(suite, longest=80),
         question=_question(findings, source.evidence, suite),
         sentences=tuple(sentences),
         figures=(*figures, *maps, *causes),
         tables=tuple(tables),
-        sheet=make_sheet(
-            source.evidence,
-            suite,
-            source.read_pictures,
-            pictured=source.pictured,
-            unpictured=source.unpictured,
-            most=room.pictures,
-        ),
+        sheet=make_sheet(source, suite, told=what_is_told(findings, source.evidence, written_for), most=room.pictures),
     )
+    return link_section(section, opening if opening.suite == suite else None)
 
 
 def _is_asked(finding: Finding, written_for: Collection[str], every: Collection[str]) -> bool:

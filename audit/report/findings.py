@@ -107,7 +107,10 @@ def pick_highlights(
         if turn < most:
             queue.append((turn, place, finding))
     queue.sort(key=lambda entry: entry[:2])
-    return tuple(Highlight(statement=_state(f), numbers=_numbers(f)) for _, _, f in queue[:most])
+    return tuple(
+        Highlight(statement=_state(f), numbers=_numbers(f), suite=f.suite, subject=f.subject)
+        for _, _, f in queue[:most]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +218,9 @@ def _state(finding: Finding) -> str:
     below = value is not None and neutral is not None and value < neutral
     card = CARDS.get(finding.metric)
     if card is not None and card.statement:
-        return card.statement.format(where=where, value=value_of(finding), side=card.nouns[0 if below else 1])
+        note = clean(finding.note).partition(". ")[0].rstrip(".")
+        side = card.nouns[0 if below else 1]
+        return card.statement.format(where=where, value=value_of(finding), side=side, note=note)
     side = "below" if below else "above"
     return f"For {where}, {quote(finding.metric)} lies {side} its neutral value."
 

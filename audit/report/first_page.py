@@ -15,11 +15,11 @@ from audit.lenses import CARDS, QUESTIONS, MetricCard, said_best
 from audit.records import GRADE, QUESTION, SCALE_OF, Finding, Status
 from audit.report.findings import is_measured, is_whole
 from audit.report.forests import forest_figure
-from audit.report.images import FLAGGED_FROM, shrink, unsafe_scores
+from audit.report.images import FLAGGED_FROM, readings_of, shrink, unsafe_scores
 from audit.report.model import Opening, Picture, ReportInput, Strip
-from audit.report.text import clean, count, show_number
+from audit.report.text import MINUS, clean, count, show_number
 
-MOST_ROWS: Final = 20
+MOST_ROWS: Final = 16
 """Concepts of the main figure, so that it fits on a first page."""
 _NAME: Final = "main-figure"
 _ENDS: Final = (-1.0, 1.0)
@@ -97,8 +97,8 @@ def _make_strip(source: ReportInput, answers: Sequence[Finding], card: MetricCar
         return None
     rule = (
         "Inversions of one wording of the concepts at both ends of the figure, as it is and as it says a side, from "
-        "the same noise: the wording whose reading is the median of the concept. Below each: what the judge reads. "
-        "A person may not recognise what a picture shows."
+        "the same noise: the wording whose reading is the median of the concept. Below each: what the judge reads, "
+        f"{MINUS} {card.sides[0]} and + {card.sides[1]}. A person may not recognise what a picture shows."
     )
     return Strip(rule=rule, pictures=pictures)
 
@@ -108,9 +108,8 @@ def _readings(evidence: Evidence, card: MetricCard, suite: str) -> pd.DataFrame 
 
     ``None`` where no judge gave the score that the metric rests on.
     """
-    score = card.explained.score if card.explained is not None else ""
-    judge = next((name for name, one in evidence.judges.items() if QUESTIONS[card.name] in one.asks), None)
-    if judge is None or score not in evidence.scores[judge].columns:
+    scores = readings_of(evidence, card)
+    if scores is None:
         return None
     prompts = evidence.prompts[evidence.prompts["suite"] == suite]
     facts = [json.loads(text) for text in prompts["facts"]]
@@ -121,7 +120,6 @@ def _readings(evidence: Evidence, card: MetricCard, suite: str) -> pd.DataFrame 
         owner=[str(fact.get(SCALE_OF, own)) for fact, own in zip(facts, prompts["prompt_id"], strict=True)],
     )
     images = evidence.images.merge(prompts, on="prompt_id", how="inner")
-    scores = evidence.scores[judge][["prompt_id", "replicate", score]].rename(columns={score: "reading"})
     read = unsafe_scores(evidence, images).merge(scores, on=["prompt_id", "replicate"], how="inner")
     good = (read["status"] == Status.CONVERGED.value) & (read["unsafe"] < FLAGGED_FROM) & read["reading"].notna()
     return read[good]

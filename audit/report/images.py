@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,9 +12,11 @@ import pandas as pd
 from PIL import Image
 
 from audit.evidence import Evidence
+from audit.lenses import CARDS, QUESTIONS, MetricCard
 from audit.parsing import open_picture
-from audit.records import Status
-from audit.report.model import WHOLE_ROOM, ContactSheet, Picture, Pictured, ReadPictures
+from audit.records import Finding, Status
+from audit.report.findings import interval_of, is_measured, is_whole, value_of
+from audit.report.model import WHOLE_ROOM, ContactSheet, Picture, Pictured, ReportInput
 from audit.report.text import clean, count, show_number
 
 FLAGGED_FROM: Final = 0.5
@@ -22,14 +25,13 @@ _SIDE = 128
 _KEY = ["prompt_id", "replicate"]
 _SQUARES = 8
 """Squares along a side of a pixelated picture: colours are left, and no shape of a body or a face."""
-_NEAREST = "Of each concept, the picture whose own cosine is nearest to the median of the concept's converged pictures"
-_RULES: Final[Mapping[Pictured, str]] = {
-    "unflagged": f"{_NEAREST}; among pictures that a judge screened and none flagged.",
+_NO_PICTURE: Final = "No picture is shown, as was asked for (--images none)."
+_AMONG: Final[Mapping[Pictured, str]] = {
+    "unflagged": "among pictures that a judge screened and none flagged.",
     "pixelated": (
-        f"{_NEAREST}; among pictures that a judge screened. One that a judge flagged is shown as {_SQUARES} by "
-        f"{_SQUARES} squares, each in its mean colour."
+        f"among pictures that a judge screened. One that a judge flagged is shown as {_SQUARES} by {_SQUARES} squares, "
+        "each in its mean colour."
     ),
-    "none": "No picture is shown, as was asked for (--images none).",
 }
 
 
@@ -38,42 +40,75 @@ class _Choice:
     key: tuple[str, int]
     concept: str
     text: str
-    own_cosine: float
+    detail: str
     flagged: bool
 
 
-def make_sheet(
-    evidence: Evidence,
-    suite: str,
-    read_pictures: ReadPictures,
-    *,
-    pictured: Pictured = "unflagged",
-    unpictured: Collection[str] = (),
-    most: int = WHOLE_ROOM.pictures,
-) -> ContactSheet | None:
-    """Choose and read the pictures of one suite.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What stands below the pictures of a suite: readings of the judge behind a metric, and its numbers."""
+
+    card: MetricCard
+    findings: Mapping[str, Finding]
+    """Of the metric, by concept."""
+
+
+def what_is_told(findings: Sequence[Finding], evidence: Evidence, written_for: Collection[str]) -> Told | None:
+    """Return the metric that pictures of a suite are shown with: of its own lens, where there is a choice.
 
     Args:
+        findings: On the suite.
         evidence: Tables of the run.
+        written_for: The lenses that the suite is written for.
+
+    Returns:
+        ``None`` where no judge gave the reading that a metric rests on.
+    """
+    own = {lens for lens in written_for if any(f.lens == lens and f.metric in CARDS for f in findings)}
+    for card in sorted(CARDS.values(), key=lambda card: card.name.partition(".")[0] not in own):
+        told = {f.subject: f for f in findings if f.metric == card.name and is_measured(f) and not is_whole(f)}
+        if told and readings_of(evidence, card) is not None:
+            return Told(card=card, findings=told)
+    return None
+
+
+def readings_of(evidence: Evidence, card: MetricCard) -> pd.DataFrame | None:
+    """Return prompt_id, replicate and ``reading``: the score that a metric rests on, by the first judge that gave it.
+
+    ``None`` where no judge did, or the metric rests on no score of single images.
+    """
+    score = card.explained.score if card.explained is not None else ""
+    judge = next((name for name, one in evidence.judges.items() if QUESTIONS.get(card.name) in one.asks), None)
+    if judge is None or score not in evidence.scores[judge].columns:
+        return None
+    return evidence.scores[judge][[*_KEY, score]].rename(columns={score: "reading"})
+
+
+def make_sheet(
+    source: ReportInput, suite: str, *, told: Told | None = None, most: int = WHOLE_ROOM.pictures
+) -> ContactSheet | None:
+    """Choose and read the pictures of one suite, in one call and none but those that are shown.
+
+    Args:
+        source: Evidence, what reads pictures, and which may be shown.
         suite: Name of the suite.
-        read_pictures: Called once, with the pictures that are shown and no others.
-        pictured: Whether flagged pictures are left out or pixelated, or all are left out.
-        unpictured: Concepts of which no picture is shown.
+        told: What stands below them; without it, the picture of a concept is that of the median own cosine.
         most: Pictures at most; of the first concepts in the order of the alphabet.
 
     Returns:
         The sheet, also where nothing may be shown (it then says why); ``None`` if the suite asks after no concept.
     """
+    evidence, pictured = source.evidence, source.pictured
     asked = _asked(evidence, suite)
     if asked.empty:
         return None
     if pictured == "none":
-        return ContactSheet(rule=_RULES[pictured], left_out=(), pictures=())
+        return ContactSheet(rule=_NO_PICTURE, left_out=(), pictures=())
     screened = unsafe_scores(evidence, asked)
-    hidden = screened["concept"].isin(list(unpictured))
-    choices = _choose(screened[~hidden], flagged_too=pictured == "pixelated")
+    hidden = screened["concept"].isin(list(source.unpictured))
+    choices = _choose(_with_readings(screened[~hidden], evidence, told), told, flagged_too=pictured == "pixelated")
     shown = choices[:most]
-    files = read_pictures([choice.key for choice in shown]) if shown else {}
+    files = source.read_pictures([choice.key for choice in shown]) if shown else {}
     pictures = _make_pictures(shown, files)
     left_out = _left_out(screened, shown=len(shown), pictured=len(pictures), chosen=len(choices))
     renamed = screened.loc[hidden, "concept"].nunique()
@@ -85,7 +120,25 @@ def make_sheet(
             f"Flagged as unsafe by a judge and never shown: {flagged} of {count(len(screened), 'picture')}.",
             *left_out,
         )
-    return ContactSheet(rule=_RULES[pictured], left_out=left_out, pictures=pictures)
+    return ContactSheet(rule=_rule(told, pictured), left_out=left_out, pictures=pictures)
+
+
+def _rule(told: Told | None, pictured: Pictured) -> str:
+    by = "whose own cosine is nearest to the median of the concept's converged pictures"
+    if told is None or told.card.explained is None:
+        return f"Of each concept, the picture {by}; {_AMONG[pictured]}"
+    by = "whose reading by the judge is nearest to the median of the concept's converged pictures"
+    return (
+        f"Of each concept, the picture {by}; {_AMONG[pictured]} Below each: what the judge reads in it (high: "
+        f"{told.card.explained.towards}); all: {told.card.noun} over all wordings, with its interval; each: the least "
+        "and the greatest reading of a single wording. The name leads to the numbers of the concept, and back."
+    )
+
+
+def _with_readings(images: pd.DataFrame, evidence: Evidence, told: Told | None) -> pd.DataFrame:
+    """Add ``reading``; NaN where there is none."""
+    readings = None if told is None else readings_of(evidence, told.card)
+    return images.assign(reading=float("nan")) if readings is None else images.merge(readings, on=_KEY, how="left")
 
 
 def _asked(evidence: Evidence, suite: str) -> pd.DataFrame:
@@ -111,22 +164,39 @@ def unsafe_scores(evidence: Evidence, images: pd.DataFrame) -> pd.DataFrame:
     return images.merge(highest, on=_KEY, how="left")
 
 
-def _choose(screened: pd.DataFrame, *, flagged_too: bool) -> list[_Choice]:
+def _choose(screened: pd.DataFrame, told: Told | None, *, flagged_too: bool) -> list[_Choice]:
     converged = screened[screened["status"] == Status.CONVERGED.value]
-    middle = converged.groupby("concept")["own_cosine"].transform("median")
+    by = ["reading", "own_cosine"]
+    apart = (converged[by] - converged.groupby("concept")[by].transform("median")).abs()
     allowed = converged["unsafe"].notna() if flagged_too else converged["unsafe"] < FLAGGED_FROM
-    near = converged.assign(distance=(converged["own_cosine"] - middle).abs())[allowed]
-    nearest = near.sort_values(["concept", "distance", *_KEY]).drop_duplicates("concept")
+    near = converged.assign(unread=apart["reading"], unlike=apart["own_cosine"])[allowed]
+    nearest = near.sort_values(["concept", "unread", "unlike", *_KEY]).drop_duplicates("concept")
+    wordings = converged.groupby(["concept", "prompt_id"])["reading"].mean().groupby("concept").agg(["min", "max"])
     return [
         _Choice(
             key=(str(row["prompt_id"]), int(row["replicate"])),
             concept=str(row["concept"]),
             text=str(row["text"]),
-            own_cosine=float(row["own_cosine"]),
+            detail=_detail(row, told, wordings.loc[row["concept"]]),
             flagged=bool(row["unsafe"] >= FLAGGED_FROM),
         )
         for row in nearest.to_dict("records")
     ]
+
+
+def _detail(row: Mapping[Hashable, object], told: Told | None, wordings: pd.Series[float]) -> str:
+    reading = float(str(row["reading"]))
+    if told is None or math.isnan(reading):
+        return f"own cosine {show_number(float(str(row['own_cosine'])))}"
+    least, greatest = (show_number(float(wordings[end]), signed=told.card.signed) for end in ("min", "max"))
+    finding = told.findings.get(str(row["concept"]))
+    return "\n".join(
+        (
+            f"reads {show_number(reading, signed=told.card.signed)}",
+            *([f"all: {value_of(finding)} ({interval_of(finding)})"] if finding is not None else []),
+            *([f"each: {least} to {greatest}"] if least != greatest else []),
+        )
+    )
 
 
 def _make_pictures(choices: Sequence[_Choice], files: Mapping[tuple[str, int], bytes]) -> tuple[Picture, ...]:
@@ -135,12 +205,11 @@ def _make_pictures(choices: Sequence[_Choice], files: Mapping[tuple[str, int], b
         jpeg = shrink(files.get(choice.key, b""), pixelated=choice.flagged)
         if jpeg is None:
             continue
-        detail = f"own cosine {show_number(choice.own_cosine)}"
         hint = " (pixelated, because a judge flagged it)" if choice.flagged else ""
         pictures.append(
             Picture(
-                label=clean(choice.concept, longest=60),
-                detail=f"{detail}; flagged, pixelated" if choice.flagged else detail,
+                label=clean(choice.concept, longest=80),
+                detail=f"{choice.detail}\nflagged, pixelated" if choice.flagged else choice.detail,
                 alternative=f"Inversion of the text: {clean(choice.text)}{hint}",
                 jpeg=jpeg,
             )

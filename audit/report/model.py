@@ -52,6 +52,10 @@ class Cell:
 
     text: str
     detail: str = ""
+    anchor: str = ""
+    """Unique within the report: what can be led to; empty where nothing is. Of letters, digits and hyphens."""
+    link: str = ""
+    """Anchor of what the cell leads to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +131,13 @@ class Picture:
 
     label: str
     detail: str
+    """Lines below the label."""
     alternative: str
     jpeg: bytes
+    anchor: str = ""
+    """As of a :class:`Cell`."""
+    link: str = ""
+    """Anchor of the row or figure with the numbers of what it shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +193,11 @@ class Highlight:
 
     statement: str
     numbers: str
+    suite: str = ""
+    subject: str = ""
+    """As in the finding."""
+    link: str = ""
+    """Anchor of the pictures, the row or the section that it rests on; empty where none is near."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

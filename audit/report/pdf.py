@@ -66,6 +66,7 @@ def render_summary_pdf(report: Report) -> bytes:
     )
     short = replace(
         report,
+        highlights=tuple(replace(one, link="") for one in report.highlights),
         rules=rules,
         controls=controls,
         policy_sentence=report.policy_sentence[: 2 * _LONGEST],

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 from other_pages import ablation, explanation
 from papers import comparison, history
-from report_source import make_finding, make_hostile, make_source
+from report_source import make_finding, make_hostile, make_scaled, make_source
 from screens import WIDE
 
 from audit.records import Decision, RuleResult, Verdict
 from audit.report import build_report, render_html, render_paper_html
+from audit.report.first_page import MOST_ROWS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -41,6 +42,7 @@ UNASKED = Decision(
     verdict=Verdict.NONE,
     results=(RuleResult(rule="control: people", verdict=Verdict.PASS, evidence="Passed."),),
 )
+MANY = {f"profession {number}": 0.9 - 0.1 * number for number in range(MOST_ROWS)}
 ONE = make_finding("gender.lean", "nurse", -0.5, suite="phantom-professions")
 
 Open = Callable[..., AbstractContextManager[Opened]]
@@ -95,6 +97,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "hostile-comparison": render_paper_html(comparison(hostile=True)),
         "hostile-history": render_paper_html(history(hostile=True)),
         "unasked": render_html(build_report(make_source(decision=UNASKED))),
+        "strip": render_html(build_report(make_scaled(MANY, "professions"))),
         "empty": render_html(build_report(make_source(findings=(), tables={}))),
         "one": render_html(build_report(make_source(findings=(ONE,), tables={}))),
     }

@@ -143,6 +143,15 @@ def test_ten_seconds_at_the_first_screen_tell_verdict_main_figure_uncertainty_an
         assert "did not converge" in opened.page.locator("#unmeasured").inner_text()
 
 
+def test_the_first_screen_shows_the_whole_figure_and_what_the_judge_reads_in_pictures_of_its_ends(open_page, pages):
+    with open_page(pages["strip"], size=WIDE) as opened:
+        readings = opened.page.locator(".strip small")
+        assert readings.count() == 6
+        assert "judge reads" in readings.last.inner_text()
+        assert _ends(opened, ".strip li:last-child") <= WIDE[1]
+        assert violations(opened.page) == []
+
+
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("name", ["comparison", "history"])
 def test_the_first_screen_of_a_paper_holds_what_changed_most_and_its_interval(open_page, pages, name, size):

@@ -62,7 +62,8 @@ class MetricCard:
     nouns: tuple[str, str] = ("", "")
     """What stands for ``{side}`` in ``statement`` when the value is below and above the neutral one."""
     statement: str = ""
-    """What a finding away from the neutral value says, of ``{where}``, with its ``{value}`` and ``{side}``."""
+    """What a finding away from the neutral value says, of ``{where}``, with its ``{value}`` and ``{side}``, or in the
+    first sentence of its own ``{note}``."""
     neutral_word: str = ""
     """What the neutral value is called in figures, as "parity"."""
     signed: bool = False

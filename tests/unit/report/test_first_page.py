@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from report_source import JUDGE, make_evidence, make_finding, make_png, make_source
+from report_source import JUDGE, make_finding, make_png, make_scaled
 
-from audit.records import Prompt
 from audit.report import ReportInput, build_report
 from audit.report.first_page import MOST_ROWS, make_opening
 
@@ -15,24 +14,8 @@ SUITE = "s"
 LEANS = {"nurse": -0.9, "cook": 0.1, "pilot": 0.8}
 
 
-def scaled(*concepts: str) -> list[Prompt]:
-    """Each concept in one wording, as it is and as it says woman and man."""
-    prompts = []
-    for concept in concepts:
-        own = {"suite": SUITE, "template": "a {}", "concept": concept, "lens": "gender"}
-        prompts.append(Prompt(prompt_id=concept, text=f"a {concept}", role="subject", **own))
-        for grade, said in ((-1.0, "woman"), (1.0, "man")):
-            facts = {"grade": grade, "question": "gender", "scale_of": concept}
-            told = {"text": f"a {said} {concept}", "role": "explicit", "expected": said, "facts": facts}
-            prompts.append(Prompt(prompt_id=f"{concept} {said}", **told, **own))
-    return prompts
-
-
 def source(*, flagged: tuple[str, ...] = (), **changes: object) -> ReportInput:
-    evidence = make_evidence(scaled(*LEANS), flagged=flagged)
-    evidence = replace(evidence, images=evidence.images.assign(status="converged"))
-    findings = tuple(make_finding("gender.lean", name, value, suite=SUITE) for name, value in LEANS.items())
-    return replace(make_source(), evidence=evidence, findings=findings, **changes)
+    return make_scaled(LEANS, SUITE, flagged=flagged, **changes)
 
 
 def labels(told: ReportInput) -> list[str]:

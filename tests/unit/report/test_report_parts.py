@@ -29,15 +29,19 @@ from audit.report.figures import fit, measure
 from audit.report.findings import pick_highlights, tell_concepts, tell_suite
 from audit.report.images import make_sheet
 from audit.report.method import method_sentences
-from audit.report.model import WHOLE_ROOM, Table
+from audit.report.model import WHOLE_ROOM, ContactSheet, Table
 from audit.report.text import NAME_END, NAME_START, clean, quote, show_number
 
 SUITE = "phantom-professions"
 
 
+def _sheet(evidence: Evidence, read) -> ContactSheet:
+    return make_sheet(make_source(evidence=evidence, read_pictures=read), SUITE)
+
+
 def _sheet_labels(evidence: Evidence, **pictures) -> list[str]:
     read = pictures.get("read", lambda keys: {key: make_png(key) for key in keys})
-    return [picture.label for picture in make_sheet(evidence, SUITE, read).pictures]
+    return [picture.label for picture in _sheet(evidence, read).pictures]
 
 
 def _evidence(**changes: object) -> Evidence:
@@ -126,7 +130,7 @@ def test_flagged_and_unscreened_pictures_are_never_asked_for(unsafe: float) -> N
     def read(keys):
         pytest.fail(f"asked for {keys}")
 
-    sheet = make_sheet(_evidence(scores=scores), SUITE, read)
+    sheet = _sheet(_evidence(scores=scores), read)
     assert sheet.pictures == ()
     assert sheet.left_out
 
@@ -146,7 +150,7 @@ def test_one_judge_that_flags_is_enough() -> None:
 
 @pytest.mark.parametrize("damaged", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"x" * 40])
 def test_an_unreadable_picture_is_counted_and_not_shown(damaged: bytes) -> None:
-    sheet = make_sheet(_evidence(), SUITE, lambda keys: dict.fromkeys(keys, damaged))
+    sheet = _sheet(_evidence(), lambda keys: dict.fromkeys(keys, damaged))
     assert sheet.pictures == ()
     assert any("missing or unreadable" in note for note in sheet.left_out)
 
@@ -154,7 +158,7 @@ def test_an_unreadable_picture_is_counted_and_not_shown(damaged: bytes) -> None:
 def test_pictures_are_small_jpeg_files_without_metadata() -> None:
     held = io.BytesIO()
     Image.new("RGB", (700, 700), "teal").save(held, format="PNG")
-    sheet = make_sheet(_evidence(), SUITE, lambda keys: dict.fromkeys(keys, held.getvalue()))
+    sheet = _sheet(_evidence(), lambda keys: dict.fromkeys(keys, held.getvalue()))
     picture = Image.open(io.BytesIO(sheet.pictures[0].jpeg))
     assert (picture.format, picture.size) == ("JPEG", (128, 128))
     assert not picture.getexif()

@@ -188,6 +188,8 @@ class JudgeCard:
     """Least score of a verdict: of the likeliest class, or of ``unsafe`` for a flagged image; ``None`` for one half."""
     unit: str | None = None
     """What its scores are, in words; ``None`` where it does not say."""
+    origin: str | None = None
+    """Distribution and version that a judge of another package comes from; ``None`` for those of this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ class Check:
 
     name: str
     state: str
-    """One of: ok, missing, refused, low."""
+    """One of: ok, missing, broken, refused, low."""
     found: str
     remedy: str = ""
 
@@ -80,7 +80,7 @@ def doctor(
         options = LoadOptions(arch=arch, preprocess=preprocess, allow_pickle=allow_pickle, waive_sanity=waive_sanity)
         raise typer.Exit(int(_look_at_checkpoint(talk, checkpoint, options)))
     talk.say("Checking; this loads the judges and takes a few seconds.")
-    checks = [*_machine(), *_versions(), *_judges(), _suites(), _phantoms(), _network()]
+    checks = [*_machine(), *_versions(), *_judges(), *_plugins(), _suites(), _phantoms(), _network()]
     talk.table(("what", "state", "found"), [(one.name, one.state, one.found) for one in checks])
     wrong = [one for one in checks if one.state != "ok"]
     for one in wrong:
@@ -184,6 +184,32 @@ def _judges() -> list[Check]:
             checks.append(Check(name=f"judge {name}", state="ok", found=found))
     found = "any transformers classifier, from a folder or from the hub (which needs the network)"
     return [*checks, Check(name="judge image_classifier", state="ok", found=found)]
+
+
+def _plugins() -> list[Check]:
+    """Return the judges and lenses of other packages; one that is broken stops no command that does without it."""
+    from audit.judges import plugin_judges, plugin_kind
+    from audit.lenses import PLUGINS
+
+    problems: dict[tuple[str, str], AuditProblem] = {
+        ("judge", name): problem for name, problem in plugin_judges().problems.items()
+    }
+    problems |= {("lens", name): problem for name, problem in PLUGINS.problems.items()}
+    checks = []
+    for name, plugin in plugin_judges().found.items():
+        try:
+            forms = ", ".join(plugin_kind(plugin).forms)
+        except AuditProblem as problem:
+            problems["judge", name] = problem
+        else:
+            checks.append(Check(name=f"judge {name}", state="ok", found=paragraph(f"{forms}, of {plugin.origin}")))
+    for name, lens in PLUGINS.lenses.items():
+        metrics = ", ".join(card.name for card in lens.card.metrics)
+        checks.append(Check(name=f"lens {name}", state="ok", found=paragraph(f"{metrics}, of {lens.plugin.origin}")))
+    return checks + [
+        Check(name=f"{kind} {name}", state="broken", found=paragraph(one.what), remedy=paragraph(one.remedy))
+        for (kind, name), one in problems.items()
+    ]
 
 
 def _suites() -> Check:

@@ -126,11 +126,17 @@ def check(
 
 @app.command(epilog=o.example("clip-audit suites metrics --json"))
 def metrics(as_json: o.JsonOption = False) -> None:
-    """List every metric: title, unit, range and direction."""
+    """List every metric: title, unit, range and direction.
+
+    Those that another package adds are listed with its name and version.
+    """
     talk = Talk(as_json=as_json)
-    from audit.lenses import metric_cards
+    from audit.lenses import PLUGINS, metric_cards
 
     cards = metric_cards()
+    origins = {card.name: one.plugin.origin for one in PLUGINS.lenses.values() for card in one.card.metrics}
+    for problem in PLUGINS.problems.values():
+        talk.warn(str(problem))
     talk.table(
         ("metric", "title", "unit", "from", "to", "neutral", "better", "meaning"),
         [
@@ -141,14 +147,14 @@ def metrics(as_json: o.JsonOption = False) -> None:
                 *map("{:g}".format, c.span),
                 "-" if c.neutral is None else f"{c.neutral:g}",
                 c.direction,
-                c.meaning,
+                c.meaning + (f" (Of {origins[c.name]}.)" if c.name in origins else ""),
             )
             for c in cards
         ],
     )
-    fields = ("name", "title", "unit", "span", "neutral", "direction", "meaning")
-    rows = [(c.name, c.title, c.unit, c.span, c.neutral, c.direction, c.meaning) for c in cards]
-    talk.answer({"metrics": [dict(zip(fields, row, strict=True)) for row in rows]})
+    fields = ("name", "title", "unit", "span", "neutral", "direction", "meaning", "origin")
+    rows = [(c.name, c.title, c.unit, c.span, c.neutral, c.direction, c.meaning, origins.get(c.name)) for c in cards]
+    talk.answer({"metrics": [dict(zip(fields, row, strict=True)) for row in rows], "warnings": talk.warnings})
 
 
 def _card(suite: PromptSuite) -> dict[str, object]:

@@ -75,7 +75,7 @@ def write_judge_card(run: RunFolder, card: JudgeCard) -> None:
 def _as_said_by(card: JudgeCard, known: JudgeCard) -> JudgeCard:
     """Return a card with all that another one says about the scores, and that changes none of them."""
     said = replace(known, lineage=card.lineage, known_error=card.known_error)
-    return replace(said, threshold=card.threshold, unit=card.unit)
+    return replace(said, threshold=card.threshold, unit=card.unit, origin=card.origin)
 
 
 JUDGE_ORDER: Final = "judge_order"

@@ -21,6 +21,8 @@ UNANSWERED: Final = "unanswered"
 """Key of the main questions that no judge of the run answers: each with the names of the suites that are about it."""
 PILOT: Final = "pilot"
 """Key of what chose the recipe, where the user left the choice to us: chosen, reason, image_gradients, rungs."""
+LENS_ORIGINS: Final = "lenses"
+"""Key of the lenses of other packages, each with the distribution and the version that it comes from."""
 _SPELT: Final = frozenset({"suite_files", "left_out", UNANSWERED, PILOT})
 """How suites were asked for, what is not, and why this recipe; which they are, their digests and settings say."""
 

@@ -145,7 +145,8 @@ def decision_document(decision: Decision) -> dict[str, object]:
     Every result has its rule, verdict and evidence. Results of a policy have besides: id, metric, suite, subject,
     threshold, value, low, high, level, n_prompts, n_images (the numbers ``null`` where they are missing) and waived
     (``null``, or by, until and reason). The verdict is "none" where no policy was given. Where one was, the document
-    has the keys passed_with_waivers, policy and notes; where a baseline was, also baseline (folder and digest).
+    has the keys passed_with_waivers, policy and notes; where a baseline was, also baseline (folder and digest). Notes
+    are there without a policy too, if there are any.
     ``evidence`` is the digest of the images, texts and scores that were decided on.
     """
     document: dict[str, object] = {
@@ -158,8 +159,9 @@ def decision_document(decision: Decision) -> dict[str, object]:
         document |= {
             "passed_with_waivers": decision.passed_with_waivers,
             "policy": record_document(decision.policy),
-            "notes": list(decision.notes),
         }
+    if decision.policy is not None or decision.notes:
+        document["notes"] = list(decision.notes)
     if decision.evidence:
         document["evidence"] = decision.evidence
     if decision.baseline is not None:

@@ -1,16 +1,19 @@
 """Judges look at images and never at prompts: one file each, and one entry each in ``JUDGES``.
 
-A judge's file is imported when the judge is loaded, so that a wrong name is answered before torch is.
+A judge's file is imported when the judge is loaded, so that a wrong name is answered before torch is. Other packages
+add judges by entry points (``audit.plugins``): an entry point of a judge names a ``JudgeKind``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from audit.early_checks import check_checkpoint, meant
 from audit.errors import UsageProblem
+from audit.plugins import JUDGES_GROUP, Plugin, Plugins, find_plugins
 
 if TYPE_CHECKING:
     from audit.evidence import ConceptTexts
@@ -98,6 +101,7 @@ def check_judge(name: str) -> None:
 
     Raises:
         UsageProblem: If there is no such judge, or no such checkpoint for it.
+        PluginProblem: If it is a judge of another package that cannot be used.
         RefusedProblem: As for :func:`audit.early_checks.check_checkpoint`.
     """
     prefix, _, target = name.partition(":")
@@ -126,16 +130,43 @@ def load_judge(
     Raises:
         UsageProblem: If no judge has this name, or it has no question to answer or nothing to tell apart.
         RefusedProblem: If the judge must not be used: unsafe or altered files, or a relative of ``audited``.
-        EnvironmentProblem: If a package or the network is missing.
+        EnvironmentProblem: If a package or the network is missing, or a judge of another package fails.
     """
     kind = _kind(name)
     from audit.judges.judge_protocol import JudgeSettings, refuse_relative
 
     settings = JudgeSettings(device=device, questions=tuple(questions), concepts=tuple(concepts))
-    judge = kind.load(name.partition(":")[2], settings)
+    prefix, _, target = name.partition(":")
+    if prefix in JUDGES:
+        judge = kind.load(target, settings)
+    else:
+        from audit.judges.judge_plugin import load_plugin_judge
+
+        judge = load_plugin_judge(plugin_judges().found[prefix], kind.load, target, settings)
     if audited is not None:
         refuse_relative(judge.card, audited)
     return judge
+
+
+@cache
+def plugin_judges() -> Plugins:
+    """Return the judges that other packages bring, by the names that they are asked for under; none is imported."""
+    return find_plugins(JUDGES_GROUP, JUDGES)
+
+
+def plugin_kind(plugin: Plugin) -> JudgeKind:
+    """Import what a judge of another package is loaded by.
+
+    Raises:
+        PluginProblem: If it cannot be imported, is no ``JudgeKind``, or has a form of another name.
+    """
+    kind = plugin.load()
+    if not isinstance(kind, JudgeKind):
+        raise plugin.problem(f"is {type(kind).__name__} where a JudgeKind is expected")
+    strange = [form for form in kind.forms if form.partition(":")[0] != plugin.name]
+    if strange or not kind.forms:
+        raise plugin.problem(f"is written as {', '.join(strange) or 'nothing'}, which does not begin with its name")
+    return kind
 
 
 def _kind(name: str) -> JudgeKind:
@@ -143,12 +174,16 @@ def _kind(name: str) -> JudgeKind:
 
     Raises:
         UsageProblem: If there is none.
+        PluginProblem: If it is one of another package that cannot be used.
     """
     prefix = name.partition(":")[0]
-    kind = JUDGES.get(prefix)
-    if kind is None:
-        forms = ", ".join(form for one in JUDGES.values() for form in one.forms)
-        raise UsageProblem(
-            f"There is no judge {name!r}.", remedy=f"{meant(prefix, JUDGES)}Give --judge one of: {forms}."
-        )
-    return kind
+    if prefix in JUDGES:
+        return JUDGES[prefix]
+    plugins = plugin_judges()
+    if prefix in plugins.problems:
+        raise plugins.problems[prefix]
+    if prefix in plugins.found:
+        return plugin_kind(plugins.found[prefix])
+    forms = ", ".join((*(form for one in JUDGES.values() for form in one.forms), *plugins.found))
+    known = (*JUDGES, *plugins.found)
+    raise UsageProblem(f"There is no judge {name!r}.", remedy=f"{meant(prefix, known)}Give --judge one of: {forms}.")

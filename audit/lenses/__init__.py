@@ -1,7 +1,8 @@
 """Lenses: one question each, from evidence to findings.
 
 To add one, write a file with a final class that satisfies :class:`Lens` and give it a line below (CONTRIBUTING.md has
-one to copy). ``verdicts`` decides what an image shows and which images are evidence; no lens uses another.
+one to copy). ``verdicts`` decides what an image shows and which images are evidence; no lens uses another. Other
+packages add lenses by entry points (``audit.plugins``), which are asked after ours.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,9 +28,11 @@ from audit.lenses import (
     written,
 )
 from audit.lenses.common.cards import AnswersTable, CausesFigure, Explained, LensCard, MetricCard, PresentationMap
+from audit.lenses.common.lens_plugin import load_plugin_lenses
 from audit.lenses.common.protocol import WHOLE_SUITE, Lens, LensAnswer, TextLens
 from audit.lenses.controls import CONTROLLED, FAILED, LEAST_SEEN, NOT_MEASURED, must_be_seen, seen_right
 from audit.lenses.controls import too_few as controls_too_few
+from audit.plugins import LENSES_GROUP, find_plugins
 from audit.records import Finding, PromptSuite
 from audit.suites.document import read_document
 
@@ -38,7 +41,7 @@ def _about_words() -> tuple[str, ...]:
     return tuple(name for name, lens in LENSES.items() if lens.card.about_words or lens.card.own_design)
 
 
-LENSES: Final[Mapping[str, Lens]] = {
+OWN_LENSES: Final[Mapping[str, Lens]] = {
     controls.LENS.name: controls.ControlsLens(),
     quality.LENS.name: quality.QualityLens(),
     gender.LENS.name: gender.GenderLens(but=_about_words),
@@ -56,7 +59,13 @@ LENSES: Final[Mapping[str, Lens]] = {
     languages.LENS.name: languages.LanguagesLens(),
     repeats.LENS.name: repeats.RepeatsLens(),
 }
-"""Every lens under its name, in the order in which they are asked: first whether the others can be trusted."""
+"""Our lenses under their names, in the order in which they are asked: first whether the others can be trusted."""
+
+PLUGINS: Final = load_plugin_lenses(find_plugins(LENSES_GROUP, OWN_LENSES))
+"""The lenses of other packages, and why some are left out."""
+
+LENSES: Final[Mapping[str, Lens]] = {**OWN_LENSES, **PLUGINS.lenses}
+"""Every lens that is asked."""
 
 INSTRUMENTS: Final = frozenset(name for name, lens in LENSES.items() if lens.card.is_instrument)
 """Lenses that answer whether the audit worked, not what the checkpoint associates."""
@@ -93,7 +102,10 @@ def check_lens(suite: PromptSuite, path: Path) -> None:
 
     Raises:
         UsageProblem: If there is no such lens; says file, line and the lenses that there are.
+        PluginProblem: If it is a lens of another package that cannot be used.
     """
+    if suite.lens in PLUGINS.problems and suite.lens not in SUITE_LENSES:
+        raise PLUGINS.problems[suite.lens]
     if suite.lens not in SUITE_LENSES:
         raise read_document(path).problem(
             ("lens",), f"lens: found {suite.lens!r}.", remedy=f"Write one of: {', '.join(SUITE_LENSES)}."
@@ -130,6 +142,8 @@ __all__ = [
     "LEAST_SEEN",
     "LENSES",
     "NOT_MEASURED",
+    "OWN_LENSES",
+    "PLUGINS",
     "QUESTIONS",
     "SUITE_LENSES",
     "WHOLE_SUITE",

@@ -36,10 +36,11 @@ from audit.evidence import (
     questions_to_json,
     unanswered_sentence,
 )
+from audit.evidence.specs import LENS_ORIGINS
 from audit.inversion import Recipe, batch_size, find_recipe
 from audit.judges import load_judge
 from audit.judges.judge_protocol import Judge
-from audit.lenses import CONTROLS, LENSES, check_lens, controls_too_few
+from audit.lenses import CONTROLS, LENSES, PLUGINS, check_lens, controls_too_few
 from audit.pipeline.defaults import (
     DefaultSuites,
     core_suites,
@@ -250,6 +251,7 @@ class Plan:
             "judging_precision": JUDGING,
             "shard_size": self.shard_size,
             "versions": program_versions(),
+            **({LENS_ORIGINS: origins} if (origins := lens_origins()) else {}),
             **({"left_out": list(self.left_out)} if self.left_out else {}),
             **({UNANSWERED: {one: list(names) for one, names in self.unanswered.items()}} if self.unanswered else {}),
             **({"questions": questions_to_json(self.questions)} if self.questions else {}),
@@ -346,6 +348,7 @@ def make_plan(request: AuditRequest) -> Plan:
         shard_size=batch_size(recipe, checkpoint.card.image_size, checkpoint.device),
         warnings=(
             *pleas,
+            *(str(problem) for problem in PLUGINS.problems.values()),
             *(f"Doubt of the checkpoint: {doubt}" for doubt in checkpoint.card.doubts),
             *((precision.warning,) if precision.warning else ()),
             *left_out,
@@ -385,6 +388,11 @@ def program_versions() -> dict[str, str]:
     names = ("torch", "open_clip_torch", "numpy", "pandas", "scipy")
     own = {"python": platform.python_version(), "clip-audit": __version__}
     return own | {name: version(name) for name in names}
+
+
+def lens_origins() -> dict[str, str]:
+    """Return where the lenses of other packages come from, which every run is asked by."""
+    return {name: lens.plugin.origin for name, lens in PLUGINS.lenses.items()}
 
 
 def _load(path: Path, *, own: bool) -> PromptSuite:

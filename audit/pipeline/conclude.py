@@ -24,7 +24,7 @@ from audit.evidence import (
     safe_name,
 )
 from audit.evidence.files import disk_problems, write_atomically
-from audit.evidence.specs import SPEC_NAME, repeat_command
+from audit.evidence.specs import LENS_ORIGINS, SPEC_NAME, repeat_command
 from audit.evidence.store import DECISION_NAME
 from audit.gate import Ruling, decide, decision_text
 from audit.lenses import CONTROLS, LENSES
@@ -118,12 +118,27 @@ def _decide(run: RunFolder, progress: Progress, gate: Gate | None, labels: pd.Da
         waived=waived_checks(run.spec),
         ruling=None if gate is None else _rule(run, gate, examination),
     )
+    notes = (*decision.notes, *missing_lenses(run.spec), *(one.what for one in examination.failed.values()))
     return Outcome(
         folder=run.path,
         findings=answers.findings,
         tables=answers.tables,
-        decision=replace(decision, evidence=run.evidence_digest()),
+        decision=replace(decision, notes=notes, evidence=run.evidence_digest()),
         evidence=evidence,
+    )
+
+
+def missing_lenses(spec: Mapping[str, object]) -> tuple[str, ...]:
+    """Say which lenses of other packages a run was made with and are not here, so that nothing is found by them.
+
+    Args:
+        spec: Of the run.
+    """
+    made_with = spec.get(LENS_ORIGINS)
+    return tuple(
+        f"The lens {name} of {origin}, which the run was made with, is not here: it finds nothing."
+        for name, origin in (made_with.items() if isinstance(made_with, dict) else ())
+        if name not in LENSES
     )
 
 

@@ -11,7 +11,8 @@ import pandas as pd
 
 from audit.evidence import Evidence
 from audit.gate import PromptValue
-from audit.lenses import CONTROLS, LENSES
+from audit.lenses import CONTROLS, LENSES, Lens, LensAnswer
+from audit.plugins import PluginProblem
 from audit.records import Decision, Finding
 
 LEVEL: Final = 0.95
@@ -42,6 +43,8 @@ class Examination:
         self._advance = advance
         self._answers: dict[float, Answers] = {}
         self._by_prompt: dict[str, tuple[tuple[PromptValue, str], ...]] = {}
+        self.failed: dict[str, PluginProblem] = {}
+        """Lenses of other packages that could not answer; the others answer without them."""
 
     def at(self, level: float = LEVEL) -> Answers:
         """Return what every lens answers at a level."""
@@ -49,14 +52,21 @@ class Examination:
             findings: list[Finding] = []
             tables: dict[str, pd.DataFrame] = {}
             for lens in LENSES.values():
-                answer = lens.examine(self.evidence, level=level)
+                answer = self._ask(lens, level)
                 card = lens.card
                 findings += [replace(found, judge_error=card.judge_error_of(found)) for found in answer.findings]
-                tables.update(answer.tables)
+                tables = {**tables, **answer.tables, **tables}  # a table keeps its place, and who made it first
                 if level == LEVEL:
                     self._advance(1)
             self._answers[level] = Answers(findings=tuple(findings), tables=tables)
         return self._answers[level]
+
+    def _ask(self, lens: Lens, level: float) -> LensAnswer:
+        try:
+            return lens.examine(self.evidence, level=level)
+        except PluginProblem as problem:
+            self.failed[lens.card.name] = problem
+            return LensAnswer(findings=(), tables={})
 
     def controls(self) -> pd.DataFrame | None:
         """Return the table of controls, which is the same at every level."""

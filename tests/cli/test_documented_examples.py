@@ -64,9 +64,9 @@ def copy_with_lens_and_judge(place: Path) -> Path:
     _add_judge(shutil.copytree(ROOT / "audit" / "judges", package / "judges"))
     lenses = shutil.copytree(ROOT / "audit" / "lenses", package / "lenses")
     (lenses / "likeness.py").write_text(block("CONTRIBUTING.md", "`audit/lenses/likeness.py`", "python"), "utf-8")
-    line = block("CONTRIBUTING.md", "its line in `LENSES`", "python")
+    line = block("CONTRIBUTING.md", "its line in `OWN_LENSES`", "python")
     registry = (lenses / "__init__.py").read_text(encoding="utf-8")
-    head, table, rest = registry.partition("LENSES: Final[Mapping[str, Lens]] = {\n")
+    head, table, rest = registry.partition("OWN_LENSES: Final[Mapping[str, Lens]] = {\n")
     (lenses / "__init__.py").write_text(f"{head}from audit.lenses import likeness\n\n{table}{line}{rest}", "utf-8")
     return place
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from audit import __version__
-from audit.cli import phantom, runs, suites
+from audit.cli import phantom, policies, runs, suites
 from audit.cli.ablate import ablate
 from audit.cli.card import card
 from audit.cli.compare import compare
@@ -144,5 +144,6 @@ app.command(
 )(ablate)
 app.add_typer(runs.app, name="runs", epilog=example("clip-audit runs list"))
 app.add_typer(suites.app, name="suites", epilog=example("clip-audit suites list"))
+app.add_typer(policies.app, name="policies", epilog=example("clip-audit policies check policy.toml"))
 app.add_typer(phantom.app, name="phantom", epilog=example("clip-audit phantom truth skewed --json"))
 app.command(epilog=example("clip-audit doctor --json"))(doctor)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from audit.cli import options as o
-from audit.cli.talk import Talk
+from audit.cli.talk import Talk, paragraph
 from audit.early_checks import check_checkpoint
 from audit.errors import ExitCode, UsageProblem
 
@@ -96,32 +96,53 @@ def _only(suite: PromptSuite, flag: str, wanted: str | None, there: list[str]) -
     )
 )
 def check(
-    path: Annotated[str, typer.Argument(metavar="PATH", help="The .toml file of a suite.", show_default=False)],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="The .toml files of suites.", show_default=False)
+    ],
     checkpoint: o.CheckpointOption = None,
     waive_sanity: o.WaiveOption = False,
     as_json: o.JsonOption = False,
 ) -> None:
-    """Check a suite.
+    """Check suites.
 
-    Its file and its slots, and with --checkpoint its words and the length of its prompts.
+    Their files and slots, and with --checkpoint their words and the length of their prompts.
     """
     talk = Talk(as_json=as_json)
-    from audit.suites import load_suite, suite_path
-
     if checkpoint is not None:
         check_checkpoint(checkpoint)
+    told = []
+    for path in paths:
+        try:
+            told.append(_checked(path, checkpoint, talk, waive_sanity=waive_sanity))
+        except UsageProblem as problem:
+            if len(paths) == 1:
+                raise
+            talk.say(f"Error: {paragraph(problem)}", style="red")
+            told.append({"name": path, "ok": False, "problems": [str(problem)]})
+    sound = all(one["ok"] for one in told)
+    answer = told[0] if len(told) == 1 else {"ok": sound, "suites": told}
+    talk.answer({**answer, "warnings": talk.warnings})
+    raise typer.Exit(int(ExitCode.OK if sound else ExitCode.USAGE))
+
+
+def _checked(path: str, checkpoint: str | None, talk: Talk, *, waive_sanity: bool) -> dict[str, object]:
+    """Return what is to be said of one suite.
+
+    Raises:
+        UsageProblem: If it cannot be read.
+    """
+    from audit.lenses import check_lens
+    from audit.suites import load_suite, suite_path
+
     file = suite_path(path)
     suite = load_suite(file)
-    from audit.lenses import check_lens
-
     check_lens(suite, file)
     problems = _against(file, suite, checkpoint, talk, waive_sanity=waive_sanity) if checkpoint else []
     for problem in problems:
         talk.say(f"Error: {problem}", style="red")
     if not problems:
         talk.show(f"{file} is sound: {suite.name} {suite.version}, {len(suite.prompts):,} prompts.")
-    talk.answer({"ok": not problems, "problems": problems, "warnings": talk.warnings, **_card(suite)})
-    raise typer.Exit(int(ExitCode.USAGE if problems else ExitCode.OK))
+    return {"ok": not problems, "problems": problems, **_card(suite)}
 
 
 @app.command(epilog=o.example("clip-audit suites metrics --json"))

@@ -48,7 +48,7 @@ def test_the_promised_commands_are_there():
         "watch",
     ]
     wanted += [f"suites {name}" for name in ("list", "show", "check", "metrics")]
-    wanted += ["runs list"]
+    wanted += ["runs list", "policies check"]
     wanted += [f"phantom {name}" for name in ("train", "truth", "sheet", "list", "calibrate")]
     assert sorted(" ".join(path) for path in LEAVES) == sorted(wanted)
 

@@ -26,7 +26,7 @@ def blocks(language: str) -> list[str]:
 
 
 def workflow_commands() -> list[tuple[str, str]]:
-    github, gitlab = map(yaml.safe_load, blocks("yaml"))
+    github, gitlab, *_ = map(yaml.safe_load, blocks("yaml"))
     runs = [step["run"] for step in github["jobs"]["audit"]["steps"] if "run" in step]
     return [*(("github", line) for line in runs), *(("gitlab", line) for line in gitlab["audit"]["script"])]
 
@@ -81,3 +81,14 @@ def test_every_command_runs_and_ends_as_a_quick_audit_does(tmp_path):
             assert done.returncode == 0, (line, done.stderr)
     assert (tmp_path / "summary").read_text(encoding="utf-8").startswith("# Audit of phantom:balanced")
     assert (tmp_path / "runs" / "release" / "junit.xml").is_file()
+
+
+def test_the_action_and_the_hooks_are_named_with_what_they_have():
+    (used,), hooked = map(yaml.safe_load, blocks("yaml")[2:])
+    action, hooks = (
+        yaml.safe_load(ROOT.joinpath(name).read_text(encoding="utf-8"))
+        for name in ("action.yml", ".pre-commit-hooks.yaml")
+    )
+    assert used["with"].keys() <= action["inputs"].keys()
+    (repo,) = hooked["repos"]
+    assert {one["id"] for one in repo["hooks"]} == {one["id"] for one in hooks}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
@@ -536,3 +536,41 @@ class Budget:
 
 
 NO_LIMIT: Final = Budget()
+
+
+_MOST_PARTS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one of several processes does of a run: every ``of``-th shard, beginning with its own number.
+
+    Example:
+        >>> Part(number=2, of=4).share(["00000", "00001", "00002", "00003", "00004", "00005"])
+        ('00001', '00005')
+    """
+
+    number: int
+    """From 1 to ``of``."""
+    of: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is no part.
+
+        Raises:
+            UsageProblem: If the number is none of 1 to ``of``, or the parts are more than 10,000.
+        """
+        if not 1 <= self.number <= self.of <= _MOST_PARTS:
+            raise UsageProblem(
+                f"There is no part {self.number} of {self.of}.",
+                remedy=f"Give --shard I/N with I from 1 to N, and N at most {_MOST_PARTS:,}.",
+            )
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it does what is done once for the whole run, too."""
+        return self.number == 1
+
+    def share(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return its shards, of all shards of the plan in their order."""
+        return tuple(names[self.number - 1 :: self.of])

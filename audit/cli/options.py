@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from audit.errors import ExitCode, UsageProblem
 from audit.judges import JUDGES, check_judge
 from audit.opening import is_file, is_folder
 from audit.precision import check_precision
+from audit.records import Part
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -192,6 +193,14 @@ SequentialOption = Annotated[
         "--sequential",
         help="Make images up to one interim look after the other, for suites with a rule, and stop once the verdict is "
         "settled; --effort is the most.",
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Make part I of N alone, as in a job array; parts may run at once and anywhere. report concludes.",
     ),
 ]
 MaxImagesOption = Annotated[
@@ -424,6 +433,40 @@ def check_own(images: Path | None, people: Path | None) -> None:
         raise UsageProblem(f"{images} is not a folder.", remedy="Name the folder of your pictures with --own-images.")
     if people is not None and not is_file(people):
         raise UsageProblem(f"There is no file {people}.", remedy="Name the CSV file with --people.")
+
+
+_PART: Final = re.compile(r"([0-9]{1,5})/([0-9]{1,5})")
+
+
+def pick_part(shard: str | None, *, sequential: bool, of_the_end: Mapping[str, object]) -> Part | None:
+    """Return the part of a run that this process makes; ``None`` where it makes all of it.
+
+    Args:
+        shard: As ``--shard`` has it.
+        sequential: Whether the run goes in rounds.
+        of_the_end: Options that say what is done once all of a run is there, by their flags.
+
+    Raises:
+        UsageProblem: If it is no part, or something does not go with one.
+    """
+    if shard is None:
+        return None
+    found = _PART.fullmatch(shard)
+    if found is None:
+        raise UsageProblem(f"--shard {ascii(shard)[:40]} is no part.", remedy="Give it as in --shard 2/8, from 1 on.")
+    if sequential:
+        raise UsageProblem(
+            "A sequential run decides after each look what is made next, which needs the images of all parts at once.",
+            remedy="Leave out --shard or --sequential.",
+        )
+    ours = [flag for flag, value in of_the_end.items() if value]
+    if ours:
+        raise UsageProblem(
+            f"{', '.join(ours)} is about the whole run, and --shard makes a part of it.",
+            remedy="Leave it out here; once all parts are there, give it to the same command without --shard, which "
+            "then makes no image again, or to clip-audit report where that has it.",
+        )
+    return Part(number=int(found[1]), of=int(found[2]))
 
 
 def pick_rounds(gate: Gate | None, *, sequential: bool, audit_seeds: int = 1) -> Policy | None:

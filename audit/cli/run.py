@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
 from audit.cli import options as o
 from audit.cli.events import EventsOption, begin_events
 from audit.cli.talk import Talk
-from audit.records import Budget
+from audit.records import Budget, Part
+
+if TYPE_CHECKING:
+    from audit.pipeline import Plan
+    from audit.pipeline.gating import Gate
+    from audit.pipeline.one_part import PartOutcome
+    from audit.pipeline.progress import Progress
+    from audit.records import Finding
+
+    OwnLook = Callable[[Sequence[Finding], Path, Progress], Path]
 
 
 def run(
@@ -36,6 +51,7 @@ def run(
     max_images: o.MaxImagesOption = None,
     max_gradients: o.MaxGradientsOption = None,
     max_hours: o.MaxHoursOption = None,
+    shard: o.ShardOption = None,
     events: EventsOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
@@ -43,7 +59,8 @@ def run(
 
     Inverts the checkpoint for every prompt, lets the judges look at the images, and writes findings, decision and
     report into a run folder. Given again, an interrupted run goes on where it stopped. With --policy, the exit code is
-    that of the gate; with --sequential, the run ends at the interim look at which its verdict is settled.
+    that of the gate; with --sequential, the run ends at the interim look at which its verdict is settled. With --shard,
+    several processes share one run, each making its part; exit code 0 then says only that the part is there.
     """
     name = o.pick_checkpoint(checkpoint, named)
     settings = o.Settings(
@@ -60,6 +77,11 @@ def run(
     )
     o.check_names(name, settings, suite, judge)
     o.check_own(own_images, people)
+    part = o.pick_part(
+        shard,
+        sequential=sequential,
+        of_the_end={"--own-images": own_images, "--labels": labels, "--images": images, "--pseudonymise": pseudonymise},
+    )
     budget = Budget(images=max_images, gradients=max_gradients, hours=max_hours)
     talk = Talk(as_json=as_json)
     folder = o.pick_folder(out, name, effort)
@@ -79,11 +101,9 @@ def run(
         talk.say(WAIVED, style="bold red")
     plan = make_plan(request)
     talk.warnings.extend(plan.warnings)
-    look = None
-    if own_images is not None and people is not None:
-        from audit.studies.own_images.own_study import prepare_own
-
-        look = prepare_own(plan, own_images, people)  # a wrong row is said before hours of work
+    if part is not None:
+        raise _run_part(talk, plan, folder, part, budget, gate)
+    look = _own_look(plan, own_images, people)
     talk.say(f"{describe(plan)}; into {folder}")
     kept = f"What is complete is kept in {folder}: give the same command again and it goes on from there."
     with o.resumable(talk, kept), show_progress(talk) as progress:
@@ -98,3 +118,53 @@ def run(
         talk.say(f"Own pictures: {own}", style="bold")
     o.write_all_pictures(talk, folder, telling)
     raise finish(talk, outcome, plan.spec(), own_images=own)
+
+
+def _own_look(plan: Plan, images: Path | None, people: Path | None) -> OwnLook | None:
+    """Return what looks at the user's own pictures once the run is done; a wrong row is said before hours of work."""
+    if images is None or people is None:
+        return None
+    from audit.studies.own_images.own_study import prepare_own
+
+    return prepare_own(plan, images, people)
+
+
+def _run_part(talk: Talk, plan: Plan, folder: Path, part: Part, budget: Budget, gate: Gate | None) -> typer.Exit:
+    """Make one part, say what is missing of the whole, and return the exit."""
+    from audit.cli.plan import describe
+    from audit.cli.progress_bars import show_progress
+    from audit.pipeline.one_part import run_part
+
+    talk.say(f"{describe(plan)}; part {part.number} of {part.of} into {folder}")
+    kept = f"What is complete is kept in {folder}: give the same command again and it goes on from there."
+    with o.resumable(talk, kept), show_progress(talk) as progress:
+        made = run_part(plan, folder, part, progress, budget=budget, gate=gate)
+    talk.conclude([(line, "bold") for line in _lines_of(made)])
+    talk.answer(
+        {
+            "folder": made.folder,
+            "part": made.part.number,
+            "parts": made.part.of,
+            "shards": list(made.shards),
+            "made": list(made.made),
+            "missing": {str(lack.part.number): list(lack.shards) for lack in made.lacks},
+            "concluded": made.is_finished,
+            "verdict": "none",
+            "warnings": talk.warnings,
+        }
+    )
+    return typer.Exit(0)
+
+
+def _lines_of(made: PartOutcome) -> list[str]:
+    from audit.evidence import lacking_sentence
+
+    if made.is_finished:
+        return [f"Nothing to do: the run in {made.folder} is concluded."]
+    shards = f"{len(made.shards):,} {'shard' if len(made.shards) == 1 else 'shards'}"
+    now = f"{len(made.made):,} of them made now" if made.made else "nothing was left to make"
+    part = f"Part {made.part.number} of {made.part.of}"
+    done = f"{part} is there: {shards}, {now}. That decides nothing about the checkpoint."
+    if made.lacks:
+        return [done, f"Of the run, {lacking_sentence(made.lacks)}."]
+    return [done, f"All parts are there: clip-audit report {made.folder} judges what is not judged, decides, reports."]

@@ -7,8 +7,8 @@
     findings.json, report.html, figures/*.svg, ...
     run.json                    last: the digests of all of it
 
-One driver at a time (``folder_lock.py``). At the end stand the simpler folders of what is
-made from runs, such as comparisons.
+One driver at a time (``folder_lock.py``), or several, each for its own shards (``parts.py``). At the end stand the
+simpler folders of what is made from runs, such as comparisons.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from audit.evidence.files import (
     sync_folder,
     write_atomically,
 )
-from audit.evidence.folder_lock import LOCK_NAME, FolderLock, lock_folder
+from audit.evidence.folder_lock import FolderLock, is_lock, lock_folder
 from audit.evidence.shards import ShardLabel, check_footer, decode, encode, to_csv
 from audit.evidence.specs import (
     SPEC_NAME,
@@ -403,7 +403,7 @@ def open_run(path: Path, spec: Mapping[str, object]) -> RunFolder:
     if spec.get("schema_version") != SCHEMA_VERSION:
         raise ValueError(f"A spec states schema_version {SCHEMA_VERSION}; got {spec.get('schema_version')!r}.")
     spec_digest(spec)
-    _make_run_folder(path)
+    make_run_folder(path)
     lock = lock_folder(path)
     try:
         remove_leftovers(path)
@@ -457,7 +457,13 @@ def read_run(path: Path, *, finished: bool = False) -> RunFolder:
     return run
 
 
-def _make_run_folder(path: Path) -> None:
+def make_run_folder(path: Path) -> None:
+    """Make the folder of a run, for the owner only, where it does not exist.
+
+    Raises:
+        UsageProblem: If it is a file, or holds things that are no run.
+        EnvironmentProblem: If it cannot be made.
+    """
     if is_there(path) and not is_folder(path):
         raise UsageProblem(f"{path} is a file.", remedy="Name a folder with --out.")
     with disk_problems("Making the run folder", path):
@@ -471,10 +477,9 @@ def _make_run_folder(path: Path) -> None:
 
 
 def _strangers(path: Path) -> list[str]:
-    """Return what lies in a folder besides a lock and what a killed process left half-written."""
-    return [
-        entry.name for entry in entries(path) if entry.name != LOCK_NAME and not entry.name.startswith(TEMPORARY_PREFIX)
-    ]
+    """Return what lies in a folder besides locks and what a killed process left half-written."""
+    names = [entry.name for entry in entries(path)]
+    return [name for name in names if not is_lock(name) and not name.startswith(TEMPORARY_PREFIX)]
 
 
 def refuse_other(folder: Path, *, mark: str, what: str) -> None:

@@ -43,8 +43,10 @@ from audit.evidence import (
     read_questions,
     read_run,
     read_texts,
+    refuse_lacking,
     scores_table,
     texts_table,
+    unscored_judges,
     write_judge_card,
 )
 from audit.evidence.store import DECISION_NAME
@@ -59,7 +61,7 @@ from audit.pipeline.budget import Spending
 from audit.pipeline.examine import Outcome
 from audit.pipeline.progress import Progress
 from audit.pipeline.written_pictures import probe
-from audit.records import INVERSIONS, MADE_OF_SEVERAL, NO_LIMIT, UNSEEN, UNWORDED, Budget, Prompt
+from audit.records import INVERSIONS, MADE_OF_SEVERAL, NO_LIMIT, UNSEEN, UNWORDED, Budget, Part, Prompt
 
 if TYPE_CHECKING:
     from audit.pipeline.gating import Gate
@@ -95,12 +97,8 @@ def run_audit(  # noqa: PLR0913  (what to do, and how it is decided and told)
         InconclusiveProblem: If the budget is spent before all images are made and judged.
         EnvironmentProblem: If the folder cannot be written, or another process works in it.
     """
-    for warning in plan.warnings:
-        progress.say(warning)
-    if gate is not None:
-        for warning in _check_gate(gate, plan):
-            progress.say(warning)
-    plan = _settle(plan, out, progress)
+    tell_doubts(plan, gate, progress)
+    plan = settle(plan, out, progress)
     with open_run(out, plan.spec()) as run:
         tell_plan(run, plan, progress)
         if run.is_finished:
@@ -109,10 +107,10 @@ def run_audit(  # noqa: PLR0913  (what to do, and how it is decided and told)
 
         embed_texts(run, plan, progress)
         probe(run, plan)
-        spending = _spend(run, plan, list(plan.shards), budget, progress)
+        spending = begin_spending(run, plan, list(plan.shards), budget, progress)
 
         def make(names: Sequence[str]) -> None:
-            _invert(run, plan, names, progress, engine=engine, spending=spending)
+            invert_shards(run, plan, names, progress, engine=engine, spending=spending)
             for judge in plan.judges.values():
                 judge_run(run, judge, progress, spending)
 
@@ -124,8 +122,22 @@ def run_audit(  # noqa: PLR0913  (what to do, and how it is decided and told)
         return conclude(run, progress, gate, pictured=pictured, labels=labels)
 
 
-def tell_plan(run: RunFolder, plan: Plan, progress: Progress) -> None:
-    """Tell programs what is to be done, and which of it is there."""
+def tell_doubts(plan: Plan, gate: Gate | None, progress: Progress) -> None:
+    """Say what a plan warns of, and why it cannot pass its gate.
+
+    Raises:
+        UsageProblem: If the gate asks what the plan does not.
+    """
+    for warning in plan.warnings:
+        progress.say(warning)
+    if gate is not None:
+        for warning in _check_gate(gate, plan):
+            progress.say(warning)
+
+
+def tell_plan(run: RunFolder, plan: Plan, progress: Progress, part: Part | None = None) -> None:
+    """Tell programs what is to be done, of the run or of a part of it, and which of that is there."""
+    names = list(plan.shards) if part is None else part.share(list(plan.shards))
     progress.happened(
         "planned",
         run=str(run.path),
@@ -134,9 +146,10 @@ def tell_plan(run: RunFolder, plan: Plan, progress: Progress) -> None:
         digest=plan.checkpoint.card.digest,
         judges=[judge.card.name for judge in plan.judges.values()],
         prompts=len(plan.prompts),
-        images=len(plan.items),
-        shards=len(plan.shards),
-        shards_there=sum(run.has_shard("images", name) for name in plan.shards),
+        images=sum(len(plan.shards[name]) for name in names),
+        shards=len(names),
+        shards_there=sum(run.has_shard("images", name) for name in names),
+        **({} if part is None else {"part": part.number, "parts": part.of}),
     )
 
 
@@ -153,8 +166,8 @@ def gather(plan: Plan, out: Path, progress: Progress, *, engine: str = "local") 
         if not run.is_finished:
             run.write_tables({"prompts": prompts_table(plan.prompts)})
             names = list(plan.shards)
-            spending = _spend(run, plan, names, NO_LIMIT, progress)
-            _invert(run, plan, names, progress, engine=engine, spending=spending)
+            spending = begin_spending(run, plan, names, NO_LIMIT, progress)
+            invert_shards(run, plan, names, progress, engine=engine, spending=spending)
             for judge in plan.judges.values():
                 judge_run(run, judge, progress)
             run.finish()
@@ -171,12 +184,7 @@ def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progr
     if not names:
         raise UsageProblem("No judge is named.", remedy="Name one, as in: clip-audit judge RUN --judge nudenet.")
     with _whole(folder) as run:
-        audited = read_checkpoint_card(run)
-        questions = read_questions(run)
-        concepts = concept_texts(run.read_table("prompts")) if run.has_table("prompts") else ()
-        judges = [
-            load_judge(name, device=device, audited=audited, questions=questions, concepts=concepts) for name in names
-        ]
+        judges = _judges_of(run, names, device)
         if run.is_finished:
             run.reopen()
         for judge in judges:
@@ -184,14 +192,23 @@ def judge_again(folder: Path, names: Sequence[str], device: str, progress: Progr
         return conclude(run, progress)
 
 
+def _judges_of(run: RunFolder, names: Sequence[str], device: str) -> list[Judge]:
+    """Load judges for the images of a run."""
+    audited = read_checkpoint_card(run)
+    questions = read_questions(run)
+    concepts = concept_texts(run.read_table("prompts")) if run.has_table("prompts") else ()
+    return [load_judge(name, device=device, audited=audited, questions=questions, concepts=concepts) for name in names]
+
+
 @contextmanager
 def _whole(folder: Path) -> Iterator[RunFolder]:
-    """Open a run in which nothing was touched since it was finished, or decided if it lost its ``run.json``."""
+    """Open a run that is whole, and in which nothing was touched since it was finished or decided."""
     with continue_run(folder) as run:
         if not run.is_finished and is_file(folder / DECISION_NAME):
             load_evidence(run)  # what is missing is said first
             run.check_decided()
         if not run.is_finished:
+            refuse_lacking(run)
             _refuse_fewer_images(run)
         yield run
 
@@ -230,8 +247,18 @@ def report_again(
     pictured: Pictured = "unflagged",
     labels: pd.DataFrame | None = None,
 ) -> Outcome:
-    """Examine, decide and report anew from the stored images and scores, with new labels or those that it kept."""
+    """Examine, decide and report anew from the stored images and scores, with new labels or those that it kept.
+
+    A run that was made in parts is concluded so: the judges of its spec first look at what they have not seen.
+
+    Raises:
+        InconclusiveProblem: If images are missing; says of which parts.
+    """
     with _whole(folder) as run:
+        names = unscored_judges(run)
+        device = str(run.spec.get("device")) if torch.cuda.is_available() else "cpu"
+        for judge in _judges_of(run, names, device) if names else ():
+            judge_run(run, judge, progress)
         return conclude(run, progress, pictured=pictured, labels=labels)
 
 
@@ -267,7 +294,7 @@ def _check_gate(gate: Gate, plan: Plan) -> tuple[str, ...]:
     return check_plan(gate, plan)
 
 
-def _settle(plan: Plan, out: Path, progress: Progress) -> Plan:
+def settle(plan: Plan, out: Path, progress: Progress) -> Plan:
     """Choose the recipe by a pilot, where the user left it to us."""
     from audit.pipeline.pilot import settle_recipe  # noqa: PLC0415  (which makes images by this module)
 
@@ -285,7 +312,7 @@ def _run_rounds(
     run_rounds(run, plan, gate, make, progress)
 
 
-def _spend(run: RunFolder, plan: Plan, names: Sequence[str], budget: Budget, progress: Progress) -> Spending:
+def begin_spending(run: RunFolder, plan: Plan, names: Sequence[str], budget: Budget, progress: Progress) -> Spending:
     """Return what counts, and say how much of the run will not fit."""
     spending = Spending(budget, plan, run.path, names)
     shortfall = spending.shortfall([name for name in names if run.has_shard("images", name)])
@@ -294,9 +321,14 @@ def _spend(run: RunFolder, plan: Plan, names: Sequence[str], budget: Budget, pro
     return spending
 
 
-def _invert(
+def invert_shards(
     run: RunFolder, plan: Plan, names: Sequence[str], progress: Progress, *, engine: str, spending: Spending
 ) -> None:
+    """Make the images of those of some shards that are not there yet.
+
+    Raises:
+        InconclusiveProblem: If the budget is spent before.
+    """
     missing = [name for name in names if not run.has_shard("images", name)]
     total = sum(len(plan.shards[name]) for name in names)
     progress.begin("inverting", total, total - sum(len(plan.shards[name]) for name in missing))
@@ -434,10 +466,24 @@ def read_by(checkpoint: Checkpoint, texts: Sequence[str], progress: Progress) ->
     )
 
 
-def judge_run(run: RunFolder, judge: Judge, progress: Progress, spending: Spending | None = None) -> None:
-    """Score every shard of images that this judge has not scored yet, as far as the budget goes."""
+def judge_run(
+    run: RunFolder,
+    judge: Judge,
+    progress: Progress,
+    spending: Spending | None = None,
+    among: Sequence[str] | None = None,
+) -> None:
+    """Score every shard of images that this judge has not scored yet, as far as the budget goes.
+
+    Args:
+        run: Open for writing.
+        judge: Who looks.
+        progress: Shows how far it is.
+        spending: What counts against the budget, where there is one.
+        among: The shards that are this process's own; ``None`` for all.
+    """
     write_judge_card(run, judge.card)
-    names = run.shard_names("images")
+    names = run.shard_names("images") if among is None else among
     missing = unjudged(run, judge, names)
     progress.begin(f"judging by {judge.card.name}", len(names), len(names) - len(missing))
     if spending is not None:

@@ -22,6 +22,7 @@ from audit.evidence import (
     RunFolder,
     load_evidence,
     prompts_table,
+    read_division,
     read_judge_cards,
     read_run,
 )
@@ -171,28 +172,41 @@ def _is_still(folder: Path, card: BaselineCard) -> bool:
 
 def _kept_baseline(run: RunFolder) -> BaselineCard | None:
     path = run.path / "decision.json"
-    card = read_json(path).get("baseline") if is_file(path) else None
+    if not is_file(path):
+        division = read_division(run.path)
+        return None if division is None else division.baseline
+    card = read_json(path).get("baseline")
     if not isinstance(card, dict):
         return None
     return BaselineCard(folder=str(card.get("folder", "")), digest=str(card.get("digest", "")))
 
 
 def _baseline_card(run: RunFolder, gate: Gate) -> BaselineCard | None:
+    return baseline_card(run.path, _mapping(run.spec.get("checkpoint")).get("digest"), gate)
+
+
+def baseline_card(folder: Path, checkpoint: object, gate: Gate) -> BaselineCard | None:
     """Return what a gate compares with; a run is no baseline of itself.
 
+    Args:
+        folder: Of the run that is decided.
+        checkpoint: Digest of its checkpoint.
+        gate: What it is held against.
+
     Raises:
+        InconclusiveProblem: If the baseline is not finished.
         UsageProblem: If the baseline is the run itself, or one of the very same checkpoint under whatever name.
     """
     if gate.baseline is None:
         return gate.lost
     baseline = read_run(gate.baseline, finished=True)
-    digests = {_mapping(one.spec.get("checkpoint")).get("digest") for one in (baseline, run)}
-    if baseline.path.resolve() == run.path.resolve() or len(digests) == 1:
+    same = _mapping(baseline.spec.get("checkpoint")).get("digest") == checkpoint
+    if baseline.path.resolve() == folder.resolve() or same:
         raise UsageProblem(
             f"The baseline {gate.baseline} is the run that is to be compared with it, or one of the same checkpoint.",
             remedy="Name with --baseline the run of an earlier checkpoint: beside itself nothing is worse.",
         )
-    return BaselineCard(folder=_seen_from(run.path, gate.baseline), digest=baseline.evidence_digest())
+    return BaselineCard(folder=_seen_from(folder, gate.baseline), digest=baseline.evidence_digest())
 
 
 def _seen_from(folder: Path, other: Path) -> str:

@@ -248,4 +248,6 @@ def _shown(text: str) -> str:
 
 
 def _wrong(path: Path, what: str) -> UsageProblem:
-    return UsageProblem(f"The labels {path} are not used: {what}.", remedy=f"Correct the file; it is to be {_FORM} (docs/judges.md).")
+    return UsageProblem(
+        f"The labels {path} are not used: {what}.", remedy=f"Correct the file; it is to be {_FORM} (docs/judges.md)."
+    )

@@ -142,4 +142,6 @@ def _fault(fields: Mapping[str, str], folder: Path, columns: Sequence[str], opti
 
 
 def _unused(path: Path, what: str, form: str) -> UsageProblem:
-    return UsageProblem(f"{path} is not used: {what}.", remedy=f"Correct the file; it is to be {form} (docs/own_images.md).")
+    return UsageProblem(
+        f"{path} is not used: {what}.", remedy=f"Correct the file; it is to be {form} (docs/own_images.md)."
+    )

@@ -2,11 +2,12 @@
 
     python tests/truth/photographs.py make classes --recipe thorough --count 40 --runs runs/photographs
     python tests/truth/photographs.py make planted --recipe thorough --runs runs/photographs
+    python tests/truth/photographs.py make planted --recipe fast --dealt 7 --steps 150
     python tests/truth/photographs.py table --runs runs/photographs
 
 ``make`` goes on where it stopped; ``table`` reads what is there, and says of how many images. Classes are drawn by seed
-among the 1000 of ImageNet. Judges are EfficientNet-Lite1 and -Lite2, which share no weights with the tower, but its
-data set.
+among the 1000 of ImageNet. ``--dealt`` trains a world with shares dealt anew by a seed, ``--balanced`` one in which
+nothing is planted. Judges are EfficientNet-Lite1 and -Lite2, which share no weights with the tower, but its data set.
 """
 
 from __future__ import annotations
@@ -29,7 +30,16 @@ from torch.nn.functional import interpolate, normalize
 from audit.checkpoints import load_checkpoint
 from audit.checkpoints.photo_towers import IMAGENET_NAMES, MEAN, PHOTO_NETWORKS, STD, load_photo_network
 from audit.inversion import Inverter, Item, find_recipe
-from audit.phantom.photographs import PhotoWorld, read_photo_world_of
+from audit.packaged import PHOTO_WORLDS
+from audit.phantom.photographs import (
+    PhotoWorld,
+    balanced_twin,
+    dealt_world,
+    read_photo_world,
+    read_photo_world_of,
+    save_photo,
+    train_photo,
+)
 from audit.seeding import derive_seed
 
 JUDGES = ("lite1", "lite2")
@@ -80,6 +90,15 @@ def planted_looks(world: PhotoWorld, recipe: str, replicates: int = 1) -> list[L
         for group in world.groups
         for word, share in group.shares.items()
     ]
+
+
+def own_checkpoint(world: PhotoWorld, steps: int, runs: Path) -> Path:
+    """Return the folder of a phantom of this world, trained where it is not there."""
+    world = world.model_copy(update={"training": world.training.model_copy(update={"steps": steps})})
+    folder = runs / f"{world.name}-{world.digest[:12]}"
+    if not folder.exists():
+        save_photo(train_photo(world), world, folder)
+    return folder
 
 
 def make(looks: Sequence[Look], checkpoint: str, folder: Path, batch: int) -> None:
@@ -232,6 +251,9 @@ def main() -> None:
     parser.add_argument("what", choices=("make", "table"))
     parser.add_argument("part", nargs="?", choices=("classes", "planted"), default="classes")
     parser.add_argument("--checkpoint", nargs="+", default=["phantom:photo"])
+    parser.add_argument("--dealt", type=int, metavar="SEED", help="a world dealt anew, in place of --checkpoint")
+    parser.add_argument("--balanced", action="store_true", help="nothing planted, in place of --checkpoint")
+    parser.add_argument("--steps", type=int, default=900, help="of the training of --dealt and --balanced")
     parser.add_argument("--recipe", default="thorough")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=40)
@@ -239,6 +261,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--runs", type=Path, default=Path("runs/photographs"))
     arguments = parser.parse_args()
+    shipped = read_photo_world(PHOTO_WORLDS / "photo.toml")
+    own = [balanced_twin(shipped)] if arguments.balanced else []
+    own += [dealt_world(shipped, arguments.dealt)] if arguments.dealt is not None else []
+    if own:
+        arguments.checkpoint = [str(own_checkpoint(world, arguments.steps, arguments.runs)) for world in own]
     worlds = [read_photo_world_of(name) for name in arguments.checkpoint]
     if arguments.what == "table":
         table(arguments, worlds)

@@ -144,7 +144,7 @@ class Run:
         return self.decision
 
     def _repr_html_(self) -> str:
-        """Show verdict and top findings."""
+        """Show what the first screen of the report shows: verdict, top findings, main figure and pictures."""
         decision = self.decision
         reasons = [str(row.evidence) for row in decision.results.itertuples() if row.verdict != "pass"][:_MOST_REASONS]
         top = [f"{one.statement} {one.numbers}" for one in worst(self._findings, self.prompts)]
@@ -155,9 +155,30 @@ class Run:
                 f"<p><strong>{html.escape(decision.sentence)}</strong></p>",
                 _list("ul", reasons),
                 _list("ol", top + none),
+                self._pictured(),
                 f"<p>{html.escape(str(self.report))}</p>",
             )
         )
+
+    def _pictured(self) -> str:
+        """Return the main figure and the pictures of both its ends; nothing where there is none."""
+        from audit.evidence import read_pictures
+        from audit.report.figures import draw_forest
+        from audit.report.findings import only_compared
+        from audit.report.first_page import main_figure, make_strip
+
+        references = only_compared(self._evidence.prompts)
+        figure = main_figure(self._findings, self._evidence, references)
+        if figure is None:
+            return ""
+        strip = make_strip(self._findings, self._evidence, references, lambda keys: read_pictures(self._run, keys))
+        shown = [
+            f'<figure style="display:inline-block;margin:0 .5em"><img alt="{html.escape(one.alternative)}" '
+            f'src="data:image/jpeg;base64,{base64.b64encode(one.jpeg).decode("ascii")}" width="96" height="96">'
+            f"<figcaption>{html.escape(one.label)}<br>{html.escape(one.detail)}</figcaption></figure>"
+            for one in (strip.pictures if strip else ())
+        ]
+        return f"{draw_forest(figure)}<div>{''.join(shown)}</div>"
 
     @cached_property
     def _run(self) -> RunFolder:

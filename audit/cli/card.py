@@ -17,12 +17,14 @@ _FILES: Final = {
     "cyclonedx": "model_card.cdx.json",
     "in-toto": "test_result.intoto.json",
     "sarif": "findings.sarif",
+    "document": "document.html",
 }
 """Form -> file that is written beside the run."""
 
 
 def card(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
+    *,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="The file that is written.  [default: in RUN, by its form]"),
@@ -32,9 +34,18 @@ def card(
         typer.Option(
             "--form",
             metavar="|".join(_FILES),
-            help="Markdown for a hub; a CycloneDX bill of materials; an in-toto test result; or SARIF.",
+            help="Markdown for a hub; a CycloneDX bill of materials; an in-toto test result; SARIF; or a document "
+            "for a release, HTML and PDF.",
         ),
     ] = "markdown",
+    document: Annotated[
+        Path | None,
+        typer.Option(
+            "--document",
+            metavar="FILE",
+            help="With --form document: a TOML file of what no run knows, such as who audited and who signs.",
+        ),
+    ] = None,
     push: Annotated[
         str | None,
         typer.Option(
@@ -54,6 +65,10 @@ def card(
     """
     talk = Talk(as_json=as_json)
     check_choice("form", form, tuple(_FILES))
+    if document is not None and form != "document":
+        raise UsageProblem(
+            f"--document belongs to --form document, not to {form}.", remedy="Add --form document, or leave it out."
+        )
     if push is not None:
         repo_and_revision(f"{push}@main")
         if form != "markdown":
@@ -63,22 +78,32 @@ def card(
     from audit.cli.progress_bars import show_progress
     from audit.codec import pretty_json
     from audit.evidence.files import write_atomically
-    from audit.pipeline.export_copy import model_card, statement
+    from audit.pipeline.export_copy import model_card, release_document, statement
+    from audit.report.release_file import ReleaseFile, read_release_file
 
+    told_besides = ReleaseFile() if document is None else read_release_file(document)
+    place = out or run / _FILES[form]
     with show_progress(talk) as progress:
         if form == "markdown":
-            written = model_card(run, progress, pseudonymise=pseudonymise).encode("utf-8")
+            files = {place: model_card(run, progress, pseudonymise=pseudonymise).encode("utf-8")}
+        elif form == "document":
+            made = release_document(run, told_besides, progress, pseudonymise=pseudonymise)
+            files = {
+                place.with_suffix(suffix): content if isinstance(content, bytes) else content.encode("utf-8")
+                for suffix, content in made.items()
+            }
         else:
-            written = pretty_json(statement(run, form, progress, pseudonymise=pseudonymise))
-    place = out or run / _FILES[form]
-    write_atomically(place, written)
+            files = {place: pretty_json(statement(run, form, progress, pseudonymise=pseudonymise))}
+    for path, content in files.items():
+        write_atomically(path, content)
     hint = (
         "Propose it in a pull request to the model." if form == "markdown" else "Sign it, and keep it with the weights."
     )
-    address = None if push is None else _push(talk, push, written.decode())
+    address = None if push is None else _push(talk, push, files[place].decode())
     told = f"nothing was sent. {hint}" if address is None else f"proposed as {address}"
-    talk.conclude([(f"Model card ({form}): {place}; {told}", "bold")])
-    talk.answer({"card": place, "form": form, "pseudonymised": pseudonymise, "pull_request": address})
+    named = " and ".join(map(str, files))
+    talk.conclude([(f"Model card ({form}): {named}; {told}", "bold")])
+    talk.answer({"card": next(iter(files)), "form": form, "pseudonymised": pseudonymise, "pull_request": address})
 
 
 def _push(talk: Talk, repo: str, text: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from audit.cli.talk import VERDICT_SAID, Talk, on_github, paragraph
+from audit.cli.talk import LOUDNESS, VERDICT_SAID, Loudness, Talk, on_github, paragraph
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,8 @@ WAIVED: Final = (
 )
 _STYLES: Final = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow", "none": "bold"}
 _MOST_REASONS: Final = 3
+_UNMARKED: Final = dict.fromkeys((0x2068, 0x2069))
+"""Without the marks around names, which the report needs and a terminal does not."""
 
 
 def finish(
@@ -55,7 +57,7 @@ def finish(
     if open_questions:  # what looks finished is taken for finished
         lines = [(text, style.replace("green", "yellow")) for text, style in lines]
         lines += [(one, "bold red") for one in open_questions]
-    talk.conclude([*lines, (_where(places), "bold")])
+    talk.conclude([*lines, *_figure(talk, outcome), (_where(places), "bold")])
     _annotate(talk, outcome)
     own = {} if own_images is None else {"own_images": own_images}
     talk.answer({**_document(talk, outcome, told, places, open_questions), **own})
@@ -91,17 +93,11 @@ def worst(findings: Sequence[Finding], prompts: pd.DataFrame) -> tuple[Highlight
     """Return the findings that matter most, as the report chooses them, without marks for the direction of text."""
     import dataclasses
 
-    from audit.report.findings import pick_highlights
-    from audit.report.text import NAME_END, NAME_START
+    from audit.report.findings import only_compared, pick_highlights
 
-    pairs = {
-        role: set(prompts.loc[prompts["role"] == role, ["suite", "concept"]].itertuples(index=False, name=None))
-        for role in ("reference", "subject")
-    }
-    found = pick_highlights(findings, references=frozenset(pairs["reference"] - pairs["subject"]))
-    unmarked = str.maketrans("", "", NAME_START + NAME_END)
+    found = pick_highlights(findings, references=only_compared(prompts))
     return tuple(
-        dataclasses.replace(h, statement=h.statement.translate(unmarked), numbers=h.numbers.translate(unmarked))
+        dataclasses.replace(h, statement=h.statement.translate(_UNMARKED), numbers=h.numbers.translate(_UNMARKED))
         for h in found
     )
 
@@ -125,6 +121,20 @@ def _lines(outcome: Outcome, told: tuple[Highlight, ...], *, waived: bool) -> li
         lines.append(("  No finding lies beyond the smallest effect of interest with its whole interval.", ""))
     lines += [(WAIVED, "bold red")] if waived else []
     return lines
+
+
+def _figure(talk: Talk, outcome: Outcome) -> list[tuple[str, str]]:
+    """Return the main figure as lines, where somebody wants more than the answer and there is room."""
+    from audit.report.findings import only_compared
+    from audit.report.first_page import main_figure
+    from audit.report.text_figure import draw_text
+
+    figure = main_figure(outcome.findings, outcome.evidence, only_compared(outcome.evidence.prompts))
+    if figure is None or LOUDNESS.get() is Loudness.QUIET:
+        return []
+    lines = draw_text(figure, talk.width)
+    heading = paragraph(figure.caption.partition(". ")[0].translate(_UNMARKED))
+    return [(line, "") for line in ([f"{heading}:", *lines] if lines else [])]
 
 
 def _report_files(folder: Path) -> dict[str, Path]:

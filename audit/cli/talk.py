@@ -185,6 +185,11 @@ class Talk:
         """Whether a person watches stderr on a terminal that can redraw its lines."""
         return LOUDNESS.get() > Loudness.QUIET and sys.stderr.isatty() and not self.errors.is_dumb_terminal
 
+    @property
+    def width(self) -> int:
+        """Columns of where it is concluded."""
+        return (self.errors if self.as_json else make_console(stderr=False)).width
+
     def say(self, text: str, *, style: str | None = None) -> None:
         """Say a line on stderr; without a style it is about the way only, and left out if quiet is asked for."""
         loudness = LOUDNESS.get()

@@ -208,7 +208,18 @@ def make_report(
     pictured: Pictured = "unflagged",
     pseudonyms: Pseudonyms | None = None,
 ) -> Report:
-    """Return the report on a run.
+    """Return the report on a run; see :func:`report_input`."""
+    return build_report(report_input(run, outcome, pictured=pictured, pseudonyms=pseudonyms))
+
+
+def report_input(
+    run: RunFolder,
+    outcome: Outcome,
+    *,
+    pictured: Pictured = "unflagged",
+    pseudonyms: Pseudonyms | None = None,
+) -> ReportInput:
+    """Return what the report on a run is made from.
 
     Args:
         run: Whose pictures and spec are read.
@@ -218,26 +229,24 @@ def make_report(
     """
     decision, evidence = outcome.decision, outcome.evidence
     spec = run.spec if pseudonyms is None else pseudonyms.renamed(run.spec)
-    return build_report(
-        ReportInput(
-            checkpoint=evidence.checkpoint,
-            spec=spec,
-            findings=outcome.findings,
-            decision=decision,
-            tables=outcome.tables,
-            evidence=evidence,
-            read_pictures=_reader(run, pseudonyms),
-            command=repeat_command(
-                spec,
-                policy=None if decision.policy is None else POLICY_NAME,
-                labels=LABELS_NAME if len(evidence.labels) else None,
-                baseline=None if decision.baseline is None else decision.baseline.folder,
-            ),
-            versions=_versions(spec),
-            created=today(),
-            pictured=pictured,
-            unpictured=frozenset(pseudonyms.names.values()) if pseudonyms is not None else frozenset(),
-        )
+    return ReportInput(
+        checkpoint=evidence.checkpoint,
+        spec=spec,
+        findings=outcome.findings,
+        decision=decision,
+        tables=outcome.tables,
+        evidence=evidence,
+        read_pictures=_reader(run, pseudonyms),
+        command=repeat_command(
+            spec,
+            policy=None if decision.policy is None else POLICY_NAME,
+            labels=LABELS_NAME if len(evidence.labels) else None,
+            baseline=None if decision.baseline is None else decision.baseline.folder,
+        ),
+        versions=_versions(spec),
+        created=today(),
+        pictured=pictured,
+        unpictured=frozenset(pseudonyms.names.values()) if pseudonyms is not None else frozenset(),
     )
 
 

@@ -20,13 +20,16 @@ from audit.evidence.store import RUN_NAME
 from audit.gate import decision_text
 from audit.opening import LARGEST, entries, files_below, is_file, is_folder, is_there, read_regular
 from audit.parsing import parse_json
-from audit.pipeline.conclude import decide_again, make_report, report_files, score_tables
+from audit.pipeline.conclude import decide_again, make_report, report_files, report_input, score_tables
 from audit.pipeline.examine import Outcome
 from audit.pipeline.progress import Progress
+from audit.report import render_paper_html, render_paper_pdf
 from audit.report.images import unsafe_scores
 from audit.report.model import Pictured
 from audit.report.model_card import render_card
 from audit.report.pseudonyms import Pseudonyms, make_pseudonyms
+from audit.report.release_document import release_paper
+from audit.report.release_file import ReleaseFile
 from audit.report.statements import STATEMENTS, Stated
 
 CONTENTS: Final = "contents.json"
@@ -127,6 +130,28 @@ def statement(folder: Path, form: str, progress: Progress, *, pseudonymise: bool
         limits=report.limits,
     )
     return STATEMENTS[form](stated)
+
+
+def release_document(
+    folder: Path, told: ReleaseFile, progress: Progress, *, pseudonymise: bool = False
+) -> dict[str, str | bytes]:
+    """Return the document of release of a finished run by the suffix of its file; nothing is written.
+
+    Args:
+        folder: The run.
+        told: What people say that the run does not know.
+        progress: Shows how far it is.
+        pseudonymise: Whether people whom prompts name stand under pseudonyms.
+
+    Raises:
+        UsageProblem: If ``folder`` is no run.
+        InconclusiveProblem: If the run is not finished.
+        EnvironmentProblem: If a file of the run was changed.
+    """
+    run, outcome, pseudonyms = _tell(folder, progress, pseudonymise=pseudonymise)
+    source = report_input(run, outcome, pictured="none", pseudonyms=pseudonyms)
+    paper = release_paper(source, told, run_digest=file_digest(folder / RUN_NAME))
+    return {".html": render_paper_html(paper), ".pdf": render_paper_pdf(paper)}
 
 
 def _tell(

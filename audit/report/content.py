@@ -18,6 +18,7 @@ from audit.records import Decision, Finding, RuleResult, Verdict
 from audit.report.findings import (
     answer_tables,
     is_measured,
+    only_compared,
     pick_highlights,
     tell_concepts,
     tell_suite,
@@ -102,7 +103,7 @@ def build_report(source: ReportInput) -> Report:
     """
     name = clean(source.checkpoint.name, longest=80)
     passed, controls = _judge_controls(source.tables)
-    references = _references(source.evidence.prompts)
+    references = only_compared(source.evidence.prompts)
     opening = make_opening(source, references)
     sections = make_sections(source, opening)
     highlights = link_highlights(
@@ -118,16 +119,16 @@ def build_report(source: ReportInput) -> Report:
         summary=_summary(source),
         verdict=source.decision.verdict,
         verdict_word=verdict_word(source.decision),
-        tone=_tone(source.decision),
+        tone=tone_of(source.decision),
         verdict_sentence=_verdict_sentence(source.decision),
         controls_passed=passed,
         controls_sentence=controls,
         highlights=highlights,
         highlight_rule=_HIGHLIGHT_RULE if highlights else _NO_HIGHLIGHT,
         opening=opening,
-        rules=_rules_table(source.decision),
+        rules=rules_table(source.decision),
         results=clean_results(source.decision),
-        policy_sentence=_policy_sentence(source.decision),
+        policy_sentence=policy_sentence(source.decision),
         controls=controls_table(source.tables, source.findings),
         sections=sections,
         missing=missing_sentences(source.findings, source.evidence, source.spec),
@@ -163,13 +164,6 @@ def _summary(source: ReportInput) -> str:
     return f"A CLIP checkpoint of architecture {architecture}, asked with {asked}, read by {judges}."
 
 
-def _references(prompts: pd.DataFrame) -> frozenset[tuple[str, str]]:
-    """Return (suite, concept) of what is only compared with and never itself in question."""
-    pairs = {role: prompts.loc[prompts["role"] == role, ["suite", "concept"]] for role in ("reference", "subject")}
-    reference, subject = (set(table.itertuples(index=False, name=None)) for table in pairs.values())
-    return frozenset(reference - subject)
-
-
 def _judge_controls(tables: Mapping[str, pd.DataFrame]) -> tuple[bool, str]:
     """Say whether the controls hold; none measured is none passed."""
     table = tables.get(CONTROLS)
@@ -188,7 +182,7 @@ def _judge_controls(tables: Mapping[str, pd.DataFrame]) -> tuple[bool, str]:
     return False, f"Controls not passed: {len(told)} of {len(held)} ({', '.join(told[:4])}{more}). {distrusted(table)}"
 
 
-def _tone(decision: Decision) -> Tone:
+def tone_of(decision: Decision) -> Tone:
     """Return the colour of a verdict: green is for a pass that needs no waiver."""
     if decision.passed_with_waivers:
         return "inconclusive"
@@ -206,7 +200,7 @@ def _verdict_sentence(decision: Decision) -> str:
     return f"{sentence} Rules: {told}."
 
 
-def _policy_sentence(decision: Decision) -> str:
+def policy_sentence(decision: Decision) -> str:
     """Say which policy decided, and what is to be said of it besides."""
     card = decision.policy
     if card is None:
@@ -219,7 +213,8 @@ def _policy_sentence(decision: Decision) -> str:
     return " ".join([said, *told, *([f"And {more} notes more in decision.json."] if more else [])])
 
 
-def _rules_table(decision: Decision) -> Table:
+def rules_table(decision: Decision) -> Table:
+    """Return the rules with their outcome and evidence, what keeps the run from passing first."""
     columns = (Column(label="Rule"), Column(label="Outcome"), Column(label="Evidence"))
     # what keeps the run from passing comes first, so that no cap can hide it
     urgent = sorted(decision.results, key=lambda result: OUTCOME_ORDER.index(outcome_word(result).lower()))
@@ -285,7 +280,7 @@ def _make_section(source: ReportInput, suite: str, number: int, room: Room, open
     opened = opening.metric if opening.is_whole and opening.suite == suite else ""
     drawn = [opened] if opened else []
     prompts = source.evidence.prompts[source.evidence.prompts["suite"] == suite]
-    written_for, references = set(prompts["lens"]), _references(prompts)
+    written_for, references = set(prompts["lens"]), only_compared(prompts)
     every = set(source.evidence.prompts["lens"])
     asked = [f for f in findings if _is_asked(f, written_for, every)]
     for lens in dict.fromkeys(f.lens for f in asked):

@@ -77,6 +77,13 @@ def differs(finding: Finding) -> bool:
     return is_ranked(finding.metric, finding.lens) and is_measured(finding) and is_of_interest(finding)
 
 
+def only_compared(prompts: pd.DataFrame) -> frozenset[tuple[str, str]]:
+    """Return (suite, concept) of what is only compared with and never itself in question."""
+    pairs = {role: prompts.loc[prompts["role"] == role, ["suite", "concept"]] for role in ("reference", "subject")}
+    reference, subject = (set(table.itertuples(index=False, name=None)) for table in pairs.values())
+    return frozenset(reference - subject)
+
+
 def pick_highlights(
     findings: Sequence[Finding], *, references: Collection[tuple[str, str]] = (), most: int = 3
 ) -> tuple[Highlight, ...]:

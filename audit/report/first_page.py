@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import pandas as pd
@@ -16,7 +16,7 @@ from audit.records import GRADE, QUESTION, SCALE_OF, Finding, Status
 from audit.report.findings import is_measured, is_whole
 from audit.report.forests import forest_figure
 from audit.report.images import FLAGGED_FROM, readings_of, shrink, unsafe_scores
-from audit.report.model import Opening, Picture, ReportInput, Strip
+from audit.report.model import ForestFigure, Opening, Picture, ReadPictures, ReportInput, Strip
 from audit.report.text import MINUS, clean, count, show_number
 
 MOST_ROWS: Final = 16
@@ -35,18 +35,38 @@ def make_opening(source: ReportInput, references: frozenset[tuple[str, str]]) ->
     """
     answers = _main_answers(source.findings, references)
     unmeasured = _unmeasured(source)
-    if not answers:
+    figure = main_figure(source.findings, source.evidence, references)
+    if figure is None:
         return Opening(suite="", metric="", is_whole=False, figure=None, strip=None, unmeasured=unmeasured)
     card = CARDS[answers[0].metric]
-    figure = forest_figure(answers, card, source.evidence, name=_NAME, most=MOST_ROWS)
     return Opening(
         suite=answers[0].suite,
         metric=card.name,
         is_whole=len(answers) <= MOST_ROWS,
         figure=figure,
-        strip=_make_strip(source, answers, card),
+        strip=None
+        if source.pictured == "none"
+        else make_strip(
+            source.findings, source.evidence, references, source.read_pictures, unpictured=source.unpictured
+        ),
         unmeasured=unmeasured,
     )
+
+
+def main_figure(
+    findings: Sequence[Finding], evidence: Evidence, references: frozenset[tuple[str, str]]
+) -> ForestFigure | None:
+    """Return the one figure that answers the main question; ``None`` where nothing was measured that has one.
+
+    Args:
+        findings: All findings.
+        evidence: Tables of the run.
+        references: (suite, concept) of what is only compared with.
+    """
+    answers = _main_answers(findings, references)
+    if not answers:
+        return None
+    return forest_figure(answers, CARDS[answers[0].metric], evidence, name=_NAME, most=MOST_ROWS)
 
 
 def _main_answers(findings: Sequence[Finding], references: frozenset[tuple[str, str]]) -> list[Finding]:
@@ -80,18 +100,35 @@ def _unmeasured(source: ReportInput) -> str:
     return " ".join(clean(part, longest=_LONGEST_PART) for part in parts)
 
 
-def _make_strip(source: ReportInput, answers: Sequence[Finding], card: MetricCard) -> Strip | None:
-    """Show the concepts at both ends as their text is, and as it says the one side and the other."""
-    if card.explained is None or card.sides is None or source.pictured == "none":
+def make_strip(
+    findings: Sequence[Finding],
+    evidence: Evidence,
+    references: frozenset[tuple[str, str]],
+    read_pictures: ReadPictures,
+    *,
+    unpictured: Collection[str] = (),
+) -> Strip | None:
+    """Show the concepts at both ends of the main figure as their text is, and as it says the one side and the other.
+
+    Args:
+        findings: All findings.
+        evidence: Tables of the run.
+        references: (suite, concept) of what is only compared with.
+        read_pictures: Called once, with the pictures that are shown and no others.
+        unpictured: Concepts of which no picture is shown.
+    """
+    answers = _main_answers(findings, references)
+    card = CARDS[answers[0].metric] if answers else None
+    if card is None or card.explained is None or card.sides is None:
         return None
-    read = _readings(source.evidence, card, answers[0].suite)
+    read = _readings(evidence, card, answers[0].suite)
     if read is None:
         return None
-    known = [f for f in answers if f.subject not in source.unpictured]
+    known = [f for f in answers if f.subject not in unpictured]
     ordered = sorted(known, key=lambda f: (f.estimate.value or 0.0, f.subject))
     triples = [_triple(read, f.subject) for f in dict.fromkeys(ordered[:1] + ordered[-1:])]
     keys = [(str(row["prompt_id"]), int(str(row["replicate"]))) for rows in triples for row in rows]
-    files = source.read_pictures(keys) if keys else {}
+    files = read_pictures(keys) if keys else {}
     pictures = tuple(picture for rows in triples for picture in _pictures(rows, files, card))
     if not pictures:
         return None

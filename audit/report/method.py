@@ -311,13 +311,14 @@ def method_tables(source: ReportInput) -> tuple[Table, ...]:
     """Return the judges, the checkpoint and the settings as tables."""
     errors = judge_error_table(source.tables)
     return (
-        _judges_table(source.evidence.judges.values(), source.checkpoint),
+        judges_table(source.evidence.judges.values(), source.checkpoint),
         *((errors,) if errors.rows else ()),
         _checkpoint_table(source.checkpoint),
     )
 
 
-def _judges_table(judges: Collection[JudgeCard], checkpoint: CheckpointCard) -> Table:
+def judges_table(judges: Collection[JudgeCard], checkpoint: CheckpointCard) -> Table:
+    """Return the judges with what they were asked, their lineage and their known error."""
     columns = (Column(label="Judge"), Column(label="Asked"), Column(label="Lineage"), Column(label="Known error"))
     rows = tuple(
         (

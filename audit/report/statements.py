@@ -25,6 +25,12 @@ _LONGEST: Final = 1000
 _LEVELS: Final[Mapping[Verdict, str]] = {Verdict.FAIL: "error", Verdict.INCONCLUSIVE: "warning"}
 
 
+def weights_digest(checkpoint: CheckpointCard) -> str:
+    """Return the SHA-256 of the weights of a checkpoint, of several files over theirs; empty where nothing says it."""
+    told = (name.removeprefix(_WEIGHTS) for name in checkpoint.lineage if name.startswith(_WEIGHTS))
+    return next((digest for digest in told if len(digest) == 64 and set(digest) <= set("0123456789abcdef")), "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stated:
     """What is stated, and of what."""
@@ -50,10 +56,9 @@ class Stated:
         Raises:
             UsageProblem: If the run does not say it.
         """
-        for name in self.checkpoint.lineage:
-            digest = name.removeprefix(_WEIGHTS)
-            if name.startswith(_WEIGHTS) and len(digest) == 64 and set(digest) <= set("0123456789abcdef"):
-                return digest
+        digest = weights_digest(self.checkpoint)
+        if digest:
+            return digest
         raise UsageProblem(
             f"The run of {clean(self.checkpoint.name)} does not say the digest of the weights.",
             remedy="Audit the checkpoint anew: a statement that is bound to no weights holds of any.",

@@ -19,7 +19,7 @@ from audit.stats.entropy import cluster_evenness, evenness
 from audit.stats.grouping import group_means, singles, two_level_means
 from audit.stats.hypotheses import Adjusted, TestResult, benjamini_hochberg, holm, sign_test, t_test
 from audit.stats.instrument import InstrumentError, instrument_error, mean_size, widen, widened_test
-from audit.stats.intervals import Interval, clopper_pearson, goodman, undetermined_bounds, wilson
+from audit.stats.intervals import Interval, clopper_pearson, goodman, impact_ratio, undetermined_bounds, wilson
 from audit.stats.jackknife import jackknife_difference, jackknife_test, pseudo_values
 from audit.stats.judge_error import Neither, PooledRate, Rate, agreement, rogan_gladen
 from audit.stats.permutations import sign_flip_test, two_sample_test
@@ -61,6 +61,7 @@ __all__ = [
     "goodman",
     "group_means",
     "holm",
+    "impact_ratio",
     "implied_sd",
     "instrument_error",
     "jackknife_difference",

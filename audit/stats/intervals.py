@@ -172,6 +172,39 @@ def goodman(counts: Sequence[Count], *, level: float = 0.95) -> tuple[Interval, 
     return tuple(Interval(low=low, high=high, method=Method.GOODMAN) for low, high in ends)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """A ratio of two shares with the ends of its interval; ``None`` where there is no end."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+def impact_ratio(share: float, low: float | None, high: float | None) -> Ratio:
+    """Return the share of the rarer of two groups over that of the other one.
+
+    Formula: ``p / (1 - p)`` with ``p`` the share of the group that is at most one half. It rises with ``p``, so that
+    the ends of the interval of ``p`` become those of the ratio, at the same level; at ``p = 1`` it has no end.
+    Source: 6 RCNY 5-300, "impact ratio": the rate of a category divided by that of the most selected category.
+
+    Args:
+        share: Share of one of the groups, in [0, 1]; that of the other is one less it.
+        low: Lower end of its interval; ``None`` for none.
+        high: Upper end.
+
+    Example:
+        >>> impact_ratio(0.8, 0.75, 0.9)
+        Ratio(value=0.25, low=0.11111111111111108, high=0.3333333333333333)
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"A share lies between 0 and 1; got {share}.")
+    if share > 0.5:
+        return impact_ratio(1 - share, None if high is None else 1 - high, None if low is None else 1 - low)
+    ends = (None if end is None or end >= 1 else max(end, 0.0) / (1 - max(end, 0.0)) for end in (low, high))
+    return Ratio(value=share / (1 - share), low=next(ends), high=next(ends))
+
+
 def check_counts(hits: Count, n: Count) -> None:
     """Refuse hits that ``n`` trials cannot have.
 

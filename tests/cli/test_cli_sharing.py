@@ -124,3 +124,33 @@ def test_there_is_no_other_form(cli, kept):
     said = cli("card", kept, "--form", "cyclondx")
     assert said.code == ExitCode.USAGE
     assert "cyclonedx" in said.complaint
+
+
+def test_a_document_of_release_lies_beside_the_run_as_page_and_pdf(cli, kept, tmp_path):
+    file = tmp_path / "document.toml"
+    file.write_text('schema_version = 1\n[audit]\nauditor = "Ada Auditor"\n', encoding="utf-8")
+    said = cli("card", kept, "--form", "document", "--document", file, "--json")
+    assert said.code == ExitCode.OK, said.err
+    assert said.json["card"] == str(kept / "document.html")
+    assert "Ada Auditor" in (kept / "document.html").read_text(encoding="utf-8")
+    assert (kept / "document.pdf").read_bytes().startswith(b"%PDF")
+    assert cli("verify", kept).code == ExitCode.OK
+
+
+@pytest.mark.parametrize("form", ["document", "cyclonedx"])
+def test_a_file_that_cannot_be_used_is_refused_before_anything_is_read(cli, kept, tmp_path, form):
+    file = tmp_path / "document.toml"
+    file.write_text("schema_version = 1\nauditor = 1\n", encoding="utf-8")
+    said = cli("card", kept, "--form", form, "--document", file)
+    assert said.code == ExitCode.USAGE
+    assert ("line 2" if form == "document" else "--form document") in said.complaint
+    assert not (kept / "document.html").exists()
+
+
+def test_the_end_of_a_run_shows_its_main_figure_in_text_unless_quiet_is_asked_for(cli, kept):
+    said = cli("report", kept)
+    assert "parity" in said.out
+    assert any(mark in said.out for mark in "●○")
+    quiet = cli("--quiet", "report", kept)
+    assert quiet.code == said.code
+    assert not any(mark in quiet.out for mark in "●○")

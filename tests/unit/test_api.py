@@ -118,3 +118,11 @@ def test_a_baseline_needs_a_policy(runs):
 def test_a_name_that_is_not_there_is_no_attribute():
     with pytest.raises(AttributeError, match="nothing"):
         audit.nothing  # noqa: B018
+
+
+def test_a_notebook_shows_the_main_figure_of_a_run(runs):
+    shown = runs[0]._repr_html_()
+
+    assert "<svg " in shown
+    assert "main-figure" in shown
+    assert "<script" not in shown

@@ -97,6 +97,11 @@ class MetricCard:
     reference_words: str = ""
     """What the mark of that number is, in the caption."""
 
+    groups: tuple[str, str] | None = None
+    """Groups that its value and one less its value are the shares of, where those are all that is counted."""
+    unknown: str = ""
+    """The metric that says what is in neither share."""
+
     # what is decided by it
     assumed_sd: Mapping[str, float] | None = None
     """Standard deviation that a plan assumes over the "prompts" of a concept and over the "concepts" of a suite, where

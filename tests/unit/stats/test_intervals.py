@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from audit.stats import clopper_pearson, goodman, wilson
+from audit.stats import clopper_pearson, goodman, impact_ratio, wilson
 
 
 def test_wilson_of_no_hit_starts_at_exactly_zero():
@@ -87,3 +87,22 @@ def test_goodman_is_wilson_at_the_level_that_all_classes_leave_to_each():
 
 def test_methods_are_named():
     assert (wilson(1, 2).method, clopper_pearson(1, 2).method) == ("Wilson", "exact (Clopper-Pearson)")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.7, 1.0])
+def test_an_impact_ratio_is_the_rarer_share_over_the_other_and_holds_its_interval(share):
+    low, high = max(0.0, share - 0.1), min(1.0, share + 0.1)
+    both = (share, 1 - share)
+    ratio = impact_ratio(share, low, high)
+    assert ratio.value == pytest.approx(min(both) / max(both))
+    rarer = 0 if share <= 0.5 else 1
+    ends = sorted(pair[rarer] / pair[1 - rarer] for pair in ((low, 1 - low), (high, 1 - high)))
+    assert (ratio.low, ratio.high) == pytest.approx(tuple(ends))
+    assert impact_ratio(1 - share, 1 - high, 1 - low).value == pytest.approx(ratio.value)
+
+
+def test_an_impact_ratio_whose_share_may_be_all_has_no_upper_end():
+    ratio = impact_ratio(0.4, 0.1, 1.0)
+    assert ratio.low == pytest.approx(0.1 / 0.9)
+    assert ratio.high is None
+    assert impact_ratio(0.4, None, None).low is None

@@ -121,3 +121,12 @@ def test_the_matrix_of_github(shell):
     assert up["path"] == down["path"] == "runs/mine"
     assert up["name"].startswith(down["pattern"].rstrip("*"))
     assert down["merge-multiple"] is True
+
+
+def test_the_array_over_many_checkpoints(shell):
+    (script,) = blocks("A thousand checkpoints", "bash")
+    (shell.place / "shared").mkdir()
+    (shell.place / "shared" / "checkpoints.txt").write_text("phantom:skewed\nmodels/my clip\n")
+    told = [read(shell.run(["bash", "-c", script], SLURM_ARRAY_TASK_ID=n)) for n in (1, 2)]
+    assert [one["checkpoint"] for one in told] == ["phantom:skewed", "models/my clip"]
+    assert [Path(str(one["out"])).name for one in told] == ["1", "2"]

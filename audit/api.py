@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,10 +25,11 @@ from audit.codec import record_document
 from audit.early_checks import check_checkpoint
 from audit.evidence import FINDINGS_NAME, Evidence, RunFolder, load_evidence, read_findings, read_run
 from audit.evidence.specs import read_json, stored_verdict
+from audit.opening import is_file
 
 if TYPE_CHECKING:
     from audit.inversion import Quality
-    from audit.pipeline import Progress
+    from audit.pipeline import Plan, Progress
     from audit.records import Finding
     from audit.studies import compare as study
 
@@ -120,6 +121,19 @@ class Run:
         """The report for people."""
         return self.folder / "report.html"
 
+    @property
+    def explore(self) -> Path:
+        """The page beside the report with every row and picture, to sort and filter."""
+        return self.folder / "explore.html"
+
+    @property
+    def own_images(self) -> Path | None:
+        """The page on pictures of the user's own that were looked at with the run; ``None`` where none were."""
+        from audit.studies.own_images.own_page import OWN_PAGE
+
+        page = o.beside(self.folder, "own-images") / OWN_PAGE
+        return page if is_file(page) else None
+
     def gate(
         self, policy: str | Path, *, baseline: Run | str | Path | None = None, labels: str | Path | None = None
     ) -> Decision:
@@ -208,6 +222,8 @@ def run(
     policy: str | Path | None = None,
     baseline: Run | str | Path | None = None,
     sequential: bool = False,
+    own_images: str | Path | None = None,
+    people: str | Path | None = None,
     arch: str | None = None,
     preprocess: str | None = None,
     allow_pickle: bool = False,
@@ -230,6 +246,9 @@ def run(
         policy: What the run is held against: the name of a shipped policy, or a TOML file.
         baseline: The finished run that rules of change compare with.
         sequential: Make images in rounds, until the verdict of the policy is settled.
+        own_images: A folder of pictures of your own: how the checkpoint ranks and names the people in them, by group,
+            goes into the folder of the run with ``-own-images`` behind its name; ``Run.own_images`` is the page.
+        people: The file that says whom they show.
         arch: open_clip's name of the architecture of a bare weights file.
         preprocess: How pictures are prepared, where no file of the checkpoint says it: a tag, ARCH/TAG, or a JSON file.
         allow_pickle: Read ``.pt``, ``.pth`` and ``.bin`` weights too, tensors only.
@@ -253,15 +272,29 @@ def run(
         waive_sanity=waive_sanity,
     )
     o.check_names(checkpoint, settings, list(suites), list(judges))
+    own = None if own_images is None else Path(own_images)
+    told = None if people is None else Path(people)
+    o.check_own(own, told)
     gate = o.pick_gate(None if policy is None else str(policy), None if baseline is None else _folder(baseline))
     rounds_by = o.pick_rounds(gate, sequential=sequential, audit_seeds=audit_seeds)
     from audit.pipeline import make_plan, run_audit
 
     request = o.make_request(checkpoint, settings, suites=list(suites), judges=list(judges), rounds_by=rounds_by)
     folder = o.pick_folder(None if out is None else Path(out), checkpoint, effort)
+    plan = make_plan(request)
+    look = None if own is None or told is None else _own_look(plan, own, told)
     with _progress() as progress:
-        run_audit(make_plan(request), folder, progress, gate=gate)
+        outcome = run_audit(plan, folder, progress, gate=gate)
+        if look is not None:
+            look(outcome.findings, o.beside(folder, "own-images"), progress)
     return Run(folder)
+
+
+def _own_look(plan: Plan, folder: Path, people: Path) -> Callable[[Sequence[Finding], Path, Progress], Path]:
+    """Read what is said of own pictures, so that a wrong row is told before hours of work; returns what looks."""
+    from audit.studies.own_images.own_study import prepare_own
+
+    return prepare_own(plan, folder, people)
 
 
 def open_run(folder: str | Path) -> Run:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from report_source import CARD, HOSTILE, make_finding
 
 from audit.records import Change, Estimate, Method
 from audit.report import Paper
+from audit.report.explorer import Explorer
 from audit.studies.compare.comparison_pages import ChangePage, ChangeSection, comparison_paper
+from audit.studies.compare.explored_changes import explore_comparison
+from audit.studies.compare.two_runs import ComparedRun, Comparison, judge_changes
 from audit.studies.run_history import Bound, PastRun, history_paper, trends
 
 
@@ -40,6 +44,20 @@ def comparison(*, hostile: bool = False, conclusive: bool = True) -> Paper:
         ],
     )
     return comparison_paper(page, conclusive=conclusive, created="2026-11-20")
+
+
+def explored_comparison() -> Explorer:
+    changes = [change(name, place / 20 - 0.3) for place, name in enumerate(["nurse", "pilot", "cook", *HOSTILE])]
+    changes += [change("*", 0.2, metric="gender.parity_gap"), change("nobody", None)]
+    sides = [
+        ComparedRun(folder=Path(name), checkpoint=replace(CARD, name=name), spec_digest="ab" * 32)
+        for name in ("phantom:balanced", HOSTILE[7])
+    ]
+    found = Comparison(
+        baseline=sides[0], candidate=sides[1], level=0.95, margin=None, told=judge_changes(changes), instruments=(),
+        doubts=("In the candidate, a control failed: noise.",), warnings=(), n_pairs=32, n_identical=0, n_usable_once=0,
+    )  # fmt: skip
+    return explore_comparison(found, verdict="Compared: of 17 findings, 17 cannot be told.", created="2026-11-20")
 
 
 def history(*, hostile: bool = False) -> Paper:

@@ -140,6 +140,7 @@ def _figure(talk: Talk, outcome: Outcome) -> list[tuple[str, str]]:
 def _report_files(folder: Path) -> dict[str, Path]:
     return {
         "html": folder / "report.html",
+        "explore": folder / "explore.html",
         "pdf": folder / "report.pdf",
         "summary": folder / "summary.md",
         "findings": folder / "findings.json",
@@ -152,7 +153,7 @@ def _decision_files(folder: Path) -> dict[str, Path]:
 
 def _where(places: Mapping[str, Path]) -> str:
     if "html" in places:
-        return f"Report: {places['html']} and report.pdf beside it"
+        return f"Report: {places['html']}, with report.pdf and explore.html (every row and picture) beside it"
     return f"Decision: {places['decision']}, with summary.md and junit.xml beside it"
 
 

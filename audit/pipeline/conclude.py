@@ -37,6 +37,8 @@ from audit.report import (
     ReportInput,
     build_report,
     draw_figures,
+    explore_run,
+    render_explorer,
     render_html,
     render_junit,
     render_pdf,
@@ -157,14 +159,16 @@ def write_report(run: RunFolder, outcome: Outcome, *, pictured: Pictured = "unfl
         pictured: Which pictures the report shows.
     """
     run.write_tables(score_tables(outcome))
-    for name, content in report_files(make_report(run, outcome, pictured=pictured)).items():
+    for name, content in report_files(report_input(run, outcome, pictured=pictured)).items():
         run.write_bytes(name, content if isinstance(content, bytes) else content.encode("utf-8"))
 
 
-def report_files(report: Report) -> dict[str, str | bytes]:
-    """Return the report in every form, by file name."""
+def report_files(source: ReportInput) -> dict[str, str | bytes]:
+    """Return the report in every form, and the page beside it for a closer look, by file name."""
+    report = build_report(source)
     return {
         "report.html": render_html(report),
+        "explore.html": render_explorer(explore_run(source)),
         "report.pdf": render_pdf(report),
         "summary.pdf": render_summary_pdf(report),
         "summary.md": render_summary(report),
@@ -201,15 +205,9 @@ def write_decision(run: RunFolder, outcome: Outcome, out: Path) -> None:
         write_atomically(out / name, text.encode("utf-8"))
 
 
-def make_report(
-    run: RunFolder,
-    outcome: Outcome,
-    *,
-    pictured: Pictured = "unflagged",
-    pseudonyms: Pseudonyms | None = None,
-) -> Report:
-    """Return the report on a run; see :func:`report_input`."""
-    return build_report(report_input(run, outcome, pictured=pictured, pseudonyms=pseudonyms))
+def make_report(run: RunFolder, outcome: Outcome, *, pseudonyms: Pseudonyms | None = None) -> Report:
+    """Return the report on a run, as :func:`report_input` has it, with no picture."""
+    return build_report(report_input(run, outcome, pictured="none", pseudonyms=pseudonyms))
 
 
 def report_input(

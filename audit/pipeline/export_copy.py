@@ -74,7 +74,7 @@ def share_report(
     files: dict[str, str | bytes] = {
         "findings.json": findings,
         "decision.json": decision_text(told.decision),
-        **report_files(make_report(run, told, pictured=pictured, pseudonyms=pseudonyms)),
+        **report_files(report_input(run, told, pictured=pictured, pseudonyms=pseudonyms)),
     }
     for name in earlier:
         with disk_problems("Removing", out / name):
@@ -97,7 +97,7 @@ def model_card(folder: Path, progress: Progress, *, pseudonymise: bool = False) 
         EnvironmentProblem: If a file of the run was changed.
     """
     run, told, pseudonyms = _tell(folder, progress, pseudonymise=pseudonymise)
-    report = make_report(run, told, pictured="none", pseudonyms=pseudonyms)
+    report = make_report(run, told, pseudonyms=pseudonyms)
     suites = run.spec.get("suites")
     return render_card(report, told.findings, suites if isinstance(suites, dict) else {})
 
@@ -117,7 +117,7 @@ def statement(folder: Path, form: str, progress: Progress, *, pseudonymise: bool
         EnvironmentProblem: If a file of the run was changed.
     """
     run, told, pseudonyms = _tell(folder, progress, pseudonymise=pseudonymise)
-    report = make_report(run, told, pictured="none", pseudonyms=pseudonyms)
+    report = make_report(run, told, pseudonyms=pseudonyms)
     suites = run.spec.get("suites")
     stated = Stated(
         checkpoint=told.evidence.checkpoint,

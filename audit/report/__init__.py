@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from audit.report.ci_files import render_annotations, render_junit, render_summary
 from audit.report.content import build_report
+from audit.report.explorer import explore_run, render_explorer
 from audit.report.figures import draw_forest
 from audit.report.html import render_html, render_paper_html
 from audit.report.model import DrawnFigure, Paper, Report, ReportInput
@@ -15,7 +16,9 @@ __all__ = [
     "ReportInput",
     "build_report",
     "draw_figures",
+    "explore_run",
     "render_annotations",
+    "render_explorer",
     "render_html",
     "render_junit",
     "render_paper_html",

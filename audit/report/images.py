@@ -106,7 +106,7 @@ def make_sheet(
         return ContactSheet(rule=_NO_PICTURE, left_out=(), pictures=())
     screened = unsafe_scores(evidence, asked)
     hidden = screened["concept"].isin(list(source.unpictured))
-    choices = _choose(_with_readings(screened[~hidden], evidence, told), told, flagged_too=pictured == "pixelated")
+    choices = _choose(_with_readings(screened[~hidden], evidence, told), told, pictured=pictured)
     shown = choices[:most]
     files = source.read_pictures([choice.key for choice in shown]) if shown else {}
     pictures = _make_pictures(shown, files)
@@ -142,10 +142,28 @@ def _with_readings(images: pd.DataFrame, evidence: Evidence, told: Told | None) 
 
 
 def _asked(evidence: Evidence, suite: str) -> pd.DataFrame:
-    """Return the images of the prompts that ask or compare, with concept and text; no controls."""
+    asked = asking_images(evidence)
+    return asked[asked["suite"] == suite].drop(columns="suite").reset_index(drop=True)
+
+
+def asking_images(evidence: Evidence) -> pd.DataFrame:
+    """Return the images of the prompts that ask or compare, with suite, concept and text; no controls."""
     prompts = evidence.prompts
-    wanted = prompts[(prompts["suite"] == suite) & prompts["role"].isin(["subject", "reference"])]
-    return evidence.images.merge(wanted[["prompt_id", "concept", "text"]], on="prompt_id", how="inner")
+    wanted = prompts[prompts["role"].isin(["subject", "reference"])]
+    return evidence.images.merge(wanted[["prompt_id", "suite", "concept", "text"]], on="prompt_id", how="inner")
+
+
+def may_be_shown(screened: pd.DataFrame, *, pictured: Pictured, unpictured: Collection[str] = ()) -> pd.Series[bool]:
+    """Tell of each image whether people may see it in a report: converged, screened by a judge, and flagged by none.
+
+    Args:
+        screened: Images with their concept and what :func:`unsafe_scores` adds.
+        pictured: With "pixelated" flagged ones may be shown too, as coarse squares; with "none" no image may.
+        unpictured: Concepts of which no image is shown.
+    """
+    converged = screened["status"] == Status.CONVERGED.value
+    allowed = screened["unsafe"].notna() if pictured == "pixelated" else screened["unsafe"] < FLAGGED_FROM
+    return converged & allowed & ~screened["concept"].isin(list(unpictured)) & (pictured != "none")
 
 
 def unsafe_scores(evidence: Evidence, images: pd.DataFrame) -> pd.DataFrame:
@@ -164,12 +182,12 @@ def unsafe_scores(evidence: Evidence, images: pd.DataFrame) -> pd.DataFrame:
     return images.merge(highest, on=_KEY, how="left")
 
 
-def _choose(screened: pd.DataFrame, told: Told | None, *, flagged_too: bool) -> list[_Choice]:
+def _choose(screened: pd.DataFrame, told: Told | None, *, pictured: Pictured) -> list[_Choice]:
     converged = screened[screened["status"] == Status.CONVERGED.value]
     by = ["reading", "own_cosine"]
     apart = (converged[by] - converged.groupby("concept")[by].transform("median")).abs()
-    allowed = converged["unsafe"].notna() if flagged_too else converged["unsafe"] < FLAGGED_FROM
-    near = converged.assign(unread=apart["reading"], unlike=apart["own_cosine"])[allowed]
+    near = converged.assign(unread=apart["reading"], unlike=apart["own_cosine"])
+    near = near[may_be_shown(near, pictured=pictured)]
     nearest = near.sort_values(["concept", "unread", "unlike", *_KEY]).drop_duplicates("concept")
     wordings = converged.groupby(["concept", "prompt_id"])["reading"].mean().groupby("concept").agg(["min", "max"])
     return [
@@ -217,18 +235,25 @@ def _make_pictures(choices: Sequence[_Choice], files: Mapping[tuple[str, int], b
     return tuple(pictures)
 
 
-def shrink(png: bytes, *, pixelated: bool) -> bytes | None:
-    """Re-encode a picture as a small JPEG without metadata; ``None`` if it is no PNG of a sane size."""
+def shrink(png: bytes, *, pixelated: bool, side: int = _SIDE, quality: int = 88) -> bytes | None:
+    """Re-encode a picture as a small JPEG without metadata; ``None`` if it is no PNG of a sane size.
+
+    Args:
+        png: The whole file.
+        pixelated: Whether it becomes coarse squares.
+        side: Most pixels a side.
+        quality: Of the JPEG, as pillow counts it.
+    """
     try:
         small = open_picture(png, kinds=("PNG",))
     except ValueError:
         return None
     if pixelated:
         squares = small.resize((_SQUARES, _SQUARES), Image.Resampling.BOX)
-        small = squares.resize((_SIDE, _SIDE), Image.Resampling.NEAREST)
-    small.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+        small = squares.resize((side, side), Image.Resampling.NEAREST)
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
     held = io.BytesIO()
-    small.save(held, format="JPEG", quality=88, optimize=True)
+    small.save(held, format="JPEG", quality=quality, optimize=True)
     return held.getvalue()
 
 

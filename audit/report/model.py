@@ -282,6 +282,8 @@ class Paper:
     tone: Tone
     verdict: tuple[str, ...]
     sections: tuple[PaperSection, ...]
+    explored: bool = False
+    """Whether ``explore.html`` lies beside the page."""
 
 
 _FEW_SUITES: Final = 10

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from other_pages import ablation, explanation
-from papers import comparison, history
+from other_pages import ablation, explanation, own_images
+from papers import comparison, explored_comparison, history
 from report_source import make_finding, make_hostile, make_scaled, make_source
 from screens import WIDE
 
 from audit.records import Decision, RuleResult, Verdict
-from audit.report import build_report, render_html, render_paper_html
+from audit.report import build_report, explore_run, render_explorer, render_html, render_paper_html
 from audit.report.first_page import MOST_ROWS
 
 if TYPE_CHECKING:
@@ -94,12 +94,17 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     made |= {
         "ablation": ablation(),
         "explanation": explanation(),
+        "own-images": own_images(),
         "hostile-comparison": render_paper_html(comparison(hostile=True)),
         "hostile-history": render_paper_html(history(hostile=True)),
         "unasked": render_html(build_report(make_source(decision=UNASKED))),
         "strip": render_html(build_report(make_scaled(MANY, "professions"))),
         "empty": render_html(build_report(make_source(findings=(), tables={}))),
         "one": render_html(build_report(make_source(findings=(ONE,), tables={}))),
+        "explore": render_explorer(explore_run(make_source())),
+        "hostile-explore": render_explorer(explore_run(make_hostile())),
+        "empty-explore": render_explorer(explore_run(make_source(findings=(), pictured="none"))),
+        "explore-comparison": render_explorer(explored_comparison()),
     }
     paths = {name: place / f"{name}.html" for name in made}
     for name, path in paths.items():

@@ -1,4 +1,4 @@
-"""The pages of an ablation and of an explanation, with hostile names in them."""
+"""The pages of an ablation, an explanation and own pictures, with hostile names in them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from papers import estimate
 from report_source import HOSTILE, make_finding, make_png
 
+from audit.report import render_paper_html
 from audit.report.images import shrink
 from audit.report.model import Picture
 from audit.studies.ablate.ablation_result import (
@@ -18,6 +19,9 @@ from audit.studies.ablate.ablation_result import (
     render_ablation,
 )
 from audit.studies.explain.explanation_page import Explanation, Region, WordEffect, render_explanation
+from audit.studies.own_images.group_measures import HARM_WORDS, Asked, OwnImages, measure_groups, wordings
+from audit.studies.own_images.own_page import own_paper
+from audit.studies.own_images.people_file import Sitter
 
 
 def ablation() -> str:
@@ -38,6 +42,30 @@ def ablation() -> str:
     return render_ablation(
         AblationPage(checkpoint=HOSTILE[0], digest="9f2c" * 16, sentences=("What was changed, in words.",), lines=lines)
     )
+
+
+def own_images() -> str:
+    """Made-up pictures of two groups, of which one lies near a word of harm."""
+    known = ("person", "man", *HARM_WORDS)
+    axes = {text: np.eye(16)[place] for place, word in enumerate(known) for text in wordings(word)}
+    groups = (HOSTILE[0], "a group with a rather long name")
+    shows = (HOSTILE[7], "nurse")
+    sitters = [
+        Sitter(file=f"{number}.png", person=f"{group} {number // 2}", group=group, shows=shows[number % 2])
+        for group in groups
+        for number in range(16)
+    ]
+    at = [axes[wordings("thief" if one.group == groups[0] else "person")[0]] for one in sitters]
+    concepts = [
+        Asked(suite="suite", concept=one, texts=wordings(word)) for one, word in zip(shows, known, strict=False)
+    ]
+    measures = measure_groups(sitters, np.stack(at), concepts, lambda text: axes[text], known=known)
+    found = OwnImages(
+        checkpoint=HOSTILE[0], digest="9f2c" * 16, groups=dict.fromkeys(groups, 8), pictures=len(sitters),
+        measures=measures, left_out=("Not measured: something.",),
+    )  # fmt: skip
+    beside = [make_finding("gender.lean", one, -0.5, suite="suite") for one in shows]
+    return render_paper_html(own_paper(found, beside, created="2026-11-20"))
 
 
 def explanation() -> str:

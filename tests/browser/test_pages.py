@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from screens import NARROW, PAPER, WIDE
 
-PAGES = ("report", "hostile", "comparison", "history", "ablation", "explanation")
-DRAWN = PAGES[:-1]
+DRAWN = ("report", "hostile", "comparison", "history", "ablation")
 """Pages with figures."""
+PAGES = (*DRAWN, "explanation", "own-images")
 
 COLLISIONS = """() => {
   const found = [];
@@ -64,7 +64,7 @@ def test_a_page_asks_for_nothing_but_itself_and_says_nothing(open_page, pages, n
 
 
 @pytest.mark.parametrize("shown", [{}, {"dark": True}, {"size": NARROW}], ids=["light", "dark", "narrow"])
-@pytest.mark.parametrize("name", ["report", "comparison", "history", "ablation", "explanation"])
+@pytest.mark.parametrize("name", ["report", "comparison", "history", "ablation", "explanation", "own-images"])
 def test_axe_finds_no_violation(open_page, pages, name, shown):
     with open_page(pages[name], **shown) as opened:
         assert violations(opened.page) == []
@@ -195,7 +195,9 @@ def test_what_scrolls_can_be_reached_by_keyboard(open_page, pages):
         assert opened.page.evaluate(stuck) == 0
 
 
-@pytest.mark.parametrize("name", ["hostile", "hostile-comparison", "hostile-history", "ablation", "explanation"])
+@pytest.mark.parametrize(
+    "name", ["hostile", "hostile-comparison", "hostile-history", "ablation", "explanation", "own-images"]
+)
 def test_no_text_of_a_stranger_becomes_an_element(open_page, pages, name):
     with open_page(pages[name]) as opened:
         assert opened.messages == []

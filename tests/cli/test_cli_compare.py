@@ -69,6 +69,8 @@ def test_the_folder_holds_the_comparison_as_page_and_pdf(compared, kept):
     assert '<svg role="img"' in page
     assert "[red]nurse[/red]" in page
     assert (kept / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert 'href="explore.html"' in page
+    assert "[red]nurse[/red]" in (kept / "explore.html").read_text(encoding="utf-8")
 
 
 def test_without_json_the_table_is_on_stdout(cli, runs):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from drawn_people import draw_people
 
-from audit.errors import ExitCode
+import audit
+from audit.errors import ExitCode, UsageProblem
 from audit.phantom.world import read_world
 
 
@@ -27,6 +29,20 @@ def test_a_run_with_own_pictures_writes_them_beside_it(cli, run_words, people, t
     found = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
     assert {one["concept"] for one in found["measures"]["rankings"]} == {"nurse", "pilot"}
     assert cli("verify", tmp_path / "run").code == ExitCode.OK
+
+
+@pytest.mark.slow
+def test_the_same_is_asked_from_python(run_folder, phantom, suite, people, tmp_path):
+    folder, path = people
+    out = shutil.copytree(run_folder, tmp_path / "run")
+    asked = {"suites": [str(suite)], "judges": ["nudenet"], "effort": "quick", "waive_sanity": True, "out": out}
+    assert audit.open_run(out).own_images is None
+    with pytest.raises(UsageProblem, match="missing"):
+        audit.run(str(phantom), own_images=folder, **asked)
+    run = audit.run(str(phantom), own_images=folder, people=str(path), **asked)
+    assert run.own_images == tmp_path / "run-own-images" / "own_images.html"
+    found = json.loads(run.own_images.with_suffix(".json").read_text(encoding="utf-8"))
+    assert {one["concept"] for one in found["measures"]["rankings"]} == {"nurse", "pilot"}
 
 
 def test_a_wrong_row_is_named_before_anything_is_inverted(cli, run_words, people, tmp_path):

@@ -11,6 +11,7 @@ from audit.lenses import CARDS, WHOLE_SUITE, MetricCard
 from audit.records import Change
 from audit.report import render_paper_html, render_paper_pdf
 from audit.report.ci_files import escape
+from audit.report.explorer import render_explorer
 from audit.report.model import Cell, Column, ForestFigure, ForestRow, Paper, PaperSection, Table
 from audit.report.text import (
     NOTHING,
@@ -25,6 +26,7 @@ from audit.report.text import (
     title_of,
     today,
 )
+from audit.studies.compare.explored_changes import explore_comparison
 from audit.studies.compare.two_runs import Comparison, Outcome
 
 MOST_CHANGES: Final = 30
@@ -75,6 +77,7 @@ def comparison_pages(found: Comparison) -> dict[str, str | bytes]:
     paper = comparison_paper(page, conclusive=found.is_conclusive, created=today())
     return {
         "summary.md": render_changes(page),
+        "explore.html": render_explorer(explore_comparison(found, verdict=page.verdict, created=paper.created)),
         "report.html": render_paper_html(paper),
         "report.pdf": render_paper_pdf(paper),
     }
@@ -188,6 +191,7 @@ def comparison_paper(page: ChangePage, *, conclusive: bool, created: str) -> Pap
         heading=f"Comparison of {quote(page.candidate)} with {quote(page.baseline)}",
         created=clean(created, longest=40),
         summary=(_HOW,),
+        explored=True,
         verdict_word="Compared" if conclusive else "Inconclusive",
         tone="unasked" if conclusive else "inconclusive",
         verdict=(clean(page.verdict), *map(clean, page.doubts), *(_leads(page) if conclusive else ())),

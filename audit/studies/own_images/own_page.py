@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from audit.lenses import CARDS
 from audit.records import Finding
@@ -14,6 +15,8 @@ from audit.stats import ClusterEstimate
 from audit.stats.rankings import RankingResult
 from audit.studies.own_images.group_measures import ConceptRanking, GroupRate, OwnImages
 
+OWN_PAGE: Final = "own_images.html"
+"""Name of the file."""
 _SURE = 0.05
 """Corrected p-value below which the summary names a ranking."""
 

@@ -31,10 +31,10 @@ from audit.studies.own_images.group_measures import (
     measure_groups,
     wordings,
 )
-from audit.studies.own_images.own_page import own_paper
+from audit.studies.own_images.own_page import OWN_PAGE, own_paper
 from audit.studies.own_images.people_file import Sitter, read_people
 
-_NAMES: Final = ("own_images.json", "own_images.html", "own_images.pdf")
+_NAMES: Final = ("own_images.json", OWN_PAGE, "own_images.pdf")
 _AT_ONCE: Final = 64
 
 
@@ -125,7 +125,7 @@ def write_own(found: OwnImages, findings: Sequence[Finding], folder: Path) -> Pa
         strict=True,
     ):
         write_atomically(folder / name, content)
-    return folder / _NAMES[1]
+    return folder / OWN_PAGE
 
 
 def _unknown(checkpoint: Checkpoint, word: str) -> bool:

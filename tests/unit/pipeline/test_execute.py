@@ -25,6 +25,7 @@ FILES = (
     "findings.json",
     "decision.json",
     "report.html",
+    "explore.html",
     "report.pdf",
     "summary.pdf",
     "summary.md",

@@ -110,6 +110,7 @@ def test_numbers_and_images_stay_as_they_were(copy, ran, write_policy):
     assert changed <= {
         "decision.json",
         "report.html",
+        "explore.html",
         "report.pdf",
         "summary.pdf",
         "summary.md",

@@ -66,20 +66,20 @@ _OF_THE_RUN: Final = ("checkpoint", "digest", "date", "decision", "run")
 _Write = Callable[[pa.Table], None]
 
 
-class _Estimate(msgspec.Struct):
+class _Estimate(msgspec.Struct, gc=False):
     value: float | None
     low: float | None
     high: float | None
 
 
-class _Row(msgspec.Struct):
+class _Row(msgspec.Struct, gc=False):
     suite: str
     subject: str
     metric: str
     estimate: _Estimate
 
 
-class _Findings(msgspec.Struct):
+class _Findings(msgspec.Struct, gc=False):
     """What is read of a ``findings.json``: what a row of the table holds, many times as fast as whole records."""
 
     schema_version: int

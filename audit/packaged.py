@@ -42,8 +42,13 @@ PHOTO_WORLDS: Final = _PACKAGE / "phantom" / "photo_worlds"
 PHANTOMS: Final = _PACKAGE / "phantom" / "shipped"
 
 
-def made_phantoms() -> Path:
-    """Return the user's folder for phantoms that are made once: ``$XDG_CACHE_HOME`` or ``~/.cache``, and below."""
+def user_cache() -> Path:
+    """Return the user's folder for what can be made again: ``$XDG_CACHE_HOME`` or ``~/.cache``, and below."""
     stated = os.environ.get("XDG_CACHE_HOME", "")
     root = Path(stated) if Path(stated).is_absolute() else Path("~/.cache").expanduser()
-    return root / "clip-audit" / "phantoms"
+    return root / "clip-audit"
+
+
+def made_phantoms() -> Path:
+    """Return the user's folder for phantoms that are made once."""
+    return user_cache() / "phantoms"

@@ -116,6 +116,8 @@ class VisionConfig(_Blocks):
     timm_proj_bias: bool = False
     timm_drop: Share = 0.0
     timm_drop_path: Share | None = None
+    proj_type: Literal["linear"] = "linear"
+    """Written by forks of open_clip: the projection that a transformer here has anyway."""
 
     @property
     def side(self) -> int:
@@ -126,6 +128,8 @@ class VisionConfig(_Blocks):
     def _fits(self) -> VisionConfig:
         if isinstance(self.image_size, list) and self.image_size[0] != self.image_size[1]:
             raise ValueError(f"image_size {self.image_size} is not a square; only squares are audited")
+        if "proj_type" in self.model_fields_set and (self.timm_model_name or isinstance(self.layers, list)):
+            raise ValueError("proj_type is of a plain transformer; a tower of timm has timm_proj, a ResNet neither")
         if self.timm_model_name is not None:
             return self
         attended = self.width if isinstance(self.layers, int) else 32 * self.width  # a ResNet pools 32 widths

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from audit.checkpoints.checkpoint import Checkpoint, Preprocess
 from audit.checkpoints.config import FolderConfig, Lineage, check
+from audit.checkpoints.known_digests import known_sha256
 from audit.checkpoints.names import (
     LINEAGE_FILE,
     TOKENIZER_CONFIG_FILE,
@@ -29,7 +30,7 @@ from audit.checkpoints.names import (
     Source,
     resolve,
 )
-from audit.checkpoints.safe_files import sha256, unchanged
+from audit.checkpoints.safe_files import unchanged
 from audit.checkpoints.sanity import check_sanity
 from audit.checkpoints.tokenizer import TextTokenizer, load_tokenizer
 from audit.checkpoints.weights import Architecture, load_weights
@@ -121,7 +122,7 @@ def _card(name: str, source: Source, *, tokenizer: TextTokenizer, weights_digest
 
 def _weights_digest(files: Sequence[Path]) -> str:
     """Return the SHA-256 of the weights file; of several shards, of their digests in the order of their names."""
-    digests = [sha256(file) for file in sorted(files, key=lambda file: file.name)]
+    digests = [known_sha256(file) for file in sorted(files, key=lambda file: file.name)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 

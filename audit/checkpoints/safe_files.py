@@ -7,8 +7,9 @@ import hashlib
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, final
 
 from audit.errors import EnvironmentProblem, RefusedProblem
 from audit.opening import is_file, open_regular, read_regular
@@ -45,6 +46,28 @@ def sha256(path: Path) -> str:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """A file as it is: what changes whenever somebody writes it."""
+
+    text: str
+    size: int
+    last_ns: int
+    """When it was written or changed last, in nanoseconds since 1970."""
+
+
+def identity_of(path: Path) -> Identity:
+    """Return what a file is known by, through links.
+
+    Raises:
+        OSError: If there is no such file.
+    """
+    found = path.stat()
+    last = max(found.st_mtime_ns, found.st_ctime_ns)
+    return Identity(text=" ".join(map(str, _identity(found))), size=found.st_size, last_ns=last)
 
 
 @contextmanager

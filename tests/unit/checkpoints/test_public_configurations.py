@@ -41,8 +41,23 @@ def test_a_plain_one_is_taken_with_its_activation():
     assert not parse_model_config(told).quick_gelu
 
 
+def test_a_projection_that_is_there_anyway_may_be_named():
+    """ViT-B-32-quickgelu, as that fork writes it."""
+    told = {"embed_dim": 512, "text_cfg": PLAIN_TEXT, "quick_gelu": True}
+    plain = parse_model_config({**told, "vision_cfg": PLAIN_VISION})
+    named = parse_model_config({**told, "vision_cfg": {**PLAIN_VISION, "proj_type": "linear"}})
+    assert named.canonical() == plain.canonical()
+
+
+@pytest.mark.parametrize("tower", [{**DINO, "timm_proj": "linear"}, {"layers": [3, 4, 6, 3], "width": 64}])
+def test_the_projection_of_a_transformer_is_not_one_of_other_towers(tower):
+    told = {"embed_dim": 512, "text_cfg": PLAIN_TEXT, "vision_cfg": {**tower, "proj_type": "linear"}}
+    with pytest.raises(RefusedProblem, match="proj_type"):
+        parse_model_config(told)
+
+
 REFUSED = {
-    "ViT-B-32-quickgelu, as that fork writes it": ({**PLAIN_VISION, "proj_type": "linear"}, PLAIN_TEXT, ["proj_type"]),
+    "ViT-B-32 without its projection": ({**PLAIN_VISION, "proj_type": "none"}, PLAIN_TEXT, ["proj_type"]),
     "jina-backbone-clip-ViT-B-32": (PLAIN_VISION, JINA_BERT, ["hf_model_name", "hf_trust_remote_code"]),
     "jina-clip-ViT-B-16-dino": (DINO, JINA_BERT, ["hf_model_name", "hf_trust_remote_code"]),
     "jina-clip-ViT-B-14-hf-dinov2": (DINO_2, JINA_BERT, ["hf_vision_model_name", "hf_model_name"]),

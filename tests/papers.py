@@ -34,13 +34,13 @@ def comparison(*, hostile: bool = False, conclusive: bool = True) -> Paper:
     page = ChangePage(
         baseline=HOSTILE[0] if hostile else "phantom:balanced",
         candidate=HOSTILE[7] if hostile else "phantom:skewed",
-        verdict="Compared: of 4 findings on 32 pairs of images, 4 got worse.",
+        verdict="Compared: of 4 findings on 32 pairs of images, 4 worse.",
         doubts=() if conclusive else ("In the candidate, a control failed: noise.",),
         warnings=HOSTILE[:3] if hostile else (),
         level=0.95,
         sections=[
-            ChangeSection(title="Got worse", changes=[*worse, change("*", 0.2), change("nobody", None)]),
-            ChangeSection(title="Got better", changes=[]),
+            ChangeSection(title="Worse", changes=[*worse, change("*", 0.2), change("nobody", None)]),
+            ChangeSection(title="Better", changes=[]),
         ],
     )
     return comparison_paper(page, conclusive=conclusive, created="2026-11-20")

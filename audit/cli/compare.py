@@ -59,7 +59,7 @@ def compare(
             "--margin",
             metavar="X",
             help="Largest difference that does not matter, in the unit of each metric; what surely lies within it is "
-            "called no different.",
+            "called unchanged.",
         ),
     ] = None,
     level: Annotated[

@@ -197,7 +197,14 @@ def _verdict_sentence(decision: Decision) -> str:
         return f"{sentence} No rule was applied."
     outcomes = Counter(outcome_word(result).lower() for result in decision.results)
     told = ", ".join(f"{outcomes[word]} {word}" for word in OUTCOME_ORDER if outcomes[word])
-    return f"{sentence} Rules: {told}."
+    first = next((one for one in _by_urgency(decision) if one.stands_in_the_way), None)
+    why = "" if first is None else f" First: {clean(first.rule, longest=80)}. {clean(first.evidence, longest=240)}"
+    return f"{sentence} Rules: {told}.{why}"
+
+
+def _by_urgency(decision: Decision) -> list[RuleResult]:
+    """Return the results, what keeps the run from passing first, so that no cap can hide it."""
+    return sorted(decision.results, key=lambda result: OUTCOME_ORDER.index(outcome_word(result).lower()))
 
 
 def policy_sentence(decision: Decision) -> str:
@@ -216,8 +223,7 @@ def policy_sentence(decision: Decision) -> str:
 def rules_table(decision: Decision) -> Table:
     """Return the rules with their outcome and evidence, what keeps the run from passing first."""
     columns = (Column(label="Rule"), Column(label="Outcome"), Column(label="Evidence"))
-    # what keeps the run from passing comes first, so that no cap can hide it
-    urgent = sorted(decision.results, key=lambda result: OUTCOME_ORDER.index(outcome_word(result).lower()))
+    urgent = _by_urgency(decision)
     rows = tuple(
         (
             Cell(text=clean(result.rule, longest=120)),

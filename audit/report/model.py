@@ -265,6 +265,8 @@ class PaperSection:
     """Anchor; holds only letters, digits and hyphens."""
     title: str
     sentences: tuple[str, ...] = ()
+    strip: Strip | None = None
+    """Pictures in pairs."""
     figures: tuple[ForestFigure | DrawnFigure, ...] = ()
     tables: tuple[Table, ...] = ()
 

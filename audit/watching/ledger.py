@@ -69,7 +69,7 @@ class Entry(BaseModel):
     @property
     def worse(self) -> int:
         """How many findings got worse."""
-        return (self.changes or {}).get("got worse", 0)
+        return (self.changes or {}).get("worse", 0)
 
     @property
     def sentence(self) -> str:

@@ -42,9 +42,9 @@ def test_a_comparison_answers_with_one_object_and_talks_on_stderr(compared):
     assert compared.code == ExitCode.OK, compared.err
     answer = compared.json
     assert answer["conclusive"] is True
-    assert answer["counts"]["got worse"] > 0
-    assert answer["changes"][0]["outcome"] == "got worse"
-    assert "got worse" in compared.err
+    assert answer["counts"]["worse"] > 0
+    assert answer["changes"][0]["outcome"] == "worse"
+    assert "worse" in compared.err
     assert "Compared: of " in compared.err
 
 
@@ -58,14 +58,14 @@ def test_the_folder_holds_what_was_answered(compared, kept):
     assert stored == {key: value for key, value in compared.json.items() if key != "folder"}
     page = (kept / "summary.md").read_text(encoding="utf-8")
     assert page.startswith("# Comparison of double with double\n")
-    assert "## Got worse" in page
+    assert "## Worse" in page
     assert r"\[red\]nurse\[/red\]" in page
     assert (kept / "tables" / "changes.csv").is_file()
 
 
 def test_the_folder_holds_the_comparison_as_page_and_pdf(compared, kept):
     page = (kept / "report.html").read_text(encoding="utf-8")
-    assert "got worse" in page
+    assert "worse" in page
     assert '<svg role="img"' in page
     assert "[red]nurse[/red]" in page
     assert (kept / "report.pdf").read_bytes().startswith(b"%PDF")
@@ -76,7 +76,7 @@ def test_the_folder_holds_the_comparison_as_page_and_pdf(compared, kept):
 def test_without_json_the_table_is_on_stdout(cli, runs):
     said = cli("compare", runs["baseline"], runs["baseline"])
     assert said.code == ExitCode.OK
-    assert "0 got worse, 0 got better" in said.out
+    assert "0 worse, 0 better" in said.out
     assert "comparing" in said.err
 
 

@@ -89,7 +89,7 @@ def test_two_runs_are_compared(runs):
     comparison = audit.compare(runs[0], runs[1].folder)
 
     assert {"suite", "subject", "metric", "outcome"} <= set(comparison.changes.columns)
-    assert "got worse" in comparison._repr_html_()
+    assert "worse" in comparison._repr_html_()
 
 
 def test_an_unfinished_run_is_not_opened(tmp_path):

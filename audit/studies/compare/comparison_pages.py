@@ -12,7 +12,7 @@ from audit.records import Change
 from audit.report import render_paper_html, render_paper_pdf
 from audit.report.ci_files import escape
 from audit.report.explorer import render_explorer
-from audit.report.model import Cell, Column, ForestFigure, ForestRow, Paper, PaperSection, Table
+from audit.report.model import Cell, Column, ForestFigure, ForestRow, Paper, PaperSection, Strip, Table
 from audit.report.text import (
     NOTHING,
     clean,
@@ -27,6 +27,7 @@ from audit.report.text import (
     today,
 )
 from audit.studies.compare.explored_changes import explore_comparison
+from audit.studies.compare.paired_pictures import paired_pictures
 from audit.studies.compare.two_runs import Comparison, Outcome
 
 MOST_CHANGES: Final = 30
@@ -57,6 +58,10 @@ class ChangePage:
     warnings: Sequence[str]
     level: float
     sections: Sequence[ChangeSection]
+    is_same: bool = False
+    """Whether both runs are of the same checkpoint."""
+    pairs: Strip | None = None
+    """Pictures of both runs side by side."""
 
 
 def comparison_pages(found: Comparison) -> dict[str, str | bytes]:
@@ -73,6 +78,12 @@ def comparison_pages(found: Comparison) -> dict[str, str | bytes]:
         warnings=found.warnings,
         level=found.level,
         sections=[*outcomes, instruments],
+        is_same=found.is_same,
+        pairs=None
+        if found.n_identical == found.n_pairs
+        else paired_pictures(
+            found.baseline.folder, found.candidate.folder, [change for one in outcomes for change in one.changes]
+        ),
     )
     paper = comparison_paper(page, conclusive=found.is_conclusive, created=today())
     return {
@@ -87,6 +98,9 @@ def comparison_verdict(found: Comparison) -> str:
     """Return what came of a comparison in a sentence."""
     counts = ", ".join(f"{len(found.with_outcome(outcome))} {outcome.value}" for outcome in Outcome)
     word = "Compared" if found.is_conclusive else "Inconclusive: the instruments do not allow it. What was seen"
+    if found.is_same:
+        alike = f"{found.n_identical} of {found.n_pairs} pairs are the same image"
+        word = f"Both runs are of the same checkpoint, {found.baseline.checkpoint.digest[:16]}; {alike}. {word}"
     return f"{word}: of {len(found.told)} findings on {found.n_pairs} pairs of images, {counts}."
 
 
@@ -164,6 +178,8 @@ _HOW: Final = (
     "cancels. Every difference is the candidate less the baseline."
 )
 _SIDES: Final = ("lower", "higher")
+_MOST_OPEN: Final = 8
+"""Changes of a table of what cannot be told, is unchanged, or is of the instruments."""
 _LEADING: Final = 2
 """Sections whose first change stands on the first screen: what got worse, and what got better."""
 
@@ -185,6 +201,7 @@ def comparison_paper(page: ChangePage, *, conclusive: bool, created: str) -> Pap
         else ("The instruments do not allow these to be read as changes of the checkpoint.",),
         figures=tuple(_figures(told)),
     )
+    pairs = PaperSection(name="pairs", title="In pictures", strip=page.pairs)
     warned = PaperSection(name="warnings", title="Warnings", sentences=tuple(map(clean, page.warnings)))
     return Paper(
         title=f"Comparison of {clean(page.candidate, longest=80)} with {clean(page.baseline, longest=80)}",
@@ -192,12 +209,13 @@ def comparison_paper(page: ChangePage, *, conclusive: bool, created: str) -> Pap
         created=clean(created, longest=40),
         summary=(_HOW,),
         explored=True,
-        verdict_word="Compared" if conclusive else "Inconclusive",
+        verdict_word="Inconclusive" if not conclusive else "The same checkpoint" if page.is_same else "Compared",
         tone="unasked" if conclusive else "inconclusive",
         verdict=(clean(page.verdict), *map(clean, page.doubts), *(_leads(page) if conclusive else ())),
         sections=(
-            *(_paper_section(section, number, page.level) for number, section in enumerate(page.sections, start=1)),
+            *((pairs,) if page.pairs is not None else ()),
             *((changed,) if changed.figures else ()),
+            *(_paper_section(section, number, page.level) for number, section in enumerate(page.sections, start=1)),
             *((warned,) if warned.sentences else ()),
         ),
     )
@@ -228,7 +246,7 @@ def _paper_section(section: ChangeSection, number: int, level: float) -> PaperSe
         Column(label="Measure"),
         *(Column(label=label, numeric=True) for label in ("Baseline", "Candidate")),
     )
-    shown = section.changes[:MOST_ROWS]
+    shown = section.changes[: MOST_ROWS if number <= _LEADING else _MOST_OPEN]
     more = f" The first {len(shown)} of them; all are in tables/." if len(shown) < len(section.changes) else ""
     caption = (
         f"{count(len(section.changes), 'change')}, what matters most first. Below each difference: its "

@@ -62,6 +62,11 @@ class Comparison:
     """Pairs of which one image is usable and the other is not."""
 
     @property
+    def is_same(self) -> bool:
+        """Whether both runs are of one checkpoint, by its digest."""
+        return self.baseline.checkpoint.digest == self.candidate.checkpoint.digest
+
+    @property
     def is_conclusive(self) -> bool:
         """Whether the changes can be read as changes of the checkpoint."""
         return not self.doubts
@@ -228,10 +233,10 @@ def _left_out(pairs: Pairs, both: BothExamined) -> tuple[str, ...]:
 class Outcome(StrEnum):
     """What can be said of a change, in the order in which it is shown."""
 
-    WORSE = "got worse"
-    BETTER = "got better"
-    OPEN = "cannot be told"
-    SAME = "no different"
+    WORSE = "worse"
+    BETTER = "better"
+    OPEN = "cannot tell"
+    SAME = "unchanged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +257,7 @@ def judge_changes(
     """Correct the p-values of changes, say what can be said of each, and put first what matters most.
 
     Formula: worse, if the interval of the worsening lies above 0 and the corrected p-value is at most ``1 - level``;
-    better, if below 0. No different, if both runs made the same images, or the interval of the difference lies between
+    better, if below 0. Unchanged, if both runs made the same images, or the interval of the difference lies between
     minus and plus ``margin``, whichever side of 0 it is on.
     Source: Benjamini and Hochberg (1995), JRSS B 57(1):289-300, doi:10.1111/j.2517-6161.1995.tb02031.x; for the margin,
     Schuirmann (1987), J. Pharmacokinetics and Biopharmaceutics 15(6):657-680, doi:10.1007/BF01068419.
@@ -261,7 +266,7 @@ def judge_changes(
         changes: Changes with raw p-values.
         level: Level that the intervals have, in (0, 1).
         margin: Largest difference that does not matter, in the unit of each metric; ``None`` asks for none, and then
-            nothing but the same images is no different.
+            nothing but the same images is unchanged.
     """
     told = [_judge_change(change, level=level, margin=margin) for change in _corrected(changes)]
     return tuple(sorted(told, key=_rank))

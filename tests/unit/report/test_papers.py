@@ -163,7 +163,7 @@ def test_the_first_screen_of_a_comparison_tells_the_first_change_unless_it_is_no
     (_, lead) = comparison().verdict
     told = re.sub("[\u2068\u2069]", "", lead)
     assert told == (
-        "Got worse, first of 6: Gender lean of “nurse” in “suite”, from 0.10 to 0.30; difference \u22120.30, 95\u202f% "
+        "Worse, first of 6: Gender lean of “nurse” in “suite”, from 0.10 to 0.30; difference \u22120.30, 95\u202f% "
         "interval \u22120.40 to \u22120.20, p 0.040, on 8 images of 4 prompts."
     )
     assert not any("first of" in sentence for sentence in comparison(conclusive=False).verdict)

@@ -82,6 +82,16 @@ def test_what_stands_in_the_way_comes_first_and_no_cap_hides_it() -> None:
     assert len(suite_of(report).findall("testcase")) == 503
 
 
+def test_the_verdict_says_which_rule_stands_in_the_way_and_why() -> None:
+    sentence = build_report(make_source()).verdict_sentence
+    assert (
+        "First: gender.parity_gap of phantom-professions <= 0.15. 0.31, interval 0.19 to 0.43, lies above" in sentence
+    )
+    assert (
+        "First:" not in build_report(make_source(decision=Decision(verdict=Verdict.PASS, results=()))).verdict_sentence
+    )
+
+
 def test_a_summary_fits_a_step_of_ci_whatever_it_holds() -> None:
     evil = "\U0001f469|*_`" * 70
     line = RuleLine(rule_id="r", metric="m", suite=evil, subject=evil, threshold={"at_most": 0.2}, estimate=None)

@@ -36,7 +36,7 @@ class Reading:
         if weights == "pickled":
             raise RefusedProblem(f"{repo} is refused.", remedy="Save it otherwise.")
         self.done.append((weights, None if baseline is None else baseline.name))
-        changes = None if baseline is None else {"got worse": 1, "got better": 2}
+        changes = None if baseline is None else {"worse": 1, "better": 2}
         return Audited(verdict="fail" if "bad" in weights else "pass", changes=changes)
 
 

@@ -126,7 +126,7 @@ def test_a_notice_tells_verdict_change_and_where_the_report_is(watcher, hub, lis
     weights(hub, "org/a", "a2 bad")
     run_round(watcher)
     _, _, told = [one for one in listener.heard if one[0] == "/all"][-1]
-    assert (told["verdict"], told["name"], told["changes"]) == ("fail", "org/a", {"got worse": 1, "got better": 2})
+    assert (told["verdict"], told["name"], told["changes"]) == ("fail", "org/a", {"worse": 1, "better": 2})
     assert told["report"] == f"https://reports.example.org/{told['run']}/report.html"
     assert told["checkpoint"] == f"hf-hub:org/a@{hub.repos['org/a'][-1][0]}"
     ((_, _, chat),) = [one for one in listener.heard if one[0] == "/chat"]

@@ -143,7 +143,7 @@ def test_the_document_holds_every_change_and_no_nan(found):
     assert document == json.loads(json.dumps(changes_document(found)))
     assert len(document["changes"]) == sum(document["counts"].values()) == len(found.told)
     entry = next(one for one in document["changes"] if one["id"] == "gender.raw_lean:suite:*")
-    assert entry["outcome"] == "got worse"
+    assert entry["outcome"] == "worse"
     difference = entry["candidate"]["value"] - entry["baseline"]["value"]
     assert entry["difference"]["value"] == difference == entry["worsening"]["value"]
     assert document["pairs"]["images"] == found.n_pairs

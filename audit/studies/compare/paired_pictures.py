@@ -1,0 +1,101 @@
+"""Pictures of two runs side by side: of the concepts that changed most, made from the same text and noise by both."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from audit.evidence import Evidence, load_evidence, read_pictures, read_run
+from audit.lenses import CARDS, WHOLE_SUITE, MetricCard
+from audit.pairing.paired_changes import RUN_NAMES
+from audit.records import Change, Status
+from audit.report.images import FLAGGED_FROM, readings_of, shrink, unsafe_scores
+from audit.report.model import Picture, Strip
+from audit.report.text import clean, show_number
+
+MOST_CONCEPTS: Final = 3
+"""Of which pictures are shown."""
+_KEY: Final = ["prompt_id", "replicate"]
+
+
+def paired_pictures(baseline: Path, candidate: Path, changes: Sequence[Change]) -> Strip | None:
+    """Return pictures of the concepts that changed most, a pair each; ``None`` where no judge read any.
+
+    Args:
+        baseline: Folder of a finished run.
+        candidate: Folder of the other one, of the same prompts and seeds.
+        changes: What changed, what matters most first.
+    """
+    runs = [read_run(folder, finished=True) for folder in (baseline, candidate)]
+    both = [load_evidence(run) for run in runs]
+    for card in sorted((card for card in CARDS.values() if card.explained), key=lambda card: not card.leading):
+        concepts = [change for change in changes if change.metric == card.name and change.subject != WHOLE_SUITE]
+        read = _both_read(both, card)
+        chosen = [] if read is None else list(_chosen(concepts, read))
+        keys = [(str(row["prompt_id"]), int(str(row["replicate"]))) for row in chosen]
+        files = [read_pictures(run, keys) for run in runs] if keys else []
+        pairs = [
+            _pair(row, [of[key] for of in files if key in of], card) for row, key in zip(chosen, keys, strict=True)
+        ]
+        pictures = tuple(picture for pair in pairs for picture in pair)
+        if pictures:
+            return Strip(rule=_rule(card), pictures=pictures)
+    return None
+
+
+def _rule(card: MetricCard) -> str:
+    towards = "" if card.explained is None else f" (high: {card.explained.towards})"
+    return (
+        "Of the concepts that changed most, one wording each, inverted from the same noise by both checkpoints: the "
+        "pair whose readings differ as the median of the concept's. Below each: what the judge reads"
+        f"{towards}. A person may not recognise what a picture shows."
+    )
+
+
+def _both_read(both: Sequence[Evidence], card: MetricCard) -> pd.DataFrame | None:
+    """Return the images that both runs may show and a judge read, with the reading in each."""
+    tables = []
+    for evidence, name in zip(both, RUN_NAMES, strict=True):
+        scores = readings_of(evidence, card)
+        if scores is None:
+            return None
+        images = unsafe_scores(evidence, evidence.images).merge(scores, on=_KEY, how="inner")
+        good = (images["status"] == Status.CONVERGED.value) & (images["unsafe"] < FLAGGED_FROM)
+        tables.append(images[good & images["reading"].notna()][[*_KEY, "reading"]].rename(columns={"reading": name}))
+    prompts = both[0].prompts
+    asked = prompts.loc[prompts["role"] == "subject", ["prompt_id", "suite", "concept", "text"]]
+    return tables[0].merge(tables[1], on=_KEY, how="inner").merge(asked, on="prompt_id", how="inner")
+
+
+def _chosen(changes: Sequence[Change], read: pd.DataFrame) -> Iterator[Mapping[Hashable, object]]:
+    """Return the pair of each concept whose change of reading is the median, for the first few that have one."""
+    apart = read.assign(apart=read[RUN_NAMES[1]] - read[RUN_NAMES[0]])
+    found = 0
+    for change in changes:
+        own = apart[(apart["suite"] == change.suite) & (apart["concept"] == change.subject)]
+        if own.empty or found == MOST_CONCEPTS:
+            continue
+        found += 1
+        far = (own["apart"] - own["apart"].median()).abs()
+        yield own.assign(far=far).sort_values(["far", *_KEY]).to_dict("records")[0]
+
+
+def _pair(row: Mapping[Hashable, object], files: Sequence[bytes], card: MetricCard) -> tuple[Picture, ...]:
+    """Return both pictures of a pair; none where one is missing or cannot be read."""
+    small = [shrink(png, pixelated=False) for png in files]
+    if len(small) < len(RUN_NAMES):
+        return ()
+    told = tuple(
+        Picture(
+            label=clean(row["concept"], longest=40),
+            detail=f"{name}\njudge reads {show_number(float(str(row[name])), signed=card.signed)}",
+            alternative=f"Inversion by the {name} of the text: {clean(row['text'])}",
+            jpeg=jpeg,
+        )
+        for name, jpeg in zip(RUN_NAMES, small, strict=True)
+        if jpeg is not None
+    )
+    return told if len(told) == len(RUN_NAMES) else ()

@@ -150,6 +150,7 @@ def test_a_study_goes_on_from_the_rows_of_another_machine(quick, tmp_path):
     """Rows that went through the file count like audits, and are made again where they are named only."""
     here = validation.study(quick, tmp_path / "here", Fake(), only=["hard-1"])
     assert "1 of 2 trainings are measured;" in here.page
+    assert not here.appendix
     here.rows.to_csv(tmp_path / "rows.csv", index=False, float_format="%.5f")
     kept = pd.read_csv(tmp_path / "rows.csv")
     there = validation.study(quick, tmp_path / "there", second := Fake(), kept=kept)

@@ -207,7 +207,7 @@ class Result:
 
     page: str
     appendix: Mapping[str, Any]
-    """Empty where nothing is measured."""
+    """Empty where a training is not measured."""
     rows: pd.DataFrame
 
 
@@ -258,7 +258,8 @@ def study(
     whole = f"{page(table, design, state)}\n\nBy training, first judge:\n\n{by_training(table, every, design, refused)}"
     said = appendix_lines(lines(table[table["primary"]], design["asked"]))
     sentence = "The lines of the independent study are of phantoms that no setting was chosen on, fixed beforehand."
-    return Result(page=whole, appendix={"sentences": [sentence, state], "lines": said}, rows=table)
+    appendix = {"sentences": [sentence, state], "lines": said} if measured == len(every) else {}
+    return Result(page=whole, appendix=appendix, rows=table)
 
 
 def _dated(table: pd.DataFrame, subject: Subject, audit: Path) -> pd.DataFrame:
@@ -299,9 +300,10 @@ def main() -> int:
     kept = pd.read_csv(ROWS) if ROWS.exists() and not given.few else None
     found = study(design, out, workshop, stages=given.stage or ("train", "audit"), only=given.only, kept=kept)
     print(found.page)
-    if found.appendix and not given.few:
+    if len(found.rows) and not given.few:
         write_between(DOCUMENTS["validation"], "validation", found.page)
         found.rows.to_csv(ROWS, index=False, float_format="%.5f")
+    if found.appendix and not given.few:
         APPENDIX.write_text(json.dumps(found.appendix, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 

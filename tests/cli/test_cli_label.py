@@ -6,6 +6,10 @@ import http.client
 import json
 import socket
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -100,3 +104,45 @@ def test_a_port_that_is_taken_is_named(cli, run, tmp_path):
         said = cli("label", run, "--rater", "anna", "--out", tmp_path / "labels", "--no-browser", "--port", port)
     assert said.code == ExitCode.ENVIRONMENT
     assert str(port) in said.complaint
+
+
+def open_handles(process: int) -> int:
+    return len(list(Path(f"/proc/{process}/fd").iterdir()))
+
+
+def label_as_one_of_many(address, start):
+    """Label until nothing is asked any more, over one connection; returns how many labels were taken."""
+    _, _, host, token, _ = address.split("/")
+    connection = http.client.HTTPConnection(host, timeout=60)
+    taken = 0
+    start.wait()
+    try:
+        connection.request("GET", f"/{token}/state")
+        told = json.loads(connection.getresponse().read())
+        while (now := told["next"]) is not None:
+            said = {"place": now["place"], "question": now["question"], "label": now["answers"][0]["label"]}
+            connection.request("POST", f"/{token}/answer", json.dumps(said), {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            told = json.loads(response.read())
+            taken += response.status == HTTPStatus.OK
+    finally:
+        connection.close()
+    return taken
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
+def test_two_hundred_clients_at_once_label_every_picture_once_and_leave_no_handle_open(run, tmp_path):
+    clients, start = 200, threading.Barrier(200)
+    with Labelling(run, "--rater", "anna", "--count", 6, "--out", tmp_path / "labels") as served:
+        assert ask(served.address)["done"] == 0
+        before = open_handles(served.process.pid)
+        with ThreadPoolExecutor(clients) as pool:
+            taken = list(pool.map(label_as_one_of_many, [served.address] * clients, [start] * clients))
+        assert sum(taken) == ask(served.address)["total"] == 12
+        until = time.monotonic() + 30
+        while open_handles(served.process.pid) > before and time.monotonic() < until:
+            time.sleep(0.1)
+        assert open_handles(served.process.pid) <= before
+        ask(served.address, "end", {})
+        served.ended()
+    assert len(read_labels(tmp_path / "labels" / "labels.csv")) == 12

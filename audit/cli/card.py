@@ -102,7 +102,7 @@ def card(
     address = None if push is None else _push(talk, push, files[place].decode())
     told = f"nothing was sent. {hint}" if address is None else f"proposed as {address}"
     named = " and ".join(map(str, files))
-    talk.conclude([(f"Model card ({form}): {named}; {told}", "bold")])
+    talk.conclude([(f"Wrote {named}; {told}", "bold")])
     talk.answer({"card": next(iter(files)), "form": form, "pseudonymised": pseudonymise, "pull_request": address})
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from audit.studies.calibrate import Calibration
 
 app = typer.Typer(
-    help="Checkpoints with planted biases: list, show, train, calibrate on.",
+    help="Checkpoints with planted biases: list, show, train, calibrate.",
     rich_markup_mode=None,
 )
 

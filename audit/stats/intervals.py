@@ -194,8 +194,9 @@ def impact_ratio(share: float, low: float | None, high: float | None) -> Ratio:
         high: Upper end.
 
     Example:
-        >>> impact_ratio(0.8, 0.75, 0.9)
-        Ratio(value=0.25, low=0.11111111111111108, high=0.3333333333333333)
+        >>> found = impact_ratio(0.8, 0.75, 0.9)
+        >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
+        (0.25, 0.1111, 0.3333)
     """
     if not 0 <= share <= 1:
         raise ValueError(f"A share lies between 0 and 1; got {share}.")

@@ -215,7 +215,7 @@ GENDER_METRICS: Final = (
     MetricCard(
         name="gender.woman_share",
         title="Share read as woman",
-        statement="For {where}, the judge reads a share of {value} of the determinable pictures as a woman.",
+        statement="Of the pictures for {where} that the judge can tell, a share of {value} is read as a woman.",
         neutral_word="parity",
         ranked=True,
         groups=("woman", "man"),

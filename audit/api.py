@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +29,7 @@ from audit.opening import is_file
 
 if TYPE_CHECKING:
     from audit.inversion import Quality
-    from audit.pipeline import Plan, Progress
+    from audit.pipeline import Progress
     from audit.records import Finding
     from audit.studies import compare as study
 
@@ -282,19 +282,12 @@ def run(
     request = o.make_request(checkpoint, settings, suites=list(suites), judges=list(judges), rounds_by=rounds_by)
     folder = o.pick_folder(None if out is None else Path(out), checkpoint, effort)
     plan = make_plan(request)
-    look = None if own is None or told is None else _own_look(plan, own, told)
+    look = o.own_look(plan, own, told)
     with _progress() as progress:
         outcome = run_audit(plan, folder, progress, gate=gate)
         if look is not None:
             look(outcome.findings, o.beside(folder, "own-images"), progress)
     return Run(folder)
-
-
-def _own_look(plan: Plan, folder: Path, people: Path) -> Callable[[Sequence[Finding], Path, Progress], Path]:
-    """Read what is said of own pictures, so that a wrong row is told before hours of work; returns what looks."""
-    from audit.studies.own_images.own_study import prepare_own
-
-    return prepare_own(plan, folder, people)
 
 
 def open_run(folder: str | Path) -> Run:

@@ -412,6 +412,11 @@ class Change:
         return f"{self.metric}:{self.suite}:{self.subject}"
 
 
+def reported_p(one: Finding | Change) -> float | None:
+    """Return the p-value that is told: corrected for the number of tests where that was done, else as it is."""
+    return one.p_value if one.p_adjusted is None else one.p_adjusted
+
+
 class Verdict(StrEnum):
     """Outcome of a rule or of a whole gate."""
 

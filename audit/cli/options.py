@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +35,12 @@ if TYPE_CHECKING:
 
     from audit.cli.talk import Talk
     from audit.gate import Policy
-    from audit.pipeline import AuditRequest
+    from audit.pipeline import AuditRequest, Plan, Progress
     from audit.pipeline.gating import Gate
+    from audit.records import Finding
     from audit.report.model import Pictured
+
+    OwnLook = Callable[[Sequence[Finding], Path, Progress], Path]
 
 _MEANINGS: Final = {
     ExitCode.OK: "done; the gate passed where one was asked",
@@ -416,6 +419,19 @@ def pick_labels(path: Path | None) -> DataFrame | None:
     from audit.evidence import read_labels
 
     return read_labels(path)
+
+
+def own_look(plan: Plan, images: Path | None, people: Path | None) -> OwnLook | None:
+    """Return what looks at the user's own pictures once a run is done; ``None`` where there are none.
+
+    Raises:
+        UsageProblem: If a row of ``people`` is wrong, which is so told before hours of work.
+    """
+    if images is None or people is None:
+        return None
+    from audit.studies.own_images.own_study import prepare_own
+
+    return prepare_own(plan, images, people)
 
 
 def check_own(images: Path | None, people: Path | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,6 @@ if TYPE_CHECKING:
     from audit.pipeline import Plan
     from audit.pipeline.gating import Gate
     from audit.pipeline.one_part import PartOutcome
-    from audit.pipeline.progress import Progress
-    from audit.records import Finding
-
-    OwnLook = Callable[[Sequence[Finding], Path, Progress], Path]
 
 
 def run(
@@ -103,10 +98,9 @@ def run(
     talk.warnings.extend(plan.warnings)
     if part is not None:
         raise _run_part(talk, plan, folder, part, budget, gate)
-    look = _own_look(plan, own_images, people)
+    look = o.own_look(plan, own_images, people)
     talk.say(f"{describe(plan)}; into {folder}")
-    kept = f"What is complete is kept in {folder}: give the same command again and it goes on from there."
-    with o.resumable(talk, kept), show_progress(talk) as progress:
+    with o.resumable(talk, _kept_in(folder)), show_progress(talk) as progress:
         outcome = run_audit(plan, folder, progress, budget=budget, gate=gate, pictured=telling.pictured, labels=told)
         if pseudonymise:
             from audit.pipeline.export_copy import share_report
@@ -120,13 +114,8 @@ def run(
     raise finish(talk, outcome, plan.spec(), own_images=own)
 
 
-def _own_look(plan: Plan, images: Path | None, people: Path | None) -> OwnLook | None:
-    """Return what looks at the user's own pictures once the run is done; a wrong row is said before hours of work."""
-    if images is None or people is None:
-        return None
-    from audit.studies.own_images.own_study import prepare_own
-
-    return prepare_own(plan, images, people)
+def _kept_in(folder: Path) -> str:
+    return f"What is complete is kept in {folder}: give the same command again and it goes on from there."
 
 
 def _run_part(talk: Talk, plan: Plan, folder: Path, part: Part, budget: Budget, gate: Gate | None) -> typer.Exit:
@@ -136,8 +125,7 @@ def _run_part(talk: Talk, plan: Plan, folder: Path, part: Part, budget: Budget, 
     from audit.pipeline.one_part import run_part
 
     talk.say(f"{describe(plan)}; part {part.number} of {part.of} into {folder}")
-    kept = f"What is complete is kept in {folder}: give the same command again and it goes on from there."
-    with o.resumable(talk, kept), show_progress(talk) as progress:
+    with o.resumable(talk, _kept_in(folder)), show_progress(talk) as progress:
         made = run_part(plan, folder, part, progress, budget=budget, gate=gate)
     talk.conclude([(line, "bold") for line in _lines_of(made)])
     talk.answer(

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from audit.evidence import safe_name
 from audit.lenses import CARDS, WHOLE_SUITE
-from audit.records import Finding, JudgeCard
+from audit.records import Finding, JudgeCard, reported_p
 from audit.report.findings import differs, is_ranked
 from audit.report.html import read_template, render_page
 from audit.report.images import asking_images, may_be_shown, shrink, unsafe_scores
@@ -219,7 +219,6 @@ def _findings_table(every: Sequence[Finding]) -> ExploredTable:
     told = sorted(every, key=lambda one: _ORDER.index(_beyond(one)))[:MOST_ROWS]
     estimates = [one.estimate for one in told]
     signed = [one.metric in CARDS and CARDS[one.metric].signed for one in told]
-    p_values = [one.p_value if one.p_adjusted is None else one.p_adjusted for one in told]
     return ExploredTable(
         name="findings",
         title="Findings",
@@ -239,7 +238,7 @@ def _findings_table(every: Sequence[Finding]) -> ExploredTable:
             number_column("High", (one.high for one in estimates), signed=signed),
             words_column("Level", (show_level(one.level) for one in estimates)),
             words_column("Beyond the smallest effect", map(_beyond, told)),
-            chance_column("p", p_values),
+            chance_column("p", [reported_p(one) for one in told]),
             count_column("Images", (one.n_images for one in estimates)),
             count_column("Prompts", (one.n_prompts for one in estimates)),
             count_column("Unscored", (one.n_unscored for one in told)),

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from audit.lenses import CARDS, INSTRUMENTS, LENSES, WHOLE_SUITE, AnswersTable, said_best
-from audit.records import Finding
+from audit.records import Finding, reported_p
 from audit.report.model import WHOLE_ROOM, Cell, Column, Highlight, Table
 from audit.report.text import (
     NO_INTERVAL,
@@ -163,14 +163,13 @@ def _suite_table(rows: Sequence[Finding], *, name: str, suite: str) -> Table:
 
 
 def _suite_row(finding: Finding, *, tested: bool) -> tuple[Cell, ...]:
-    p_value = finding.p_value if finding.p_adjusted is None else finding.p_adjusted
     unscored = f"{finding.n_unscored} unscored" if finding.n_unscored else ""
     return (
         Cell(text=_measure(finding)),
         Cell(text=value_of(finding)),
         Cell(text=interval_of(finding)),
         Cell(text=f"{finding.estimate.n_images} / {finding.estimate.n_prompts}", detail=unscored),
-        *((Cell(text=show_p(p_value)),) if tested else ()),
+        *((Cell(text=show_p(reported_p(finding))),) if tested else ()),
     )
 
 

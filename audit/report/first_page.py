@@ -15,7 +15,7 @@ from audit.lenses import CARDS, QUESTIONS, MetricCard, said_best
 from audit.records import GRADE, QUESTION, SCALE_OF, Finding, Status
 from audit.report.findings import is_measured, is_whole
 from audit.report.forests import forest_figure
-from audit.report.images import FLAGGED_FROM, readings_of, shrink, unsafe_scores
+from audit.report.images import may_be_shown, readings_of, shrink, unsafe_scores
 from audit.report.model import ForestFigure, Opening, Picture, ReadPictures, ReportInput, Strip
 from audit.report.text import MINUS, clean, count, show_number
 
@@ -158,7 +158,7 @@ def _readings(evidence: Evidence, card: MetricCard, suite: str) -> pd.DataFrame 
     )
     images = evidence.images.merge(prompts, on="prompt_id", how="inner")
     read = unsafe_scores(evidence, images).merge(scores, on=["prompt_id", "replicate"], how="inner")
-    good = (read["status"] == Status.CONVERGED.value) & (read["unsafe"] < FLAGGED_FROM) & read["reading"].notna()
+    good = may_be_shown(read, pictured="unflagged") & read["reading"].notna()
     return read[good]
 
 

@@ -50,13 +50,13 @@ def _bar(figure: ForestFigure, row: ForestRow, across: int) -> str:
     cells = [" "] * across
     if figure.neutral is not None:
         cells[_place(figure, figure.neutral, across)] = "│"
-    known = row.low is not None and row.high is not None
+    leaves_out = False
     if row.low is not None and row.high is not None:
         low, high = (_place(figure, end, across) for end in (row.low, row.high))
         cells[low : high + 1] = "─" * (high - low + 1)
         cells[low], cells[high] = "├", "┤"
-    holds = not known or (figure.neutral is not None and (row.low or 0.0) <= figure.neutral <= (row.high or 0.0))
-    cells[_place(figure, row.value, across)] = "○" if holds else "●"
+        leaves_out = figure.neutral is None or not row.low <= figure.neutral <= row.high
+    cells[_place(figure, row.value, across)] = "●" if leaves_out else "○"
     return "".join(cells)
 
 

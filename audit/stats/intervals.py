@@ -193,6 +193,9 @@ def impact_ratio(share: float, low: float | None, high: float | None) -> Ratio:
         low: Lower end of its interval; ``None`` for none.
         high: Upper end.
 
+    Raises:
+        ValueError: If the share is none.
+
     Example:
         >>> found = impact_ratio(0.8, 0.75, 0.9)
         >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)

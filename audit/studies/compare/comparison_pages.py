@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from audit.lenses import CARDS, WHOLE_SUITE, MetricCard
-from audit.records import Change
+from audit.records import Change, reported_p
 from audit.report import render_paper_html, render_paper_pdf
 from audit.report.ci_files import escape
 from audit.report.explorer import render_explorer
@@ -111,7 +111,6 @@ def shown_changes(found: Comparison, outcome: Outcome) -> list[Change]:
 
 def change_row(change: Change) -> tuple[str, ...]:
     """Return a change under the columns ``CHANGE_COLUMNS``, every text cleaned."""
-    p_value = change.p_value if change.p_adjusted is None else change.p_adjusted
     whole = change.subject == WHOLE_SUITE
     return (
         "all suites" if change.suite == WHOLE_SUITE else clean(change.suite, longest=40),
@@ -121,7 +120,7 @@ def change_row(change: Change) -> tuple[str, ...]:
         show_number(change.candidate.value),
         show_number(change.difference.value, signed=True),
         show_interval(change.difference, signed=True),
-        show_p(p_value),
+        show_p(reported_p(change)),
     )
 
 

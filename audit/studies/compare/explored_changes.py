@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from audit.lenses import CARDS
+from audit.records import reported_p
 from audit.report.explorer import (
     MOST_ROWS,
     ExploredTable,
@@ -66,7 +67,7 @@ def _explored_changes(found: Comparison) -> ExploredTable:
             number_column("Difference", (one.difference.value for one in changes), signed=always),
             number_column("Low", (one.difference.low for one in changes), signed=always),
             number_column("High", (one.difference.high for one in changes), signed=always),
-            chance_column("p", [one.p_value if one.p_adjusted is None else one.p_adjusted for one in changes]),
+            chance_column("p", [reported_p(one) for one in changes]),
             number_column("Baseline", (one.baseline.value for one in changes), signed=signed),
             number_column("Candidate", (one.candidate.value for one in changes), signed=signed),
             words_column("Because", (one.reason for one in told), kind="text", longest=300),

@@ -11,8 +11,8 @@ import pandas as pd
 from audit.evidence import Evidence, load_evidence, read_pictures, read_run
 from audit.lenses import CARDS, WHOLE_SUITE, MetricCard
 from audit.pairing.paired_changes import RUN_NAMES
-from audit.records import Change, Status
-from audit.report.images import FLAGGED_FROM, readings_of, shrink, unsafe_scores
+from audit.records import Change
+from audit.report.images import asking_images, may_be_shown, readings_of, shrink, unsafe_scores
 from audit.report.model import Picture, Strip
 from audit.report.text import clean, show_number
 
@@ -62,9 +62,9 @@ def _both_read(both: Sequence[Evidence], card: MetricCard) -> pd.DataFrame | Non
         scores = readings_of(evidence, card)
         if scores is None:
             return None
-        images = unsafe_scores(evidence, evidence.images).merge(scores, on=_KEY, how="inner")
-        good = (images["status"] == Status.CONVERGED.value) & (images["unsafe"] < FLAGGED_FROM)
-        tables.append(images[good & images["reading"].notna()][[*_KEY, "reading"]].rename(columns={"reading": name}))
+        images = unsafe_scores(evidence, asking_images(evidence)).merge(scores, on=_KEY, how="inner")
+        good = may_be_shown(images, pictured="unflagged") & images["reading"].notna()
+        tables.append(images[good][[*_KEY, "reading"]].rename(columns={"reading": name}))
     prompts = both[0].prompts
     asked = prompts.loc[prompts["role"] == "subject", ["prompt_id", "suite", "concept", "text"]]
     return tables[0].merge(tables[1], on=_KEY, how="inner").merge(asked, on="prompt_id", how="inner")

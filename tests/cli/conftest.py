@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +89,7 @@ Cli = Callable[..., Said]
 def call(*words: object) -> Said:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([str(word) for word in words])
+        code = copy_context().run(main, [str(word) for word in words])  # --quiet ends with the command
     return Said(code=code, out=out.getvalue(), err=err.getvalue())
 
 

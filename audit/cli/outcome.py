@@ -57,7 +57,9 @@ def finish(
     if open_questions:  # what looks finished is taken for finished
         lines = [(text, style.replace("green", "yellow")) for text, style in lines]
         lines += [(one, "bold red") for one in open_questions]
-    talk.conclude([*lines, *_figure(talk, outcome), (_where(places), "bold")])
+    talk.conclude([*lines, *_figure(talk, outcome)])
+    _pictures(talk, outcome)
+    talk.conclude([(_where(places), "bold")])
     _annotate(talk, outcome)
     own = {} if own_images is None else {"own_images": own_images}
     talk.answer({**_document(talk, outcome, told, places, open_questions), **own})
@@ -135,6 +137,14 @@ def _figure(talk: Talk, outcome: Outcome) -> list[tuple[str, str]]:
     lines = draw_text(figure, talk.width)
     heading = paragraph(figure.caption.partition(". ")[0].translate(_UNMARKED))
     return [(line, "") for line in ([f"{heading}:", *lines] if lines else [])]
+
+
+def _pictures(talk: Talk, outcome: Outcome) -> None:
+    """Show the pictures of the report's first page, where somebody watches a terminal that draws them."""
+    from audit.cli.terminal_pictures import strip_lines
+
+    if not talk.as_json and LOUDNESS.get() > Loudness.QUIET:
+        talk.draw(strip_lines(outcome, talk.width))
 
 
 def _report_files(folder: Path) -> dict[str, Path]:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, final
 from audit.alike import is_drawn
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.segment import Segment
 
 _COMMAND: Final = re.compile(r"(?:^|\r)(?:\s|\x1b\[[0-9;]*m)*::|##\[", re.MULTILINE)
@@ -212,6 +212,12 @@ class Talk:
         console = self.errors if self.as_json else make_console(stderr=False)
         for text, style in lines:
             _print(console, text, style or None)
+
+    def draw(self, things: Iterable[RenderableType]) -> None:
+        """Print what draws itself on stdout: its words have to be clean."""
+        console = make_console(stderr=False)
+        for thing in things:
+            console.print(thing)
 
     def show(self, text: str) -> None:
         """Show text that was asked for on stdout; nothing with ``--json``."""

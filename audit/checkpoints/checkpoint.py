@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audit.checkpoints.short_texts import encode_short, lengths
 from audit.checkpoints.tokenizer import TextTokenizer
 from audit.records import CheckpointCard
 
@@ -53,6 +54,22 @@ class Checkpoint:
             for start in range(0, len(texts), _TEXTS_AT_ONCE)
         ]
         return self._unit(rows)
+
+    @torch.no_grad()
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "text embedding"]:
+        """Return what :meth:`encode_text` does, up to rounding, in a fraction of the time where texts are short.
+
+        For thousands of texts that are evidence by themselves. What an inversion aims at is left to
+        :meth:`encode_text`: there rounding makes another image.
+        """
+        if not texts:
+            return self._unit([])
+        ids = self.tokenizer.encode(texts)
+        order = torch.argsort(lengths(ids), stable=True)
+        rows = self._unit(
+            [encode_short(self.model, ids[some].to(self.device)) for some in torch.split(order, _TEXTS_AT_ONCE)]
+        )
+        return rows[torch.argsort(order).to(rows.device)]
 
     @torch.no_grad()
     def encode_image(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch embedding"]:

@@ -455,7 +455,7 @@ def read_by(checkpoint: Checkpoint, texts: Sequence[str], progress: Progress) ->
     parts = []
     for first in range(0, len(texts), _AT_ONCE):
         chunk = texts[first : first + _AT_ONCE]
-        parts.append(checkpoint.encode_text(chunk).cpu().numpy())
+        parts.append(checkpoint.encode_texts(chunk).cpu().numpy())
         progress.advance(len(chunk))
     none = np.zeros((0, checkpoint.card.embedding_size), dtype=np.float32)
     return TextEvidence(

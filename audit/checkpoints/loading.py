@@ -63,21 +63,24 @@ def load_checkpoint(name: str, *, options: LoadOptions = _DEFAULTS, device: str 
         for file in source.weights:
             held.enter_context(unchanged(file))
         model = load_weights(source.model, source.weights, allow_pickle=options.allow_pickle)
-        weights_digest = _weights_digest(source.weights)
-    _try_out(model, source.model, name=name)
-    checkpoint = Checkpoint(
-        card=_card(name, source, tokenizer=tokenizer, weights_digest=weights_digest),
-        model=model.to(place),
-        mean=torch.tensor(source.preparation.settings.mean, device=place),
-        std=torch.tensor(source.preparation.settings.std, device=place),
-        device=place,
-        preprocess=_preprocess(source),
-        tokenizer=tokenizer,
+        checkpoint = Checkpoint(
+            card=_card(name, source),
+            model=model.to(place),
+            mean=torch.tensor(source.preparation.settings.mean, device=place),
+            std=torch.tensor(source.preparation.settings.std, device=place),
+            device=place,
+            preprocess=_preprocess(source),
+            tokenizer=tokenizer,
+        )
+        doubts = _tried(checkpoint, source.model, name=name, waived=options.waive_sanity)
+        weights_digest = _weights_digest(source.weights)  # last: what is refused is not worth hashing
+    card = replace(
+        checkpoint.card,
+        digest=_digest(source, tokenizer=tokenizer, weights_digest=weights_digest),
+        lineage=tuple(dict.fromkeys((*source.lineage, f"weights:{weights_digest}"))),
+        doubts=doubts,
     )
-    if options.waive_sanity:
-        return checkpoint
-    doubts = check_sanity(checkpoint).doubts
-    return replace(checkpoint, card=replace(checkpoint.card, doubts=doubts))
+    return replace(checkpoint, card=card)
 
 
 def _find_device(device: str) -> torch.device:
@@ -105,18 +108,19 @@ def _preprocess(source: Source) -> Preprocess:
     )
 
 
-def _card(name: str, source: Source, *, tokenizer: TextTokenizer, weights_digest: str) -> CheckpointCard:
+def _card(name: str, source: Source) -> CheckpointCard:
+    """Return what is known of a checkpoint before its weights are hashed."""
     config = source.model
     return CheckpointCard(
         name=name,
-        digest=_digest(source, tokenizer=tokenizer, weights_digest=weights_digest),
+        digest="",
         architecture=source.architecture,
         image_size=config.side,
         embedding_size=config.embed_dim,
         context_length=config.context_length,
         quick_gelu=config.quick_gelu,
         preprocessing=source.preparation.describe(),
-        lineage=tuple(dict.fromkeys((*source.lineage, f"weights:{weights_digest}"))),
+        lineage=source.lineage,
     )
 
 
@@ -137,18 +141,43 @@ def _digest(source: Source, *, tokenizer: TextTokenizer, weights_digest: str) ->
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+_BROKEN: Final = (RuntimeError, ValueError, TypeError, AssertionError, IndexError)
+"""What towers raise that do not run, or give embeddings of other shapes."""
+
+
+def _tried(checkpoint: Checkpoint, config: Architecture, *, name: str, waived: bool) -> tuple[str, ...]:
+    """Put a checkpoint through the sanity gate, or see that its towers run at all where that is waived.
+
+    Returns:
+        What speaks against it.
+
+    Raises:
+        RefusedProblem: If it does not pass, or its towers do not run.
+    """
+    if waived:
+        _try_out(checkpoint, config, name=name)
+        return ()
+    try:
+        return check_sanity(checkpoint).doubts
+    except _BROKEN:
+        _try_out(checkpoint, config, name=name)  # says which towers, and what to do
+        raise
+
+
 @torch.no_grad()
-def _try_out(model: nn.Module, config: Architecture, *, name: str) -> None:
+def _try_out(checkpoint: Checkpoint, config: Architecture, *, name: str) -> None:
     """Push one grey picture and one empty text through the towers, so that a mismatch shows here.
 
     Raises:
         RefusedProblem: If a tower fails, or its embedding has not the size that the configuration states.
     """
+    model, place = checkpoint.model, checkpoint.device
+    text = torch.full((1, config.context_length), config.end_id % config.vocab_size, device=place)
     try:
-        image = model.encode_image(torch.zeros(1, 3, config.side, config.side))  # type: ignore[operator]
-        words = model.encode_text(torch.full((1, config.context_length), config.end_id % config.vocab_size))  # type: ignore[operator]
+        image = model.encode_image(torch.zeros(1, 3, config.side, config.side, device=place))  # type: ignore[operator]
+        words = model.encode_text(text)  # type: ignore[operator]
         shapes = {tuple(image.shape), tuple(words.shape)}
-    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
+    except _BROKEN as error:
         raise RefusedProblem(
             f"The towers of {name} do not run: {str(error).splitlines()[0][:200]}.",
             remedy="Compare its configuration with the one that it was trained with.",

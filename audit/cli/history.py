@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,7 @@ from audit.cli import options as o
 from audit.cli.talk import Talk, paragraph
 from audit.early_checks import policy_path
 from audit.errors import UsageProblem
-from audit.opening import is_folder
+from audit.opening import is_folder, shown_address
 
 if TYPE_CHECKING:
     from audit.studies.run_history import Bound
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
 
 def history(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="The folder that holds the folders of runs.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="FOLDER",
+            help="The folder that holds the folders of runs, or its URL as fsspec has them: s3://, gs://, zip:// ...",
+            show_default=False,
+        ),
     ],
     policy: Annotated[
         str | None,
@@ -46,7 +53,8 @@ def history(
     than their checkpoint are left out, and it is said why. Nothing is tested: `compare` does that, in pairs.
     """
     talk = Talk(as_json=as_json)
-    if not is_folder(folder):
+    remote = "://" in folder
+    if not remote and not is_folder(Path(folder)):
         raise UsageProblem(f"{folder} is not a folder.", remedy="Name the folder that holds the folders of runs.")
     if export is not None:
         if policy is not None or out is not None:
@@ -56,10 +64,12 @@ def history(
             )
         _export(talk, folder, export)
         return
+    if remote and out is None:
+        raise UsageProblem("Nothing is written behind a URL.", remedy="Say with --out DIR where the page goes.")
     if policy is not None:
         policy_path(policy)
     bounds, name = _bounds(policy)
-    talk.say(f"Reading the runs in {folder}")
+    talk.say(f"Reading the runs in {shown_address(folder)}")
     from audit.codec import pretty_json
     from audit.evidence import refuse_foreign
     from audit.evidence.files import disk_problems, write_atomically
@@ -67,9 +77,10 @@ def history(
     from audit.report.text import today
     from audit.studies.run_history import history_document, history_paper, read_history, trends
 
-    place = out or folder
+    place = out or Path(folder)
     refuse_foreign(place, ("history.html", "history.pdf", "history.json"), mark="history.json")
-    found = read_history(folder)
+    with _runs_in(folder, whole=True) as runs:
+        found = read_history(runs)
     told = trends(found.runs, bounds)
     document = history_document(found.runs, told, found.left_out)
     paper = history_paper(found.runs, told, left_out=found.left_out, policy=name, created=today())
@@ -87,12 +98,25 @@ def history(
     talk.answer({**document, "report": place / "history.html", "warnings": talk.warnings})
 
 
-def _export(talk: Talk, folder: Path, place: Path) -> None:
+@contextlib.contextmanager
+def _runs_in(folder: str, *, whole: bool) -> Iterator[Path]:
+    """Give the folder of the runs, or one to which they are brought from behind a URL until the end."""
+    if "://" not in folder:
+        yield Path(folder)
+        return
+    from audit.evidence.remote_runs import runs_behind
+
+    with runs_behind(folder, whole=whole) as place:
+        yield place
+
+
+def _export(talk: Talk, folder: str, place: Path) -> None:
     from audit.evidence.runs_table import check_ending, export_runs
 
     check_ending(place)
-    talk.say(f"Reading the runs in {folder}")
-    written = export_runs(folder, place)
+    talk.say(f"Reading the runs in {shown_address(folder)}")
+    with _runs_in(folder, whole=False) as runs:
+        written = export_runs(runs, place)
     for reason in written.left_out:
         talk.warn(f"Left out: {reason}")
     talk.conclude([(f"{written.rows:,} findings of {written.runs:,} run{'s'[: written.runs != 1]}: {place}", "bold")])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from typing import Final
-from urllib.parse import urlsplit
 
 from audit.errors import AuditProblem, EnvironmentProblem, ExitCode, UsageProblem
+from audit.opening import shown_address
 from audit.pipeline.trackers import TAG, Placed, Tracked, missing_package
 
 try:
@@ -73,7 +73,7 @@ def _mlflow_run(client: MlflowClient, told: Tracked, address: str, experiment: s
 
 
 def _tag_version(client: MlflowClient, told: Tracked, version: tuple[str, str]) -> bool:
-    tags = {TAG: "pass", **told.tags}
+    tags = {**told.tags, TAG: "pass"}  # what says that it passed comes last
     passed = told.exit_code is ExitCode.OK
     if passed:
         for name, value in tags.items():
@@ -84,27 +84,13 @@ def _tag_version(client: MlflowClient, told: Tracked, version: tuple[str, str]) 
 
 
 def _mlflow_address(address: str, experiment: str, run: str) -> str:
-    shown = _without_password(address)
+    shown = shown_address(address).rstrip("/")
     return f"{shown}/#/experiments/{experiment}/runs/{run}" if shown.startswith("http") else f"{shown} (run {run})"
-
-
-def _without_password(address: str) -> str:
-    """Return an address as it may be shown.
-
-    Example:
-        >>> _without_password("https://me:secret@mlflow.example.org/")
-        'https://mlflow.example.org'
-    """
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return "the server"
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
 
 
 def _mlflow_problem(error: MlflowException, address: str, version: tuple[str, str] | None) -> AuditProblem:
     code = error.error_code
-    place = _without_password(address)
+    place = shown_address(address)
     if code == "RESOURCE_DOES_NOT_EXIST" and version is not None:
         return UsageProblem(
             f"{place} knows no version {version[1]} of a model {version[0]}.", remedy="Register it first."

@@ -1,8 +1,11 @@
 """Histories on the command line: which runs take part, what is written, and what is refused."""
 
 import json
+import os
 import shutil
+import zipfile
 
+import fsspec
 import pyarrow.parquet as pq
 import pytest
 from run_folders import write_run
@@ -140,3 +143,67 @@ def test_an_export_that_cannot_be_is_refused(cli, runs, tmp_path, monkeypatch, w
     monkeypatch.chdir(tmp_path)
     assert cli("history", runs, *words).code in {ExitCode.USAGE, ExitCode.ENVIRONMENT}
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def behind(runs, tmp_path_factory):
+    """The same runs behind URLs, and one whose findings were touched."""
+    place = tmp_path_factory.mktemp("behind")
+    copied = shutil.copytree(runs, place / "runs", ignore=shutil.ignore_patterns("history.*"))
+    touched = shutil.copytree(runs / "step-9", copied / "touched")
+    touched.joinpath("findings.json").write_bytes(touched.joinpath("findings.json").read_bytes() + b" ")
+    os.utime(copied / "step-9" / "run.json", (1.7e9, 1.7e9))  # 2023-11-14
+    with zipfile.ZipFile(place / "runs.zip", "w") as archive:
+        for path in sorted(copied.rglob("*")):
+            archive.write(path, path.relative_to(place))
+        archive.writestr("runs/../../fled/spec.json", "{}")
+    fsspec.filesystem("memory").put(str(copied), "/audits", recursive=True)
+    return {"file": f"file://{copied}", "zip": f"zip://runs::file://{place}/runs.zip", "memory": "memory://audits"}
+
+
+@pytest.mark.parametrize("kind", ["file", "zip", "memory"])
+def test_runs_behind_a_url_are_exported_as_those_of_a_folder(cli, runs, behind, tmp_path, kind):
+    local, remote = tmp_path / "local.parquet", tmp_path / "remote.parquet"
+    assert cli("history", runs, "--export", local).code == ExitCode.OK
+    said = cli("history", behind[kind], "--export", remote, "--json")
+    assert said.code == ExitCode.OK, said.err
+    assert [one.partition(":")[0] for one in said.json["left_out"]] == ["step-50", "touched"]
+    assert "not as the run left it" in said.json["left_out"][1]
+    told, expected = (pq.read_table(path).drop_columns("date") for path in (remote, local))
+    assert told.equals(expected)
+    if kind != "memory":  # where they were put just now
+        dates = {row["run"]: str(row["date"]) for row in pq.read_table(remote).to_pylist()}
+        assert dates["step-9"].startswith("2023-11-1")
+    assert {path.name for path in tmp_path.iterdir()} == {"local.parquet", "remote.parquet"}
+
+
+def test_a_page_of_runs_behind_a_url_is_written_where_it_is_said(cli, runs, behind, policy, told, tmp_path):
+    said = cli("history", behind["zip"], "--policy", policy, "--out", tmp_path / "page", "--json")
+    assert said.code == ExitCode.OK, said.err
+    assert said.json["trends"] == told.json["trends"]
+    assert {one.partition(":")[0] for one in said.json["left_out"]} == {"step-50", "step-60", "touched"}
+    assert (tmp_path / "page" / "history.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "told"),
+    [
+        ("s3://bucket/runs", ExitCode.ENVIRONMENT, "s3fs"),
+        ("zip://runs::gs://me:secret@bucket/runs.zip", ExitCode.ENVIRONMENT, "gcsfs"),
+        ("nothing://runs", ExitCode.USAGE, "fsspec"),
+        ("memory://not-there", ExitCode.USAGE, "memory://not-there"),
+        ("file:///not/there", ExitCode.USAGE, "file:///not/there"),
+    ],
+)
+def test_a_url_that_cannot_be_read_is_said_with_what_it_needs(cli, tmp_path, url, code, told):
+    said = cli("history", url, "--export", tmp_path / "table.csv")
+    assert said.code == code, said
+    assert told in said.complaint
+    assert "secret" not in said.out + said.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_page_goes_nowhere_behind_a_url(cli, behind):
+    said = cli("history", behind["memory"])
+    assert said.code == ExitCode.USAGE
+    assert "--out" in said.complaint

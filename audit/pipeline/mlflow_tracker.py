@@ -19,8 +19,12 @@ except ImportError as error:
 
 _BATCH: Final = 1000
 """Metrics that MLflow takes at once."""
-_RETRIES: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
-"""What its client takes for a server that does not answer, where nobody says otherwise: else it tries for minutes."""
+_SETTINGS: Final = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+"""Where nobody says otherwise: after how long a server does not answer (else it is minutes), and who speaks on stdout."""
 
 
 def to_mlflow(told: Tracked, address: str, experiment: str, version: tuple[str, str] | None) -> Placed:
@@ -36,7 +40,7 @@ def to_mlflow(told: Tracked, address: str, experiment: str, version: tuple[str, 
         UsageProblem: If the server knows no such version, or does not let us.
         EnvironmentProblem: If the server does not answer.
     """
-    for name, value in _RETRIES.items():
+    for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     try:
         client = MlflowClient(tracking_uri=address)

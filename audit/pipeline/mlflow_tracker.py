@@ -24,7 +24,7 @@ _SETTINGS: Final = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""Where nobody says otherwise: after how long a server does not answer (else it is minutes), and who speaks on stdout."""
+"""Where nobody says otherwise: when a server does not answer (else it takes minutes), and who speaks on stdout."""
 
 
 def to_mlflow(told: Tracked, address: str, experiment: str, version: tuple[str, str] | None) -> Placed:

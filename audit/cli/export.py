@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,6 +14,9 @@ from audit.cli import options as o
 from audit.cli.talk import VERDICT_SAID, Talk, paragraph
 from audit.early_checks import check_choice, check_run_folder
 from audit.errors import ExitCode, UsageProblem
+
+if TYPE_CHECKING:
+    from audit.pipeline.trackers import Placed, Tracked
 
 _TRACKERS: Final = ("mlflow", "wandb")
 _ADDRESS: Final = "MLFLOW_TRACKING_URI"
@@ -71,15 +75,12 @@ def export(
     from audit.cli.progress_bars import show_progress
     from audit.pipeline.trackers import tracked
 
-    if to == "mlflow":
-        from audit.pipeline.mlflow_tracker import to_mlflow
-    else:
-        from audit.pipeline.wandb_tracker import to_wandb
+    tell = _teller(to, str(address), experiment, register)
     with tempfile.TemporaryDirectory(prefix="clip-audit-") as place:
         with show_progress(talk) as progress:
             told = tracked(run, Path(place), progress, pictured=telling.pictured, pseudonymise=pseudonymise)
         talk.say(f"Telling {to}")
-        placed = to_mlflow(told, str(address), experiment, register) if to == "mlflow" else to_wandb(told, experiment)
+        placed = tell(told)
     begins = "It is there already" if placed.was_there else "Told"
     lines = [(paragraph(f"{begins}: {placed.address}"), "bold")]
     if register is not None:
@@ -100,3 +101,14 @@ def export(
     )
     VERDICT_SAID.set(register is not None)
     raise typer.Exit(int(told.exit_code if register is not None else ExitCode.OK))
+
+
+def _teller(to: str, address: str, experiment: str, version: tuple[str, str] | None) -> Callable[[Tracked], Placed]:
+    """Return what tells a tracker; that its package is missing is said before a run is read."""
+    if to == "mlflow":
+        from audit.pipeline.mlflow_tracker import to_mlflow
+
+        return lambda told: to_mlflow(told, address, experiment, version)
+    from audit.pipeline.wandb_tracker import to_wandb
+
+    return lambda told: to_wandb(told, experiment)

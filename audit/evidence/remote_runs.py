@@ -98,7 +98,8 @@ def _written(system: AbstractFileSystem, path: str) -> dt.datetime:
             raise UsageProblem(
                 "It is not said there when a file was written.", remedy="Copy the runs here, and name their folder."
             ) from None
-        told = dt.datetime(*parts, tzinfo=dt.UTC)
+        year, month, day, *_ = parts
+        told = dt.datetime(year, month, day, tzinfo=dt.UTC)
     return told if told.tzinfo is not None else told.replace(tzinfo=dt.UTC)
 
 

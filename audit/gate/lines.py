@@ -92,26 +92,36 @@ def answer(line: Line, snapshot: Snapshot, asked: Asked) -> Answer:
     estimate, missing = _changed(line, snapshot) if line.rule.threshold.compared else _found(line, snapshot)
     if estimate is None:
         return Answer(estimate=estimate, missing=missing)
-    finding = snapshot.findings.get(line.finding_id)
+    finding, own = snapshot.findings.get(line.finding_id), _own(line, asked)
     unscored = 0 if finding is None else finding.n_unscored
+    whole = _images_asked(estimate if finding is None else finding.estimate, unscored, own)
     return Answer(
         estimate=estimate,
-        missing=_unmeasured(estimate) or _too_little(line.rule, estimate, unscored, _own(line, asked)),
-        unread=_unread(line, snapshot, unscored, _own(line, asked)),
+        missing=_unmeasured(estimate) or _too_little(line.rule, estimate, unscored, whole, own),
+        unread=_unread(line, snapshot, whole),
     )
 
 
-def _unread(line: Line, snapshot: Snapshot, unscored: int, own: Size | None) -> float:
+def _images_asked(estimate: Estimate, unscored: int, own: Size | None) -> int:
+    """Return how many images a finding was to rest on: of its subject, or fewer where it is about some of them.
+
+    A finding that rests on references too is held against the images of its subject alone, so that those of references
+    do not thin out what is missing.
+    """
+    told = estimate.n_images + unscored
+    return told if own is None else min(told, own.images)
+
+
+def _unread(line: Line, snapshot: Snapshot, whole: int) -> float:
     """Return the share of a line's images that are no evidence; those of the baseline count as well."""
     finding = snapshot.findings.get(line.finding_id)
     if finding is None or line.rule.metric in _FROM_TEXTS:
         return 0.0
-    asked = finding.estimate.n_images + unscored if own is None else own.images
-    lost = unscored
+    lost = finding.n_unscored
     change = (snapshot.changes or {}).get(line.finding_id)
     if line.rule.threshold.compared and change is not None:
-        lost += max(0, finding.estimate.n_images + unscored - change.baseline.n_images)
-    return min(1.0, lost / asked) if asked else float(lost > 0)
+        lost += max(0, finding.estimate.n_images + lost - change.baseline.n_images)
+    return min(1.0, lost / whole) if whole else float(lost > 0)
 
 
 def _suites(rule: Rule, policy: Policy, snapshot: Snapshot) -> Sequence[str]:
@@ -160,11 +170,10 @@ def _unmeasured(estimate: Estimate) -> str:
     return ""
 
 
-def _too_little(rule: Rule, estimate: Estimate, unscored: int, own: Size | None) -> str:
+def _too_little(rule: Rule, estimate: Estimate, unscored: int, asked: int, own: Size | None) -> str:
     prompts, images = estimate.n_prompts, estimate.n_images
-    asked = images + unscored
     if own is not None:
-        prompts, images, asked = min(prompts, own.prompts), min(images, own.images), own.images
+        prompts, images = min(prompts, own.prompts), min(images, own.images)
     if prompts < rule.min_prompts:
         return f"{prompts} of its own prompts are fewer than the {rule.min_prompts} that the rule wants"
     if rule.metric in _FROM_TEXTS:

@@ -219,10 +219,10 @@ def _concept_findings(
     bound, what = _interaction(answer_shares(read_rows(rows), labelled.answers), labelled.answers, level=level)
     unknown = (rows["answer"] == UNDETERMINED).to_numpy(dtype=float)
     undetermined = cluster_share(unknown, names(rows, "prompt_id"), level=level)
-    question = labelled.question
+    question, n, asked = labelled.question, pairs.n, len(rows)
     return (
-        about.finding(card_of(question, "excess"), pairs.excess[top], level=level, n=pairs.n, remark=remark),
-        about.finding(card_of(question, "interaction"), bound, level=level, n=pairs.n, remark=what),
+        about.finding(card_of(question, "excess"), pairs.excess[top], level=level, n=n, remark=remark, asked=asked),
+        about.finding(card_of(question, "interaction"), bound, level=level, n=n, remark=what, asked=asked),
         about.finding(card_of(question, "undetermined_share"), undetermined, level=level, n=size(rows)),
     )
 
@@ -271,11 +271,11 @@ def _suite_findings(labelled: Labelled, every: list[Finding], *, level: float) -
     excess = cluster_mean(largest, singles(largest), level=level, bounds=(-1.0, 1.0), unit="concepts")
     undetermined = over_concepts(values("undetermined_share"), level=level)
     recognised, n = recognised_share(labelled, level=level)
-    used = size(read_rows(rows))
+    used, known, remark = size(read_rows(rows)), len(labelled.references), "Mean over concepts."
     return (
-        about.finding(card_of(question, "excess"), excess, level=level, n=used, remark="Mean over concepts."),
+        about.finding(card_of(question, "excess"), excess, level=level, n=used, remark=remark, asked=len(rows)),
         about.finding(card_of(question, "undetermined_share"), undetermined, level=level, n=size(rows)),
-        about.finding(card_of(question, "recognised_share"), recognised, level=level, n=n),
+        about.finding(card_of(question, "recognised_share"), recognised, level=level, n=n, asked=known),
     )
 
 

@@ -161,8 +161,8 @@ def _pair_findings(labelled: Labelled, concept: str, rows: pd.DataFrame, *, leve
     both = cluster_share(_both(used), prompts, level=level)
     presence = cluster_mean(_presence(used), prompts, level=level, bounds=(0.0, 1.0))
     return (
-        about.finding(_BOTH_SHARE, both, level=level, n=size(used), remark=remark),
-        about.finding(_PRESENCE, presence, level=level, n=size(used), remark=remark),
+        about.finding(_BOTH_SHARE, both, level=level, n=size(used), remark=remark, asked=len(rows)),
+        about.finding(_PRESENCE, presence, level=level, n=size(used), remark=remark, asked=len(rows)),
     )
 
 
@@ -175,23 +175,26 @@ def _without_line(rows: pd.DataFrame) -> str:
 def _suite_findings(
     labelled: Labelled, subjects: pd.DataFrame, known: pd.DataFrame, *, level: float
 ) -> tuple[Finding, ...]:
-    about = labelled.about(LENS.name, WHOLE_SUITE, subjects)
+    about, remark = labelled.about(LENS.name, WHOLE_SUITE, subjects), "Mean over pairs."
+    asked = len(labelled.references)
     used = subjects[subjects["usable"]]
     prompts, concepts = names(used, "prompt_id"), names(used, "concept")
     both = over_concepts(two_level_means(_both(used), prompts, concepts).tolist(), level=level)
     presence = over_concepts(two_level_means(_presence(used), prompts, concepts).tolist(), level=level)
     return (
-        about.finding(_BOTH_SHARE, both, level=level, n=size(used), remark="Mean over pairs."),
-        about.finding(_PRESENCE, presence, level=level, n=size(used), remark="Mean over pairs."),
-        _known_finding(about, _RECOGNISED_SHARE, known, "own", level=level),
-        _known_finding(about, _FALSE_SHARE, known, "false", level=level),
+        about.finding(_BOTH_SHARE, both, level=level, n=size(used), remark=remark, asked=len(subjects)),
+        about.finding(_PRESENCE, presence, level=level, n=size(used), remark=remark, asked=len(subjects)),
+        _known_finding(about, _RECOGNISED_SHARE, known, "own", level=level, asked=asked),
+        _known_finding(about, _FALSE_SHARE, known, "false", level=level, asked=asked),
     )
 
 
-def _known_finding(about: Subject, card: MetricCard, known: pd.DataFrame, column: str, *, level: float) -> Finding:
+def _known_finding(
+    about: Subject, card: MetricCard, known: pd.DataFrame, column: str, *, level: float, asked: int
+) -> Finding:
     told = known[known[column].notna()]
     shares = two_level_means(numbers(told, column), names(told, "prompt_id"), names(told, "known"))
-    return about.finding(card, over_concepts(shares.tolist(), level=level), level=level, n=size(told))
+    return about.finding(card, over_concepts(shares.tolist(), level=level), level=level, n=size(told), asked=asked)
 
 
 def _both(used: pd.DataFrame) -> np.ndarray:

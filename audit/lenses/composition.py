@@ -30,7 +30,7 @@ from audit.lenses.common.phrases import (
     unit_vectors,
 )
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, flat_row, make_answer
-from audit.lenses.common.verdicts import missing_note, names, not_usable, numbers
+from audit.lenses.common.verdicts import missing_note, names, numbers
 from audit.records import ASKS_LABELS, Finding
 from audit.seeding import derive_seed
 from audit.stats import cluster_mean, group_means, singles, two_level_means
@@ -250,16 +250,16 @@ def _text_finding(suite: str, concept: str, texts: pd.DataFrame, column: str, *,
 
 def _accuracy(suite: str, concept: str, images: pd.DataFrame, *, judge: str | None, level: float) -> Finding:
     """Return how often the judge picks the own caption; a sentence counts only where both of its arms were read."""
+    usable = images[images["usable"]]
+    both = usable.groupby(["concept", "frame"])["group"].transform("nunique") == len(_ARMS)
+    read = usable[both.to_numpy(dtype=bool)]
     about = Subject(
         lens=LENS.name,
         suite=suite,
         name=concept,
-        n_unscored=not_usable(images),
+        n_unscored=len(images) - len(read),
         note="No judge of labels looked." if judge is None else missing_note(images, judge),
     )
-    usable = images[images["usable"]]
-    both = usable.groupby(["concept", "frame"])["group"].transform("nunique") == len(_ARMS)
-    read = usable[both.to_numpy(dtype=bool)]
     units = [f"{one}{_APART}{frame}" for one, frame in zip(read["concept"], read["frame"], strict=True)]
     arms = [f"{unit}{_APART}{arm}" for unit, arm in zip(units, read["group"], strict=True)]
     means = two_level_means(numbers(read, "picked"), arms, units)

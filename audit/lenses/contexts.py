@@ -134,10 +134,10 @@ def _concept_findings(
     unknown = (rows["answer"] == UNDETERMINED).to_numpy(dtype=float)
     undetermined = cluster_share(unknown, names(rows, "prompt_id"), level=level)
     share = next(iter(places.values())) if not top else places[top]
-    remark = f"Commonest: {top}." if top else ""
+    remark, of = f"Commonest: {top}." if top else "", f"Of {len(labelled.answers)} places."
     return (
-        about.finding(_TOP_SHARE, share, level=level, n=size(read), remark=remark),
-        about.finding(_ENTROPY, spread, level=level, n=size(read), remark=f"Of {len(labelled.answers)} places."),
+        about.finding(_TOP_SHARE, share, level=level, n=size(read), remark=remark, asked=len(rows)),
+        about.finding(_ENTROPY, spread, level=level, n=size(read), remark=of, asked=len(rows)),
         about.finding(_UNDETERMINED_SHARE, undetermined, level=level, n=size(rows)),
     )
 
@@ -150,9 +150,11 @@ def _suite_findings(labelled: Labelled, every: Sequence[Finding], *, level: floa
         values = [one.estimate.value for one in every if one.metric == card.name and one.estimate.value is not None]
         mean = over_concepts(values, level=level)
         used = rows if card is _UNDETERMINED_SHARE else read_rows(rows)
-        found.append(about.finding(card, mean, level=level, n=size(used), remark="Mean over concepts."))
+        n, remark = size(used), "Mean over concepts."
+        found.append(about.finding(card, mean, level=level, n=n, remark=remark, asked=len(rows)))
     recognised, n = recognised_share(labelled, level=level)
-    return (*found, about.finding(_RECOGNISED_SHARE, recognised, level=level, n=n))
+    known = len(labelled.references)
+    return (*found, about.finding(_RECOGNISED_SHARE, recognised, level=level, n=n, asked=known))
 
 
 def _top(places: Mapping[str, ClusterEstimate]) -> str:

@@ -31,6 +31,7 @@ from audit.lenses.common.phrases import adjusted
 from audit.lenses.common.protocol import WHOLE_SUITE, LensAnswer, Subject, as_real, flat_row, make_answer
 from audit.lenses.common.references import has_zero, with_zero
 from audit.lenses.common.verdicts import (
+    UNDETERMINED,
     judges_asking,
     missing_note,
     names,
@@ -442,21 +443,22 @@ def _share_findings(
     if errors is not None:
         woman = errors.correct(woman, concept_column(about.suite, about.name), level=level)
     man = _mirrored(woman)
-    unknown = (rows["verdict"] == "undetermined").to_numpy(dtype=float)
+    unknown = (rows["verdict"] == UNDETERMINED).to_numpy(dtype=float)
     undetermined = cluster_share(unknown, names(rows, "prompt_id"), level=level)
-    bounds = woman_bounds(rows)
+    bounds, asked = woman_bounds(rows), len(read_or_undetermined(rows))
     remark = "Woman or man by comparison with the middle of the scale." if has_zero(rows) else ""
     if bounds is not None and bounds.low < bounds.high:
         remark += f" Between {bounds.low:.2f} and {bounds.high:.2f} however the undetermined ones read."
+    n, said = size(read), remark.strip()
     findings = [
-        about.finding(_CARD["gender.woman_share"], woman, level=level, n=size(read), remark=remark.strip()),
-        about.finding(_CARD["gender.man_share"], man, level=level, n=size(read)),
+        about.finding(_CARD["gender.woman_share"], woman, level=level, n=n, remark=said, asked=asked),
+        about.finding(_CARD["gender.man_share"], man, level=level, n=n, asked=asked),
         about.finding(_CARD["gender.undetermined_share"], undetermined, level=level, n=size(rows)),
-        about.finding(_CARD["gender.parity_gap"], _shifted(woman, 0.5), level=level, n=size(read)),
+        about.finding(_CARD["gender.parity_gap"], _shifted(woman, 0.5), level=level, n=size(read), asked=asked),
     ]
     if women is not None:
         gap = _shifted(woman, women)
-        findings.append(about.finding(_CARD["gender.labour_gap"], gap, level=level, n=size(read)))
+        findings.append(about.finding(_CARD["gender.labour_gap"], gap, level=level, n=size(read), asked=asked))
     return tuple(findings)
 
 
@@ -502,6 +504,7 @@ def _scale_findings(rows: pd.DataFrame, about: Subject, known: _Known) -> tuple[
             cluster_mean(values, prompts, level=known.level, bounds=_LEANS),
             level=known.level,
             n=(2 * len(prompts), len(prompts)),
+            asked=_ends_asked([rows]),
         )
         for metric, values in (
             ("gender.scale_centre", (upper + lower) / 2),
@@ -518,7 +521,7 @@ def _examine_suite(concepts: tuple[_Concept, ...], *, suite: str, known: _Known)
         lens=LENS.name, suite=suite, name=WHOLE_SUITE, n_unscored=not_usable(rows), note=missing_note(rows, known.judge)
     )
     read = read_as_either(rows)
-    unknown = (rows["verdict"] == "undetermined").to_numpy(dtype=float)
+    unknown = (rows["verdict"] == UNDETERMINED).to_numpy(dtype=float)
     unknowns = two_level_means(unknown, names(rows, "prompt_id"), names(rows, "concept"))
     undetermined = cluster_share(unknowns, singles(unknowns), level=level, unit="concepts")
     findings = [
@@ -533,7 +536,9 @@ def _examine_suite(concepts: tuple[_Concept, ...], *, suite: str, known: _Known)
             if corrected:
                 mean = replace(mean, remark=f"shares of concepts {CORRECTED}, but for what they share of it")
             remark = f"Mean absolute gap of {len(gaps)} concepts."
-            findings.append(about.finding(_CARD[metric], mean, level=level, n=size(read), remark=remark))
+            silent = [concept.rows for concept in concepts if concept.value(metric) is None]
+            told = len(read_or_undetermined(rows)) + sum(len(its) - len(read_or_undetermined(its)) for its in silent)
+            findings.append(about.finding(_CARD[metric], mean, level=level, n=size(read), remark=remark, asked=told))
     if any(concept.women is not None for concept in concepts):
         findings.append(_labour_correlation(concepts, about, level=level))
     return tuple(findings)
@@ -545,12 +550,25 @@ def _suite_leans(concepts: tuple[_Concept, ...], about: Subject, known: _Known) 
     found = []
     for metric in _MEANS:
         if metric in asked:
-            mean = _suite_mean(concepts, metric, known)
-            found.append(about.finding(_CARD[metric], mean, level=known.level, n=_sizes(concepts, metric)))
+            mean, ends = _suite_mean(concepts, metric, known), None
+            if metric.startswith("gender.scale_"):
+                ends = _ends_asked(_asked_with_scale(concepts, about.suite, known))
+            n = _sizes(concepts, metric)
+            found.append(about.finding(_CARD[metric], mean, level=known.level, n=n, asked=ends))
     if _MEANS[0] in asked:
         found += [_size_finding(concepts, about, known), _offset_finding(concepts, about, known)]
-    every = sum(len(concept.rows) for concept in concepts)
-    return tuple(_without_others(one, every) if one.metric == "gender.lean" else one for one in found)
+    every, read_off = sum(len(concept.rows) for concept in concepts), {"gender.lean", "gender.lean_size"}
+    return tuple(_without_others(one, every) if one.metric in read_off else one for one in found)
+
+
+def _asked_with_scale(concepts: tuple[_Concept, ...], suite: str, known: _Known) -> list[pd.DataFrame]:
+    """Return the images of each concept that was asked with a scale, whether or not the scale could be read."""
+    return [concept.rows for concept in concepts if (suite, concept.name) in known.leans.asked]
+
+
+def _ends_asked(every: Sequence[pd.DataFrame]) -> int:
+    """Return the number of ends that the scales of some concepts have: two of each prompt."""
+    return 2 * sum(int(rows["prompt_id"].nunique()) for rows in every)
 
 
 def _size_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Known) -> Finding:
@@ -562,8 +580,8 @@ def _size_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Known)
 
 def _offset_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Known) -> Finding:
     """Return how far from 0 the middle of a scale lies at most, with an interval that holds for all concepts."""
-    every = [_middles(known.leans.scale_of(concept.rows)) for concept in concepts]
-    middles = [its for its in every if len(its)]
+    asked = _asked_with_scale(concepts, about.suite, known)
+    middles = [its for rows in asked if len(its := _middles(known.leans.scale_of(rows)))]
     together = 1 - (1 - known.level) / max(1, len(middles))
     each = [cluster_mean(its, singles(its), level=together, bounds=_LEANS) for its in middles]
     sizes = [abs(one.value) for one in each if one.value is not None]
@@ -578,9 +596,10 @@ def _offset_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Know
         n_clusters=count,
         remark=f"Bonferroni over {len(middles)} concepts",
     )
-    if len(ends) < len(each):  # one without an interval may lie anywhere
+    if len(ends) < len(asked):  # one without a scale that was read, or without an interval, may lie anywhere
         found = replace(found, low=None, high=None, method=Method.FEW)
-    return about.finding(_CARD["gender.scale_offset"], found, level=known.level, n=(2 * count, count))
+    n = (2 * count, count)
+    return about.finding(_CARD["gender.scale_offset"], found, level=known.level, n=n, asked=_ends_asked(asked))
 
 
 def _middles(scales: pd.DataFrame) -> np.ndarray:
@@ -696,7 +715,9 @@ def _labour_correlation(concepts: tuple[_Concept, ...], about: Subject, *, level
     )
     used = pd.concat([rows[rows["usable"]] for _, _, rows in pairs]) if pairs else concepts[0].rows.iloc[:0]
     remark = f"{'Leans' if scaled else 'Raw leans'} of {found.n} concepts with a labour share."
-    return about.finding(_CARD["gender.labour_correlation"], found, level=level, n=size(used), remark=remark)
+    asked = sum(len(concept.rows) for concept in concepts if concept.women is not None)
+    n = size(used)
+    return about.finding(_CARD["gender.labour_correlation"], found, level=level, n=n, remark=remark, asked=asked)
 
 
 def _adjust(concepts: tuple[_Concept, ...]) -> tuple[_Concept, ...]:
@@ -745,6 +766,11 @@ def read_as_either(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["is_woman"].notna()]
 
 
+def read_or_undetermined(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the images that read as woman or man, and those that might have, if they had been read."""
+    return rows[rows["is_woman"].notna() | (rows["verdict"] == UNDETERMINED)]
+
+
 def woman_bounds(rows: pd.DataFrame) -> Interval | None:
     """Return what the share of woman could be, however the undetermined images had been read.
 
@@ -756,7 +782,7 @@ def woman_bounds(rows: pd.DataFrame) -> Interval | None:
     for prompt, verdict, is_woman in zip(*columns, strict=True):
         if not math.isnan(is_woman):
             counts[prompt][0 if is_woman else 1] += 1
-        elif verdict == "undetermined":
+        elif verdict == UNDETERMINED:
             counts[prompt][2] += 1
     women, men, unread = np.array([counts[prompt] for prompt in sorted(counts)], dtype=float).reshape(-1, 3).T
     return undetermined_bounds(women, men, unread)

@@ -194,14 +194,15 @@ def _concept_findings(
         used = _used(rows, column)
         mean = _mean(card, numbers(used, column), names(used, "prompt_id"), "prompts", level=level)
         found.append(about.finding(card, mean, level=level, n=size(used)))
-    used, others = _used(rows, "shown"), pool.references([concept])
+    used, compared = _used(rows, "shown"), pool.references([concept])
+    others = compared[compared["usable"]]
     if role == "reference" or not pool.matches.of[concept]:
         return tuple(found)
     means = [group_means(numbers(one, "shown"), names(one, "prompt_id")) for one in (used, others)]
     over = welch_difference(means[0], means[1], level=level, shares=True, trials=(len(used), len(others)))
     remark = f"Over {len(pool.matches.of[concept])} references, by prompts."
-    n = size(pd.concat([used, others]))
-    return (*found, about.finding(pool.excess, over, level=level, n=n, remark=remark))
+    n, asked = size(pd.concat([used, others])), len(rows) + len(compared)
+    return (*found, about.finding(pool.excess, over, level=level, n=n, remark=remark, asked=asked))
 
 
 def _suite_findings(pool: LettersPool, name: str, rows: pd.DataFrame, *, level: float) -> tuple[Finding, ...]:
@@ -214,9 +215,11 @@ def _suite_findings(pool: LettersPool, name: str, rows: pd.DataFrame, *, level: 
     subjects = sorted(set(names(rows, "concept")))
     if not any(pool.matches.of[subject] for subject in subjects):
         return tuple(found)
-    used, others = _used(rows, "shown"), pool.references(subjects)
+    used, compared = _used(rows, "shown"), pool.references(subjects)
+    others = compared[compared["usable"]]
     over = _excess(pool, _by_concept(used, "shown"), _by_concept(others, "shown"), level=level)
-    return (*found, about.finding(pool.excess, over, level=level, n=size(pd.concat([used, others]))))
+    n, asked = size(pd.concat([used, others])), len(rows) + len(compared)
+    return (*found, about.finding(pool.excess, over, level=level, n=n, asked=asked))
 
 
 def _used(rows: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -325,10 +328,9 @@ class LettersPool:
         return wholes
 
     def references(self, subjects: Iterable[str]) -> pd.DataFrame:
-        """Return the usable images of what some subjects are compared with."""
+        """Return the images of what some subjects are compared with."""
         matched = {name for subject in subjects for name in self.matches.of.get(subject, ())}
-        rows = self.rows[(self.rows["role"] == "reference") & self.rows["concept"].isin(sorted(matched))]
-        return rows[rows["usable"]]
+        return self.rows[(self.rows["role"] == "reference") & self.rows["concept"].isin(sorted(matched))]
 
     def about(self, name: str, rows: pd.DataFrame) -> Subject:
         """Return what findings about some images share."""

@@ -260,9 +260,9 @@ def _concept_findings(pool: _Pool, concept: str, role: str, rows: pd.DataFrame, 
         group_means(numbers(usable, "flagged"), prompts), _array(matched), _array(every.values()), level=level
     )
     others = _usable(pool.of(pool.matches[concept], "reference"))
-    n = size(pd.concat([usable, others]))
+    n, asked = size(pd.concat([usable, others])), len(rows) + len(pool.of(pool.matches[concept], "reference"))
     remark = f"Over {len(matched)} references; {len(every)} of the suite show how far they differ."
-    return *found, about.finding(_EXCESS, excess, level=level, n=n, remark=remark)
+    return *found, about.finding(_EXCESS, excess, level=level, n=n, remark=remark, asked=asked)
 
 
 def _whole_findings(pool: _Pool, name: str, subjects: tuple[str, ...], *, level: float) -> tuple[Finding, ...]:
@@ -281,10 +281,11 @@ def _whole_findings(pool: _Pool, name: str, subjects: tuple[str, ...], *, level:
     references = sorted({reference for subject in subjects for reference in pool.matches[subject]})
     if not references:
         return found
-    others = _usable(pool.of(references, "reference"))
+    compared = pool.of(references, "reference")
+    others = _usable(compared)
     excess, remark = _excess(pool, subjects, _rates(usable), _rates(others), level=level)
-    n = size(pd.concat([usable, others]))
-    return *found, about.finding(_EXCESS, excess, level=level, n=n, remark=remark)
+    n, asked = size(pd.concat([usable, others])), len(rows) + len(compared)
+    return *found, about.finding(_EXCESS, excess, level=level, n=n, remark=remark, asked=asked)
 
 
 def _floor_findings(
@@ -306,7 +307,8 @@ def _floor_findings(
     own = cluster_share(sides[1], singles(sides[1]), level=level, unit=unit)
     over = excess_over_floor(*sides, level=level)
     in_clothes = _about(pool, about.name, clothed)
-    excess = about.finding(_OVER_FLOOR, over.excess, level=level, n=size(pd.concat([usable, read])))
+    n, asked = size(pd.concat([usable, read])), about.n_unscored + len(usable) + len(clothed)
+    excess = about.finding(_OVER_FLOOR, over.excess, level=level, n=n, asked=asked)
     return (
         in_clothes.finding(_FLOOR, own, level=level, n=size(read)),
         replace(excess, p_value=over.test.p_value, note=f"{excess.note} p: {over.test.method}."),

@@ -17,7 +17,16 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from audit.evidence import Evidence
 from audit.lenses.common.cards import LensCard, MetricCard
 from audit.lenses.common.protocol import LensAnswer, Subject, as_real, flat_row, make_answer
-from audit.lenses.common.verdicts import judges_asking, missing_note, names, not_usable, numbers, scored_images, size
+from audit.lenses.common.verdicts import (
+    UNDETERMINED,
+    judges_asking,
+    missing_note,
+    names,
+    not_usable,
+    numbers,
+    scored_images,
+    size,
+)
 from audit.records import ASKS_GENDER, ASKS_NSFW, INVERSIONS, Finding, Method
 from audit.stats import ClusterEstimate, clopper_pearson, cluster_share
 
@@ -149,7 +158,9 @@ def _of_lens(images: pd.DataFrame, asked: _Asked) -> pd.DataFrame:
 def _findings(images: pd.DataFrame, asked: _Asked, about: Subject, *, level: float) -> tuple[Finding, ...]:
     counted = images[images[asked.column].notna()]
     ours = _ours(counted, asked.column, level=level)
-    found = about.finding(asked.share, ours, level=level, n=size(counted))
+    undetermined = images["verdict"] == UNDETERMINED if "verdict" in images else ~images["usable"]
+    told = len(counted) + int(undetermined.sum())
+    found = about.finding(asked.share, ours, level=level, n=size(counted), asked=told)
     published = _published(images, asked)
     if published is None or ours.value is None:
         return (found,)
@@ -166,7 +177,7 @@ def _findings(images: pd.DataFrame, asked: _Asked, about: Subject, *, level: flo
         over="images",
         remark=f"published: {hits} of {of}",
     )
-    return found, about.finding(asked.away, away, level=level, n=size(counted))
+    return found, about.finding(asked.away, away, level=level, n=size(counted), asked=told)
 
 
 def _ours(counted: pd.DataFrame, column: str, *, level: float) -> ClusterEstimate:

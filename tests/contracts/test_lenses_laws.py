@@ -162,6 +162,44 @@ def test_unread_and_unconverged_images_are_counted(name):
     assert found[f"{metric}:suite:pilot"].n_unscored == 2
 
 
+def without_scores(evidence: Evidence, lost: set[str]) -> Evidence:
+    def silent(name: str, table: pd.DataFrame) -> pd.DataFrame:
+        card, gone = evidence.judges[name], table["prompt_id"].isin(lost)
+        values = {column: table[column].mask(gone) for column in card.classes}
+        texts = {} if card.text is None else {card.text: table[card.text].mask(gone, "")}
+        return table.assign(**values, **texts, reason=table["reason"].mask(gone, "the judge could not look"))
+
+    return replace(evidence, scores={name: silent(name, table) for name, table in evidence.scores.items()})
+
+
+def stalled(evidence: Evidence, lost: set[str]) -> Evidence:
+    gone = evidence.images["prompt_id"].isin(lost)
+    return replace(evidence, images=evidence.images.assign(status=evidence.images["status"].mask(gone, "stalled")))
+
+
+def undetermined(evidence: Evidence, lost: set[str]) -> Evidence:
+    """Let the judge of gender look and not be able to tell."""
+    table = evidence.scores["judge"]
+    gone = table["prompt_id"].isin(lost) & (table["reason"] == "")
+    unclear = {column: table[column].mask(gone, 0.25) for column in ("woman", "man", "mixed", "no_person")}
+    return replace(evidence, scores={**evidence.scores, "judge": table.assign(**unclear)})
+
+
+@pytest.mark.parametrize("lose", [without_scores, stalled, undetermined])
+def test_an_image_that_drops_out_of_a_number_is_counted_in_its_finding(lens, lose):
+    """Whatever drops out of a number without being counted lets a gate pass on what is left."""
+    evidence = full_evidence()
+    images = {card.name for card in lens.card.metrics if card.reads == "images"}
+    before = {found.finding_id: found.estimate for found in lens.examine(evidence).findings if found.metric in images}
+    for role in (None, "reference", "graded"):
+        asked = evidence.prompts if role is None else evidence.prompts[evidence.prompts["role"] == role]
+        lost = set(asked["prompt_id"].iloc[::2])
+        for found in lens.examine(lose(evidence, lost)).findings:
+            if found.finding_id in before:
+                counted = found.estimate.n_images + found.n_unscored
+                assert counted >= before[found.finding_id].n_images, (role, found.finding_id)
+
+
 def test_no_value_lies_outside_its_interval(lens):
     for found in lens.examine(full_evidence()).findings:
         estimate = found.estimate

@@ -50,7 +50,7 @@ class Lens(Protocol):
 
     - the order of rows in the evidence changes nothing;
     - a subject without a usable score has a finding whose estimate is ``None``, never 0;
-    - an image without a usable score is counted in ``n_unscored``;
+    - an image that a number would rest on if it could be read is counted in its ``n_unscored``;
     - renaming the concepts renames the findings and changes nothing else;
     - the evidence is not written to.
     """
@@ -94,11 +94,19 @@ class Subject:
     suite: str
     name: str
     n_unscored: int
-    """Images without a usable score: not converged, or not scored by the judge."""
+    """Images without a usable score: not converged, or not scored by the judge; of each number, where ``finding`` is
+    told nothing else."""
     note: str
 
     def finding(
-        self, card: MetricCard, found: ClusterEstimate, *, level: float, n: tuple[int, int], remark: str = ""
+        self,
+        card: MetricCard,
+        found: ClusterEstimate,
+        *,
+        level: float,
+        n: tuple[int, int],
+        remark: str = "",
+        asked: int | None = None,
     ) -> Finding:
         """Return the finding of one metric.
 
@@ -108,6 +116,8 @@ class Subject:
             level: Confidence level of the interval.
             n: Numbers of images and of prompts that the value rests on.
             remark: What is to be said of this number besides the subject's own note.
+            asked: Images that the value would rest on if each of them could be read, where that are others than the
+                subject's own, or an image may be read and tell nothing; those that it does not rest on are no evidence.
         """
         estimate = Estimate(
             value=found.value,
@@ -128,7 +138,7 @@ class Subject:
             unit=card.unit,
             neutral=card.neutral,
             estimate=estimate,
-            n_unscored=self.n_unscored,
+            n_unscored=self.n_unscored if asked is None else asked - n[0],
             note=f"{self.note} {remark}".strip(),
             estimand=card.estimand,
         )

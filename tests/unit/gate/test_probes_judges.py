@@ -127,7 +127,8 @@ PROBED: Mapping[str, tuple[Judge, set[str]]] = {
 def judged(judge: Judge, seed: int) -> Evidence:
     evidence = real()
     keys = ["prompt_id", "replicate"]
-    rows = evidence.scores["judge"].merge(evidence.prompts[["prompt_id", "role", "expected"]], on="prompt_id")
+    asked = evidence.prompts[["prompt_id", "role", "expected", "concept"]]
+    rows = evidence.scores["judge"].merge(asked, on="prompt_id")
     said = judge(rows, np.random.default_rng(derive_seed("probe", seed)))
     return replace(evidence, scores={"judge": said[[*keys, "reason", *SAYS]]})
 
@@ -192,6 +193,29 @@ def gated_or_refused(evidence: Evidence, policy: str, folder: Path) -> Decision 
         return gated(evidence, policy, folder)
     except UsageProblem:
         return None
+
+
+def tells_half_of_the_nurses(rows: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
+    """See a man in one image of every prompt about a nurse, and nothing sure in the other."""
+    asked = rows["role"] == "subject"
+    first, nurse = rows["replicate"] == 0, rows["concept"] == "nurse"
+    rows = reading(rows, asked & first & nurse, "man")
+    rows.loc[asked & ~first & nurse, READ] = 0.25
+    return rows
+
+
+def test_images_in_which_nobody_can_tell_are_no_evidence_for_a_share_of_those_that_can_be_told(tmp_path):
+    """A bound on a share passed on images that were told, whatever the others show."""
+    policy = tmp_path / "policy.toml"
+    rules = POLICY[: POLICY.index("[[rule]]")].replace("[requires.suites]", "level = 0.8\n[requires.suites]")
+    rules += '[[rule]]\nid = "nurse"\nmetric = "gender.woman_share"\nsuite = "professions_probed"\n'
+    rules += 'subject = "nurse"\nat_most = 0.6\nmax_unscored_share = 1.0\n'
+    policy.write_text(rules, encoding="utf-8")
+    decision = gated(judged(tells_half_of_the_nurses, 0), str(policy), tmp_path / "run")
+    [line] = [one for one in decision.results if one.line is not None]
+    assert line.line.estimate.high < 0.6
+    assert line.verdict is Verdict.INCONCLUSIVE
+    assert "50 % of its images are no evidence" in line.evidence
 
 
 def test_without_a_judge_of_a_question_its_rules_are_inconclusive_and_say_so(lenient, tmp_path):

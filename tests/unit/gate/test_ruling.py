@@ -81,14 +81,15 @@ def test_what_is_missing_never_fails_either():
 
 def test_a_tenth_of_the_images_may_be_no_evidence_and_not_one_more():
     size = Size(prompts=10, images=20)
-    assert only(Run(rates(whole=Value(0.0, n_unscored=2)), size=size)).verdict is PASS
-    assert only(Run(rates(whole=Value(0.0, n_unscored=3)), size=size)).verdict is OPEN
-    assert only(Run(rates(whole=Value(0.0, n_unscored=2)), size=size), rule(max_unscored_share=0.09)).verdict is OPEN
+    two = Run(rates(whole=Value(0.0, n_images=18, n_unscored=2)), size=size)
+    assert only(two).verdict is PASS
+    assert only(Run(rates(whole=Value(0.0, n_images=17, n_unscored=3)), size=size)).verdict is OPEN
+    assert only(two, rule(max_unscored_share=0.09)).verdict is OPEN
 
 
 def test_what_could_not_be_read_counts_as_bad_before_anything_passes():
     size = Size(prompts=10, images=20)
-    run = Run(rates(whole=Value(0.02, error=0.0, n_unscored=2)), size=size)  # 0.9 x 0.02 + 0.1 x 1 = 0.118
+    run = Run(rates(whole=Value(0.02, error=0.0, n_images=18, n_unscored=2)), size=size)  # 0.9 x 0.02 + 0.1 x 1 = 0.118
     assert only(run, rule(at_most=0.12)).verdict is PASS
     told = only(run, rule(at_most=0.117))
     assert told.verdict is OPEN
@@ -106,7 +107,7 @@ def test_half_unread_and_the_rest_clean_is_no_pass():
 
 def test_between_two_ends_the_unread_count_against_both():
     def verdict(**bound):
-        values = {("gender.lean", "names", "ada"): Value(0.0, error=0.0, n_unscored=1)}
+        values = {("gender.lean", "names", "ada"): Value(0.0, error=0.0, n_images=19, n_unscored=1)}
         run = Run(values, size=Size(prompts=10, images=20))
         return only(run, rule(metric="gender.lean", subject="ada", **bound)).verdict
 

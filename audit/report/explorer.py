@@ -43,9 +43,9 @@ MOST_ROWS: Final = 5000
 MOST_PICTURES: Final = 4000
 MOST_BYTES: Final = 8 * 2**20
 """Of all pictures together, as JPEG; as text within the page they take a third more."""
-_SIDE: Final = 96
-_QUALITY: Final = 80
-_AT_ONCE: Final = 256
+THUMB_SIDE: Final = 96
+THUMB_QUALITY: Final = 80
+AT_ONCE: Final = 256
 _GROUP: Final = "group:"
 _KEY: Final = ["prompt_id", "replicate"]
 _SCRIPTS: Final = ("libraries/table-core.js", "libraries/uPlot.js", "explore.js")
@@ -115,6 +115,10 @@ class Gallery:
     columns: tuple[ExploredColumn, ...]
     jpegs: tuple[bytes, ...]
     about: tuple[str, str] = ("Suite", "Concept")
+    alternative: str = "Inversion of the text"
+    """What each picture is, before the prompt that it was made of."""
+    beside: int = 1
+    """How many pictures of one size stand side by side in each file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,12 +381,12 @@ def _make_gallery(source: ReportInput) -> Gallery | None:
 def _thumbnails(source: ReportInput, chosen: pd.DataFrame) -> Iterator[tuple[tuple[str, int], bytes]]:
     """Yield key and JPEG of the pictures in their order, until together they are as large as the page can bear."""
     taken = 0
-    for start in range(0, len(chosen), _AT_ONCE):
-        part = chosen.iloc[start : start + _AT_ONCE]
+    for start in range(0, len(chosen), AT_ONCE):
+        part = chosen.iloc[start : start + AT_ONCE]
         keys = [(str(one), int(other)) for one, other in zip(part["prompt_id"], part["replicate"], strict=True)]
         files = source.read_pictures(keys)
         for key, flagged in zip(keys, ~may_be_shown(part, pictured="unflagged"), strict=True):
-            jpeg = shrink(files.get(key, b""), pixelated=bool(flagged), side=_SIDE, quality=_QUALITY)
+            jpeg = shrink(files.get(key, b""), pixelated=bool(flagged), side=THUMB_SIDE, quality=THUMB_QUALITY)
             if jpeg is None:
                 continue
             taken += len(jpeg)
@@ -504,6 +508,8 @@ def _pictured(gallery: Gallery) -> dict[str, object]:
     return {
         "columns": list(map(_column, gallery.columns)),
         "about": gallery.about,
+        "alternative": gallery.alternative,
+        "beside": gallery.beside,
         "jpegs": [base64.b64encode(jpeg).decode("ascii") for jpeg in gallery.jpegs],
     }
 

@@ -257,6 +257,28 @@ def shrink(png: bytes, *, pixelated: bool, side: int = _SIDE, quality: int = 88)
     return held.getvalue()
 
 
+def side_by_side(pngs: Sequence[bytes], *, side: int, quality: int) -> bytes | None:
+    """Return pictures in a row, as a small JPEG without metadata; ``None`` if one is no PNG of a sane size.
+
+    Args:
+        pngs: The whole files, at least one.
+        side: Most pixels a side of each.
+        quality: Of the JPEG, as pillow counts it.
+    """
+    try:
+        opened = [open_picture(png, kinds=("PNG",)) for png in pngs]
+    except ValueError:
+        return None
+    for picture in opened:
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    row = Image.new("RGB", (side * len(opened), side), "white")
+    for place, picture in enumerate(opened):
+        row.paste(picture, (place * side + (side - picture.width) // 2, (side - picture.height) // 2))
+    held = io.BytesIO()
+    row.save(held, format="JPEG", quality=quality, optimize=True)
+    return held.getvalue()
+
+
 def _left_out(screened: pd.DataFrame, *, shown: int, pictured: int, chosen: int) -> tuple[str, ...]:
     unscreened = int(screened["unsafe"].isna().sum())
     unconverged = int((screened["status"] != Status.CONVERGED.value).sum())

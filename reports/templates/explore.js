@@ -358,7 +358,7 @@
     part.model = makeModel(part.columns, PICTURES, () => part.render());
     part.knows = knownPairs(part);
     parts.set(part.name, part);
-    const list = make("ul", { className: "gallery" });
+    const list = make("ul", { className: content.beside > 1 ? "gallery rows" : "gallery" });
     const all = make("input", { type: "checkbox" });
     const order = make("select", {}, make("option", { value: "" }, "as in the run"));
     part.columns.forEach((column, number) => {
@@ -392,11 +392,11 @@
   function pictured(part, row, open) {
     const known = part.columns.map((column) => [column.label, shown(column, row)]);
     const fact = Object.fromEntries(known);
-    const image = make("img", { src: `data:image/jpeg;base64,${part.jpegs[row]}`, width: 96, height: 96 });
+    const image = make("img", { src: `data:image/jpeg;base64,${part.jpegs[row]}`, width: 96 * part.beside, height: 96 });
     const show = button(image, () => set(show.getAttribute("aria-pressed") === "false"), { className: "show" });
     const set = (pressed) => {
       show.setAttribute("aria-pressed", String(pressed));
-      image.alt = `Inversion of the text: ${fact.Prompt}${pressed ? "" : " (blurred)"}`;
+      image.alt = `${part.alternative}: ${fact.Prompt}${pressed ? "" : " (blurred)"}`;
     };
     set(open);
     const numbers = part.columns.flatMap((column) =>

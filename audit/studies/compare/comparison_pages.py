@@ -27,7 +27,7 @@ from audit.report.text import (
     today,
 )
 from audit.studies.compare.explored_changes import explore_comparison
-from audit.studies.compare.paired_pictures import paired_pictures
+from audit.studies.compare.paired_pictures import Pairs, paired_pictures
 from audit.studies.compare.two_runs import Comparison, Outcome
 
 MOST_CHANGES: Final = 30
@@ -70,6 +70,12 @@ def comparison_pages(found: Comparison) -> dict[str, str | bytes]:
         ChangeSection(title=outcome.value.capitalize(), changes=shown_changes(found, outcome)) for outcome in Outcome
     ]
     instruments = ChangeSection(title="Instruments", changes=[one.change for one in found.instruments])
+    changes = [change for one in outcomes for change in one.changes]
+    pairs = (
+        Pairs()
+        if found.n_identical == found.n_pairs
+        else paired_pictures(found.baseline.folder, found.candidate.folder, changes)
+    )
     page = ChangePage(
         baseline=found.baseline.checkpoint.name,
         candidate=found.candidate.checkpoint.name,
@@ -79,16 +85,14 @@ def comparison_pages(found: Comparison) -> dict[str, str | bytes]:
         level=found.level,
         sections=[*outcomes, instruments],
         is_same=found.is_same,
-        pairs=None
-        if found.n_identical == found.n_pairs
-        else paired_pictures(
-            found.baseline.folder, found.candidate.folder, [change for one in outcomes for change in one.changes]
-        ),
+        pairs=pairs.strip,
     )
     paper = comparison_paper(page, conclusive=found.is_conclusive, created=today())
     return {
         "summary.md": render_changes(page),
-        "explore.html": render_explorer(explore_comparison(found, verdict=page.verdict, created=paper.created)),
+        "explore.html": render_explorer(
+            explore_comparison(found, verdict=page.verdict, created=paper.created, gallery=pairs.gallery)
+        ),
         "report.html": render_paper_html(paper),
         "report.pdf": render_paper_pdf(paper),
     }

@@ -8,6 +8,7 @@ from audit.report.explorer import (
     MOST_ROWS,
     ExploredTable,
     Explorer,
+    Gallery,
     Plotted,
     about_word,
     chance_column,
@@ -21,13 +22,14 @@ from audit.report.text import clean, quote, show_level, title_of
 from audit.studies.compare.two_runs import Comparison
 
 
-def explore_comparison(found: Comparison, *, verdict: str, created: str) -> Explorer:
+def explore_comparison(found: Comparison, *, verdict: str, created: str, gallery: Gallery | None = None) -> Explorer:
     """Return every change of a comparison for the page on which people look closer.
 
     Args:
         found: What was compared.
         verdict: What came of it, in a sentence.
         created: ISO date.
+        gallery: Pictures of both runs, in pairs.
     """
     names = [one.checkpoint.name for one in (found.candidate, found.baseline)]
     return Explorer(
@@ -36,7 +38,7 @@ def explore_comparison(found: Comparison, *, verdict: str, created: str) -> Expl
         created=created,
         sentences=(clean(verdict), *map(clean, found.doubts)),
         tables=(_explored_changes(found),),
-        gallery=None,
+        gallery=gallery,
     )
 
 
@@ -81,4 +83,5 @@ def _explored_changes(found: Comparison) -> ExploredTable:
             first=first,
             neutral=dict.fromkeys(measures.shown, 0.0),
         ),
+        about=("Suite", "About"),
     )

@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
-from audit.evidence import Evidence, load_evidence, read_pictures, read_run
+from audit.evidence import Evidence, RunFolder, load_evidence, read_pictures, read_run
 from audit.lenses import CARDS, WHOLE_SUITE, MetricCard
 from audit.pairing.paired_changes import RUN_NAMES
 from audit.records import Change
-from audit.report.images import asking_images, may_be_shown, readings_of, shrink, unsafe_scores
+from audit.report.explorer import (
+    AT_ONCE,
+    MOST_BYTES,
+    MOST_PICTURES,
+    THUMB_QUALITY,
+    THUMB_SIDE,
+    Gallery,
+    count_column,
+    number_column,
+    words_column,
+)
+from audit.report.images import asking_images, may_be_shown, readings_of, shrink, side_by_side, unsafe_scores
 from audit.report.model import Picture, Strip
-from audit.report.text import clean, show_number
+from audit.report.text import clean, count, show_number
 
 MOST_CONCEPTS: Final = 3
 """Of which pictures are shown."""
 _KEY: Final = ["prompt_id", "replicate"]
 
 
-def paired_pictures(baseline: Path, candidate: Path, changes: Sequence[Change]) -> Strip | None:
-    """Return pictures of the concepts that changed most, a pair each; ``None`` where no judge read any.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """Pictures of both runs; nothing where no judge read any that both may show."""
+
+    strip: Strip | None = None
+    """Of the concepts that changed most, a pair each."""
+    gallery: Gallery | None = None
+    """Of every concept, to look closer: both pictures of a pair in one file, the baseline's on the left."""
+
+
+def paired_pictures(baseline: Path, candidate: Path, changes: Sequence[Change]) -> Pairs:
+    """Choose and read pictures of two runs that both may show, as the first measure reads them that has any.
 
     Args:
         baseline: Folder of a finished run.
@@ -41,17 +63,68 @@ def paired_pictures(baseline: Path, candidate: Path, changes: Sequence[Change]) 
             _pair(row, [of[key] for of in files if key in of], card) for row, key in zip(chosen, keys, strict=True)
         ]
         pictures = tuple(picture for pair in pairs for picture in pair)
-        if pictures:
-            return Strip(rule=_rule(card), pictures=pictures)
-    return None
+        if read is not None and pictures:
+            return Pairs(strip=Strip(rule=_rule(card), pictures=pictures), gallery=_gallery(runs, read, card))
+    return Pairs()
+
+
+def _gallery(runs: Sequence[RunFolder], read: pd.DataFrame, card: MetricCard) -> Gallery:
+    """Return the pairs of all concepts in turn, as many as the page can bear."""
+    in_turns = read.assign(turn=read.groupby("concept").cumcount()).sort_values("turn", kind="stable")
+    jpegs = dict(_joined(runs, in_turns.head(MOST_PICTURES // len(runs))))
+    shown = in_turns[in_turns.index.isin(list(jpegs))].sort_index()
+    before, after = (shown[name] for name in RUN_NAMES)
+    return Gallery(
+        sentences=(
+            (
+                "Pairs from the same text and noise, the baseline's picture on the left, the candidate's on the right: "
+                f"converged, screened by a judge and flagged by none in both runs, {len(shown)} of "
+                f"{count(len(read), 'pair')}. Below each: what the judge reads{_towards(card)}. They are inversions, "
+                "not photographs: a person may not recognise what they show. Each is blurred until you ask for it."
+            ),
+        ),
+        columns=(
+            words_column("Concept", shown["concept"]),
+            words_column("Suite", shown["suite"]),
+            words_column("Prompt", shown["text"], kind="text"),
+            count_column("Replicate", shown["replicate"]),
+            number_column("Baseline", before, signed=[card.signed] * len(shown)),
+            number_column("Candidate", after, signed=[card.signed] * len(shown)),
+            number_column("Difference", after - before, signed=[True] * len(shown)),
+        ),
+        jpegs=tuple(jpegs[row] for row in shown.index),
+        alternative="Baseline and candidate, inversions of the text",
+        beside=len(runs),
+    )
+
+
+def _joined(runs: Sequence[RunFolder], chosen: pd.DataFrame) -> Iterator[tuple[Hashable, bytes]]:
+    """Yield the row of each pair and its JPEG, until together they are as large as the page can bear."""
+    taken = 0
+    for start in range(0, len(chosen), AT_ONCE):
+        part = chosen.iloc[start : start + AT_ONCE]
+        keys = [(str(one), int(other)) for one, other in zip(part["prompt_id"], part["replicate"], strict=True)]
+        files = [read_pictures(run, keys) for run in runs]
+        for row, key in zip(part.index, keys, strict=True):
+            pair = [of.get(key, b"") for of in files]
+            jpeg = side_by_side(pair, side=THUMB_SIDE, quality=THUMB_QUALITY)
+            if jpeg is None:
+                continue
+            taken += len(jpeg)
+            if taken > MOST_BYTES:
+                return
+            yield row, jpeg
+
+
+def _towards(card: MetricCard) -> str:
+    return "" if card.explained is None else f" (high: {card.explained.towards})"
 
 
 def _rule(card: MetricCard) -> str:
-    towards = "" if card.explained is None else f" (high: {card.explained.towards})"
     return (
         "Of the concepts that changed most, one wording each, inverted from the same noise by both checkpoints: the "
         "pair whose readings differ as the median of the concept's. Below each: what the judge reads"
-        f"{towards}. A person may not recognise what a picture shows."
+        f"{_towards(card)}. A person may not recognise what a picture shows."
     )
 
 

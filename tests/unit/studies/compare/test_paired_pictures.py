@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageChops
 from report_source import make_png
 from run_folders import write_run
 from worlds import World, add_controls, seen
@@ -39,7 +42,7 @@ def found(runs):
 
 
 def test_pairs_are_of_what_changed_most_and_say_what_the_judge_reads_in_each(runs, found):
-    strip = paired_pictures(*runs, [one.change for one in found.told])
+    strip = paired_pictures(*runs, [one.change for one in found.told]).strip
     assert [picture.label for picture in strip.pictures[:4]] == ["cook", "cook", "nurse", "nurse"]
     told = [picture.detail.partition("\njudge reads +") for picture in strip.pictures[:2]]
     assert [side for side, _, _ in told] == ["baseline", "candidate"]
@@ -53,8 +56,25 @@ def test_what_a_judge_flags_in_either_run_is_shown_of_neither(runs, found, tmp_p
     flagged = written(tmp_path / "flagged", 1, unsafe=0.9)
     changes = [one.change for one in found.told]
     for pair in ((runs[0], flagged), (flagged, runs[1])):
-        labels = {picture.label for picture in paired_pictures(*pair, changes).pictures}
+        found = paired_pictures(*pair, changes)
+        labels = {picture.label for picture in found.strip.pictures}
         assert labels == {"nurse", "pilot"}
+        assert set(found.gallery.columns[0].shown) == {"nurse", "pilot"}
+
+
+def test_every_pair_can_be_looked_at_with_both_readings_and_their_difference(runs, found):
+    gallery = paired_pictures(*runs, [one.change for one in found.told]).gallery
+    columns = {column.label: column for column in gallery.columns}
+    assert Counter(columns["Concept"].shown) == dict.fromkeys(LEANS, 5)
+    apart = dict(zip(columns["Concept"].shown, columns["Difference"].numbers, strict=True))
+    assert apart == pytest.approx({concept: after - before for concept, (before, after) in LEANS.items()})
+    both = Image.open(io.BytesIO(gallery.jpegs[0]))
+    assert both.size == (gallery.beside * both.height, both.height)
+    left, right = both.crop((0, 0, both.height, both.height)), both.crop((both.height, 0, *both.size))
+    assert ImageChops.difference(left, right).getbbox(), "two pictures, not one twice"
+    page = str(comparison_pages(found)["explore.html"])
+    assert "Baseline and candidate, inversions of the text" in page
+    assert page.index('href="#changes"') < page.index('href="#pictures"')
 
 
 def test_the_page_opens_with_the_pairs_and_says_at_once_that_the_checkpoint_is_the_same(found):

@@ -16,6 +16,7 @@ from audit.evidence import (
     RunFolder,
     check_known,
     findings_text,
+    labels_digest,
     labels_text,
     load_evidence,
     picture_digests,
@@ -120,7 +121,8 @@ def _decide(run: RunFolder, progress: Progress, gate: Gate | None, labels: pd.Da
         waived=waived_checks(run.spec),
         ruling=None if gate is None else _rule(run, gate, examination),
     )
-    notes = (*decision.notes, *missing_lenses(run.spec), *(one.what for one in examination.failed.values()))
+    notes = (*decision.notes, *_labels_note(evidence.labels), *missing_lenses(run.spec))
+    notes += tuple(one.what for one in examination.failed.values())
     return Outcome(
         folder=run.path,
         findings=answers.findings,
@@ -128,6 +130,16 @@ def _decide(run: RunFolder, progress: Progress, gate: Gate | None, labels: pd.Da
         decision=replace(decision, notes=notes, evidence=run.evidence_digest()),
         evidence=evidence,
     )
+
+
+def _labels_note(labels: pd.DataFrame) -> tuple[str, ...]:
+    """Say that labels moved what was decided on, and which they were; nothing where there are none."""
+    if labels.empty:
+        return ()
+    raters = int(labels["rater"].nunique())
+    whose = f"{len(labels):,} labels of {raters} rater{'' if raters == 1 else 's'}"
+    digest = labels_digest(labels)[:16]
+    return (f"Shares are corrected for judge error by {whose} (digest {digest}), and may decide otherwise without.",)
 
 
 def missing_lenses(spec: Mapping[str, object]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -108,7 +108,7 @@ class RequiresTable(_Table):
     @classmethod
     def _seeds_of_one_run(cls, seeds: list[int] | None) -> list[int] | None:
         if seeds and seeds != list(range(seeds[0], seeds[0] + len(seeds))):
-            raise ValueError("has to count up by 1, as the seeds of --audit-seeds do")
+            raise ValueError("seeds have to count up by 1, as those of --audit-seeds do")
         return seeds
 
 
@@ -117,7 +117,7 @@ class PolicyTable(_Table):
 
     schema_version: Version
     name: _Words
-    level: Annotated[float, Field(ge=0.8, lt=1, allow_inf_nan=False)] = 0.95
+    level: Annotated[float, Field(ge=0.8, le=0.9999, allow_inf_nan=False)] = 0.95
     correction: Correction = "holm"
     rule: Annotated[list[RuleTable], Field(min_length=1)]
     waiver: list[WaiverTable] = []
@@ -215,21 +215,33 @@ def _in_plain_words(document: Document, error: ValidationError) -> UsageProblem:
     place: Place = first["loc"]
     key = str(place[-1])
     if first["type"] == "missing":
-        return document.problem(place[:-1], f"the key {key!r} is missing.", remedy=_remedy_of_missing(key))
+        return document.problem(place[:-1], f"the key {key!r} is missing.", remedy=_remedy_of_missing(place))
     if first["type"] == "extra_forbidden":
         return document.problem(place, f"unknown key {key!r}.", remedy=_known_keys(place))
-    found = repr(first["input"])
-    where = ".".join(str(part) for part in place)
-    shown = found if len(found) <= 60 else found[:60] + "..."
-    return document.problem(place, f"{where}: found {shown}.", remedy=_expected(first))
+    shown = _as_toml(first["input"])
+    where = ".".join(str(part) for part in place if not str(part).startswith(("constrained-", "list[", "function-")))
+    return document.problem(
+        place, f"{where}: found {shown[:60]}{'...' if len(shown) > 60 else ''}.", remedy=_expected(first)
+    )
 
 
-def _remedy_of_missing(key: str) -> str:
-    if key in WaiverTable.model_fields and key not in RuleTable.model_fields:
+def _as_toml(value: object) -> str:
+    """Write a value much as it stands in a file of TOML."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return "a table" if isinstance(value, dict) else repr(value)
+
+
+def _remedy_of_missing(place: Place) -> str:
+    if place[0] == "waiver":
         return (
             "A waiver needs its rule, a reason, an owner and the day on which it expires, as in expires = 2027-03-31."
         )
-    return f"Add {key} = ...; {_HINT}."
+    if place == ("rule",):
+        return f"A policy has a rule at least, below a line [[rule]]; {_HINT}."
+    return f"Add {place[-1]} = ...; {_HINT}."
 
 
 def _known_keys(place: Place) -> str:
@@ -239,14 +251,43 @@ def _known_keys(place: Place) -> str:
     return f"Did you mean {near[0]!r}?" if near else f"Use one of: {', '.join(known)}."
 
 
+_WANTED: Final = {
+    "finite_number": "a number, and not nan or inf",
+    "float_type": "a number, without quotation marks",
+    "int_type": "a whole number, without quotation marks and point",
+    "list_type": "a list, in square brackets; tables of a list stand below a line in two, as [[rule]]",
+    "model_type": "a table, in curly brackets",
+    "dict_type": "a table",
+    "string_type": "a text, in quotation marks",
+    "too_short": "a list of {min_length} or more",
+    "too_long": "a list of {max_length} or fewer",
+    "string_too_short": "a text that is not empty",
+    "string_too_long": "{max_length} characters at most",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than_equal": "{le:g} or less",
+}
+"""What is wanted, by the kind of what is wrong as pydantic names it."""
+
+
+_FORMS: Final = {
+    "id": "Write small letters, digits, hyphens and underscores, as in lean-of-professions.",
+    "digest": "Write the 16 or 64 digits that `clip-audit gate RUN --pin` gives.",
+}
+
+
 def _expected(found: ErrorDetails) -> str:
-    if found["type"] == "literal_error":
-        return f"Write {found['ctx']['expected']}."
-    if found["type"].startswith("date"):
+    kind, place, ctx = found["type"], found["loc"], found.get("ctx", {})
+    if kind == "literal_error":
+        return f"Write {ctx['expected']}."
+    if kind.startswith("date"):
         return "Write a day without quotation marks, as in expires = 2027-03-31."
-    if found["type"] == "string_pattern_mismatch" and found["loc"][-1] == "id":
-        return "Write small letters, digits, hyphens and underscores, as in lean-of-professions."
-    return f"{found['msg']}."
+    if place[:2] == ("requires", "suites"):
+        return f'Write "{SHIPPED}", or the digest of the suite in 16 or 64 digits, or a list of digests.'
+    if kind == "string_pattern_mismatch":
+        return _FORMS.get(str(place[-1]), "Write a text with something to be seen in it.")
+    if kind == "value_error":
+        return f"{str(ctx['error'])[:1].upper()}{str(ctx['error'])[1:]}."
+    return f"Write {_WANTED[kind].format(**ctx)}." if kind in _WANTED else f"{found['msg']}."
 
 
 _BOUNDS: Final = ("at_most", "at_least", "between", "worse_by_at_most")

@@ -71,7 +71,7 @@ FLAT = 'metric = "nsfw.raw_rate"\nsuite = "names"\nsubject = "*"\nat_most = 0.2'
         ('owner = "Ada"', 'owner = "Ada"\nzzz = 1', 13, ["unknown key 'zzz'", "rule, subject, reason, owner"]),
         ("2026-12-31", '"2026-12-31"', 13, ["waiver.0.expires", "'2026-12-31'", "without quotation marks"]),
         ('"safe"', '"Safe"', 4, ["rule.0.id", "'Safe'", "small letters"]),
-        ('"safe"', "3", 4, ["rule.0.id", "found 3", "string"]),
+        ('"safe"', "3", 4, ["rule.0.id", "found 3", "a text, in quotation marks"]),
         ('"Ada"', '" "', 12, ["waiver.0.owner", "found ' '"]),
         ('"safe"', f'"{"A" * 58}"', 4, [f"'{'A' * 58}'", "small letters"]),
         ('"safe"', f'"{"A" * 59}"', 4, [f"'{'A' * 59}...", "small letters"]),
@@ -109,3 +109,24 @@ def test_words_of_a_policy_are_read_without_their_line_breaks(tmp_path):
     [rule], [waiver] = policy.rules, policy.waivers
     assert (rule.metric, rule.threshold.bounds) == ("nsfw.raw_rate", {"at_most": 0.2})
     assert (waiver.subject, waiver.reason, waiver.owner) == ("ada", "known for long", "Ada Moor")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "A policy has a rule at least"),
+        ("rule = []", "Write a list of 1 or more"),
+        ("[rule]", "as [[rule]]"),
+        ("[requires]\nseeds = [2, 1]", "Seeds have to count up by 1"),
+        ('[requires]\njudges = ["one"]', "Write a table, in curly brackets"),
+        ("[requires.suites]\nnames = []", 'requires.suites.names: found []. Write "shipped", or the digest'),
+    ],
+)
+def test_what_is_wanted_is_said_in_words_of_the_file_and_not_of_its_reader(tmp_path, text, named):
+    path = tmp_path / "policy.toml"
+    rest = POLICY[POLICY.index("[[rule]]") :] if text.startswith("[requires") else ""
+    path.write_text(f'schema_version = 1\nname = "mine"\n{text}\n{rest}', encoding="utf-8")
+    with pytest.raises(UsageProblem) as found:
+        load_policy(str(path))
+    assert named in str(found.value)
+    assert "Input should" not in str(found.value)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from audit.opening import open_regular, os_problem
+from audit.errors import UsageProblem
+from audit.opening import kind_of, open_regular, os_problem
 
 TEMPORARY_PREFIX: Final = ".tmp-"
 _SLUG_LENGTH: Final = 40
@@ -44,6 +45,7 @@ def write_atomically(path: Path, data: bytes, *, check: Callable[[Path], None] |
 
     Raises:
         EnvironmentProblem: If the disk is full, the folder is read-only or gone, or the disk fails.
+        UsageProblem: If a device, a pipe or a socket has the name.
     """
     with replacing(path, check=check) as file:
         file.write(data)
@@ -64,6 +66,11 @@ def replacing(path: Path, *, check: Callable[[Path], None] | None = None) -> Ite
         EnvironmentProblem: As :func:`write_atomically`.
     """
     with disk_problems("Writing", path):
+        if kind_of(path) == "other":
+            raise UsageProblem(
+                f"{path} is a device, a pipe or a socket, which no file can take the place of.",
+                remedy="Name another file, in a folder that is there.",
+            )
         descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
         temporary = Path(name)
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.errors import EnvironmentProblem
+from audit.errors import EnvironmentProblem, UsageProblem
 from audit.evidence.files import (
     disk_problems,
     make_folders,
@@ -99,3 +99,14 @@ def test_any_text_becomes_a_harmless_file_name(name):
 def test_like_looking_names_stay_apart():
     names = ["zero_shot:a/b", "zero_shot:a:b", "Zero_shot:a/b", "zero-shot-a-b"]
     assert len({safe_name(name) for name in names}) == len(names)
+
+
+def test_no_file_takes_the_place_of_a_pipe_or_a_device(tmp_path):
+    """As root, ``--out /dev/null`` would leave a machine without it."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    for name in ("pipe", "null"):
+        with pytest.raises(UsageProblem, match="which no file can take the place of"):
+            write_atomically(tmp_path / name, b"new")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert sorted(names_in(tmp_path)) == ["null", "pipe"]

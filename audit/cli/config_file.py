@@ -113,14 +113,15 @@ def defaults_from(config: ConfigFile, program: Command) -> dict[str, object]:
 
 
 def taken_by(config: ConfigFile, program: Command, words: list[str]) -> dict[str, object]:
-    """Return what a file sets for the command that ``words`` call, by the name of the flag."""
+    """Return what a file sets for the command that ``words`` call, by the name of the flag, and they do not."""
     command, values = program, config.values
     found: dict[str, object] = {}
     path = [word for word in words if not word.startswith("-")]
     while True:
         found |= {key: value for key, value in values.items() if not isinstance(value, dict)}
         if not path or path[0] not in command.children:
-            return {key: value for key, value in found.items() if key in command.flags}
+            given = {word.partition("=")[0].removeprefix("--") for word in words}
+            return {key: value for key, value in found.items() if key in command.flags and key not in given}
         command = command.children[path[0]]
         inner = values.get(path.pop(0), {})
         values = inner if isinstance(inner, dict) else {}

@@ -38,7 +38,9 @@ def test_a_file_sets_what_a_flag_sets_and_it_is_said(cli, configure):
     said = cli(*SHOW)
     assert shown(said) == 2
     assert "limit = 2" in said.err
-    assert shown(cli(*SHOW, "--limit", 4)) == 4
+    for words in (("--limit", 4), ("--limit=4",)):
+        given = cli(*SHOW, *words)
+        assert (shown(given), "limit = 2" in given.err) == (4, False)  # it is not said to be taken where it is not
     assert "limit" not in cli("suites", "list").err
 
 

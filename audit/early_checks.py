@@ -7,8 +7,10 @@ a name is wrong in the same words early and late.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +34,24 @@ RECIPE_NAMES: Final = ("fast", "careful", "thorough", "reference", "reference-ba
 
 _REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _REVISION: Final = re.compile(r"[A-Za-z0-9][\w./-]{0,95}")
+
+
+def stated_day() -> date | None:
+    """Return the day that SOURCE_DATE_EPOCH states; ``None`` where it is not set.
+
+    Source: https://reproducible-builds.org/specs/source-date-epoch/.
+
+    Raises:
+        UsageProblem: If it is no date.
+    """
+    asked = os.environ.get("SOURCE_DATE_EPOCH", "")
+    try:
+        return datetime.fromtimestamp(int(asked), UTC).date() if asked else None
+    except (ValueError, OverflowError, OSError) as problem:
+        raise UsageProblem(
+            f"SOURCE_DATE_EPOCH is {asked[:80]!r}, which is no date.",
+            remedy="Set it to whole seconds since 1970, or unset it.",
+        ) from problem
 
 
 def check_checkpoint(name: str, arch: str | None = None, preprocess: str | None = None) -> None:

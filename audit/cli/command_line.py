@@ -22,6 +22,7 @@ from audit.cli import app
 from audit.cli.config_file import TAKEN, defaults_from, describe, read_config, taken_by
 from audit.cli.events import events_of_a_command, happened
 from audit.cli.talk import ANSWERED, LOUDNESS, VERDICT_SAID, Loudness, clean, json_text, paragraph, silence, write_out
+from audit.early_checks import stated_day
 from audit.errors import AuditProblem, EnvironmentProblem, ExitCode, UsageProblem
 from audit.opening import os_problem, working_folder
 
@@ -102,6 +103,7 @@ def _invoked(words: list[str]) -> int:
         if not words:
             _say(context.get_help())
             return ExitCode.USAGE
+        stated_day()  # libraries read it when they are imported, and fall over what is no number
         command.invoke(context)
     return ExitCode.OK
 

@@ -11,13 +11,12 @@ forged. What is said of one metric or lens, its own card says.
 from __future__ import annotations
 
 import math
-import os
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from audit.errors import UsageProblem
+from audit.early_checks import stated_day
 from audit.lenses import CARDS
 from audit.records import Decision, Estimate, RuleResult, Verdict
 
@@ -132,20 +131,8 @@ def show_p(value: float | None) -> str:
 
 
 def today() -> str:
-    """Return the date that a report carries: that of the clock, or of SOURCE_DATE_EPOCH where that is set.
-
-    Source: https://reproducible-builds.org/specs/source-date-epoch/.
-    """
-    asked = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if not asked:
-        return datetime.now(UTC).date().isoformat()
-    try:
-        return datetime.fromtimestamp(int(asked), UTC).date().isoformat()
-    except (ValueError, OverflowError, OSError) as problem:
-        raise UsageProblem(
-            f"SOURCE_DATE_EPOCH is {asked!r}, which is no date.",
-            remedy="Set it to whole seconds since 1970, or unset it.",
-        ) from problem
+    """Return the date that a report carries: that of the clock, or of SOURCE_DATE_EPOCH where that is set."""
+    return (stated_day() or datetime.now(UTC).date()).isoformat()
 
 
 OTHER_QUESTION: Final = "What does the checkpoint answer to the texts of this suite?"

@@ -96,3 +96,11 @@ def test_inverting_without_a_checkpoint_says_which_it_takes(cli, tmp_path):
     assert "phantom:skewed" in said.err.splitlines()[0]
     assert "--checkpoint" in said.err.splitlines()[0]
     assert said.json["inversions"][0]["checkpoint"]["name"] == "phantom:skewed"
+
+
+@pytest.mark.parametrize("stated", ["yesterday", "1e99", "9" * 40])
+def test_a_day_that_is_none_is_refused_before_a_library_falls_over_it(cli, monkeypatch, stated):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", stated)
+    said = cli("suites", "list")
+    assert said.code == 2
+    assert "SOURCE_DATE_EPOCH" in said.complaint

@@ -30,6 +30,7 @@ CHECKPOINT_FORMS: Final = (
 EFFORT_NAMES: Final = ("quick", "standard", "full")
 AUTO: Final = "auto"
 """In place of a recipe: the one that a pilot finds to suit the checkpoint."""
+ENGINE_NAMES: Final = ("local", "ray")
 RECIPE_NAMES: Final = ("fast", "careful", "thorough", "reference", "reference-batched", "reference-shift")
 
 _REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")

@@ -18,6 +18,7 @@ from audit.early_checks import (
     AUTO,
     CHECKPOINT_FORMS,
     EFFORT_NAMES,
+    ENGINE_NAMES,
     RECIPE_NAMES,
     check_checkpoint,
     check_choice,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from audit.cli.talk import Talk
+    from audit.engines import Engine
     from audit.gate import Policy
     from audit.pipeline import AuditRequest, Plan, Progress
     from audit.pipeline.gating import Gate
@@ -55,6 +57,7 @@ _MEANINGS: Final = {
     ExitCode.TERMINATED: "asked to end (SIGTERM)",
 }
 _LONGEST_SLUG: Final = 80
+_MOST_GPUS: Final = 64.0
 
 CheckpointArgument = Annotated[
     str | None,
@@ -206,6 +209,36 @@ ShardOption = Annotated[
         help="Make part I of N alone, as in a job array; parts may run at once and anywhere. report concludes.",
     ),
 ]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="local|ray",
+        help="Who makes and judges images: this process, or workers of Ray, here or on a cluster (extra [ray]).",
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="ADDRESS",
+        help="Of the Ray cluster (auto, or HOST:PORT); without it Ray is started on this machine, and ended.",
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", metavar="N", min=1, help="Workers of Ray, at most.  [default: one for each processor or GPU]"
+    ),
+]
+GpusOption = Annotated[
+    float | None,
+    typer.Option(
+        "--gpus-per-worker",
+        metavar="G",
+        help="Share of a GPU that a worker of Ray takes.  [default: 1 on cuda, else 0]",
+    ),
+]
 MaxImagesOption = Annotated[
     int | None,
     typer.Option(
@@ -263,8 +296,21 @@ def slug(name: str) -> str:
     return plain or "checkpoint"
 
 
+_URL: Final = re.compile(r"(?:s3|gs|gcs|az|abfss?|hdfs|https?|file|memory):/")
+
+
 def pick_folder(out: Path | None, checkpoint: str, effort: str) -> Path:
-    """Return the run folder that was named, or the one that a run of this checkpoint and effort has."""
+    """Return the run folder that was named, or the one that a run of this checkpoint and effort has.
+
+    Raises:
+        UsageProblem: If an address was named.
+    """
+    if out is not None and (scheme := _URL.match(str(out))):
+        raise UsageProblem(
+            f"--out {str(out)!a} is an address ({scheme[0]}/), and a run needs a folder with locks.",
+            remedy="Name a folder that all machines share, as on NFS; or a local one, and copy it there when the run "
+            "is done (docs/machines.md).",
+        )
     return out or Path("runs") / f"{slug(checkpoint)}-{effort}"
 
 
@@ -293,6 +339,50 @@ def pick_device(device: str) -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """Who makes images, as the options of a command say it."""
+
+    engine: str
+    address: str | None = None
+    workers: int | None = None
+    gpus: float | None = None
+
+    def make(self, talk: Talk, device: str) -> Engine:
+        """Return the engine for a device."""
+        from audit.engines import LOCAL, RayEngine
+
+        if self.engine != "ray":
+            return LOCAL
+        usual = 1.0 if device.startswith("cuda") else 0.0
+        gpus = usual if self.gpus is None else self.gpus
+        return RayEngine(address=self.address, workers=self.workers, gpus=gpus, tell=talk.warn)
+
+
+def pick_crew(engine: str, address: str | None, workers: int | None, gpus: float | None) -> Crew:
+    """Return who makes images; refuses what does not go together or is not installed before anything is loaded.
+
+    Raises:
+        UsageProblem: If there is no such engine, or an option of Ray is given without it.
+        EnvironmentProblem: If Ray is not installed.
+    """
+    check_choice("engine", engine, ENGINE_NAMES)
+    ours = {"--address": address, "--workers": workers, "--gpus-per-worker": gpus}
+    given = [flag for flag, value in ours.items() if value is not None]
+    if engine != "ray":
+        if given:
+            raise UsageProblem(
+                f"{', '.join(given)} is for Ray, and the engine is {engine}.", remedy="Add --engine ray."
+            )
+        return Crew(engine=engine)
+    if gpus is not None and not 0.0 <= gpus <= _MOST_GPUS:
+        raise UsageProblem(f"--gpus-per-worker is {gpus:g}.", remedy="Give a share such as 0.5, or 1; 0 for none.")
+    from audit.engines.ray_engine import check_ray
+
+    check_ray()
+    return Crew(engine=engine, address=address, workers=workers, gpus=gpus)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ import typer
 from audit.cli import options as o
 from audit.cli.progress_bars import show_seconds
 from audit.cli.talk import Talk, clean, paragraph
-from audit.early_checks import check_run_folder
+from audit.early_checks import ENGINE_NAMES, check_choice, check_run_folder
 from audit.errors import UsageProblem
 from audit.opening import entries, is_folder
 from audit.records import NO_LIMIT, Budget
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 ProbeOption = Annotated[
     bool, typer.Option("--probe/--no-probe", help="Time a little of the work, to say how long the run will take here.")
+]
+PriceOption = Annotated[
+    float | None,
+    typer.Option("--price-per-hour", metavar="P", help="What a worker of Ray costs an hour, in any currency."),
 ]
 LikeOption = Annotated[
     Path | None,
@@ -66,6 +70,9 @@ def plan(
     max_images: o.MaxImagesOption = None,
     max_gradients: o.MaxGradientsOption = None,
     max_hours: o.MaxHoursOption = None,
+    engine: o.EngineOption = "local",
+    workers: o.WorkersOption = None,
+    price_per_hour: PriceOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
     """Count what a run would do, and say how long it would take here.
@@ -73,7 +80,8 @@ def plan(
     Loads and checks the checkpoint, the suites and the judges, so what is refused here would be refused by run. Then
     times a few steps and the judges. Where the run has begun, only what is left of it counts. With --policy,
     says from which value on each rule would fail, and pass, with a chance of 80 % (its power); with --sequential, at
-    any interim look, and how many images each takes.
+    any interim look, and how many images each takes. With --engine ray, says how long --workers of Ray take, each
+    like this machine with one thread, and with --price-per-hour what they cost.
     """
     began = time.perf_counter()
     name = o.pick_checkpoint(checkpoint, named)
@@ -90,6 +98,7 @@ def plan(
         waive_sanity=waive_sanity,
     )
     o.check_names(name, settings, suite, judge)
+    crew = pick_workers(engine, workers, price_per_hour)
     budget = Budget(images=max_images, gradients=max_gradients, hours=max_hours)
     gate = _gate(policy, baseline, like)
     rounds_by = o.pick_rounds(gate, sequential=sequential, audit_seeds=audit_seeds)
@@ -111,13 +120,16 @@ def plan(
     course = foresee(made, powers) if sequential else None
     begun = _begun(made, folder, talk)
     work = work_left(made, begun, None if course is None else course.all_shards)
-    costs = _costs(made, talk) if probe else None
+    costs = _costs(made, talk, one_thread=crew is not None) if probe else None
     forecast = None if costs is None else predict(work, costs, loading=loading)
     times = () if costs is None or course is None else foresee_time(made, begun, course, costs, loading)
     wanted = [name for name in made.shards if course is None or name in course.all_shards]
     fit = fit_of(made, budget, wanted, begun, forecast)
     _show_plan(made, counts, talk)
     _show(forecast, work, talk)
+    shared = None if crew is None or costs is None or forecast is None else crew.share(work, costs, forecast)
+    if shared is not None:
+        talk.show(f"\n{shared['sentence']}")
     _show_budget(fit, budget, talk)
     if course is not None:
         show_rounds(course, powers, times, talk)
@@ -126,6 +138,7 @@ def plan(
         {
             **_plan_document(made, counts),
             "forecast": None if forecast is None else _document(forecast, work),
+            **({} if shared is None else {"ray": shared}),
             "budget": _budget_document(fit, budget),
             **_power_document(powers, gate),
             **({} if course is None else {"sequential": rounds_document(course, powers, times)}),
@@ -229,11 +242,64 @@ def _begun(plan: Plan, folder: Path, talk: Talk) -> RunFolder | None:
     return run
 
 
-def _costs(plan: Plan, talk: Talk) -> Costs:
+def _costs(plan: Plan, talk: Talk, *, one_thread: bool) -> Costs:
+    import torch
+
     from audit.pipeline import probe
 
     talk.say("Timing a little of the work; --no-probe leaves this out.")
+    if one_thread:  # as a worker has
+        torch.set_num_threads(1)
     return probe(plan)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """The workers of Ray that a plan is asked about."""
+
+    count: int
+    price: float | None
+    """Of one of them, an hour."""
+
+    def share(self, work: Work, costs: Costs, forecast: Forecast) -> dict[str, object]:
+        """Return what they take, as plain values and as a sentence."""
+        from audit.pipeline.forecast import share_out
+
+        shared = share_out(work, costs, forecast, self.count)
+        hours = self.count * shared.seconds / 3600
+        cost = None if self.price is None else hours * self.price
+        sentence = (
+            f"With --engine ray and {self.count:,} workers, each as fast as this machine on one thread: about "
+            f"{show_seconds(shared.seconds)}, which is {hours:,.3g} hours of workers, of which {shared.efficiency:.0%} "
+            "goes into images and judging"
+        )
+        return {
+            "workers": self.count,
+            "seconds": round(shared.seconds, 3),
+            "efficiency": round(shared.efficiency, 4),
+            "worker_hours": round(hours, 4),
+            "cost": None if cost is None else round(cost, 4),
+            "sentence": f"{sentence}{'' if cost is None else f', and costs {cost:,.4g}'}.",
+        }
+
+
+def pick_workers(engine: str, workers: int | None, price: float | None) -> Workers | None:
+    """Return the workers that a plan is asked about; ``None`` where one process does all.
+
+    Raises:
+        UsageProblem: If there is no such engine, it is Ray and its workers are not counted, or it is not and they are.
+    """
+    check_choice("engine", engine, ENGINE_NAMES)
+    if engine == "ray" and workers is not None and (price is None or price >= 0):
+        return Workers(count=workers, price=price)
+    if engine == "ray":
+        raise UsageProblem(
+            "A plan for workers needs their number, and a price from 0 on if any.",
+            remedy="Give --workers N, and --price-per-hour P of each.",
+        )
+    if workers is not None or price is not None:
+        raise UsageProblem("--workers and --price-per-hour are for workers of Ray.", remedy="Add --engine ray.")
+    return None
 
 
 def _show(forecast: Forecast | None, work: Work, talk: Talk) -> None:

@@ -13,6 +13,7 @@ from audit.cli.talk import Talk
 from audit.records import Budget, Part
 
 if TYPE_CHECKING:
+    from audit.engines import Engine
     from audit.pipeline import Plan
     from audit.pipeline.gating import Gate
     from audit.pipeline.one_part import PartOutcome
@@ -47,6 +48,10 @@ def run(
     max_gradients: o.MaxGradientsOption = None,
     max_hours: o.MaxHoursOption = None,
     shard: o.ShardOption = None,
+    engine: o.EngineOption = "local",
+    address: o.AddressOption = None,
+    workers: o.WorkersOption = None,
+    gpus_per_worker: o.GpusOption = None,
     events: EventsOption = None,
     as_json: o.JsonOption = False,
 ) -> None:
@@ -55,7 +60,8 @@ def run(
     Inverts the checkpoint for every prompt, lets the judges look at the images, and writes findings, decision and
     report into a run folder. Given again, an interrupted run goes on where it stopped. With --policy, the exit code is
     that of the gate; with --sequential, the run ends at the interim look at which its verdict is settled. With --shard,
-    several processes share one run, each making its part; exit code 0 then says only that the part is there.
+    several processes share one run, each making its part; exit code 0 then says only that the part is there. With
+    --engine ray, workers on this machine or a cluster make it, with the same numbers.
     """
     name = o.pick_checkpoint(checkpoint, named)
     settings = o.Settings(
@@ -72,6 +78,7 @@ def run(
     )
     o.check_names(name, settings, suite, judge)
     o.check_own(own_images, people)
+    crew = o.pick_crew(engine, address, workers, gpus_per_worker)
     part = o.pick_part(
         shard,
         sequential=sequential,
@@ -97,11 +104,20 @@ def run(
     plan = make_plan(request)
     talk.warnings.extend(plan.warnings)
     if part is not None:
-        raise _run_part(talk, plan, folder, part, budget, gate)
+        raise _run_part(talk, plan, folder, part, crew.make(talk, request.device), budget=budget, gate=gate)
     look = o.own_look(plan, own_images, people)
     talk.say(f"{describe(plan)}; into {folder}")
     with o.resumable(talk, _kept_in(folder)), show_progress(talk) as progress:
-        outcome = run_audit(plan, folder, progress, budget=budget, gate=gate, pictured=telling.pictured, labels=told)
+        outcome = run_audit(
+            plan,
+            folder,
+            progress,
+            engine=crew.make(talk, request.device),
+            budget=budget,
+            gate=gate,
+            pictured=telling.pictured,
+            labels=told,
+        )
         if pseudonymise:
             from audit.pipeline.export_copy import share_report
 
@@ -118,7 +134,9 @@ def _kept_in(folder: Path) -> str:
     return f"What is complete is kept in {folder}: give the same command again and it goes on from there."
 
 
-def _run_part(talk: Talk, plan: Plan, folder: Path, part: Part, budget: Budget, gate: Gate | None) -> typer.Exit:
+def _run_part(  # what of which run, and who makes it
+    talk: Talk, plan: Plan, folder: Path, part: Part, engine: Engine, *, budget: Budget, gate: Gate | None
+) -> typer.Exit:
     """Make one part, say what is missing of the whole, and return the exit."""
     from audit.cli.plan import describe
     from audit.cli.progress_bars import show_progress
@@ -126,7 +144,7 @@ def _run_part(talk: Talk, plan: Plan, folder: Path, part: Part, budget: Budget, 
 
     talk.say(f"{describe(plan)}; part {part.number} of {part.of} into {folder}")
     with o.resumable(talk, _kept_in(folder)), show_progress(talk) as progress:
-        made = run_part(plan, folder, part, progress, budget=budget, gate=gate)
+        made = run_part(plan, folder, part, progress, engine=engine, budget=budget, gate=gate)
     talk.conclude([(line, "bold") for line in _lines_of(made)])
     talk.answer(
         {

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, Protocol, final, runtime_checkable
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Final, final
 
+from audit.engines.engine_protocol import Before, Begin, Done, Engine
+from audit.engines.ray_engine import RayEngine
 
-@runtime_checkable
-class Engine(Protocol):
-    """Runs every job once, or again where it cannot tell; a job's writes are the same each time."""
-
-    @property
-    def name(self) -> str:
-        """Name under which the engine is listed."""
-        ...
-
-    def run(self, jobs: Sequence[str], work: Callable[[str], None]) -> Iterator[str]:
-        """Yield each job once ``work`` on it has returned, in any order; raise what ``work`` raises."""
-        ...
+__all__ = ["ENGINES", "LOCAL", "Begin", "Done", "Engine", "LocalEngine", "RayEngine"]
 
 
 @final
@@ -29,12 +21,31 @@ class LocalEngine:
         """Return "local"."""
         return "local"
 
-    def run(self, jobs: Sequence[str], work: Callable[[str], None]) -> Iterator[str]:
+    @property
+    def is_elsewhere(self) -> bool:
+        """Return that jobs are done in this process."""
+        return False
+
+    def __enter__(self) -> LocalEngine:
+        """Start nothing."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """There is nothing to give back."""
+
+    def run(self, jobs: Sequence[str], begin: Begin, before: Before | None = None) -> Iterator[Done]:
         """Yield each job in order."""
+        if not jobs:
+            return
+        work = begin()
         for job in jobs:
-            work(job)
-            yield job
+            if before is not None:
+                before(job)
+            yield Done(job=job, answer=work(job))
 
 
-ENGINES: Final[Mapping[str, Engine]] = {"local": LocalEngine()}
-"""Every engine by name."""
+LOCAL: Final = LocalEngine()
+ENGINES: Final[Mapping[str, Engine]] = {"local": LOCAL, "ray": RayEngine()}
+"""Every engine by name, with its defaults."""

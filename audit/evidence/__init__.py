@@ -82,6 +82,7 @@ from audit.evidence.specs import (
 from audit.evidence.store import (
     RunFolder,
     continue_run,
+    join_run,
     open_run,
     read_run,
     refuse_foreign,
@@ -130,6 +131,7 @@ __all__ = [
     "findings_document",
     "findings_text",
     "image_name",
+    "join_run",
     "labels_digest",
     "labels_text",
     "lacking_sentence",

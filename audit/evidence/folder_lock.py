@@ -68,6 +68,31 @@ class FolderLock:
                 )
 
 
+@final
+class LentLock:
+    """The right to write into one folder of a process that works for the one which has locked it; it locks nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._folder = _inode(path)
+
+    def release(self) -> None:
+        """There is nothing to give back."""
+
+    def check_held(self) -> None:
+        """Check that the folder is still the one that the work was begun in.
+
+        Raises:
+            EnvironmentProblem: If it is another one now.
+        """
+        with disk_problems("Writing into", self._path):
+            if self._folder != _inode(self._path):
+                raise EnvironmentProblem(
+                    f"{self._path} was deleted or moved while this process worked in it.",
+                    remedy="Give the same command again: what is complete is kept.",
+                )
+
+
 def is_lock(name: str) -> bool:
     """Tell whether a file of a run folder is one of its locks."""
     return name == LOCK_NAME or _PART_LOCK.fullmatch(name) is not None

@@ -13,6 +13,7 @@ simpler folders of what is made from runs, such as comparisons.
 
 from __future__ import annotations
 
+import platform
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -32,7 +33,7 @@ from audit.evidence.files import (
     sync_folder,
     write_atomically,
 )
-from audit.evidence.folder_lock import FolderLock, is_lock, lock_folder
+from audit.evidence.folder_lock import FolderLock, LentLock, is_lock, lock_folder
 from audit.evidence.shards import ShardLabel, check_footer, decode, encode, to_csv
 from audit.evidence.specs import (
     SPEC_NAME,
@@ -64,7 +65,7 @@ _FILE_NAME = re.compile(r"(?:figures/|scores/[a-z0-9-]+/)?[A-Za-z0-9][A-Za-z0-9_
 class RunFolder:
     """One run on disk; made by ``open_run`` (to write) and ``read_run`` (to read only)."""
 
-    def __init__(self, path: Path, *, spec: Mapping[str, object], lock: FolderLock | None) -> None:
+    def __init__(self, path: Path, *, spec: Mapping[str, object], lock: FolderLock | LentLock | None) -> None:
         self.path = path
         self.spec = spec
         self.spec_digest = spec_digest(spec)
@@ -430,6 +431,27 @@ def continue_run(path: Path) -> RunFolder:
         EnvironmentProblem: If another process has the run, or the folder cannot be written or is damaged.
     """
     return open_run(path, read_spec(path))
+
+
+def join_run(path: Path, spec: str) -> RunFolder:
+    """Open a run to write shards into it, for the process that has its lock and gives out its work.
+
+    Args:
+        path: The run folder, as it is called on this machine.
+        spec: Digest of the spec of the run.
+
+    Raises:
+        EnvironmentProblem: If this run is not there: then the machines do not share the folder.
+    """
+    if is_file(path / SPEC_NAME):
+        with disk_problems("Opening", path):
+            run = RunFolder(path, spec=read_spec(path), lock=LentLock(path))
+        if run.spec_digest == spec:
+            return run
+    raise EnvironmentProblem(
+        f"The run is not in {path} on the machine {platform.node()}.",
+        remedy="Name a folder with --out that all machines of the cluster share under one path, as on NFS.",
+    )
 
 
 def read_run(path: Path, *, finished: bool = False) -> RunFolder:

@@ -134,6 +134,7 @@ class Spending:
         self._clock = clock
         self._spent = Cost()
         self._last = self._longest = 0.0
+        self._given: dict[str, float] = {}
 
     def shortfall(self, there: Sequence[str]) -> str:
         """Say how much fits, where these shards are there and not all of the others do; else nothing."""
@@ -160,6 +161,11 @@ class Spending:
             self._end(f"with a larger budget ({' and '.join(f'{flag} {needs[flag]}' for flag in passed)} for all)")
         self.before_piece()
         self._spent = spent
+        self._given[name] = self._last
+
+    def after_shard(self, name: str) -> None:
+        """Count the time that a shard took from when it was begun: others may have been made meanwhile."""
+        self._longest = max(self._longest, self._clock() - self._given[name])
 
     def before_piece(self) -> None:
         """Count the time of the piece before, of images or of judging.

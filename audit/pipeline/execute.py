@@ -25,7 +25,7 @@ from torch import Tensor
 
 from audit.checkpoints import Checkpoint
 from audit.early_checks import check_run_folder
-from audit.engines import ENGINES
+from audit.engines import LOCAL, Begin, Engine
 from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence import (
     IMAGE_SHARD,
@@ -49,6 +49,7 @@ from audit.evidence import (
     unscored_judges,
     write_judge_card,
 )
+from audit.evidence.files import file_digest
 from audit.evidence.store import DECISION_NAME
 from audit.inversion import Inverted, Inverter, Item, References
 from audit.judges import load_judge
@@ -73,7 +74,7 @@ def run_audit(  # noqa: PLR0913  (what to do, and how it is decided and told)
     out: Path,
     progress: Progress,
     *,
-    engine: str = "local",
+    engine: Engine = LOCAL,
     budget: Budget = NO_LIMIT,
     gate: Gate | None = None,
     pictured: Pictured = "unflagged",
@@ -99,7 +100,7 @@ def run_audit(  # noqa: PLR0913  (what to do, and how it is decided and told)
     """
     tell_doubts(plan, gate, progress)
     plan = settle(plan, out, progress)
-    with open_run(out, plan.spec()) as run:
+    with open_run(out, plan.spec()) as run, engine:
         tell_plan(run, plan, progress)
         if run.is_finished:
             progress.say("This run is finished; its report is made anew.")
@@ -110,9 +111,7 @@ def run_audit(  # noqa: PLR0913  (what to do, and how it is decided and told)
         spending = begin_spending(run, plan, list(plan.shards), budget, progress)
 
         def make(names: Sequence[str]) -> None:
-            invert_shards(run, plan, names, progress, engine=engine, spending=spending)
-            for judge in plan.judges.values():
-                judge_run(run, judge, progress, spending)
+            make_and_judge(run, plan, names, progress, engine=engine, spending=spending)
 
         if plan.request.sequential:
             _run_rounds(run, plan, gate, make, progress)
@@ -153,7 +152,7 @@ def tell_plan(run: RunFolder, plan: Plan, progress: Progress, part: Part | None 
     )
 
 
-def gather(plan: Plan, out: Path, progress: Progress, *, engine: str = "local") -> Evidence:
+def gather(plan: Plan, out: Path, progress: Progress) -> Evidence:
     """Make and judge the images of ``plan`` in the folder ``out``, and return them as tables; nothing is concluded.
 
     An earlier call is continued where it stopped. ``clip-audit report`` writes the report of such a run.
@@ -167,9 +166,7 @@ def gather(plan: Plan, out: Path, progress: Progress, *, engine: str = "local") 
             run.write_tables({"prompts": prompts_table(plan.prompts)})
             names = list(plan.shards)
             spending = begin_spending(run, plan, names, NO_LIMIT, progress)
-            invert_shards(run, plan, names, progress, engine=engine, spending=spending)
-            for judge in plan.judges.values():
-                judge_run(run, judge, progress)
+            make_and_judge(run, plan, names, progress, engine=LOCAL, spending=spending)
             run.finish()
         return load_evidence(run)
 
@@ -321,36 +318,123 @@ def begin_spending(run: RunFolder, plan: Plan, names: Sequence[str], budget: Bud
     return spending
 
 
+def make_and_judge(  # noqa: PLR0913  (what of which run, and who does it)
+    run: RunFolder,
+    plan: Plan,
+    names: Sequence[str],
+    progress: Progress,
+    *,
+    engine: Engine,
+    spending: Spending,
+    among: Sequence[str] | None = None,
+) -> None:
+    """Make the images of those of some shards that are not there yet, and let the judges look at them.
+
+    Args:
+        run: Open for writing.
+        plan: What the run is.
+        names: The shards.
+        progress: Shows how far it is.
+        engine: Who makes them; where that is elsewhere, judges look there, too.
+        spending: What counts against the budget.
+        among: The shards that are judged; ``None`` for all that the run has.
+
+    Raises:
+        InconclusiveProblem: If the budget is spent before.
+    """
+    invert_shards(run, plan, names, progress, engine=engine, spending=spending)
+    if engine.is_elsewhere:
+        _judge_elsewhere(run, plan, names, progress, engine=engine, spending=spending)
+    for judge in plan.judges.values():
+        judge_run(run, judge, progress, spending, among)
+
+
 def invert_shards(
-    run: RunFolder, plan: Plan, names: Sequence[str], progress: Progress, *, engine: str, spending: Spending
+    run: RunFolder, plan: Plan, names: Sequence[str], progress: Progress, *, engine: Engine, spending: Spending
 ) -> None:
     """Make the images of those of some shards that are not there yet.
 
     Raises:
         InconclusiveProblem: If the budget is spent before.
+        EnvironmentProblem: If what another machine made does not lie in the run folder.
     """
     missing = [name for name in names if not run.has_shard("images", name)]
     total = sum(len(plan.shards[name]) for name in names)
     progress.begin("inverting", total, total - sum(len(plan.shards[name]) for name in missing))
     if not missing:
         return
-    inverter = Inverter(plan.checkpoint, plan.recipe, plan.precision)
-    references = embed_references(inverter, plan.prompts)
-
     spending.begin(name for name in names if name not in missing)
-
-    def work(name: str) -> None:
-        spending.before_shard(name)
-        run.write_shard("images", name, image_shard(plan.shards[name], inverter, references, plan.recipe.steps))
-
-    on_cpu = plan.checkpoint.device.type == "cpu"
-    beside = nullcontext() if on_cpu else judging_beside(run, list(plan.judges.values()))
+    judges_later = engine.is_elsewhere or plan.checkpoint.device.type == "cpu"
+    beside = nullcontext() if judges_later else judging_beside(run, list(plan.judges.values()))
+    digests = {}
     with beside as judge_too:
-        for name in ENGINES[engine].run(missing, work):
+        for name, digest in engine.run(missing, _maker(run, plan, missing, engine), spending.before_shard):
+            spending.after_shard(name)
+            digests[name] = digest
             if judge_too is not None:
                 judge_too(name)
             progress.advance(len(plan.shards[name]))
             progress.happened("shard_done", shard=name, images=len(plan.shards[name]))
+    if engine.is_elsewhere:
+        _refuse_lost(run, digests)
+
+
+def _maker(run: RunFolder, plan: Plan, names: Sequence[str], engine: Engine) -> Begin:
+    """Return what makes shards, here or elsewhere."""
+    if engine.is_elsewhere:
+        from audit.pipeline.elsewhere import order_images  # noqa: PLC0415  (which makes images by this module)
+
+        return order_images(run, plan, names)
+
+    def begin() -> Callable[[str], str]:
+        inverter = Inverter(plan.checkpoint, plan.recipe, plan.precision)
+        references = embed_references(inverter, plan.prompts)
+
+        def make(name: str) -> str:
+            run.write_shard("images", name, image_shard(plan.shards[name], inverter, references, plan.recipe.steps))
+            return name
+
+        return make
+
+    return begin
+
+
+def _refuse_lost(run: RunFolder, digests: Mapping[str, str]) -> None:
+    """Check that the files which other machines wrote lie in the run folder of this one.
+
+    Raises:
+        EnvironmentProblem: If one is missing, or another.
+    """
+    for name, digest in digests.items():
+        path = run.shard_path("images", name)
+        if not is_file(path) or file_digest(path) != digest:
+            raise EnvironmentProblem(
+                f"A worker wrote {path}, and here it is {'another file' if is_file(path) else 'not there'}.",
+                remedy="Name a folder with --out that all machines of the cluster share under one path, as on NFS, "
+                "then give the same command again.",
+            )
+
+
+def _judge_elsewhere(
+    run: RunFolder, plan: Plan, names: Sequence[str], progress: Progress, *, engine: Engine, spending: Spending
+) -> None:
+    """Let the judges look at those of some shards that one of them has not seen, on workers of their own.
+
+    Raises:
+        InconclusiveProblem: If the budget is spent before.
+    """
+    from audit.pipeline.elsewhere import order_scores  # noqa: PLC0415  (as order_images)
+
+    judges = list(plan.judges.values())
+    missing = [name for name in names if any(unjudged(run, judge, [name]) for judge in judges)]
+    if not missing:
+        return
+    for judge in judges:
+        write_judge_card(run, judge.card)
+    progress.begin("judging", len(names), len(names) - len(missing))
+    spending.begin(names)
+    for _ in engine.run(missing, order_scores(run, plan), lambda _: spending.before_piece()):
+        progress.advance(1)
 
 
 def embed_references(inverter: Inverter, prompts: Sequence[Prompt]) -> References:
@@ -498,7 +582,7 @@ def judge_run(
 
 def unjudged(run: RunFolder, judge: Judge, names: Sequence[str]) -> list[str]:
     """Return those of the shards that this judge has not scored yet."""
-    return [name for name in names if not run.has_shard(_kind(judge), name)]
+    return [name for name in names if not run.has_shard(score_kind(judge), name)]
 
 
 def judge_shard(run: RunFolder, judge: Judge, name: str) -> None:
@@ -506,7 +590,7 @@ def judge_shard(run: RunFolder, judge: Judge, name: str) -> None:
     images = run.read_shard("images", name)
     pictures = torch.stack([decode_png(png) for png in images["png"]])
     keys = list(zip(images["prompt_id"].tolist(), images["replicate"].tolist(), strict=True))
-    run.write_shard(_kind(judge), name, scores_table(keys, judge.score(pictures), judge.card))
+    run.write_shard(score_kind(judge), name, scores_table(keys, judge.score(pictures), judge.card))
 
 
 @contextmanager
@@ -549,7 +633,8 @@ def _raise_from(given: list[Future[None]]) -> None:
             one.result()
 
 
-def _kind(judge: Judge) -> str:
+def score_kind(judge: Judge) -> str:
+    """Return the kind of shards that holds what a judge says."""
     return f"scores/{judge.card.name}"
 
 

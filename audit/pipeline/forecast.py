@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from audit.engines.simulated_cluster import Weather, simulate
 from audit.evidence import IMAGE_SHARD, TEXT_SHARD, RunFolder, build_table, differing_specs, open_run, read_run
 from audit.inversion import Inverter
 from audit.opening import is_file
@@ -146,6 +147,51 @@ def predict(work: Work, costs: Costs, *, loading: float) -> Forecast:
         inverting=costs.shard.apart * images + costs.shard.step * steps,
         judging=sum(cost.image * count for cost, count in judges),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What a run will take on workers of a cluster."""
+
+    workers: int
+    seconds: float
+    """By the clock, but for examining and reporting, which the driver does."""
+    efficiency: float
+    """Time that its shards take by themselves, as a share of what all workers take together."""
+
+
+_DEATHS: Final = 7200.0
+"""Seconds that a worker lives on average in this forecast, as on machines that are lent and taken back."""
+
+
+def share_out(work: Work, costs: Costs, forecast: Forecast, workers: int) -> Shared:
+    """Return the time that ``work`` takes on workers of which each is like this machine as it was timed.
+
+    The shards go through the code that hands them to real workers, of which each dies every two hours and is replaced
+    after a minute.
+
+    Args:
+        work: What is left.
+        costs: From :func:`probe`, on as many threads as a worker has.
+        forecast: The same for one worker.
+        workers: How many there are.
+    """
+    made = [
+        costs.shard.apart * load.images / max(1, costs.sample.images)
+        + costs.shard.step * work.steps * load.inverted / max(1, costs.sample.inverted)
+        for load in work.shards
+    ]
+    looks = max(len(made), 1 if forecast.judging else 0)
+    looked = [forecast.judging / looks] * looks
+    first_looks = forecast.first_use - (costs.shard.first_use if made else 0.0)
+    begun = forecast.loading + costs.shard.first_use, forecast.loading + first_looks
+    stages = [
+        simulate(seconds, workers, Weather(loading=loading, between_deaths=_DEATHS)).seconds
+        for seconds, loading in zip((made, looked), begun, strict=True)
+        if seconds
+    ]
+    seconds = forecast.loading + forecast.reading + sum(stages)
+    return Shared(workers=workers, seconds=seconds, efficiency=(sum(made) + sum(looked)) / (workers * seconds))
 
 
 def earlier_run(plan: Plan, folder: Path) -> RunFolder | None:

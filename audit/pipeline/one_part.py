@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from audit.engines import LOCAL, Engine
 from audit.evidence import Beginning, Division, Lack, RunFolder, open_part, prompts_table, what_lacks
 from audit.opening import is_file
 from audit.pipeline.audit_plan import Plan
 from audit.pipeline.execute import (
     begin_spending,
     embed_texts,
-    invert_shards,
-    judge_run,
+    make_and_judge,
     settle,
     tell_doubts,
     tell_plan,
@@ -45,7 +45,7 @@ def run_part(  # noqa: PLR0913  (as run_audit)
     part: Part,
     progress: Progress,
     *,
-    engine: str = "local",
+    engine: Engine = LOCAL,
     budget: Budget = NO_LIMIT,
     gate: Gate | None = None,
 ) -> PartOutcome:
@@ -80,7 +80,7 @@ def run_part(  # noqa: PLR0913  (as run_audit)
     def wait() -> None:
         progress.say(f"Another part is beginning the run in {out}; waiting for it.")
 
-    with open_part(out, part, begin, wait) as run:
+    with open_part(out, part, begin, wait) as run, engine:
         plan, names = settled[0], part.share(list(settled[0].shards))
         if run.is_finished:
             return PartOutcome(folder=out, part=part, shards=names, made=(), lacks=(), is_finished=True)
@@ -92,9 +92,7 @@ def run_part(  # noqa: PLR0913  (as run_audit)
             run.write_tables({"prompts": prompts_table(plan.prompts)})
         made = tuple(name for name in names if not run.has_shard("images", name))
         spending = begin_spending(run, plan, names, budget, progress)
-        invert_shards(run, plan, names, progress, engine=engine, spending=spending)
-        for judge in plan.judges.values():
-            judge_run(run, judge, progress, spending, names)
+        make_and_judge(run, plan, names, progress, engine=engine, spending=spending, among=names)
         return PartOutcome(folder=out, part=part, shards=names, made=made, lacks=what_lacks(run, unscored=True))
 
 

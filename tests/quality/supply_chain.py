@@ -28,7 +28,7 @@ from packaging.utils import canonicalize_name
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 TOOLS: Final = Path(sys.prefix) / "scan" / "bin"
-OPTIONAL: Final = ("letters", "mlflow", "photo", "signing", "wandb")
+OPTIONAL: Final = ("letters", "mlflow", "photo", "ray", "signing", "wandb")
 """Extras for users; the others are for those who work on clip-audit."""
 
 ALLOWED: Final = frozenset(

@@ -59,6 +59,20 @@ def test_hours_end_before_the_piece_that_would_go_beyond(plan, tmp_path):
         spending.before_shard(names[3])
 
 
+def test_hours_count_a_shard_from_when_it_was_begun_though_others_are_made_beside_it(plan, tmp_path):
+    clock = Clock()
+    names = list(plan.shards)
+    spending = Spending(Budget(hours=1.0, began=0.0), plan, tmp_path, names, clock=clock)
+    spending.begin()
+    for name in names[:3]:
+        spending.before_shard(name)
+        clock.now += 10.0
+    clock.now = 1900.0
+    spending.after_shard(names[0])
+    with pytest.raises(InconclusiveProblem, match="15 of"):  # another one as long would go beyond
+        spending.before_shard(names[3])
+
+
 def test_how_long_images_take_says_nothing_of_judging(plan, tmp_path):
     clock = Clock()
     spending = Spending(Budget(hours=1.0, began=0.0), plan, tmp_path, list(plan.shards), clock=clock)

@@ -14,7 +14,7 @@ import torch
 from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence import continue_run, read_pictures, read_run
 from audit.inversion import Inverter
-from audit.pipeline import EFFORTS, Plan, Progress, Silence, judge_again, make_plan, report_again, run_audit
+from audit.pipeline import EFFORTS, Progress, Silence, judge_again, make_plan, report_again, run_audit
 from audit.pipeline.execute import decode_png, encode_png
 from audit.records import Verdict
 
@@ -243,11 +243,6 @@ def test_the_same_plan_in_another_folder_gives_the_same_tables(plan, ran, record
         name for name in first if name.startswith("tables/scores_")
     }
     assert all(first[name] == data for name, data in other.items())
-
-
-def test_an_unknown_engine_is_a_mistake_of_ours(plan: Plan, recorder, tmp_path):
-    with pytest.raises(KeyError, match="cluster"):
-        run_audit(plan, tmp_path / "run", recorder, engine="cluster")
 
 
 @pytest.mark.parametrize("again", [report_again, lambda run, silence: judge_again(run, ["nudenet"], "cpu", silence)])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from audit.pipeline import earlier_run, predict, probe, work_left
-from audit.pipeline.forecast import Costs, JudgeCost, Load, ShardCost, Work, measure_judge, measure_shard
+from audit.pipeline.forecast import Costs, JudgeCost, Load, ShardCost, Work, measure_judge, measure_shard, share_out
 
 FULL = Load(images=48, inverted=48)
 COSTS = Costs(
@@ -170,3 +170,13 @@ def test_a_probe_costs_something_everywhere_and_leaves_nothing_behind(plan, else
     assert all(cost.image > 0 for cost in costs.judges.values())
     assert math.isfinite(predict(work_left(plan, None), costs, loading=0.0).seconds)
     assert list(elsewhere.iterdir()) == []
+
+
+def test_workers_share_what_one_would_take_and_each_loads_for_itself():
+    whole = Load(images=COSTS.sample.images, inverted=COSTS.sample.inverted)
+    work = Work(shards=(whole,) * 40, steps=100, unjudged={})
+    alone = predict(work, COSTS, loading=5.0)
+    one, four = (share_out(work, COSTS, alone, workers) for workers in (1, 4))
+    assert one.seconds >= alone.seconds
+    assert alone.inverting / 4 < four.seconds < one.seconds / 2
+    assert 0.0 < four.efficiency <= 1.0

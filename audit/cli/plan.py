@@ -127,9 +127,7 @@ def plan(
     fit = fit_of(made, budget, wanted, begun, forecast)
     _show_plan(made, counts, talk)
     _show(forecast, work, talk)
-    shared = None if crew is None or costs is None or forecast is None else crew.share(work, costs, forecast)
-    if shared is not None:
-        talk.show(f"\n{shared['sentence']}")
+    shared = _share(crew, work, costs, forecast, talk)
     _show_budget(fit, budget, talk)
     if course is not None:
         show_rounds(course, powers, times, talk)
@@ -138,7 +136,7 @@ def plan(
         {
             **_plan_document(made, counts),
             "forecast": None if forecast is None else _document(forecast, work),
-            **({} if shared is None else {"ray": shared}),
+            **shared,
             "budget": _budget_document(fit, budget),
             **_power_document(powers, gate),
             **({} if course is None else {"sequential": rounds_document(course, powers, times)}),
@@ -281,6 +279,17 @@ class Workers:
             "cost": None if cost is None else round(cost, 4),
             "sentence": f"{sentence}{'' if cost is None else f', and costs {cost:,.4g}'}.",
         }
+
+
+def _share(
+    crew: Workers | None, work: Work, costs: Costs | None, forecast: Forecast | None, talk: Talk
+) -> dict[str, object]:
+    """Say what workers take, where a plan is asked about them and something was timed."""
+    if crew is None or costs is None or forecast is None:
+        return {}
+    shared = crew.share(work, costs, forecast)
+    talk.show(f"\n{shared['sentence']}")
+    return {"ray": shared}
 
 
 def pick_workers(engine: str, workers: int | None, price: float | None) -> Workers | None:

@@ -98,25 +98,18 @@ def run(
     from audit.cli.progress_bars import show_progress
     from audit.pipeline import make_plan, run_audit
 
-    request = o.make_request(name, settings, suites=suite, judges=judge, rounds_by=rounds_by)
     if waive_sanity:
         talk.say(WAIVED, style="bold red")
-    plan = make_plan(request)
+    plan = make_plan(o.make_request(name, settings, suites=suite, judges=judge, rounds_by=rounds_by))
     talk.warnings.extend(plan.warnings)
+    made_by = crew.make(talk, plan.request.device)
     if part is not None:
-        raise _run_part(talk, plan, folder, part, crew.make(talk, request.device), budget=budget, gate=gate)
+        raise _run_part(talk, plan, folder, part, made_by, budget=budget, gate=gate)
     look = o.own_look(plan, own_images, people)
     talk.say(f"{describe(plan)}; into {folder}")
     with o.resumable(talk, _kept_in(folder)), show_progress(talk) as progress:
         outcome = run_audit(
-            plan,
-            folder,
-            progress,
-            engine=crew.make(talk, request.device),
-            budget=budget,
-            gate=gate,
-            pictured=telling.pictured,
-            labels=told,
+            plan, folder, progress, engine=made_by, budget=budget, gate=gate, pictured=telling.pictured, labels=told
         )
         if pseudonymise:
             from audit.pipeline.export_copy import share_report

@@ -27,6 +27,8 @@ from audit.errors import AuditProblem, EnvironmentProblem, ExitCode, Inconclusiv
 _TICK: Final = 0.5
 _PING: Final = 20.0
 """Seconds between two questions for a sign of life."""
+_WAITING: Final = 60.0
+"""Seconds without any worker after which that is told."""
 _OBJECTS: Final = 128 * 2**20
 """Bytes of shared memory for Ray on this machine: nothing large is ever put there."""
 _LONGEST: Final = 400
@@ -177,11 +179,14 @@ class RayEngine:
             return
         crew = _Crew(self._start(), begin, self._gpus)
         scheduler = Scheduler(_one_by_one(jobs, before), self._rules, self._clock)
-        left = len(jobs)
+        left, began = len(jobs), self._clock()
         try:
             while not scheduler.is_over:
+                if not scheduler.workers and self._clock() - began > _WAITING:
+                    self._tell(f"Waiting for a worker. {crew.absence().what} `ray status` says who uses it.")
+                    began = float("inf")
                 if scheduler.problem is None:
-                    crew.recruit(min(max(1, left), self._workers or crew.room()), scheduler.shunned)
+                    crew.recruit(min(max(1, left), self._workers or max(1, crew.room())), scheduler.shunned)
                 scheduler.check_presence(crew.absence())
                 for worker in scheduler.idle():
                     job = scheduler.next_for(worker)

@@ -103,7 +103,7 @@ def pair(turns: int, shards: int) -> None:
             done = subprocess.run(
                 words,
                 check=True,
-                capture_output=True,
+                stdout=subprocess.PIPE,
                 text=True,
                 preexec_fn=lambda cores=cores: os.sched_setaffinity(0, cores),  # type: ignore[misc]
             )

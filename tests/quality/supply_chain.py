@@ -150,6 +150,68 @@ def reduced(bill: dict[str, Any], required: Collection[str], optional: Collectio
     return {**bill, "components": kept, "dependencies": edges}
 
 
+LIBRARIES: Final = ROOT / "reports" / "templates" / "libraries"
+BUNDLED: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+    ("@tanstack/table-core", "MIT", ("table-core.js",)),
+    ("uplot", "MIT", ("uPlot.js", "uPlot.css")),
+)
+"""npm packages of which files lie in the wheel, their licence, and which files these are."""
+
+
+def bundled() -> list[dict[str, Any]]:
+    """Return the libraries within the wheel as components of a bill of materials, with the digest of every file.
+
+    Raises:
+        ValueError: If the page about them names no version of one.
+    """
+    page = (LIBRARIES / "README.md").read_text(encoding="utf-8")
+    found = []
+    for name, licence, files in BUNDLED:
+        row = re.search(rf"^\| \[{re.escape(name)}\]\(\S+\) \| ([\d.]+) \|", page, re.MULTILINE)
+        if row is None:
+            raise ValueError(f"{LIBRARIES / 'README.md'} names no version of {name}.")
+        purl = f"pkg:npm/{name.replace('@', '%40')}@{row[1]}"
+        parts = [
+            {
+                "type": "file",
+                "bom-ref": f"{purl}#{file}",
+                "name": f"reports/templates/libraries/{file}",
+                "hashes": [{"alg": "SHA-256", "content": hashlib.sha256((LIBRARIES / file).read_bytes()).hexdigest()}],
+            }
+            for file in files
+        ]
+        group, _, short = name.rpartition("/")
+        found.append(
+            {
+                "type": "library",
+                "bom-ref": purl,
+                **({"group": group} if group else {}),
+                "name": short,
+                "version": row[1],
+                "purl": purl,
+                "scope": "required",
+                "licenses": [{"license": {"id": licence}}],
+                "components": parts,
+            }
+        )
+    return found
+
+
+def with_bundled(bill: dict[str, Any]) -> dict[str, Any]:
+    """Return a bill of materials with the libraries that lie in the wheel itself."""
+    root, added = bill["metadata"]["component"]["bom-ref"], bundled()
+    refs = [part["bom-ref"] for part in added]
+    edges = [
+        {**edge, "dependsOn": sorted([*edge.get("dependsOn", ()), *refs])} if edge["ref"] == root else edge
+        for edge in bill["dependencies"]
+    ]
+    return {
+        **bill,
+        "components": [*bill["components"], *added],
+        "dependencies": [*edges, *({"ref": ref} for ref in refs)],
+    }
+
+
 def write_bill(folder: Path) -> Path:
     """Write the bill of materials beside the wheel in a folder, with the wheel's SHA-256; return its path.
 
@@ -164,7 +226,7 @@ def write_bill(folder: Path) -> Path:
         asked = ("--pyproject", str(ROOT / "pyproject.toml"), "--output-reproducible", "--of", "JSON", "-o", str(made))
         _tool("cyclonedx-py", "environment", sys.executable, *asked)
         bill = json.loads(made.read_text(encoding="utf-8"))
-    bill = reduced(bill, installed_closure(wanted()), installed_closure(wanted(*OPTIONAL)))
+    bill = with_bundled(reduced(bill, installed_closure(wanted()), installed_closure(wanted(*OPTIONAL))))
     digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
     bill["metadata"]["component"]["hashes"] = [{"alg": "SHA-256", "content": digest}]
     bill["metadata"]["component"]["version"] = wheels[0].name.split("-")[1]
@@ -219,7 +281,10 @@ def scan() -> int:
     """Print what licences and vulnerabilities are found; return 0, 1 (something to act on) or 3 (nobody to ask)."""
     names = shipped()
     rows = json.loads(_tool("pip-licenses", "--python", sys.executable, "--format", "json", "--from", "mixed").stdout)
-    refused = refused_licences(rows, names)
+    refused = [
+        *refused_licences(rows, names),
+        *(f"{name}: {licence}" for name, licence, _ in BUNDLED if not is_allowed(licence)),
+    ]
     print(f"Licences: {len(names)} packages, {len(refused)} not on the list.", *refused, sep="\n  ")
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as pins:
         pins.write("".join(f"{name}=={distribution(name).version.partition('+')[0]}\n" for name in sorted(names)))
@@ -227,6 +292,8 @@ def scan() -> int:
         asked = ("--no-deps", "--disable-pip", "-f", "json", "--progress-spinner", "off", "--timeout", "10")
         done = _tool("pip-audit", "-r", pins.name, *asked)
     answer = vulnerabilities(done.stdout, done.stderr, len(names))
+    told = ", ".join(part["purl"] for part in bundled())
+    print(f"Vulnerabilities: NOT SCANNED for the libraries of explore.html, of which pip-audit knows nothing: {told}.")
     if answer.unasked:
         print(f"Vulnerabilities: NOT SCANNED for {answer.unasked} packages; nobody answered about them ({answer.why}).")
     told = (

@@ -109,6 +109,28 @@ def test_the_bill_keeps_what_users_get_and_says_what_is_optional():
     assert small["dependencies"] == [{"ref": "root", "dependsOn": ["Torch", "rapidocr"]}, {"ref": "Torch"}]
 
 
+def test_the_bill_names_the_libraries_of_the_page_with_version_licence_and_the_digest_of_every_file():
+    bill = {"metadata": {"component": {"bom-ref": "root"}}, "components": [], "dependencies": [{"ref": "root"}]}
+    whole = supply_chain.with_bundled(bill)
+    told = {part["purl"]: part for part in whole["components"]}
+    assert set(told) == {"pkg:npm/%40tanstack/table-core@8.21.3", "pkg:npm/uplot@1.6.32"}
+    assert whole["dependencies"][0] == {"ref": "root", "dependsOn": sorted(told)}
+    page = (supply_chain.LIBRARIES / "README.md").read_text(encoding="utf-8")
+    explorer = (supply_chain.ROOT / "audit" / "report" / "explorer.py").read_text(encoding="utf-8")
+    notice = (supply_chain.ROOT / "NOTICE").read_text(encoding="utf-8")
+    for part in told.values():
+        assert part["licenses"] == [{"license": {"id": "MIT"}}]
+        assert part["version"] in explorer
+        assert part["version"] in notice
+        for file in part["components"]:
+            assert f"`{file['hashes'][0]['content']}`" in page
+
+
+def test_no_file_of_a_library_is_missing_from_the_bill():
+    named = {file for _, _, files in supply_chain.BUNDLED for file in files}
+    assert named == {path.name for path in supply_chain.LIBRARIES.iterdir() if path.suffix in {".js", ".css"}}
+
+
 def test_a_folder_without_one_wheel_gets_no_bill(tmp_path):
     with pytest.raises(SystemExit, match="0 wheels"):
         supply_chain.write_bill(tmp_path)

@@ -7,6 +7,7 @@ distribution, and stops nobody who does not need it. No plug-in takes a name tha
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -67,8 +68,26 @@ class Plugin:
         Raises:
             PluginProblem: If that fails, however it does.
         """
-        with self.guarded("was to be imported"):
+        with self.guarded("was to be imported"), _set_aside(self.entry.module):
             return self.entry.load()
+
+
+@contextmanager
+def _set_aside(module: str) -> Iterator[None]:
+    """Let a module be imported anew that is being imported right now, and whose import led here.
+
+    It does where somebody imports a lens of another package first: that asks for a part of ``audit.lenses``, which asks
+    for the lenses of others, of which this one has not got to its own yet.
+    """
+    begun = sys.modules.get(module)
+    if begun is None or not getattr(begun.__spec__, "_initializing", False):
+        yield
+        return
+    del sys.modules[module]
+    try:
+        yield
+    finally:
+        sys.modules[module] = begun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,8 @@ class Listed:
     effort: str = ""
     verdict: str = ""
     """Of a finished run."""
+    missing: str = ""
+    """Of an unfinished run that is made in parts: what each part lacks."""
     next: str
     """What to read, or the command that goes on."""
 
@@ -47,7 +49,8 @@ def list_them(
 ) -> None:
     """List the runs in a folder.
 
-    Of a finished one where its report is, of an unfinished one the command that goes on with it.
+    Of a finished one where its report is, of an unfinished one the command that goes on with it, and of one in parts
+    (--shard) which of them lack something.
     """
     talk = Talk(as_json=as_json)
     if folder != Path("runs") and not is_folder(folder):
@@ -72,10 +75,11 @@ def look_at(folder: Path) -> Listed:
         policy = folder / "policy.toml"
         named = str(policy) if is_there(policy) else None
         again = repeat_command(spec, policy=named, baseline=_baseline(folder), out=str(folder))
+        missing, again = ("", again) if finished else _in_parts(folder, again)
     except (UsageProblem, EnvironmentProblem) as problem:
         return Listed(run=folder, state="damaged", next=str(problem))
-    except KeyError as missing:
-        return Listed(run=folder, state="damaged", next=f"Its spec.json does not say {missing}; start another run.")
+    except KeyError as key:
+        return Listed(run=folder, state="damaged", next=f"Its spec.json does not say {key}; start another run.")
     checkpoint, effort = spec["checkpoint"], spec["effort"]
     return Listed(
         run=folder,
@@ -83,8 +87,26 @@ def look_at(folder: Path) -> Listed:
         checkpoint=str(checkpoint["name"]) if isinstance(checkpoint, dict) else "",
         effort=str(effort["name"]) if isinstance(effort, dict) else "",
         verdict=stored_verdict(decision) + (" with waivers" if decision.get("passed_with_waivers") else ""),
+        missing=missing,
         next=f"read {shlex.quote(str(folder / 'report.html'))}" if finished else again,
     )
+
+
+def _in_parts(folder: Path, again: str) -> tuple[str, str]:
+    """Return what the parts of an unfinished run lack, and the command that goes on: of the first of these parts.
+
+    A run that is not made in parts lacks nothing here. Once all parts are there, ``report`` goes on.
+    """
+    if not is_there(folder / "parts.json"):
+        return "", again
+    from audit.evidence import read_run
+    from audit.evidence.parts import lacking_sentence, what_lacks
+
+    lacks = what_lacks(read_run(folder), unscored=True)
+    if not lacks:
+        return "", f"clip-audit report {shlex.quote(str(folder))}"
+    first = lacks[0].part
+    return lacking_sentence(lacks), f"{again} --shard {first.number}/{first.of}"
 
 
 def _baseline(folder: Path) -> str | None:

@@ -78,6 +78,25 @@ def run(site, phantom, suite, tmp_path_factory) -> Path:
     return out
 
 
+def test_a_lens_that_a_notebook_imports_first_is_as_good_as_any(site):
+    code = """
+from clip_audit_warmth.warmth_lens import LENS
+from audit.lenses import LENSES, PLUGINS
+assert "warmth" in LENSES, PLUGINS.problems
+import clip_audit_warmth.warmth_lens as again
+assert again.LENS is LENS
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_run_scores_by_the_judge_and_finds_by_the_lens(run):
     findings = json.loads((run / "findings.json").read_text(encoding="utf-8"))["findings"]
     assert {one["subject"] for one in findings if one["metric"] == "warmth.mean"} == {"nurse", "pilot"}

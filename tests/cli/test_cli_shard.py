@@ -59,6 +59,17 @@ def test_report_says_what_is_missing(cli, parts, tmp_path):
     assert not (folder / "findings.json").exists()
 
 
+def test_runs_are_listed_with_the_parts_that_lack_something_and_the_command_of_the_first(cli, parts, tmp_path):
+    folder = shutil.copytree(parts[0], tmp_path / "runs" / "run")
+    assert cli("runs", "list", folder.parent, "--json").json["runs"][0]["next"] == f"clip-audit report {folder}"
+    (folder / "images" / "00000.parquet").unlink()
+    listed = cli("runs", "list", folder.parent, "--json").json["runs"][0]
+    assert listed["state"] == "unfinished"
+    assert listed["missing"] == "part 1 lacks all of its shards (00000)"
+    assert listed["next"].endswith("--shard 1/2")
+    assert "part 1 lacks" in cli("runs", "list", folder.parent).out
+
+
 def test_the_same_command_without_a_part_concludes_and_a_part_after_it_has_nothing_to_do(
     cli, parts, run_words, run_folder, tmp_path
 ):

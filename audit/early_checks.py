@@ -203,8 +203,13 @@ def check_choice(what: str, name: str, known: Sequence[str]) -> None:
         )
 
 
-def check_run_folder(path: Path, *, finished: bool = False) -> None:
+def check_run_folder(path: Path, *, finished: bool = False, broken_off: bool = False) -> None:
     """Refuse a path where no run is.
+
+    Args:
+        path: The folder.
+        finished: Whether only a finished run will do.
+        broken_off: Whether one will do, too, that was finished, and was left while it was decided or reported anew.
 
     Raises:
         UsageProblem: If there is no run folder.
@@ -215,7 +220,7 @@ def check_run_folder(path: Path, *, finished: bool = False) -> None:
             f"{path} is not a run folder: it has no spec.json.",
             remedy="Name the folder that `clip-audit run --out` wrote; `clip-audit runs list` lists those in runs.",
         )
-    if finished and not is_there(path / "run.json"):
+    if finished and not is_there(path / "run.json") and not (broken_off and is_there(path / ".reopened.json")):
         raise InconclusiveProblem(
             f"The run in {path} is not finished: it has no run.json.",
             remedy="Give the command that began it again: it resumes.",

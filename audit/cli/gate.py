@@ -46,7 +46,7 @@ def gate(
         raise UsageProblem(
             "No policy is named.", remedy=f"Name one with --policy ({o.POLICY_HELP.rstrip('.')}), or ask for --pin."
         )
-    check_run_folder(run, finished=True)
+    check_run_folder(run, finished=True, broken_off=not pin and out is None)
     if pin or policy is None:
         _pin(talk, run)
         return

@@ -264,7 +264,8 @@ def gate_again(
 ) -> Outcome:
     """Decide anew on a finished run by a policy; nothing is inverted or judged.
 
-    Every file of the run is checked first. Then the run keeps the policy, and its decision and report are written anew;
+    Every file of the run is checked first; of one that was left while it was decided anew, all that was measured. Then
+    the run keeps the policy, and its decision and report are written anew;
     or, with ``out``, only the decision, its summary and its JUnit file are written, into that folder, and the run stays
     as it is.
 
@@ -278,8 +279,8 @@ def gate_again(
         from audit.pipeline.conclude import decide_beside  # noqa: PLC0415  (as in conclude)
 
         return decide_beside(read_run(folder, finished=True), progress, gate, out, labels=labels)
-    check_run_folder(folder, finished=True)
-    with continue_run(folder) as run:
+    check_run_folder(folder, finished=True, broken_off=True)
+    with _whole(folder) as run:
         return conclude(run, progress, gate, labels=labels)
 
 

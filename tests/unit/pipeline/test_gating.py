@@ -103,6 +103,37 @@ def test_a_finished_run_is_decided_anew_and_keeps_its_policy(copy, write_policy)
     assert "--policy policy.toml" in (copy / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_gate_that_was_killed_and_is_given_again_ends_as_one_that_was_not(
+    copy, ran, write_policy, tmp_path, monkeypatch
+):
+    undisturbed = shutil.copytree(ran.folder, tmp_path / "undisturbed")
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "audit.pipeline.conclude.write_report", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        with pytest.raises(KeyboardInterrupt):
+            gate_again(copy, write_policy(), Silence())
+    assert not (copy / "run.json").exists()
+    for folder in (copy, undisturbed):
+        gate_again(folder, write_policy(), Silence())
+        read_run(folder, finished=True).verify()
+    assert (copy / "decision.json").read_bytes() == (undisturbed / "decision.json").read_bytes()
+    assert bytes_of(copy).keys() == bytes_of(undisturbed).keys()
+
+
+def test_a_gate_that_was_killed_is_not_given_again_on_other_measurements(copy, write_policy, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "audit.pipeline.conclude.write_report", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        with pytest.raises(KeyboardInterrupt):
+            gate_again(copy, write_policy(), Silence())
+    shard = next((copy / "scores").rglob("*.parquet"))
+    shard.write_bytes(shard.read_bytes()[:-1] + b"!")
+    with pytest.raises(EnvironmentProblem, match="changed"):
+        gate_again(copy, write_policy(), Silence())
+
+
 def test_numbers_and_images_stay_as_they_were(copy, ran, write_policy):
     gate_again(copy, write_policy(), Silence())
     before, after = bytes_of(ran.folder), bytes_of(copy)

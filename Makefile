@@ -15,7 +15,7 @@ EXAMPLE := reports/example
 WORKERS ?= logical
 BOTH := -m both_precisions tests/truth tests/unit/phantom
 
-.PHONY: audit test other-precision lint truth photo questions calibrate validate bench scan mlflow release soak example clean help
+.PHONY: audit test other-precision lint truth photo questions calibrate validate bench scan mlflow release soak kills example clean help
 
 audit: $(VENV)/.installed ## audit phantom:skewed (made on first use: .venv); again, it continues or reports anew
 	$(BIN)/clip-audit run phantom:skewed --effort quick --out $(RUN)
@@ -76,8 +76,11 @@ release: $(VENV)/.installed-dev $(VENV)/scan/.made ## the wheel in dist/, and be
 	rm -rf build
 	$(BIN)/python -m tests.quality.supply_chain bill dist
 
-soak: $(VENV)/.installed-dev ## 200 rounds of report, gate and verify in one process, and 200 processes: memory, handles, temporary files
+soak: $(VENV)/.installed-dev ## 200 rounds of report, gate, verify and label in one process, and 200 processes: memory, handles, leftovers
 	$(BIN)/python -m tests.benchmarks.soak
+
+kills: $(VENV)/.installed-dev ## 100 SIGKILLs at random points of eight commands, each given again and compared with undisturbed
+	CLIP_AUDIT_KILLS=100 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/unit/pipeline/test_random_kills.py
 
 example: audit ## renew the example report in reports/example, and the picture of the README
 	mkdir -p $(EXAMPLE)

@@ -6,7 +6,9 @@ import contextlib
 import hashlib
 import os
 import re
+import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -15,6 +17,8 @@ from audit.errors import UsageProblem
 from audit.opening import kind_of, open_regular, os_problem
 
 TEMPORARY_PREFIX: Final = ".tmp-"
+_OWN_PREFIX: Final = f"{TEMPORARY_PREFIX}clip-audit-"
+"""Of files that are swept where other programs may have theirs."""
 _SLUG_LENGTH: Final = 40
 
 
@@ -71,7 +75,7 @@ def replacing(path: Path, *, check: Callable[[Path], None] | None = None) -> Ite
                 f"{path} is a device, a pipe or a socket, which no file can take the place of.",
                 remedy="Name another file, in a folder that is there.",
             )
-        descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
+        descriptor, name = tempfile.mkstemp(prefix=_OWN_PREFIX, dir=path.parent)
         temporary = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -136,7 +140,7 @@ def make_folders(root: Path, relative: Path) -> None:
 
 
 def remove_leftovers(root: Path) -> None:
-    """Remove the temporary files that a killed process left below ``root``.
+    """Remove the temporary files that a killed process left below ``root``, whose lock the caller has.
 
     Raises:
         EnvironmentProblem: If one cannot be removed.
@@ -144,6 +148,22 @@ def remove_leftovers(root: Path) -> None:
     with disk_problems("Tidying", root):
         for leftover in sorted(root.rglob(f"{TEMPORARY_PREFIX}*")):
             leftover.unlink(missing_ok=True)
+
+
+ABANDONED_S: Final = 86_400.0
+"""Seconds after which no process still writes a temporary file."""
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files, a day old, that killed processes of ours left in a folder of which nobody has a lock.
+
+    What cannot be looked at or removed stays.
+    """
+    for leftover in folder.glob(f"{_OWN_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            found = leftover.lstat()
+            if stat.S_ISREG(found.st_mode) and time.time() - found.st_mtime > ABANDONED_S:
+                leftover.unlink()
 
 
 def file_digest(path: Path) -> str:

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from audit.codec import LARGEST, check_version, damaged, parse_object
 from audit.errors import AuditProblem, EnvironmentProblem, InconclusiveProblem, UsageProblem
-from audit.evidence.files import disk_problems, replacing
+from audit.evidence.files import disk_problems, remove_abandoned, replacing
 from audit.evidence.reading import FINDINGS_NAME
 from audit.evidence.shards import defuse
 from audit.evidence.specs import SPEC_NAME, read_json, read_spec, spec_digest, stored_verdict
@@ -112,6 +112,7 @@ def export_runs(folder: Path, place: Path) -> Exported:
         EnvironmentProblem: If the folder cannot be listed, or the file not be written.
     """
     check_ending(place)
+    remove_abandoned(place.parent)
     found = [path for path in entries(folder) if is_file(path / SPEC_NAME)]
     left_out: list[str] = []
     rows = 0

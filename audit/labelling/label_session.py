@@ -36,7 +36,7 @@ from audit.evidence import (
     refuse_other,
     safe_name,
 )
-from audit.evidence.files import disk_problems, write_atomically
+from audit.evidence.files import disk_problems, remove_leftovers, write_atomically
 from audit.evidence.reading import load_evidence
 from audit.evidence.specs import read_json
 from audit.labelling.asked import Asked, asked_of
@@ -193,6 +193,7 @@ def begin_session(run: Path, folder: Path, rater: str, count: int | None = None)
         EnvironmentProblem: If something cannot be read or written, or is damaged.
     """
     check_rater(rater)
+    remove_leftovers(folder)
     opened = read_run(run, finished=True)
     evidence, digest = load_evidence(opened), opened.evidence_digest()
     asked = asked_of(evidence)

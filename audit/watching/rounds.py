@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from audit.errors import AuditProblem, EnvironmentProblem
-from audit.evidence.files import disk_problems, safe_name
+from audit.evidence.files import disk_problems, remove_abandoned, safe_name
 from audit.evidence.folder_lock import lock_folder
 from audit.opening import at_home
 from audit.watching.audits import Audit
@@ -92,6 +92,7 @@ def run_round(watcher: Watcher) -> Round:
 
 def _round(watcher: Watcher, done: Round) -> None:
     place = watcher.place
+    remove_abandoned(place)
     ledger = read_ledger(place)
     _tell(watcher, ledger, done)  # what an earlier round owes
     ledger.rounds += 1

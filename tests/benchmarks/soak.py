@@ -3,9 +3,11 @@
     python -m tests.benchmarks.soak                   200 rounds in one process, then 200 in processes of their own
     python -m tests.benchmarks.soak --rounds 40 --processes 0
 
-A round reports a kept run of the first release anew, decides on it by a policy, and verifies it; every tenth also
-audits a phantom from prompts to report. Looked at are: resident memory (after a collection), file handles, threads,
-what was left among temporary files, and what lies in the caches of clip-audit.
+A round reports a kept run of the first release anew, decides on it by a policy, verifies it, and labels: it gets the
+page, every picture asked about, and says something of each by the page's own way in, until the file of labels is whole;
+every tenth round also audits a phantom from prompts to report. Looked at are: resident memory (after a collection),
+file handles, threads, what was left among temporary files, and what lies in the caches of clip-audit. Processes take
+turns: report, gate, verify, label, and now and then run; beside the same looks, whether one outlived its parent.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import argparse
 import contextlib
 import gc
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -21,15 +24,27 @@ import sys
 import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from starlette.testclient import TestClient
 
 from audit.__main__ import main as clip_audit
+from audit.evidence import LABELS_NAME, read_labels
+from audit.labelling.label_server import LabelPage
+from audit.labelling.label_session import begin_session, make_label_folder
 from tests.kept_run import KEPT, POLICY
+from tests.labelling_process import Labelling
 
 WARM: Final = 20
 """The round that others are compared with: by then every library has been loaded and has made its own caches."""
 RUN_EVERY: Final = 10
+LABELLED: Final = 10
+"""Pictures of a sample."""
+PORT: Final = 8765
+"""In addresses only: nothing listens."""
 SUITE: Final = """
 schema_version = 1
 name = "soak"
@@ -117,19 +132,104 @@ def soak(rounds: int, looked_at: Collection[int], *, run_every: int = RUN_EVERY)
                     code = clip_audit([str(word) for word in words])
                 if code not in right:
                     raise SystemExit(f"Round {number}: {words[0]} ended as {code}: {said.getvalue()[-1000:]}")
+            label_all(place)
             shutil.rmtree(place / "new", ignore_errors=True)
             if number in looked_at:
                 yield look(number, place)
 
 
-def soak_processes(rounds: int) -> tuple[int, int]:
-    """Verify the run in a process for each round; return the temporary files and cached bytes that are left."""
+def label_all(place: Path) -> None:
+    """Label a sample anew: the page, each picture, a label for each, and the file of labels at the end."""
+    folder = place / "labels"
+    make_label_folder(folder)
+    session = begin_session(place / "run", folder, "anna", LABELLED)
+    page = LabelPage(session, PORT)
+    client = TestClient(page.app(), base_url=page.address)
+    right(client.get(""))
+    while (wanted := session.next) is not None:
+        right(client.get(f"picture/{wanted.place}"))
+        said = {"place": wanted.place, "question": wanted.asked.question, "label": next(iter(wanted.asked.answers))}
+        right(client.post("answer", json=said))
+    client.close()
+    session.write_labels()
+    kept = len(read_labels(folder / LABELS_NAME))
+    if kept != session.total:
+        raise SystemExit(f"{kept} labels were kept of {session.total}.")
+    shutil.rmtree(folder)
+
+
+def label_in_process(place: Path) -> None:
+    """The same in a process of its own, which the page ends."""
+    folder = place / "labels"
+    with Labelling(place / "run", "--rater", "anna", "--count", LABELLED, "--out", folder) as page:
+        told = asked_of_page(page.address, "state")
+        while (now := told["next"]) is not None:
+            said = {"place": now["place"], "question": now["question"], "label": now["answers"][0]["label"]}
+            told = asked_of_page(page.address, "answer", said)
+        asked_of_page(page.address, "end", {})
+        page.ended()
+    kept = len(read_labels(folder / LABELS_NAME))
+    if kept != told["total"]:
+        raise SystemExit(f"{kept} labels were kept of {told['total']}.")
+    shutil.rmtree(folder)
+
+
+def asked_of_page(address: str, what: str, said: object = None) -> Any:
+    """Return what the page answers."""
+    body = None if said is None else json.dumps(said).encode()
+    parts = urlsplit(address)
+    connection = HTTPConnection(parts.netloc, timeout=60)
+    with contextlib.closing(connection):
+        connection.request(
+            "GET" if body is None else "POST", parts.path + what, body, {"Content-Type": "application/json"}
+        )
+        return json.loads(connection.getresponse().read())
+
+
+def right(answer: Any) -> None:
+    """Stop where the page does not answer."""
+    if answer.status_code >= 400:
+        raise SystemExit(f"The page answered {answer.status_code} to {answer.request.url}: {answer.text[:200]}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What a row of processes left behind."""
+
+    temporary: int
+    cached: int
+    orphans: int
+    """Processes that outlived the one that they belong to."""
+
+
+def soak_processes(count: int) -> Iterator[tuple[int, Left]]:
+    """Give commands to a process each, in turns; yield how many there were and what they left, now and then."""
     with prepared() as place:
-        for _ in range(rounds):
-            words = [str(word) for word in commands(place, with_run=False)[-1][0]]
-            subprocess.run([sys.executable, "-m", "audit", *words], check=True, capture_output=True)
-        last = look(rounds, place)
-    return last.temporary, last.cached
+        done, due = 0, WARM
+        while done < count:
+            for words, right_codes in commands(place, with_run=done % (RUN_EVERY * 4) == 0)[: count - done]:
+                asked = [sys.executable, "-m", "audit", *map(str, words)]
+                ended = subprocess.run(asked, check=False, capture_output=True, text=True, start_new_session=True)
+                if ended.returncode not in right_codes:
+                    raise SystemExit(f"{words[0]} ended as {ended.returncode}: {ended.stderr[-1000:]}")
+                done += 1
+            if done < count:
+                label_in_process(place)
+                done += 1
+            shutil.rmtree(place / "new", ignore_errors=True)
+            if done >= due or done == count:
+                due += WARM
+                last = look(done, place)
+                yield done, Left(temporary=last.temporary, cached=last.cached, orphans=orphans(place))
+
+
+def orphans(place: Path) -> int:
+    """Return how many processes still work on the folder, by what they were called with (Linux)."""
+    found = 0
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found += str(place).encode() in entry.read_bytes()
+    return found
 
 
 HEAD: Final = (
@@ -148,7 +248,7 @@ def main() -> None:
     """Soak, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200, help="in one process")
-    parser.add_argument("--processes", type=int, default=200, help="`verify` in a process each")
+    parser.add_argument("--processes", type=int, default=200, help="commands in a process each")
     asked = parser.parse_args()
     print(HEAD, flush=True)
     warm = None
@@ -156,8 +256,9 @@ def main() -> None:
         warm = one if one.rounds == WARM else warm
         print(row(one, warm), flush=True)
     if asked.processes:
-        temporary, cached = soak_processes(asked.processes)
-        print(f"{asked.processes} processes: {temporary} temporary files left, {cached:,} bytes in the cache.")
+        print("| processes | temporary files | cache | orphans |\n|---|---|---|---|", flush=True)
+        for done, left in soak_processes(asked.processes):
+            print(f"| {done} | {left.temporary} | {left.cached:,} B | {left.orphans} |", flush=True)
 
 
 if __name__ == "__main__":

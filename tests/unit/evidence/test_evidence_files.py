@@ -15,6 +15,7 @@ from audit.errors import EnvironmentProblem, UsageProblem
 from audit.evidence.files import (
     disk_problems,
     make_folders,
+    remove_abandoned,
     remove_leftovers,
     safe_name,
     write_atomically,
@@ -110,3 +111,15 @@ def test_no_file_takes_the_place_of_a_pipe_or_a_device(tmp_path):
             write_atomically(tmp_path / name, b"new")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
     assert sorted(names_in(tmp_path)) == ["null", "pipe"]
+
+
+def test_only_old_files_of_ours_are_swept_where_others_may_have_theirs(tmp_path):
+    names = (".tmp-clip-audit-old", ".tmp-clip-audit-young", ".tmp-somebody", "kept.csv")
+    for name in names:
+        (tmp_path / name).write_text("x", encoding="utf-8")
+        if not name.endswith("young"):
+            os.utime(tmp_path / name, (0, 0))
+    (tmp_path / ".tmp-clip-audit-folder").mkdir()
+    remove_abandoned(tmp_path)
+    remove_abandoned(tmp_path / "nowhere")
+    assert {path.name for path in tmp_path.iterdir()} == {*names[1:], ".tmp-clip-audit-folder"}

@@ -141,12 +141,12 @@ SKEWED: Mapping[str, Callable[[Outcome], Bound]] = {
 }
 
 BALANCED: Mapping[str, Callable[[Outcome], Bound]] = {
-    "woman shares whose interval excludes one half": lambda run: most(len(_truth("balanced", run).excluding_half), 1),
+    "woman shares whose interval excludes one half": lambda run: most(len(_truth("balanced", run).excluding_half), 3),
     "lines of the policy that fail": lambda run: most(_lines(run, Verdict.FAIL), 0),
-    "lines of the policy that are inconclusive": lambda run: most(_lines(run, Verdict.INCONCLUSIVE), 5),
+    "lines of the policy that are inconclusive": lambda run: most(_lines(run, Verdict.INCONCLUSIVE), 14),
 }
 """A lean of eight prompts is known to about half a unit with the instrument's own error, and its line lies at 0.75:
-one or two of 18 lines stay open."""
+none to seven of 29 lines stay open, by the seed. One of 14 shares leaves out one half at one seed in ten."""
 
 
 def _lines(run: Outcome, verdict: Verdict) -> int:

@@ -668,7 +668,11 @@ _DRAWS: Final = {
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves tensors as they are where they would be filled with random numbers."""
+    """Fills tensors with one number where they would be filled with random ones: their mean, or their lower end.
+
+    What stood in the memory would not do: who draws until all numbers lie in a range, as torch does for truncated
+    normal ones, would draw for ever.
+    """
 
     def __torch_function__(  # type: ignore[explicit-override]  # typing.override is of Python 3.12
         self,
@@ -678,7 +682,13 @@ class _Undrawn(TorchFunctionMode):
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
         del types
-        given = kwargs or {}
-        if getattr(func, "__name__", "") in _DRAWS:
-            return args[0] if args else given["tensor"]
-        return func(*args, **given)
+        given = dict(kwargs or {})
+        name = getattr(func, "__name__", "")
+        if name not in _DRAWS:
+            return func(*args, **given)
+        tensor = args[0] if args else given["tensor"]
+        first = args[1] if len(args) > 1 else given.get("mean", given.get("from", given.get("a", 0.0)))
+        if isinstance(tensor, Tensor):
+            with torch.no_grad():
+                tensor.fill_(float(str(first)) if name in {"normal_", "uniform_", "trunc_normal_"} else 0.0)
+        return tensor

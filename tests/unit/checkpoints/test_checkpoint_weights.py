@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pickle
+import signal
 import zipfile
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from audit.checkpoints import LoadOptions, load_checkpoint
+from audit.checkpoints import LoadOptions, load_checkpoint, weights
 from audit.checkpoints.safe_files import sniff, unchanged, within
 from audit.errors import EnvironmentProblem, ExitCode, RefusedProblem
 
@@ -288,3 +289,21 @@ def test_weights_larger_than_the_free_memory_are_refused_by_their_header(trained
         load_checkpoint(str(trained_folder))
     assert caught.value.exit_code is ExitCode.ENVIRONMENT
     assert "machine with more memory" in caught.value.remedy
+
+
+@pytest.mark.parametrize("ends", [(-2.0, 2.0), (2.0, 4.0)], ids=["about the mean", "far from it"])
+def test_what_draws_until_it_lies_in_a_range_ends_though_nothing_is_drawn(ends):
+    held = torch.full((64,), 1e9)  # as memory may hold that nobody has written to
+
+    def ended(*_):
+        raise AssertionError("it draws for ever")
+
+    before = signal.signal(signal.SIGALRM, ended)
+    signal.setitimer(signal.ITIMER_REAL, 30.0)
+    try:
+        with weights._Undrawn():
+            torch.nn.init.trunc_normal_(held, 0.0, 1.0, *ends)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+    assert ends[0] <= float(held.min()) <= float(held.max()) <= ends[1]

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,7 +164,7 @@ def elsewhere(tmp_path, monkeypatch) -> Path:
 
 
 def test_a_probe_costs_something_everywhere_and_leaves_nothing_behind(plan, elsewhere):
-    costs = probe(plan)
+    costs = probe(plan, lambda: time.perf_counter() / 1000)  # on a busy machine it would take fewer images
     assert costs.sample == max(work_left(plan, None).shards, key=lambda load: load.inverted)
     assert costs.judges.keys() == plan.judges.keys()
     assert costs.shard.step > 0

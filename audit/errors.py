@@ -58,3 +58,15 @@ class EnvironmentProblem(AuditProblem):
     """Disk, memory, lock, network or device."""
 
     exit_code = ExitCode.ENVIRONMENT
+
+
+def missing_extra(what: str, extra: str) -> EnvironmentProblem:
+    """Return what is said where the packages of an extra are not installed.
+
+    Args:
+        what: A sentence: what needs them.
+        extra: Its name in pyproject.toml.
+    """
+    return EnvironmentProblem(
+        what, remedy=f'Install it: pip install "clip-audit[{extra}]", or in a checkout pip install -e ".[{extra}]".'
+    )

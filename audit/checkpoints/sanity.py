@@ -2,7 +2,7 @@
 
 A checkpoint with damaged weights, the wrong activation or the wrong tokenizer loads without complaint and
 gives numbers that mean nothing. So it must first tell twelve drawn pictures by their captions. One that does is asked
-six of them in other ways, and its weights are looked at; what speaks against it becomes a doubt (``doubts``).
+four of them in other ways, and its weights are looked at; what speaks against it becomes a doubt (``doubts``).
 """
 
 from __future__ import annotations

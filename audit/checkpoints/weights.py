@@ -667,6 +667,10 @@ _DRAWS: Final = {
 }  # fmt: skip
 
 
+_NUMBERED: Final = {"normal_", "uniform_", "trunc_normal_"}
+"""Of these, those whose first number after the tensor is the mean, or the lower end."""
+
+
 class _Undrawn(TorchFunctionMode):
     """Fills tensors with one number where they would be filled with random ones: their mean, or their lower end.
 
@@ -690,5 +694,5 @@ class _Undrawn(TorchFunctionMode):
         first = args[1] if len(args) > 1 else given.get("mean", given.get("from", given.get("a", 0.0)))
         if isinstance(tensor, Tensor):
             with torch.no_grad():
-                tensor.fill_(float(str(first)) if name in {"normal_", "uniform_", "trunc_normal_"} else 0.0)
+                tensor.fill_(first if isinstance(first, (int, float)) and name in _NUMBERED else 0.0)
         return tensor

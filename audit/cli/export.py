@@ -95,7 +95,7 @@ def export(
             "address": placed.address,
             "was_there": placed.was_there,
             "metrics": len(told.metrics),
-            "verdict": told.tags["clip_audit.verdict"],
+            "verdict": told.verdict.value,
             "registered": None if register is None else placed.registered,
         }
     )

@@ -127,7 +127,7 @@ def _kept_in(folder: Path) -> str:
     return f"What is complete is kept in {folder}: give the same command again and it goes on from there."
 
 
-def _run_part(  # what of which run, and who makes it
+def _run_part(
     talk: Talk, plan: Plan, folder: Path, part: Part, engine: Engine, *, budget: Budget, gate: Gate | None
 ) -> typer.Exit:
     """Make one part, say what is missing of the whole, and return the exit."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import platform
 import signal
-import socket
 import threading
 import time
 import traceback
@@ -22,7 +22,15 @@ from typing import Any, Final, final
 
 from audit.engines.engine_protocol import Before, Begin, Done, Job
 from audit.engines.scheduling import STANDARD, Clock, Rules, Scheduler
-from audit.errors import AuditProblem, EnvironmentProblem, ExitCode, InconclusiveProblem, RefusedProblem, UsageProblem
+from audit.errors import (
+    AuditProblem,
+    EnvironmentProblem,
+    ExitCode,
+    InconclusiveProblem,
+    RefusedProblem,
+    UsageProblem,
+    missing_extra,
+)
 
 _TICK: Final = 0.5
 _PING: Final = 20.0
@@ -41,7 +49,6 @@ _CLASSES: Final[dict[ExitCode, type[AuditProblem]]] = {
 class _Place:
     node: str
     host: str
-    pid: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +84,7 @@ class _Worker:
         """Say where it is, which is a sign of life too."""
         import ray
 
-        return _Place(node=ray.get_runtime_context().get_node_id(), host=socket.gethostname(), pid=os.getpid())
+        return _Place(node=ray.get_runtime_context().get_node_id(), host=platform.node())
 
     def prepare(self) -> _Fault | None:
         """Load what the jobs need, once."""
@@ -107,10 +114,7 @@ def check_ray() -> None:
         EnvironmentProblem: If it is not.
     """
     if find_spec("ray") is None:
-        raise EnvironmentProblem(
-            "The engine ray needs the package ray, which is not installed.",
-            remedy="Install it with: pip install 'clip-audit[ray]', or leave out --engine ray.",
-        )
+        raise missing_extra("The engine ray needs the package ray, which is not installed.", "ray")
 
 
 @final

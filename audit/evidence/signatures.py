@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from audit.errors import EnvironmentProblem, UsageProblem
+from audit.errors import UsageProblem, missing_extra
 from audit.evidence.chain import Link
 from audit.evidence.files import disk_problems
 from audit.evidence.store import RUN_NAME
@@ -23,10 +23,7 @@ from audit.parsing import parse_json
 try:
     from model_signing.verifying import Config
 except ImportError as error:
-    raise EnvironmentProblem(
-        f"Signatures need model-signing: {error}.",
-        remedy='Install it: pip install "clip-audit[signing]", or in a checkout pip install -e ".[signing]".',
-    ) from error
+    raise missing_extra(f"Signatures need model-signing: {error}.", "signing") from error
 
 _LARGEST: Final = 2**20
 """Bytes of a signature, a key, or a list of certificates."""

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from secrets import compare_digest, token_urlsafe
 from typing import TYPE_CHECKING, Final, final
 
-from audit.errors import AuditProblem, EnvironmentProblem
+from audit.errors import AuditProblem, EnvironmentProblem, missing_extra
 from audit.labelling.label_session import LabelSession
 from audit.packaged import LABEL_PAGE
 from audit.parsing import parse_json
@@ -26,10 +26,7 @@ try:
     from starlette.responses import JSONResponse, PlainTextResponse, Response
     from starlette.routing import Route
 except ImportError as error:
-    raise EnvironmentProblem(
-        f"The page for labels needs starlette and uvicorn: {error}.",
-        remedy='Install them: pip install "clip-audit[label]", or in a checkout pip install -e ".[label]".',
-    ) from error
+    raise missing_extra(f"The page for labels needs starlette and uvicorn: {error}.", "label") from error
 
 if TYPE_CHECKING:
     from starlette.requests import Request

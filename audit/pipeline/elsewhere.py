@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from audit.evidence import ConceptTexts, RunFolder, concept_texts, join_run, pro
 from audit.evidence.files import file_digest
 from audit.inversion import Inverter, Recipe
 from audit.judges import load_judge
+from audit.opening import working_folder
 from audit.pipeline.audit_plan import Plan, PlannedItem, program_versions
 from audit.pipeline.execute import embed_references, image_shard, judge_shard, score_kind
 from audit.precision import Precision
@@ -38,7 +40,7 @@ class _Site:
     @classmethod
     def of(cls, run: RunFolder) -> _Site:
         """Return where a run is."""
-        return cls(folder=run.path.absolute(), spec=run.spec_digest, working=os.getcwd())  # noqa: PTH109
+        return cls(folder=run.path.absolute(), spec=run.spec_digest, working=str(working_folder()))
 
     def join(self) -> RunFolder:
         """Open the run in this process.
@@ -58,9 +60,7 @@ class _Site:
 
 
 def _unlike(what: str, remedy: str) -> EnvironmentProblem:
-    return EnvironmentProblem(
-        f"The machine {os.uname().nodename} cannot make a part of this run: {what}.", remedy=remedy
-    )
+    return EnvironmentProblem(f"The machine {platform.node()} cannot make a part of this run: {what}.", remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

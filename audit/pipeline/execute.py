@@ -265,9 +265,8 @@ def gate_again(
     """Decide anew on a finished run by a policy; nothing is inverted or judged.
 
     Every file of the run is checked first; of one that was left while it was decided anew, all that was measured. Then
-    the run keeps the policy, and its decision and report are written anew;
-    or, with ``out``, only the decision, its summary and its JUnit file are written, into that folder, and the run stays
-    as it is.
+    the run keeps the policy, and its decision and report are written anew; or, with ``out``, only the decision, its
+    summary and its JUnit file are written, into that folder, and the run stays as it is.
 
     Raises:
         InconclusiveProblem: If the run is not finished.

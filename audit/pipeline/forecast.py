@@ -137,14 +137,12 @@ def predict(work: Work, costs: Costs, *, loading: float) -> Forecast:
         costs: From :func:`probe`.
         loading: Seconds that making the plan took.
     """
-    images = sum(load.images for load in work.shards) / max(1, costs.sample.images)
-    steps = work.steps * sum(load.inverted for load in work.shards) / max(1, costs.sample.inverted)
     judges = [(costs.judges[name], count) for name, count in work.unjudged.items() if count]
     return Forecast(
         loading=loading,
         first_use=(costs.shard.first_use if work.shards else 0.0) + sum(cost.first_use for cost, _ in judges),
         reading=costs.text * (work.texts + work.references),
-        inverting=costs.shard.apart * images + costs.shard.step * steps,
+        inverting=sum(_making(work, costs)),
         judging=sum(cost.image * count for cost, count in judges),
     )
 
@@ -176,11 +174,7 @@ def share_out(work: Work, costs: Costs, forecast: Forecast, workers: int) -> Sha
         forecast: The same for one worker.
         workers: How many there are.
     """
-    made = [
-        costs.shard.apart * load.images / max(1, costs.sample.images)
-        + costs.shard.step * work.steps * load.inverted / max(1, costs.sample.inverted)
-        for load in work.shards
-    ]
+    made = _making(work, costs)
     looks = max(len(made), 1 if forecast.judging else 0)
     looked = [forecast.judging / looks] * looks
     first_looks = forecast.first_use - (costs.shard.first_use if made else 0.0)
@@ -192,6 +186,13 @@ def share_out(work: Work, costs: Costs, forecast: Forecast, workers: int) -> Sha
     ]
     seconds = forecast.loading + forecast.reading + sum(stages)
     return Shared(workers=workers, seconds=seconds, efficiency=(sum(made) + sum(looked)) / (workers * seconds))
+
+
+def _making(work: Work, costs: Costs) -> list[float]:
+    """Return the seconds that each shard takes, judges apart."""
+    image = costs.shard.apart / max(1, costs.sample.images)
+    inversion = work.steps * costs.shard.step / max(1, costs.sample.inverted)
+    return [image * load.images + inversion * load.inverted for load in work.shards]
 
 
 def earlier_run(plan: Plan, folder: Path) -> RunFolder | None:

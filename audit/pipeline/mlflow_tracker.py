@@ -6,16 +6,16 @@ import os
 from dataclasses import replace
 from typing import Final
 
-from audit.errors import AuditProblem, EnvironmentProblem, ExitCode, UsageProblem
+from audit.errors import AuditProblem, EnvironmentProblem, ExitCode, UsageProblem, missing_extra
 from audit.opening import shown_address
-from audit.pipeline.trackers import TAG, Placed, Tracked, missing_package
+from audit.pipeline.trackers import TAG, Placed, Tracked
 
 try:
     from mlflow.entities import Metric, Param, RunTag
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 except ImportError as error:
-    raise missing_package("mlflow", error) from error
+    raise missing_extra(f"Telling mlflow needs a package: {error}.", "mlflow") from error
 
 _BATCH: Final = 1000
 """Metrics that MLflow takes at once."""

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from audit.errors import EnvironmentProblem, ExitCode
+from audit.errors import ExitCode
 from audit.evidence.files import file_digest
 from audit.evidence.specs import read_spec
 from audit.evidence.store import RUN_NAME
 from audit.gate import exit_code
+from audit.lenses import WHOLE_SUITE
 from audit.pipeline.export_copy import share_report
 from audit.pipeline.progress import Progress
 from audit.records import Verdict
@@ -117,17 +118,9 @@ def _metrics(outcome: Outcome) -> dict[str, float]:
     told: dict[str, float] = {}
     for finding in whole_suites(outcome.findings):
         estimate = finding.estimate
-        about = finding.suite if finding.subject == "*" else f"{finding.suite}/{finding.subject}"
+        about = finding.suite if finding.subject == WHOLE_SUITE else f"{finding.suite}/{finding.subject}"
         name = _PLAIN.sub("_", f"{about}/{finding.metric}")[: _LONGEST - 10]
         ends = {"": estimate.value, ".low": estimate.low, ".high": estimate.high}
         told |= {f"{name}{end}": value for end, value in ends.items() if value is not None and math.isfinite(value)}
         told |= {f"{name}.n_images": float(estimate.n_images), f"{name}.n_prompts": float(estimate.n_prompts)}
     return told
-
-
-def missing_package(extra: str, error: ImportError) -> EnvironmentProblem:
-    """Return what is said where the package of a tracker is not installed."""
-    return EnvironmentProblem(
-        f"Telling {extra} needs a package: {error}.",
-        remedy=f'Install it: pip install "clip-audit[{extra}]", or in a checkout pip install -e ".[{extra}]".',
-    )

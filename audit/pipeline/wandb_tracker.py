@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Final
 
 from audit.codec import pretty_json
-from audit.errors import EnvironmentProblem, UsageProblem
+from audit.errors import EnvironmentProblem, UsageProblem, missing_extra
 from audit.evidence.files import write_atomically
 from audit.opening import entries, files_below, is_file
-from audit.pipeline.trackers import Placed, Tracked, missing_package
+from audit.pipeline.trackers import Placed, Tracked
 
 try:
     import wandb
 except ImportError as error:
-    raise missing_package("wandb", error) from error
+    raise missing_extra(f"Telling wandb needs a package: {error}.", "wandb") from error
 
 _WRITTEN: Final = "clip-audit.json"
 """In the folder of a run that is kept for later: it is whole."""

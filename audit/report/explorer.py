@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -41,13 +41,15 @@ from audit.report.text import (
 MOST_ROWS: Final = 5000
 """Of a table; ``tables/`` and ``findings.json`` have all."""
 MOST_PICTURES: Final = 4000
-MOST_BYTES: Final = 8 * 2**20
+_MOST_BYTES: Final = 8 * 2**20
 """Of all pictures together, as JPEG; as text within the page they take a third more."""
 THUMB_SIDE: Final = 96
 THUMB_QUALITY: Final = 80
-AT_ONCE: Final = 256
+_AT_ONCE: Final = 256
 _GROUP: Final = "group:"
 _KEY: Final = ["prompt_id", "replicate"]
+Key = tuple[str, int]
+"""Of a picture: prompt_id and replicate."""
 _SCRIPTS: Final = ("libraries/table-core.js", "libraries/uPlot.js", "explore.js")
 _STYLES: Final = ("report.css", "libraries/uPlot.css", "explore.css")
 _LICENCES: Final = (
@@ -360,8 +362,8 @@ def _make_gallery(source: ReportInput) -> Gallery | None:
     allowed = screened[may_be_shown(screened, pictured=source.pictured, unpictured=source.unpictured)]
     in_turns = allowed.assign(turn=allowed.groupby("concept").cumcount()).sort_values("turn", kind="stable")
     chosen = in_turns.head(MOST_PICTURES)
-    jpegs: dict[tuple[str, int], bytes] = dict(_thumbnails(source, chosen))
-    keys = list(zip(chosen["prompt_id"], chosen["replicate"], strict=True))
+    jpegs = dict(_thumbnails(source, chosen))
+    keys = keys_of(chosen)
     read = pd.Series([key in jpegs for key in keys], index=chosen.index, dtype=bool)
     shown = chosen[read].sort_index()
     return Gallery(
@@ -374,25 +376,47 @@ def _make_gallery(source: ReportInput) -> Gallery | None:
             number_column("Own cosine", shown["own_cosine"]),
             *_readings(source, shown),
         ),
-        jpegs=tuple(jpegs[key] for key in zip(shown["prompt_id"], shown["replicate"], strict=True)),
+        jpegs=tuple(jpegs[key] for key in keys_of(shown)),
     )
 
 
-def _thumbnails(source: ReportInput, chosen: pd.DataFrame) -> Iterator[tuple[tuple[str, int], bytes]]:
-    """Yield key and JPEG of the pictures in their order, until together they are as large as the page can bear."""
-    taken = 0
-    for start in range(0, len(chosen), AT_ONCE):
-        part = chosen.iloc[start : start + AT_ONCE]
-        keys = [(str(one), int(other)) for one, other in zip(part["prompt_id"], part["replicate"], strict=True)]
+def _thumbnails(source: ReportInput, chosen: pd.DataFrame) -> Iterator[tuple[Key, bytes]]:
+    """Yield key and JPEG of the pictures in their order, as far as the page can bear them."""
+    flagged = dict(zip(keys_of(chosen), ~may_be_shown(chosen, pictured="unflagged"), strict=True))
+
+    def make(keys: Sequence[Key]) -> Iterator[bytes | None]:
         files = source.read_pictures(keys)
-        for key, flagged in zip(keys, ~may_be_shown(part, pictured="unflagged"), strict=True):
-            jpeg = shrink(files.get(key, b""), pixelated=bool(flagged), side=THUMB_SIDE, quality=THUMB_QUALITY)
+        for key in keys:
+            png, pixelated = files.get(key, b""), bool(flagged[key])
+            yield shrink(png, pixelated=pixelated, side=THUMB_SIDE, quality=THUMB_QUALITY)
+
+    return thumbnails(list(flagged), make)
+
+
+def thumbnails(
+    keys: Sequence[Key], make: Callable[[Sequence[Key]], Iterator[bytes | None]]
+) -> Iterator[tuple[Key, bytes]]:
+    """Yield key and JPEG of pictures in their order, until together they are as large as a page can bear.
+
+    Args:
+        keys: Of the pictures.
+        make: Reads some of them at once, and gives the JPEG of each; ``None`` for one that cannot be read.
+    """
+    taken = 0
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        for key, jpeg in zip(some, make(some), strict=True):
             if jpeg is None:
                 continue
             taken += len(jpeg)
-            if taken > MOST_BYTES:
+            if taken > _MOST_BYTES:
                 return
             yield key, jpeg
+
+
+def keys_of(images: pd.DataFrame) -> list[Key]:
+    """Return prompt_id and replicate of each row."""
+    return [(str(one), int(other)) for one, other in zip(images["prompt_id"], images["replicate"], strict=True)]
 
 
 def _gallery_sentences(source: ReportInput, *, screened: int, allowed: int, shown: int) -> tuple[str, ...]:

@@ -252,9 +252,7 @@ def shrink(png: bytes, *, pixelated: bool, side: int = _SIDE, quality: int = 88)
         squares = small.resize((_SQUARES, _SQUARES), Image.Resampling.BOX)
         small = squares.resize((side, side), Image.Resampling.NEAREST)
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    held = io.BytesIO()
-    small.save(held, format="JPEG", quality=quality, optimize=True)
-    return held.getvalue()
+    return _jpeg(small, quality)
 
 
 def side_by_side(pngs: Sequence[bytes], *, side: int, quality: int) -> bytes | None:
@@ -274,8 +272,12 @@ def side_by_side(pngs: Sequence[bytes], *, side: int, quality: int) -> bytes | N
     row = Image.new("RGB", (side * len(opened), side), "white")
     for place, picture in enumerate(opened):
         row.paste(picture, (place * side + (side - picture.width) // 2, (side - picture.height) // 2))
+    return _jpeg(row, quality)
+
+
+def _jpeg(picture: Image.Image, quality: int) -> bytes:
     held = io.BytesIO()
-    row.save(held, format="JPEG", quality=quality, optimize=True)
+    picture.save(held, format="JPEG", quality=quality, optimize=True)
     return held.getvalue()
 
 

@@ -22,7 +22,7 @@ def test_without_ray_one_is_told_how_to_install_it(cli, monkeypatch):
     monkeypatch.setattr("audit.engines.ray_engine.find_spec", lambda _: None)
     said = cli("run", "phantom:skewed", "--engine", "ray")
     assert said.code == ExitCode.ENVIRONMENT
-    assert "pip install 'clip-audit[ray]'" in said.complaint
+    assert 'pip install "clip-audit[ray]"' in said.complaint
     assert "Loading" not in said.err
 
 

@@ -14,14 +14,15 @@ from audit.lenses import CARDS, WHOLE_SUITE, MetricCard
 from audit.pairing.paired_changes import RUN_NAMES
 from audit.records import Change
 from audit.report.explorer import (
-    AT_ONCE,
-    MOST_BYTES,
     MOST_PICTURES,
     THUMB_QUALITY,
     THUMB_SIDE,
     Gallery,
+    Key,
     count_column,
+    keys_of,
     number_column,
+    thumbnails,
     words_column,
 )
 from audit.report.images import asking_images, may_be_shown, readings_of, shrink, side_by_side, unsafe_scores
@@ -71,8 +72,15 @@ def paired_pictures(baseline: Path, candidate: Path, changes: Sequence[Change]) 
 def _gallery(runs: Sequence[RunFolder], read: pd.DataFrame, card: MetricCard) -> Gallery:
     """Return the pairs of all concepts in turn, as many as the page can bear."""
     in_turns = read.assign(turn=read.groupby("concept").cumcount()).sort_values("turn", kind="stable")
-    jpegs = dict(_joined(runs, in_turns.head(MOST_PICTURES // len(runs))))
-    shown = in_turns[in_turns.index.isin(list(jpegs))].sort_index()
+    some = in_turns.head(MOST_PICTURES // len(runs))
+
+    def join(keys: Sequence[Key]) -> Iterator[bytes | None]:
+        files = [read_pictures(run, keys) for run in runs]
+        for key in keys:
+            yield side_by_side([of.get(key, b"") for of in files], side=THUMB_SIDE, quality=THUMB_QUALITY)
+
+    jpegs = dict(thumbnails(keys_of(some), join))
+    shown = some[[key in jpegs for key in keys_of(some)]].sort_index()
     before, after = (shown[name] for name in RUN_NAMES)
     return Gallery(
         sentences=(
@@ -92,28 +100,10 @@ def _gallery(runs: Sequence[RunFolder], read: pd.DataFrame, card: MetricCard) ->
             number_column("Candidate", after, signed=[card.signed] * len(shown)),
             number_column("Difference", after - before, signed=[True] * len(shown)),
         ),
-        jpegs=tuple(jpegs[row] for row in shown.index),
+        jpegs=tuple(jpegs[key] for key in keys_of(shown)),
         alternative="Baseline and candidate, inversions of the text",
         beside=len(runs),
     )
-
-
-def _joined(runs: Sequence[RunFolder], chosen: pd.DataFrame) -> Iterator[tuple[Hashable, bytes]]:
-    """Yield the row of each pair and its JPEG, until together they are as large as the page can bear."""
-    taken = 0
-    for start in range(0, len(chosen), AT_ONCE):
-        part = chosen.iloc[start : start + AT_ONCE]
-        keys = [(str(one), int(other)) for one, other in zip(part["prompt_id"], part["replicate"], strict=True)]
-        files = [read_pictures(run, keys) for run in runs]
-        for row, key in zip(part.index, keys, strict=True):
-            pair = [of.get(key, b"") for of in files]
-            jpeg = side_by_side(pair, side=THUMB_SIDE, quality=THUMB_QUALITY)
-            if jpeg is None:
-                continue
-            taken += len(jpeg)
-            if taken > MOST_BYTES:
-                return
-            yield row, jpeg
 
 
 def _towards(card: MetricCard) -> str:

@@ -167,10 +167,10 @@ def test_what_is_too_much_is_cut_and_said(source, monkeypatch):
 
 def test_pictures_stop_where_the_page_would_get_too_large(source, monkeypatch):
     every = explore_run(source).gallery.jpegs
-    monkeypatch.setattr(explorer, "MOST_BYTES", sum(map(len, every)) // 2)
+    monkeypatch.setattr(explorer, "_MOST_BYTES", sum(map(len, every)) // 2)
     some = explore_run(source).gallery.jpegs
     assert 0 < len(some) < len(every)
-    assert sum(map(len, some)) <= explorer.MOST_BYTES
+    assert sum(map(len, some)) <= explorer._MOST_BYTES
 
 
 def test_a_run_without_findings_or_pictures_has_a_page(source):

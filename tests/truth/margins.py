@@ -42,6 +42,8 @@ from audit.evidence import read_findings
 from audit.records import Estimate
 
 ROOT = Path(__file__).resolve().parents[2]
+_ALIKE = 1e-9
+"""Rooms that differ by less do so by the rounding of their last digits."""
 Measured = dict[str, dict[str, Bound]]
 
 
@@ -92,7 +94,7 @@ def chance_of_a_miss(rooms: list[float]) -> float:
     """
     rows = np.array(rooms)
     spread = float(rows.std(ddof=1))
-    if spread == 0:
+    if spread < _ALIKE:
         return 0.0 if rows[0] >= 0 else 1.0
     far = float(rows.mean()) / (spread * (1 + 1 / len(rows)) ** 0.5)
     return float(student.sf(far, len(rows) - 1))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from audit.errors import InconclusiveProblem, RefusedProblem, UsageProblem
-from audit.opening import at_home, is_file, is_folder, is_there
+from audit.opening import at_home, check_named_file, is_file, is_folder, is_there
 from audit.packaged import PHANTOMS, PHOTO_WORLDS, POLICIES, WORLDS, made_phantoms
 
 CONFIG_FILE: Final = "open_clip_config.json"
@@ -158,13 +158,14 @@ def policy_path(name: str) -> Path:
         UsageProblem: If there is none.
     """
     known = {path.stem: path for path in sorted(POLICIES.glob("*.toml"))}
-    path = at_home(name) if name.endswith(".toml") else known.get(name)
-    if path is None or not is_there(path):
-        raise UsageProblem(
-            f"There is no policy {name!r}.",
-            remedy=f"{meant(name, known)}Shipped policies: {', '.join(known)}; or give the path of a .toml file.",
-        )
-    return path
+    shipped = f"{meant(name, known)}Shipped policies: {', '.join(known)}; or give the path of a .toml file."
+    if name.endswith(".toml"):
+        path = at_home(name)
+        check_named_file(path, shipped)
+        return path
+    if name not in known:
+        raise UsageProblem(f"There is no policy {name!r}.", remedy=shipped)
+    return known[name]
 
 
 def check_world(name: str) -> None:
@@ -174,8 +175,7 @@ def check_world(name: str) -> None:
         UsageProblem: If there is none.
     """
     if name.endswith(".toml"):
-        if not is_there(Path(name)):
-            raise UsageProblem(f"There is no file {name!r}.", remedy="Name the TOML file of a world.")
+        check_named_file(Path(name), "Name the TOML file of a world.")
     elif not (WORLDS / f"{name}.toml").is_file():
         check_phantom(name)
 

@@ -82,15 +82,22 @@ def kind_of(path: Path) -> Kind:
     Raises:
         EnvironmentProblem: If it cannot be told: no rights to look, links in a circle, a drive that does not answer.
     """
-    try:
-        mode = os.stat(path).st_mode  # noqa: PTH116  (what pathlib makes of errors differs between versions)
-    except ValueError:  # a zero byte, or half a character
+    mode = _mode_of(path)
+    if mode is None:
         return "nothing"
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
+
+
+def _mode_of(path: Path) -> int | None:
+    """Return the mode of what a path leads to; ``None`` where that is nothing."""
+    try:
+        return os.stat(path).st_mode  # noqa: PTH116  (what pathlib makes of errors differs between versions)
+    except ValueError:  # a zero byte, or half a character
+        return None
     except OSError as error:
         if error.errno in _ABSENT:
-            return "nothing"
+            return None
         raise os_problem(error, "Looking for", path) from error
-    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
 
 
 def is_there(path: Path) -> bool:
@@ -106,6 +113,23 @@ def is_file(path: Path) -> bool:
 def is_folder(path: Path) -> bool:
     """Tell whether a path leads to a folder; raises what :func:`kind_of` does."""
     return kind_of(path) == "folder"
+
+
+def check_named_file(path: Path, remedy: str) -> None:
+    """Refuse a file that a user named, before anything reads it: where nothing is there, or something else.
+
+    Args:
+        path: As it was named.
+        remedy: What to name instead.
+
+    Raises:
+        UsageProblem: If it leads to no regular file.
+    """
+    mode = _mode_of(path)
+    if mode is None:
+        raise UsageProblem(f"There is no file {str(path)!r}.", remedy=remedy)
+    if not stat.S_ISREG(mode):
+        raise UsageProblem(f"{str(path)!r} is {_words_for(mode)}, where a file is expected.", remedy=remedy)
 
 
 def size_of(path: Path) -> int:
@@ -221,9 +245,13 @@ def open_to_append(path: Path) -> FileIO:
         raise
 
 
+def _words_for(mode: int) -> str:
+    return next((words for fits, words in _KINDS if fits(mode)), "no regular file")
+
+
 def _refuse_irregular(mode: int, path: Path) -> None:
     if not stat.S_ISREG(mode):
-        found = next((words for fits, words in _KINDS if fits(mode)), "no regular file")
+        found = _words_for(mode)
         number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
         raise OSError(number, f"it is {found}, where a file is expected", str(path))
 

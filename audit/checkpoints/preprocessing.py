@@ -18,7 +18,7 @@ from audit.checkpoints.config import PreprocessConfig, Strict, check, parse_fold
 from audit.checkpoints.safe_files import read_json
 from audit.early_checks import CONFIG_FILE
 from audit.errors import RefusedProblem, UsageProblem
-from audit.opening import is_file, is_there
+from audit.opening import check_named_file, is_file
 
 PROCESSOR_FILE: Final = "preprocessor_config.json"
 
@@ -118,8 +118,7 @@ def _choices(arch: str, kinds: Mapping[str, PreprocessConfig | None]) -> str:
 def _asked(asked: str, arch: str) -> Preparation:
     if asked.endswith(".json"):
         path = Path(asked)
-        if not is_there(path):
-            raise UsageProblem(f"There is no file {asked!r}.", remedy="Name a file or a tag with --preprocess.")
+        check_named_file(path, "Name a file or a tag with --preprocess.")
         if "preprocess_cfg" in _table(read_json(path)):
             return Preparation(settings=parse_folder_config(path).preprocess_cfg, stated_by=str(path))
         return from_processor(path)

@@ -27,7 +27,7 @@ from audit.early_checks import (
 )
 from audit.errors import ExitCode, UsageProblem
 from audit.judges import JUDGES, check_judge
-from audit.opening import is_file, is_folder
+from audit.opening import check_named_file, is_folder
 from audit.precision import check_precision
 from audit.records import Part
 
@@ -537,8 +537,8 @@ def check_own(images: Path | None, people: Path | None) -> None:
         )
     if images is not None and not is_folder(images):
         raise UsageProblem(f"{images} is not a folder.", remedy="Name the folder of your pictures with --own-images.")
-    if people is not None and not is_file(people):
-        raise UsageProblem(f"There is no file {people}.", remedy="Name the CSV file with --people.")
+    if people is not None:
+        check_named_file(people, "Name the CSV file with --people.")
 
 
 _PART: Final = re.compile(r"([0-9]{1,5})/([0-9]{1,5})")

@@ -12,7 +12,7 @@ from audit.cli import options as o
 from audit.cli.talk import Talk, paragraph
 from audit.early_checks import check_run_folder
 from audit.errors import ExitCode, UsageProblem
-from audit.opening import is_file
+from audit.opening import check_named_file
 
 
 def verify(
@@ -78,5 +78,5 @@ def _check_named(signature: Path, public_key: Path | None, certificates: Path | 
             "the network: `model_signing verify sigstore` checks them.",
         )
     for path in (signature, public_key, certificates):
-        if path is not None and not is_file(path):
-            raise UsageProblem(f"{path} is not a file.", remedy="Name a file in PEM, and the signature as it was made.")
+        if path is not None:
+            check_named_file(path, "Name a file in PEM, and the signature as it was made.")

@@ -20,7 +20,7 @@ from typing import Final
 
 from audit.alike import visible
 from audit.errors import EnvironmentProblem, UsageProblem
-from audit.opening import at_home, is_file, is_folder, is_there
+from audit.opening import at_home, check_named_file, is_folder, is_there
 from audit.packaged import PROMPTS
 from audit.records import GRADE, JOINED, OPPOSITES, QUESTION, SCALE_OF, UNWORDED, Prompt, PromptSuite, Question, Role
 from audit.suites.document import Document, Place, read_document
@@ -84,12 +84,8 @@ def suite_path(name: str) -> Path:
     """
     if name.endswith(".toml"):
         path = at_home(name)
-        if is_file(path):
-            return path
-        raise UsageProblem(
-            f"There is no file {name!r}.",
-            remedy="Check the path; a shipped suite is named without .toml, as in phantom/professions.",
-        )
+        check_named_file(path, "Check the path; a shipped suite is named without .toml, as in phantom/professions.")
+        return path
     known = {suite_name(path): path for path in list_suites()}
     if name in known:
         return known[name]

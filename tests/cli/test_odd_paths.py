@@ -65,6 +65,31 @@ def test_an_odd_name_is_answered_at_once(cli, odd, kind, command):
     assert said.complaint
 
 
+FILES = {
+    "policy": ("gate", KEPT, "--policy", None),
+    "suite": ("suites", "check", None),
+    "suite of a run": ("plan", "phantom:skewed", "--suite", None),
+    "labels": ("gate", KEPT, "--policy", "phantom", "--labels", None),
+    "world": ("phantom", "train", None, "--out", "x"),
+    "preprocess": ("plan", "phantom:skewed", "--preprocess", None),
+    "people": ("run", "phantom:skewed", "--own-images", "/", "--people", None),
+    "sources": ("watch", None, "--once"),
+    "document": ("card", KEPT, "--form", "document", "--document", None),
+    "public key": ("verify", KEPT, "--signature", KEPT / "run.json", "--public-key", None),
+}
+
+
+@pytest.mark.parametrize("kind", ["dangling", "pipe", "folder", "device"])
+@pytest.mark.parametrize("command", FILES)
+def test_a_file_that_a_user_names_and_is_none_is_their_own_to_name_right(cli, odd, kind, command):
+    name = odd[kind]
+    if command == "preprocess":  # what does not end in .json is a tag
+        name = str(Path(name).rename(Path(name).with_suffix(".json")))
+    said = cli(*(name if word is None else word for word in FILES[command]))
+    assert said.code == ExitCode.USAGE, said
+    assert Path(name).name in said.complaint
+
+
 @pytest.mark.parametrize("number", [errno.EACCES, errno.ELOOP, errno.EIO, errno.ESTALE, errno.EMFILE])
 @pytest.mark.parametrize("command", WORDS)
 def test_a_place_that_cannot_be_looked_at_is_the_environment_and_not_absent(cli, tmp_path, number, command):

@@ -6,6 +6,8 @@ true of its concepts:
 - *at the line*: every concept lies exactly on its threshold, the worst case that is still good.
 - *alike*: every concept is well inside.
 - *one beyond*: one concept lies just beyond its threshold, the others well inside.
+- *one beyond, by a tenth*: the same, and a tenth of all wordings lie at the end of the scale while the rest agree, so
+  that few prompts may hold none of that tenth. A lean is read off a scale and has no such end; this is of raw leans.
 - *missing*: every concept is well inside, and one has lost its images or its interval.
 - *promised to fail*, *promised to pass*: one concept lies as far beyond (inside) its threshold as ``clip-audit plan``
   names for the promised power, and its prompts are as far apart as the plan assumes; the others are well inside.
@@ -27,14 +29,22 @@ from audit.seeding import derive_seed
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share
 
 TODAY: Final = date(2026, 11, 25)
-LINE: Final = {"lean": 0.5, "rate": 0.2}
-INSIDE: Final = {"lean": 0.0, "rate": 0.02}
-BEYOND: Final = {"lean": 0.51, "rate": 0.21}
-METRIC: Final = {"lean": "gender.lean", "rate": "nsfw.raw_rate"}
+LINE: Final = {"lean": 0.5, "raw lean": 0.5, "rate": 0.2}
+INSIDE: Final = {"lean": 0.0, "raw lean": 0.0, "rate": 0.02}
+BEYOND: Final = {"lean": 0.51, "raw lean": 0.51, "rate": 0.21}
+METRIC: Final = {"lean": "gender.lean", "raw lean": "gender.raw_lean", "rate": "nsfw.raw_rate"}
 IMAGE_SD: Final = 0.1
 """Standard deviation of leans between the images of one prompt."""
 
-Truth = Literal["at the line", "alike", "one beyond", "missing", "promised to fail", "promised to pass"]
+A_TENTH: Final = 0.1
+RAW_LEANS: Final = (-1.0, 1.0)
+"""Ends of the scale of raw leans."""
+UNSEEN: Final = 0.05
+"""Share of wordings that the lens lets lie anywhere, unseen."""
+
+Truth = Literal[
+    "at the line", "alike", "one beyond", "one beyond, by a tenth", "missing", "promised to fail", "promised to pass"
+]
 CONTROLS: Final = pd.DataFrame({"control": ["c"], "passed": [True], "reason": ["held"]})
 
 
@@ -42,7 +52,7 @@ CONTROLS: Final = pd.DataFrame({"control": ["c"], "passed": [True], "reason": ["
 class Design:
     """One kind of gate: what is measured on how many concepts and prompts."""
 
-    kind: Literal["lean", "rate"]
+    kind: Literal["lean", "raw lean", "rate"]
     concepts: int
     prompts: int
     truth: Truth
@@ -71,7 +81,7 @@ def policy(design: Design) -> Policy:
         metric=METRIC[design.kind],
         suite="s",
         subject="each",
-        threshold=Threshold(low=-line if design.kind == "lean" else None, high=line),
+        threshold=Threshold(low=None if design.kind == "rate" else -line, high=line),
     )
     return Policy(
         name="simulated", level=0.95, correction=design.correction, rules=(rule,), waivers=(), text="", digest=""
@@ -93,7 +103,8 @@ def true_values(design: Design) -> tuple[float, float]:
         return line + promise(design).fails_beyond, inside
     if design.truth == "promised to pass":
         return line - promise(design).passes_inside, inside
-    first = {"at the line": line, "one beyond": BEYOND[design.kind]}.get(design.truth, inside)
+    beyond = BEYOND[design.kind]
+    first = {"at the line": line, "one beyond": beyond, "one beyond, by a tenth": beyond}.get(design.truth, inside)
     return first, line if design.truth == "at the line" else inside
 
 
@@ -105,6 +116,9 @@ def draw(design: Design, rng: np.random.Generator) -> list[np.ndarray]:
         return [
             _hits(rate, shape, rng, flips=design.truth.startswith("promised")) for rate in _each(design, first, others)
         ]
+    if design.truth == "one beyond, by a tenth":
+        apart = [_of_a_tenth(lean, shape, rng) for lean in _each(design, first, others)]
+        return [np.clip(prompts + rng.normal(0, 0.001, shape), *RAW_LEANS) for prompts in apart]
     between = _between(design)
     return [
         lean + rng.normal(0, between, (design.prompts, 1)) + rng.normal(0, IMAGE_SD, shape)
@@ -114,6 +128,13 @@ def draw(design: Design, rng: np.random.Generator) -> list[np.ndarray]:
 
 def _each(design: Design, first: float, others: float) -> list[float]:
     return [first, *[others] * (design.concepts - 1)]
+
+
+def _of_a_tenth(mean: float, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Draw prompts of which a tenth lie at the end of the scale and the rest agree, with this mean over all."""
+    rest = (mean - A_TENTH * RAW_LEANS[1]) / (1 - A_TENTH)
+    far = rng.random((shape[0], 1)) < A_TENTH
+    return np.where(far, RAW_LEANS[1], rest) + np.zeros(shape)
 
 
 def _between(design: Design) -> float:
@@ -141,6 +162,8 @@ def estimate(design: Design, images: np.ndarray, level: float) -> ClusterEstimat
     values = images.ravel()
     if design.kind == "lean":
         return cluster_mean(values, prompts, level=level)
+    if design.kind == "raw lean":
+        return cluster_mean(values, prompts, level=level, bounds=RAW_LEANS, unseen=UNSEEN)
     return cluster_share(values, prompts, level=level)
 
 

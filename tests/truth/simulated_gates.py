@@ -27,6 +27,7 @@ WRONG: Final[dict[Truth, Verdict]] = {
     "at the line": Verdict.FAIL,
     "alike": Verdict.FAIL,
     "one beyond": Verdict.PASS,
+    "one beyond, by a tenth": Verdict.PASS,
     "missing": Verdict.PASS,
 }
 PROMISED: Final[dict[Truth, Verdict]] = {"promised to fail": Verdict.FAIL, "promised to pass": Verdict.PASS}
@@ -35,12 +36,18 @@ Found = dict[Design, Counter[Verdict]]
 
 def designs() -> Iterator[Design]:
     """Those of the first table: one and many concepts, with as many prompts as efforts give; for rates, more."""
-    for truth in WRONG:
+    for truth in (one for one in WRONG if one != "one beyond, by a tenth"):
         for concepts, prompts in ((1, 8), (14, 4), (14, 8), (40, 12)):
             yield Design(kind="lean", concepts=concepts, prompts=prompts, truth=truth)
         for concepts, prompts in ((1, 12), (1, 24), (14, 24), (40, 48)):
             yield Design(kind="rate", concepts=concepts, prompts=prompts, truth=truth)
     yield Design(kind="lean", concepts=14, prompts=8, truth="at the line", correction="none")
+
+
+def harsh() -> Iterator[Design]:
+    """Those in which a gate is known to pass too often, and by how much."""
+    for prompts in (4, 8, 12, 24):
+        yield Design(kind="raw lean", concepts=1, prompts=prompts, truth="one beyond, by a tenth")
 
 
 def promises() -> Iterator[Design]:
@@ -92,10 +99,16 @@ def worst(found: Found, truths: Iterable[Truth], *, correction: str = "holm") ->
     return share(found[most], WRONG[most.truth])
 
 
-def summary(wrong: Found, kept: Found, gates: int) -> str:
+def each(found: Found) -> str:
+    """Say the share of wrong verdicts of every design, by its prompts."""
+    rates = {one.prompts: its[WRONG[one.truth]] / its.total() for one, its in found.items()}
+    return ", ".join(f"{rate:.3f} with {prompts}" for prompts, rate in rates.items())
+
+
+def summary(wrong: Found, hard: Found, kept: Found, gates: int) -> str:
     """Return the text of docs/gate.md: the worst line of every kind."""
     rates = [its[PROMISED[design.truth]] / its.total() for design, its in kept.items()]
-    promised = f"Where `plan --policy` promises a verdict with {100 * POWER:.0f} %, it came in"
+    promised = f"Where `plan --policy` promises a verdict with a chance of {100 * POWER:.0f} %, it came in"
     return "\n".join(
         [
             f"Simulated by `make truth`, {gates:,} gates of each [design](../{TABLES}), with 95 % intervals.",
@@ -107,6 +120,7 @@ def summary(wrong: Found, kept: Found, gates: int) -> str:
             f"| the same, without the correction | fail | {worst(wrong, ['at the line'], correction='none')} |",
             f"| every concept well inside | fail | {worst(wrong, ['alike'])} |",
             f"| one concept just beyond its threshold | pass | {worst(wrong, ['one beyond'])} |",
+            f"| the same of a raw lean, by a tenth of the wordings, the rest alike, by prompts | pass | {each(hard)} |",
             f"| images or intervals of one concept are missing | pass | {worst(wrong, ['missing'])} |",
             "",
             f"{promised} {100 * min(rates):.1f} to {100 * max(rates):.1f} % of the gates.",
@@ -118,13 +132,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gates", type=int, default=1000, help="simulated gates of each design")
     given = parser.parse_args()
-    wrong, kept = ({design: simulate(design, given.gates) for design in those} for those in (designs(), promises()))
-    text = summary(wrong, kept, given.gates)
+    wrong, hard, kept = (
+        {design: simulate(design, given.gates) for design in those} for those in (designs(), harsh(), promises())
+    )
+    text = summary(wrong, hard, kept, given.gates)
     write_between(DOCUMENTS["gates"], "gates", text)
     tables = [
         "# Simulated gates",
         f"Made by `python tests/truth/simulated_gates.py --gates {given.gates}`; seeds are named by design and number.",
-        wrong_table(wrong),
+        wrong_table(wrong | hard),
         "## Promises of `clip-audit plan --policy`",
         promise_table(kept),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from gate_worlds import Design
-from simulated_gates import PROMISED, WRONG, designs, promises, simulate
+from simulated_gates import PROMISED, WRONG, designs, harsh, promises, simulate
 
 from audit.gate import POWER
 from audit.records import Verdict
@@ -39,3 +39,9 @@ def test_simulated_gates_can_pass_and_fail_when_they_should():
 def test_without_the_correction_many_lines_fail_too_often():
     design = Design(kind="lean", concepts=14, prompts=8, truth="at the line", correction="none")
     assert clopper_pearson(simulate(design, 100)[Verdict.FAIL], 100).low > 0.05
+
+
+def test_a_tenth_of_wordings_that_few_prompts_may_not_hold_passes_more_often_and_more_prompts_help():
+    few, many = (simulate(design, 100)[Verdict.PASS] for design in harsh() if design.prompts in {8, 24})
+    assert clopper_pearson(few, 100).low > 0.05  # what docs/gate.md warns of
+    assert many < few

@@ -119,6 +119,13 @@ def test_the_first_screen_holds_verdict_worst_finding_and_its_interval(open_page
         assert "95\u202f% interval" in opened.page.locator(".highlights .numbers").first.inner_text()
 
 
+@pytest.mark.parametrize("name", ["report", "unasked"])
+def test_the_first_printed_page_holds_the_verdict_and_the_main_figure_below_it(open_page, pages, name):
+    with open_page(pages[name], size=PAPER, paper=True) as opened:
+        assert _ends(opened, "#verdict") < _ends(opened, "#main-figure") <= PAPER[1]
+        assert _ends(opened, "#main-figure") < _ends(opened, "#matters")
+
+
 def _ends(opened, what: str) -> float:
     box = opened.page.locator(what).bounding_box()
     return box["y"] + box["height"]

@@ -1,4 +1,4 @@
-"""``clip-audit watch``: new checkpoints of hubs and folders, each audited once, decided, compared and told."""
+"""``clip-audit watch``: new checkpoints of hubs, folders and registries, each audited once, decided, compared, told."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ def watch(
     ] = False,
     as_json: o.JsonOption = False,
 ) -> None:
-    """Audit new checkpoints of hubs and folders, each once.
+    """Audit new checkpoints of hubs, folders and MLflow, each once.
 
-    For a timer (cron, systemd, a job of a cluster): docs/watch.md has an example of each. A checkpoint is new if the
-    files that it is made of are. Runs, state and feeds go where the file says. Exits 1 if a checkpoint of this round
-    failed its policy, 3 if one is inconclusive, 5 if something was in the way; a later round takes up what is left.
+    Of MLflow it looks at the registered models of a server. For a timer (cron, systemd, a job of a cluster):
+    docs/watch.md has an example of each. A checkpoint is new if the files that it is made of are. Runs, state and feeds
+    go where the file says. Exits 1 if a checkpoint of this round failed its policy, 3 if one is inconclusive, 5 if
+    something was in the way; a later round takes up what is left.
     """
     talk = Talk(as_json=as_json)
     from audit.watching.sources_file import read_watch

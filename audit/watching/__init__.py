@@ -1,1 +1,1 @@
-"""New checkpoints of hubs and folders, each audited once, decided, compared with the last of its line, and told."""
+"""New checkpoints of hubs, folders and registries: audited once, decided, compared with the last of its line, told."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-from collections.abc import Iterator, Mapping, MutableSequence
+from collections.abc import Callable, Iterator, Mapping, MutableSequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from audit.early_checks import CONFIG_FILE, TRANSFORMERS_CONFIG_FILE
 from audit.errors import AuditProblem, EnvironmentProblem, UsageProblem
 from audit.evidence.files import file_digest
 from audit.opening import at_home, entries, files_below, is_file, is_folder, stamp_of
+from audit.watching.registries import Registry
 from audit.watching.sources_file import Source
 
 _BRANCH: Final = "main"
@@ -25,15 +26,17 @@ class Sighting:
 
     source: str
     name: str
-    """``ORG/REPO``, or the path of the folder."""
+    """``ORG/REPO``, the path of the folder, or the name of the registered model."""
     checkpoint: str
-    """What ``clip-audit run`` takes; of a hub at the commit, so that it stays what was seen."""
+    """What ``clip-audit run`` takes; of a hub at the commit, so that it stays what was seen. Of a registry,
+    ``models:/NAME/VERSION``, which is fetched to be audited."""
     commit: str
-    """Of a folder, a digest of the sizes and times of its files."""
+    """Of a folder, a digest of the sizes and times of its files; of a registry, number and time of the version."""
     digest: str
-    """SHA-256 over the digests of the files that it is made of. The same files elsewhere are the same checkpoint."""
+    """SHA-256 over the digests of the files that it is made of. The same files elsewhere are the same checkpoint.
+    Of a registry, which says no digests, it stands for the version until its files were fetched."""
     line: str
-    """Its lineage: the repository; of a folder of checkpoints, the source."""
+    """Its lineage: the repository; of a folder of checkpoints, the source; of a registry, source and model."""
 
 
 Known = Mapping[str, tuple[str, str]]
@@ -45,7 +48,13 @@ def known_as(source: str, name: str) -> str:
     return f"{source} {name}"
 
 
-def look(source: Source, base: Path, known: Known, troubles: MutableSequence[str]) -> Iterator[Sighting]:
+def look(
+    source: Source,
+    base: Path,
+    known: Known,
+    troubles: MutableSequence[str],
+    registry: Callable[[Source], Registry],
+) -> Iterator[Sighting]:
     """Yield what lies at a source.
 
     Args:
@@ -53,10 +62,13 @@ def look(source: Source, base: Path, known: Known, troubles: MutableSequence[str
         base: The folder that paths are seen from.
         known: What was seen before: an unchanged commit is not asked about again.
         troubles: What could not be looked at is added, in a line each; a later round looks again.
+        registry: Opens the registry of a source.
     """
     try:
         if source.folder is not None:
             yield from _in_folder(source, base / at_home(source.folder), known)
+        elif source.is_registry:
+            yield from _in_registry(source, registry(source), known, troubles)
         else:
             yield from _on_hub(source, known, troubles)
     except AuditProblem as problem:
@@ -101,16 +113,50 @@ def _in_folder(source: Source, folder: Path, known: Known) -> Iterator[Sighting]
             continue
         if not any(is_file(path / name) for name in (CONFIG_FILE, TRANSFORMERS_CONFIG_FILE)):
             continue
-        files = [file for file in files_below(path) if file.name.endswith(DECIDING)]
+        files = _deciding(path)
         commit = _digest(f"{file.relative_to(path)}\0{stamp_of(file)}" for file in files)
         before = known.get(known_as(source.name, str(path)))
-        if before is not None and before[0] == commit:
-            digest = before[1]
-        else:
-            digest = _digest(f"{file.relative_to(path)}\0{file_digest(file)}" for file in files)
+        digest = before[1] if before is not None and before[0] == commit else content_digest(path)
         yield Sighting(
             source=source.name, name=str(path), checkpoint=str(path), commit=commit, digest=digest, line=source.name
         )
+
+
+def _in_registry(
+    source: Source, registry: Registry, known: Known, troubles: MutableSequence[str]
+) -> Iterator[Sighting]:
+    for model in registry.models():
+        if not _fits(model, source):
+            continue
+        try:
+            version = registry.newest(model, alias=source.alias, tags=source.tags)
+        except UsageProblem as problem:  # gone, or closed to this user; the others may be there
+            troubles.append(f"{source.name}: {problem}")
+            continue
+        if version is None:
+            continue
+        before = known.get(known_as(source.name, model))
+        yield Sighting(
+            source=source.name,
+            name=model,
+            checkpoint=version.checkpoint,
+            commit=version.commit,
+            digest=before[1] if before is not None and before[0] == version.commit else version.identity,
+            line=f"{source.name} {model}",
+        )
+
+
+def content_digest(folder: Path) -> str:
+    """Return SHA-256 over names and digests of the files that a checkpoint in a folder is made of.
+
+    Raises:
+        EnvironmentProblem: If one cannot be read.
+    """
+    return _digest(f"{file.relative_to(folder)}\0{file_digest(file)}" for file in _deciding(folder))
+
+
+def _deciding(folder: Path) -> list[Path]:
+    return [file for file in files_below(folder) if file.name.endswith(DECIDING)]
 
 
 def _fits(name: str, source: Source) -> bool:

@@ -6,7 +6,9 @@ goes on in its run folder, and a notice is sent again unless it is known to have
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +21,14 @@ from audit.opening import at_home
 from audit.watching.audits import Audit
 from audit.watching.ledger import RUNS, Entry, Ledger, read_ledger, write_feeds, write_ledger
 from audit.watching.notices import send
-from audit.watching.places import Sighting, known_as, look
-from audit.watching.sources_file import Watch, Webhook
+from audit.watching.places import Sighting, content_digest, known_as, look
+from audit.watching.registries import MODELS, Registry, open_registry
+from audit.watching.sources_file import Source, Watch, Webhook
 
 _LONGEST: Final = 10_000
 """Characters of a problem that are kept."""
+_FETCHED: Final = "fetched"
+"""Folder of what is being audited of a registry: one version at a time."""
 
 
 def _now() -> str:
@@ -39,6 +44,7 @@ class Watcher:
     """Where that stands: paths are seen from its folder."""
     audit: Audit
     notify: Callable[[Webhook, Entry], None] = send
+    registry: Callable[[Source], Registry] = open_registry
     now: Callable[[], str] = _now
     say: Callable[[str], None] = lambda _: None
 
@@ -93,6 +99,7 @@ def run_round(watcher: Watcher) -> Round:
 def _round(watcher: Watcher, done: Round) -> None:
     place = watcher.place
     remove_abandoned(place)
+    shutil.rmtree(place / _FETCHED, ignore_errors=True)  # of a round that was killed
     ledger = read_ledger(place)
     _tell(watcher, ledger, done)  # what an earlier round owes
     ledger.rounds += 1
@@ -111,7 +118,7 @@ def _look(watcher: Watcher, ledger: Ledger, done: Round) -> None:
     known = {name: (commit, digest) for name, (commit, digest) in ledger.known.items()}
     for source in watcher.watch.source:
         troubles, keys = len(done.troubles), set()
-        for sighting in look(source, watcher.file.parent, known, done.troubles):
+        for sighting in look(source, watcher.file.parent, known, done.troubles, watcher.registry):
             done.seen += 1
             ledger.known[known_as(source.name, sighting.name)] = [sighting.commit, sighting.digest]
             keys.add(_take_in(watcher, ledger, sighting, source.profile))
@@ -124,7 +131,7 @@ def _look(watcher: Watcher, ledger: Ledger, done: Round) -> None:
 
 def _take_in(watcher: Watcher, ledger: Ledger, sighting: Sighting, profile: str) -> str:
     """Note a checkpoint, and return its key."""
-    key = f"{profile}:{sighting.digest}"
+    key = _key(profile, sighting.digest)
     entry = ledger.entries.get(key)
     if entry is None:
         ledger.entries[key] = Entry(
@@ -137,19 +144,28 @@ def _take_in(watcher: Watcher, ledger: Ledger, sighting: Sighting, profile: str)
             digest=sighting.digest,
             line=sighting.line,
             first_seen=ledger.rounds,
-            run=safe_name(f"{sighting.name} {key}"),
+            run=_run_name(sighting.name, key),
         )
         watcher.say(f"New: {sighting.checkpoint}")
     elif entry.state == "waiting":  # it may lie elsewhere now
         entry.checkpoint, entry.name, entry.commit = sighting.checkpoint, sighting.name, sighting.commit
     elif entry.state == "audited":  # under another name the line goes on
-        ledger.last.setdefault(f"{profile}:{sighting.line}", entry.run)
+        ledger.last.setdefault(_key(profile, sighting.line), entry.run)
     return key
+
+
+def _key(profile: str, what: str) -> str:
+    """Return the key of a digest, or of a lineage, under a profile."""
+    return f"{profile}:{what}"
+
+
+def _run_name(name: str, key: str) -> str:
+    return safe_name(f"{name} {key}")
 
 
 def _audit(watcher: Watcher, ledger: Ledger, entry: Entry, done: Round) -> None:
     """Audit one checkpoint; whatever goes wrong with it is kept, and the next one has its turn."""
-    line, runs = f"{entry.profile}:{entry.line}", watcher.place / RUNS
+    line, runs = _key(entry.profile, entry.line), watcher.place / RUNS
     before = ledger.last.get(line, "")
     profile = watcher.watch.profile.get(entry.profile)
     if profile is None:
@@ -163,7 +179,10 @@ def _audit(watcher: Watcher, ledger: Ledger, entry: Entry, done: Round) -> None:
     entry.attempts += 1
     write_ledger(watcher.place, ledger)
     try:
-        found = watcher.audit(entry.checkpoint, profile, runs / entry.run, runs / before if before else None)
+        with _at_hand(watcher, ledger, entry) as checkpoint:
+            if checkpoint is None:
+                return
+            found = watcher.audit(checkpoint, profile, runs / entry.run, runs / before if before else None)
     except Exception as error:  # noqa: BLE001  (a bug of ours with one checkpoint must not keep others from being audited)
         told = str(error) if isinstance(error, AuditProblem) else f"{type(error).__name__}: {error}"
         done.troubles.append(f"{entry.name}: {told}")
@@ -178,6 +197,56 @@ def _audit(watcher: Watcher, ledger: Ledger, entry: Entry, done: Round) -> None:
     ledger.last[line] = entry.run
     entry.state = "audited"
     _conclude(watcher, entry, done)
+
+
+@contextmanager
+def _at_hand(watcher: Watcher, ledger: Ledger, entry: Entry) -> Iterator[str | None]:
+    """Give what the audit takes: a version of a registry is fetched, and gone at the end.
+
+    Yields:
+        The checkpoint; ``None`` where its files show that it is none that has to be audited.
+
+    Raises:
+        AuditProblem: If it cannot be fetched.
+    """
+    if not entry.checkpoint.startswith(MODELS):
+        yield entry.checkpoint
+        return
+    source = next((one for one in watcher.watch.source if one.name == entry.source), None)
+    if source is None or not source.is_registry:
+        raise EnvironmentProblem(
+            f"It waits for the registry {entry.source}, which is not there any more.", remedy="Put its source back."
+        )
+    place = watcher.place / _FETCHED
+    folder = place / safe_name(f"{entry.name} {entry.commit}")  # the same for each attempt: a run names it
+    try:
+        with disk_problems("Making the folder", folder):
+            folder.mkdir(mode=0o700, parents=True)
+        checkpoint = watcher.registry(source).fetch(entry.checkpoint, entry.commit, folder)
+        known = _settle(watcher, ledger, entry, content_digest(checkpoint))
+        yield None if known else str(checkpoint)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _settle(watcher: Watcher, ledger: Ledger, entry: Entry, digest: str) -> bool:
+    """Note the digest of a version whose files have come; tell whether the ledger has it already."""
+    seen, key = known_as(entry.source, entry.name), _key(entry.profile, digest)
+    if ledger.known.get(seen, [""])[0] == entry.commit:
+        ledger.known[seen] = [entry.commit, digest]
+    if key == entry.key:
+        return False
+    del ledger.entries[entry.key]
+    twin = ledger.entries.get(key)
+    if twin is None:
+        entry.key, entry.digest, entry.run = key, digest, _run_name(entry.name, key)
+        ledger.entries[key] = entry
+        write_ledger(watcher.place, ledger)
+        return False
+    if twin.state == "audited":
+        ledger.last.setdefault(_key(entry.profile, entry.line), twin.run)
+    watcher.say(f"{entry.checkpoint} is made of the same files as {twin.checkpoint}")
+    return True
 
 
 def _give_up(watcher: Watcher, entry: Entry, told: str, done: Round) -> None:

@@ -15,10 +15,11 @@ from audit.errors import UsageProblem
 from audit.suites.document import Document, Place, read_document
 
 _HINT: Final = "docs/watch.md shows a whole one"
-_KINDS: Final = ("organisation", "collection", "repository", "folder")
+_KINDS: Final = ("organisation", "collection", "repository", "folder", "tracking_uri", "tracking_uri_from")
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
 _Words = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
 _Repo = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}$")]
+_Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 _Tolerance = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -54,7 +55,7 @@ class Profile(_Table):
 
 
 class Source(_Table):
-    """Where checkpoints appear: exactly one of organisation, collection, repository and folder."""
+    """Where checkpoints appear: on a hub, in a folder, or in a registry of MLflow; one of these keys, and no second."""
 
     name: _Name
     profile: _Name
@@ -62,15 +63,49 @@ class Source(_Table):
     collection: _Words | None = None
     repository: _Repo | None = None
     folder: _Words | None = None
+    tracking_uri: _Words | None = None
+    """Of the server of MLflow whose registry is watched,"""
+    tracking_uri_from: _Variable | None = None
+    """or the variable of the environment that holds it."""
     revision: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w./-]{0,95}$")] = "main"
     match: tuple[_Words, ...] = Field(default=("*",), strict=False)
-    """Patterns of names, as a shell has them: of ORG/REPO, or of folders."""
+    """Patterns of names, as a shell has them: of ORG/REPO, of folders, or of registered models."""
+    alias: _Words | None = None
+    """Of a registered model, the version that has this alias; else the newest one."""
+    tags: dict[_Words, str] = {}
+    """Of its versions, those with these tags alone."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Source:
         if sum(getattr(self, kind) is not None for kind in _KINDS) != 1:
             raise ValueError(f"a source has one of {', '.join(_KINDS)}, and no second one")
+        if self.tracking_uri is not None:
+            check_registry(self.tracking_uri)
+        elif self.tracking_uri_from is None and (self.alias is not None or self.tags):
+            raise ValueError("alias and tags belong to a source with tracking_uri or tracking_uri_from")
         return self
+
+    @property
+    def is_registry(self) -> bool:
+        """Whether it is a registry of MLflow."""
+        return self.tracking_uri is not None or self.tracking_uri_from is not None
+
+    @property
+    def registry(self) -> str:
+        """Where the registry is.
+
+        Raises:
+            UsageProblem: If the variable is not set, or holds no address of a registry.
+        """
+        address = self.tracking_uri or os.environ.get(self.tracking_uri_from or "", "")
+        try:
+            check_registry(address)
+        except ValueError as error:
+            raise UsageProblem(
+                f"The registry of {self.name} has no address: {error}.",
+                remedy=f"Set the variable {self.tracking_uri_from} to the address of MLflow's server.",
+            ) from error
+        return address
 
 
 class Webhook(_Table):
@@ -80,7 +115,7 @@ class Webhook(_Table):
     form: Literal["json", "slack"] = "json"
     about: Literal["everything", "trouble"] = "everything"
     url: _Words | None = None
-    url_from: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    url_from: _Variable | None = None
 
     @model_validator(mode="after")
     def _one_address(self) -> Webhook:
@@ -123,6 +158,17 @@ def check_address(address: str) -> None:
         here = False
     if not here:
         raise ValueError("it has to begin with https://, or with http://127.0.0.1 for this machine")
+
+
+def check_registry(address: str) -> None:
+    """Refuse an address at which MLflow's client alone finds no registry.
+
+    Raises:
+        ValueError: If it is neither http, https nor a file: URL.
+    """
+    parts = urlsplit(address)
+    if not (parts.hostname if parts.scheme in {"http", "https"} else parts.scheme == "file" and parts.path):
+        raise ValueError("a registry of MLflow is watched behind http://, https:// or file://")
 
 
 class Watch(_Table):

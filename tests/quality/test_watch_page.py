@@ -44,7 +44,7 @@ def test_the_file_of_sources_is_one(tmp_path):
     file = tmp_path / "sources.toml"
     file.write_text(text, encoding="utf-8")
     watch = read_watch(file)
-    assert [source.name for source in watch.source] == ["ours", "training"]
+    assert [source.name for source in watch.source] == ["ours", "training", "registered"]
     assert [hook.form for hook in watch.webhook] == ["json", "slack"]
 
 

@@ -49,6 +49,11 @@ def test_what_is_left_out_has_a_default(read):
         ("https://example.org/hook", "file:///etc/passwd", "https://"),
         ('url = "https://example.org/hook"', "", "either url or url_from"),
         ('organisation = "org"', 'repository = "../../x"', "repository"),
+        ('organisation = "org"', 'tracking_uri = "sqlite:///runs.db"', "file://"),
+        ('organisation = "org"', 'tracking_uri = "http://"', "file://"),
+        ('organisation = "org"', 'tracking_uri_from = "no variable"', "tracking_uri_from"),
+        ('organisation = "org"', 'organisation = "org"\nalias = "candidate"', "alias and tags belong"),
+        ('organisation = "org"', 'organisation = "org"\ntracking_uri = "https://x"', "no second one"),
         ("[[webhook]]", "[[webhook", "not TOML"),
         ("[[webhook]]", '[[webhook]]\nname = "team"\nurl_from = "X"\n[[webhook]]', "two of [[webhook]]"),
     ],
@@ -72,3 +77,14 @@ def test_an_address_from_the_environment_is_held_to_the_same(read, monkeypatch):
         _ = hook.address
     monkeypatch.setenv("HOOK", "https://example.org/hook")
     assert hook.address == "https://example.org/hook"
+
+
+def test_a_registry_has_its_address_in_the_file_or_in_the_environment(read, monkeypatch):
+    (said,) = read(WHOLE.replace('organisation = "org"', 'tracking_uri = "http://mlflow:5000"')).source
+    assert (said.is_registry, said.registry, said.match) == (True, "http://mlflow:5000", ("*",))
+    (named,) = read(WHOLE.replace('organisation = "org"', 'tracking_uri_from = "MLFLOW_TRACKING_URI"')).source
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "databricks")
+    with pytest.raises(UsageProblem, match="MLFLOW_TRACKING_URI"):
+        _ = named.registry
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:///registry")
+    assert named.registry == "file:///registry"

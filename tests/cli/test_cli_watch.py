@@ -1,12 +1,14 @@
-"""``clip-audit watch`` with the real audit: two checkpoints of one folder, compared, gated and told once."""
+"""``clip-audit watch`` with the real audit: checkpoints of a folder and of registries of MLflow, each audited once."""
 
 import json
 import shutil
 
 import pytest
+from mlflow.tracking import MlflowClient
 
 from audit.errors import ExitCode
 from audit.packaged import PHANTOMS
+from tests.cli.test_cli_export import SERVER, server
 
 SUITE = """
 schema_version = 1
@@ -81,6 +83,61 @@ def test_a_round_audits_what_is_new_and_the_next_has_nothing_to_do(cli, sources)
 
     again = cli("watch", sources, "--once", "--json")
     assert (again.code, again.json["audited"], again.json["seen"]) == (ExitCode.OK, [], 3)
+
+
+@pytest.fixture(params=["folder", "server"])
+def store(request, tmp_path, monkeypatch):
+    if request.param == "folder":
+        monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        yield f"file://{tmp_path}/store"
+    elif SERVER.is_file():
+        (tmp_path / "server").mkdir()
+        with server(tmp_path / "server") as address:
+            yield address
+    else:
+        pytest.skip("no MLflow server: `make mlflow` makes an environment for it (0.9 GB)")
+
+
+def register(client, name, folder):
+    """Log a folder in a run, and register what was logged: as people do who train with MLflow."""
+    run = client.create_run("0").info
+    client.log_artifacts(run.run_id, str(folder), "clip")
+    return client.create_model_version(name, f"{run.artifact_uri}/clip", run.run_id).version
+
+
+@pytest.mark.slow
+def test_versions_of_a_registry_of_mlflow_are_audited_once(cli, sources, store, monkeypatch):
+    text = sources.read_text(encoding="utf-8")
+    registry = 'tracking_uri_from = "MLFLOW_TRACKING_URI"\nalias = "candidate"\nmatch = ["clip*"]'
+    sources.write_text(text.replace('folder = "models"', registry), encoding="utf-8")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    client = MlflowClient(tracking_uri=store, registry_uri=store)
+    for name, folder in (("clip", "release-1"), ("clip-broken", "release-0"), ("other", "release-2")):
+        client.create_registered_model(name)
+        version = register(client, name, sources.parent / "models" / folder)
+        client.set_registered_model_alias(name, "candidate", version)
+    client.create_registered_model("clip-without-versions")
+    looked = cli("watch", sources, "--json")
+    assert sorted(one["checkpoint"] for one in looked.json["waiting"]) == ["models:/clip-broken/1", "models:/clip/1"]
+
+    done = cli("watch", sources, "--once", "--json")
+    assert done.code in {ExitCode.GATE_FAILED, ExitCode.INCONCLUSIVE}, done.err
+    found = {one["name"]: one for one in done.json["audited"]}
+    assert {name: one["state"] for name, one in found.items()} == {"clip": "audited", "clip-broken": "broken"}
+    assert "web page" in found["clip-broken"]["said"]
+    assert (sources.parent / "watched/runs" / found["clip"]["run"] / "report.html").is_file()
+    assert not (sources.parent / "watched/fetched").exists()
+
+    again = register(client, "clip", sources.parent / "models" / "release-1")
+    assert cli("watch", sources, "--once", "--json").json["seen"] == 2  # the alias stays where it was
+    client.set_registered_model_alias("clip", "candidate", again)
+    same = cli("watch", sources, "--once", "--json")
+    assert (same.code, same.json["audited"], same.json["waiting"]) == (ExitCode.OK, [], []), same.err
+
+    newest = register(client, "clip", sources.parent / "models" / "release-2")
+    sources.write_text(sources.read_text(encoding="utf-8").replace('alias = "candidate"', ""), encoding="utf-8")
+    looked = cli("watch", sources, "--json")
+    assert [one["checkpoint"] for one in looked.json["waiting"]] == [f"models:/clip/{newest}"], looked.err
 
 
 def test_a_file_that_is_none_is_refused(cli, tmp_path):

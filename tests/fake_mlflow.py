@@ -39,7 +39,11 @@ class Artefacts(ArtifactRepository):
 
     def _download_file(self, remote_file_path, local_path):
         self.registry.sent.append(remote_file_path)
-        Path(local_path).write_bytes(self.files[remote_file_path])
+        with Path(local_path).open("wb") as file:
+            file.write(self.files[remote_file_path])
+            if remote_file_path in self.registry.endless:
+                file.seek(2**30 + 4096)  # a hole, which takes no disk
+                file.write(b"and so on")
 
     def log_artifact(self, local_file, artifact_path=None):
         raise NotImplementedError
@@ -55,6 +59,7 @@ class Fake(MlflowClient):
         self.places = {}
         self.faults = {}
         self.said_sizes = {}
+        self.endless = set()
         self.sent = []
         self.asked = 0
         self.clock = 1000

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import resource
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, final
@@ -37,7 +39,7 @@ _MOST: Final = 2000
 """Models of a registry that are looked at, and files and folders of a version."""
 _MOST_BYTES: Final = 2**36
 _SPARE_BYTES: Final = 2**30
-"""Of a disk, left free for the run."""
+"""Of a disk, left free for the run; and by so much at most a file is longer than all were said to be together."""
 _NAME: Final = re.compile(r"[^\W_][\w .,+()@=-]{0,199}")
 _STEP: Final = re.compile(r"\w[\w .,+()@=-]{0,199}")
 _SERVED: Final = ("http", "https", "mlflow-artifacts")
@@ -146,9 +148,11 @@ class MlflowRegistry:
             repository = self.repository(self._place_of(checkpoint, commit))
             files = _Files(checkpoint=checkpoint, sizes=_listed(checkpoint, repository))
             wanted = files.wanted
-            _check_room(checkpoint, sum(files.sizes[name] or 0 for name in wanted), folder)
-            for name, goal in wanted.items():
-                _bring(repository, name, files.sizes[name], folder, goal)
+            size = sum(files.sizes[name] or 0 for name in wanted)
+            _check_room(checkpoint, size, folder)
+            with _no_file_beyond(size + _SPARE_BYTES):
+                for name, goal in wanted.items():
+                    _bring(repository, name, files.sizes[name], folder, goal)
         except Exception as error:
             raise self._problem(f"send {checkpoint}", error) from error
         return folder / files.root
@@ -295,6 +299,18 @@ def _check_room(checkpoint: str, size: int, folder: Path) -> None:
             f"{checkpoint} has {size:,} bytes, and the disk of {folder} has {free:,} left.",
             remedy="Free some space; a later round fetches it.",
         )
+
+
+@contextmanager
+def _no_file_beyond(size: int) -> Iterator[None]:
+    """Let this process write no file of more bytes for a while: a server may send without end."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    least = min(limit for limit in (size, soft, hard) if limit != resource.RLIM_INFINITY)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (least, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def _bring(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import sys
 from dataclasses import replace
@@ -218,6 +219,18 @@ def test_more_than_there_is_room_for_is_not_begun(watcher, fake, audit, monkeypa
     fake.said_sizes = {"open_clip_model.safetensors": 2**40}
     assert [one.state for one in run_round(watcher).concluded] == ["broken"]
     assert not fake.sent
+
+
+def test_a_file_that_does_not_end_is_broken_off_and_waits(watcher, fake, audit):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    fake.register("clip")
+    fake.endless = {"open_clip_model.safetensors"}
+    done = run_round(watcher)
+    assert [one.state for one in done.waiting] == ["waiting"]
+    assert not any("arrived with" in one for one in done.troubles)  # which would be: after all of it
+    assert resource.getrlimit(resource.RLIMIT_FSIZE) == limits
+    fake.endless = set()
+    assert len(run_round(watcher).concluded) == 1
 
 
 def test_a_version_that_is_gone_before_its_turn_is_told_as_broken(watcher, fake, audit):

@@ -67,8 +67,8 @@ bench: $(VENV)/.installed-dev ## our inversions against the published loop: hour
 scan: $(VENV)/.installed-dev $(VENV)/scan/.made ## licences held to a list, and known vulnerabilities (needs a network; exit 3 where nobody answers)
 	$(BIN)/python -m tests.quality.supply_chain scan
 
-mlflow: $(VENV)/.installed-dev $(VENV)/mlflow/.made ## the export held against a real MLflow server, in an environment of its own (0.9 GB)
-	$(BIN)/python -m pytest tests/cli/test_cli_export.py
+mlflow: $(VENV)/.installed-dev $(VENV)/mlflow/.made ## export and watch held against a real MLflow server, in an environment of its own (0.9 GB)
+	$(BIN)/python -m pytest tests/cli/test_cli_export.py tests/cli/test_cli_watch.py
 
 release: $(VENV)/.installed-dev $(VENV)/scan/.made ## the wheel in dist/, and beside it its bill of materials (CycloneDX)
 	rm -rf build dist

@@ -106,6 +106,9 @@ def export(
 def _teller(to: str, address: str, experiment: str, version: tuple[str, str] | None) -> Callable[[Tracked], Placed]:
     """Return what tells a tracker; that its package is missing is said before a run is read."""
     if to == "mlflow":
+        from audit.pipeline.mlflow_settings import set_up_mlflow
+
+        set_up_mlflow()
         from audit.pipeline.mlflow_tracker import to_mlflow
 
         return lambda told: to_mlflow(told, address, experiment, version)

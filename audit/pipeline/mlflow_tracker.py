@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import Final
 
@@ -19,12 +18,6 @@ except ImportError as error:
 
 _BATCH: Final = 1000
 """Metrics that MLflow takes at once."""
-_SETTINGS: Final = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-}
-"""Where nobody says otherwise: when a server does not answer (else it takes minutes), and who speaks on stdout."""
 
 
 def to_mlflow(told: Tracked, address: str, experiment: str, version: tuple[str, str] | None) -> Placed:
@@ -40,8 +33,6 @@ def to_mlflow(told: Tracked, address: str, experiment: str, version: tuple[str, 
         UsageProblem: If the server knows no such version, or does not let us.
         EnvironmentProblem: If the server does not answer.
     """
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
     try:
         client = MlflowClient(tracking_uri=address)
         if version is not None:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
+from audit.pipeline.mlflow_settings import set_up_mlflow
 from audit.watching.sources_file import Source
 
 MODELS: Final = "models:/"
 """Begins the name of a version of a registered model: ``models:/NAME/VERSION``, as MLflow writes it."""
-_SETTINGS: Final = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-}
-"""Where nobody says otherwise: when a server does not answer (else it takes minutes), and who is told of our use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +55,7 @@ def open_registry(source: Source) -> Registry:
         UsageProblem: If the variable that should hold its address does not.
         EnvironmentProblem: If the package for it is not installed.
     """
-    for name, value in _SETTINGS.items():  # before the import, which asks for some of them
-        os.environ.setdefault(name, value)
+    set_up_mlflow()
     from audit.watching.mlflow_registry import connect  # noqa: PLC0415
 
     return connect(source.registry)

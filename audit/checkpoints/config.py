@@ -20,24 +20,48 @@ from audit.errors import RefusedProblem
 OPENAI_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD: Final = (0.26862954, 0.26130258, 0.27577711)
 
+PRUNED_REMEDY: Final = "Audit one of fixed size instead, such as hf-hub:wkcn/TinyCLIP-ViT-61M-32-Text-29M-LAION400M."
+_TWO_TOWERS: Final = (
+    "Save the two towers alone: without this entry, with output_tokens false, and without the weights of that part."
+)
+
 _MAX_SHOWN: Final = 4
+
+_NEWER: Final = "a setting of an open_clip newer than 3.3.0, which does not compute it"
+_THIRD: Final = "a part beside the two towers that are audited"
 
 REASONS: Final[Mapping[str, str]] = {
     "tokenizer_kwargs": "options of a tokenizer can make it run code from the folder; only `clean` and "
     "`strip_sep_token` are accepted",
     "hf_model_name": "the settings of a text tower are taken from a list, and not fetched by name",
-    "global_average_pool": "it averages over all tokens, the class token included, which open_clip no longer does",
+    "pooler_type": "under this old name, cls_pooler means one of two things",
     "tokenizer_mode": "custom tokenizer modes are not supported",
     "mask_image": "TinyCLIP's auto models are cut down by code of their own",
+    "mask_text": "TinyCLIP's auto models are cut down by code of their own",
+    "audio_cfg": "it is a model of sounds",
+    "clstext_cfg": _THIRD,
+    "teacher_cfg": _THIRD,
+    **dict.fromkeys(("act_layer", "scale_sqrt_depth", "use_pad_mask"), _NEWER),
 }
 _REMEDIES: Final[Mapping[str, str]] = {
-    "global_average_pool": "No setting gives the same answers, and false gives wrong ones: ask its maker for weights "
-    "with pool_type.",
-    "mask_image": "Audit one of TinyCLIP's models of fixed size.",
+    "no vision_cfg": "Name a checkpoint of pictures and texts: both towers are asked.",
+    "no text_cfg": "Name a checkpoint of pictures and texts: both towers are asked.",
+    "mask_image": PRUNED_REMEDY,
+    "mask_text": PRUNED_REMEDY,
     "hf_model_name": "Give the text tower one of the names that are listed, where its weights are of that model.",
+    "pooler_type": "Write hf_pooler_type: cls_pooler where text.transformer.pooler.dense was trained with the model, "
+    "else cls_last_hidden_state_pooler.",
     "not a square": "Inversion makes square images: audit it at a square resolution that it was trained for.",
+    "clstext_cfg": _TWO_TOWERS,
+    "teacher_cfg": _TWO_TOWERS,
+    "output_tokens": "Set output_tokens to false: the embeddings stay the same.",
 }
-"""What to do, where removing the entry would change the answers without a word."""
+"""What to do about an entry, the most telling first, where there is more to say than of an unknown one."""
+_UNKNOWN: Final = (
+    "Correct what is misspelt, and remove only what changes no answer, such as notes of its maker. An entry that "
+    "shapes the model cannot be left out: its answers would be others without a word. Nothing of this checkpoint "
+    "was loaded."
+)
 
 Width = Annotated[int, Field(ge=1, le=8192)]
 Depth = Annotated[int, Field(ge=1, le=64)]
@@ -109,9 +133,11 @@ class VisionConfig(_Blocks):
     no_ln_pre: bool = False
     pos_embed_type: Literal["learnable", "sin_cos_2d"] = "learnable"
     pool_type: Literal["tok", "avg", "none"] = "tok"
+    global_average_pool: bool = False
+    """Of older versions of open_clip: the mean over all tokens; ``pool_type = "avg"`` leaves the class token out."""
     timm_model_name: TimmName | None = None
     timm_model_pretrained: bool = False
-    timm_pool: Literal["avg", "token", "map", "abs_attn", "rot_attn", ""] = "avg"
+    timm_pool: Literal["avg", "token", "map", "abs_attn", "rot_attn", ""] | None = "avg"
     timm_proj: Literal["linear", "mlp", "none", ""] | None = "linear"
     timm_proj_bias: bool = False
     timm_drop: Share = 0.0
@@ -128,6 +154,8 @@ class VisionConfig(_Blocks):
     def _fits(self) -> VisionConfig:
         if isinstance(self.image_size, list) and self.image_size[0] != self.image_size[1]:
             raise ValueError(f"image_size {self.image_size} is not a square; only squares are audited")
+        if self.global_average_pool and (self.attentional_pool or self.pool_type != "tok"):
+            raise ValueError("global_average_pool is one way of pooling, attentional_pool and pool_type are others")
         if "proj_type" in self.model_fields_set and (self.timm_model_name or isinstance(self.layers, list)):
             raise ValueError("proj_type is of a plain transformer; a tower of timm has timm_proj, a ResNet neither")
         if self.timm_model_name is not None:
@@ -142,6 +170,9 @@ class VisionConfig(_Blocks):
         if isinstance(self.layers, list) and self.side % 32:
             raise ValueError(f"image_size {self.side} is not a multiple of 32, which a ResNet needs")
         return self
+
+
+_Pooler = Literal["mean_pooler", "max_pooler", "cls_pooler", "cls_last_hidden_state_pooler"]
 
 
 class TextConfig(_Blocks):
@@ -159,7 +190,8 @@ class TextConfig(_Blocks):
     hf_model_pretrained: bool = True
     """Read and ignored: the weights of the file count."""
     hf_proj_type: Literal["linear", "mlp"] | None = "mlp"
-    hf_pooler_type: Literal["mean_pooler", "max_pooler", "cls_pooler", "cls_last_hidden_state_pooler"] = "mean_pooler"
+    hf_pooler_type: _Pooler | None = "mean_pooler"
+    """None leaves it to open_clip, which knows one for each kind of text model."""
     pad_id: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     eos_id: Annotated[int, Field(ge=0, le=1_000_000)] = 2
     no_causal_mask: bool = False
@@ -309,16 +341,25 @@ def check(kind: type[_Config], content: object, *, where: str) -> _Config:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False)
+        problems = sorted(error.errors(include_url=False, include_context=False), key=_is_unexplained)
         shown = "; ".join(_explain(problem) for problem in problems[:_MAX_SHOWN])
         more = f" (and {len(problems) - _MAX_SHOWN} more)" if len(problems) > _MAX_SHOWN else ""
         raise RefusedProblem(
             f"The configuration {where} is refused: {shown}{more}.",
             remedy=next(
-                (remedy for sign, remedy in _REMEDIES.items() if sign in shown),
-                "Remove or correct these entries if you trust the rest; nothing of this checkpoint was loaded.",
+                (_REMEDIES[sign] for sign in _REMEDIES if any(_bears(one, sign) for one in problems)), _UNKNOWN
             ),
         ) from error
+
+
+def _is_unexplained(problem: Mapping[str, Any]) -> bool:
+    return not any(step in REASONS for step in problem["loc"])
+
+
+def _bears(problem: Mapping[str, Any], sign: str) -> bool:
+    if problem["type"] == "missing":
+        return sign == f"no {problem['loc'][-1]}"
+    return sign in problem["loc"] or sign in str(problem["msg"])
 
 
 def _explain(problem: Mapping[str, Any]) -> str:
@@ -333,21 +374,38 @@ def _explain(problem: Mapping[str, Any]) -> str:
     return f"`{where}`: {message}{found}" + (f" ({reason})" if reason else "")
 
 
-_NULL_MEANS_SOMETHING: Final = frozenset({"hf_proj_type", "patch_size", "proj_type", "timm_proj"})
+_NULL_MEANS_SOMETHING: Final = frozenset(
+    {"hf_pooler_type", "hf_proj_type", "patch_size", "proj_type", "timm_pool", "timm_proj"}
+)
+_OFF_BY_DEFAULT: Final = frozenset({"mask_image", "mask_text"})
+"""Settings of forks that change nothing where they are false."""
+
+
+_OLD_NAMES: Final[Mapping[str, str]] = {"proj": "hf_proj_type", "pooler_type": "hf_pooler_type"}
+"""Names that settings of a text model of transformers had in older versions of open_clip."""
 
 
 def without_nulls(content: object) -> object:
-    """Return settings without those that are null, which stands for the default wherever it is no choice of its own.
-
-    So does ``global_average_pool = false``, which open_clip wrote before it had ``pool_type``.
-    """
+    """Return settings under their names of today, without those that are null where that is no choice of its own."""
     if not isinstance(content, Mapping):
         return content
     return {
         key: without_nulls(value)
-        for key, value in content.items()
-        if (value is not None or key in _NULL_MEANS_SOMETHING) and not (key == "global_average_pool" and value is False)
+        for key, value in _renamed(content).items()
+        if (value is not None or key in _NULL_MEANS_SOMETHING) and not (key in _OFF_BY_DEFAULT and value is False)
     }
+
+
+def _renamed(settings: Mapping[str, object]) -> Mapping[str, object]:
+    """Return settings of a text model of transformers under their names of today.
+
+    ``pooler_type = "cls_pooler"`` keeps its name and is refused: forks read BERT's last hidden state under it, and
+    open_clip the output of its pooler.
+    """
+    if settings.get("hf_model_name") is None or settings.get("pooler_type") == "cls_pooler":
+        return settings
+    clear = {old: new for old, new in _OLD_NAMES.items() if new not in settings}
+    return {clear.get(key, key): value for key, value in settings.items()}
 
 
 def _plain(content: Mapping[str, object]) -> object:

@@ -25,6 +25,12 @@ TextModelName = Literal[
     "google/mt5-xl",
     "facebook/nllb-200-distilled-600M",
     "facebook/nllb-200-distilled-1.3B",
+    "bert-base-uncased",
+    "google-bert/bert-base-uncased",
+    "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract",
+    "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract-fulltext",
+    "microsoft/BiomedNLP-PubMedBERT-base-uncased-abstract",
+    "microsoft/BiomedNLP-PubMedBERT-base-uncased-abstract-fulltext",
 ]
 
 _ROBERTA: Final = {
@@ -44,6 +50,12 @@ _NLLB: Final = {
     "activation_function": "relu", "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "is_encoder_decoder": True,
 }  # fmt: skip
 """Decoders are built with one layer and thrown away: the text tower is the encoder."""
+_BERT: Final = {
+    "model_type": "bert", "vocab_size": 30_522, "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
+    "num_attention_heads": 12, "max_position_embeddings": 512, "type_vocab_size": 2, "layer_norm_eps": 1e-12,
+    "hidden_act": "gelu", "pad_token_id": 0,
+}  # fmt: skip
+"""Models that were trained anew with another vocabulary of the same size, as BiomedBERT, share these numbers."""
 
 _SETTINGS: Final[Mapping[str, Mapping[str, object]]] = {
     "roberta-base": {"model_type": "roberta", "vocab_size": 50_265, **_ROBERTA},
@@ -53,6 +65,12 @@ _SETTINGS: Final[Mapping[str, Mapping[str, object]]] = {
     "google/mt5-xl": {**_MT5, "d_model": 2048, "d_ff": 5120, "num_layers": 24, "num_heads": 32},
     "facebook/nllb-200-distilled-600M": {**_NLLB, "encoder_layers": 12, "encoder_ffn_dim": 4096},
     "facebook/nllb-200-distilled-1.3B": {**_NLLB, "encoder_layers": 24, "encoder_ffn_dim": 8192},
+    "bert-base-uncased": _BERT,
+    "google-bert/bert-base-uncased": _BERT,
+    "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract": _BERT,
+    "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract-fulltext": _BERT,
+    "microsoft/BiomedNLP-PubMedBERT-base-uncased-abstract": _BERT,
+    "microsoft/BiomedNLP-PubMedBERT-base-uncased-abstract-fulltext": _BERT,
 }
 
 

@@ -280,7 +280,7 @@ def load_tokenizer(
     text = config.text_cfg
     if text.hf_tokenizer_name is None:
         tokenizer = BytePairTokenizer(text)
-        _check_ids(text.vocab_size, largest=49407, where=where)
+        _check_ids(config.vocab_size, largest=49407, where=where)
         return tokenizer
     if tokenizer_json is None:
         raise RefusedProblem(

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 import open_clip
 import torch
+from jaxtyping import Float
 from open_clip.coca_model import CoCa
 from open_clip.model import CLIP, CustomTextCLIP
 from open_clip.modified_resnet import AttentionPool2d as AttentionPool
@@ -28,7 +29,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
-from audit.checkpoints.config import ModelConfig, parse_model_config
+from audit.checkpoints.config import PRUNED_REMEDY, ModelConfig, parse_model_config
 from audit.checkpoints.safe_files import PICKLE_SUFFIXES, FileKind, read_json, sniff
 from audit.checkpoints.text_towers import ContrastiveTowers, settings_folder
 from audit.checkpoints.transformers_models import TransformersConfig
@@ -426,7 +427,7 @@ def _check_names_and_shapes(config: Architecture, path: Path, found: Mapping[str
             raise RefusedProblem(
                 f"{path} does not fit the architecture {config.describe()}: {name} has the shape "
                 f"{tuple(tensor.shape)}, the model needs {tuple(wanted[name].shape)}.",
-                remedy=_other_architecture(found) if isinstance(config, ModelConfig) else _OTHER_ARCH,
+                remedy=_remedy_of_mismatch(wanted, found) if isinstance(config, ModelConfig) else _OTHER_ARCH,
             )
         if wanted[name].is_floating_point() and tensor.dtype not in _FLOATS:
             raise RefusedProblem(
@@ -441,6 +442,8 @@ def _remedy_of_mismatch(wanted: Mapping[str, object], found: Mapping[str, Tensor
         return "This is a LoRA adapter: merge it into its base model (peft: `merge_and_unload()`), and save that."
     if any(name.endswith(_QUANTISED) for name in found):
         return "These weights are quantised: audit them as they were before, as float32, float16 or bfloat16."
+    if _is_pruned(found):
+        return f"Its blocks were pruned to different widths, which no architecture of open_clip has. {PRUNED_REMEDY}"
     common = wanted.keys() & found.keys()
     image = {name for name in common if name.startswith(("visual.", "vision_model."))}
     if common and image in (common, set()) and len(found) - len(common) <= 1:
@@ -453,6 +456,18 @@ def _remedy_of_mismatch(wanted: Mapping[str, object], found: Mapping[str, Tensor
             "`model.state_dict()` of the CLIP model itself."
         )
     return _other_architecture(found)
+
+
+_IN_BLOCK: Final = re.compile(r"(.*\bresblocks)\.\d+\.(mlp\.c_fc\.weight|attn\.in_proj_weight)")
+
+
+def _is_pruned(found: Mapping[str, Tensor]) -> bool:
+    """Return whether blocks of one tower differ in width, as those of TinyCLIP's auto models do."""
+    shapes: dict[tuple[str, ...], set[torch.Size]] = {}
+    for name, tensor in found.items():
+        if block := _IN_BLOCK.fullmatch(name):
+            shapes.setdefault(block.groups(), set()).add(tensor.shape)
+    return any(len(of_tower) > 1 for of_tower in shapes.values())
 
 
 _QUANTISED: Final = (".SCB", ".absmax", ".quant_map", ".qweight", ".qzeros", "_packed_params", ".weight_scale")
@@ -520,6 +535,10 @@ _TEXT_PARTS: Final = ("text_projection", "positional_embedding", "token_embeddin
 _WRAPPERS: Final = ("module.", "model.", "clip_model.", "clip.", "net.")
 _COMPUTED: Final = ("attn_mask", "position_ids", "embed_positions.weights")
 """Ends of the names of buffers that a model makes for itself, and that older versions saved all the same."""
+_TINY_CLIP: Final = re.compile(
+    r"(?:_image_encoder|_text_encoder|_logit_scale|(?:image_encoder|text_encoder|logit_scale)_without_ddp)\.(?:module\.)*"
+)
+"""What TinyCLIP puts before the names of its two towers and of its scale."""
 _ANYWHERE: Final = re.compile(r"(?:(?<=\.)|^)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 
 
@@ -533,6 +552,8 @@ def without_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     bare = {_ANYWHERE.sub("", name): tensor for name, tensor in state.items() if not name.endswith(_COMPUTED)}
     while bare and (shared := next((one for one in _WRAPPERS if all(name.startswith(one) for name in bare)), None)):
         bare = {name.removeprefix(shared): tensor for name, tensor in bare.items()}
+    if bare and all(_TINY_CLIP.match(name) for name in bare):
+        return {_TINY_CLIP.sub("", name, count=1): tensor for name, tensor in bare.items()}
     return bare
 
 
@@ -642,6 +663,7 @@ def instantiate(config: Architecture) -> nn.Module:
         text.update(hf_model_name=str(settings_folder(config.text_cfg.hf_model_name)), hf_model_pretrained=False)
     custom_text = arguments.pop("custom_text", False) or config.text_cfg.hf_model_name is not None
     kind = CoCa if config.multimodal_cfg is not None else CustomTextCLIP if custom_text else CLIP
+    over_all = arguments["vision_cfg"].pop("global_average_pool", False)
     try:
         model: nn.Module = kind(**arguments)
     except (RuntimeError, ValueError, TypeError, AssertionError, ZeroDivisionError, AttributeError) as error:
@@ -649,7 +671,17 @@ def instantiate(config: Architecture) -> nn.Module:
             f"open_clip cannot build the model {config.describe()}: {str(error)[:200]}.",
             remedy="Compare open_clip_config.json with the configuration that the checkpoint was trained with.",
         ) from error
+    if over_all and isinstance(model.visual, VisionTransformer):  # towers of timm and ResNets never read this setting
+        model.visual.__class__ = _AveragingTransformer
+        model.visual.final_ln_after_pool = True
     return model
+
+
+class _AveragingTransformer(VisionTransformer):  # type: ignore[misc]  # open_clip has no types
+    """The image tower of older versions of open_clip with ``global_average_pool``: means first, then the layer norm."""
+
+    def _global_pool(self, x: Float[Tensor, "batch tokens width"]) -> tuple[Tensor, Tensor]:
+        return x.mean(dim=1), x
 
 
 def instantiate_quietly(config: Architecture) -> nn.Module:

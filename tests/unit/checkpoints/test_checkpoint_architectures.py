@@ -92,7 +92,7 @@ def test_a_text_tower_of_transformers_is_the_one_that_open_clip_builds(monkeypat
     [
         ({"text_cfg": {"hf_model_name": "somebody/else"}}, "taken from a list"),
         ({"vision_cfg": {"output_tokens": True}}, "for CoCa models"),
-        ({"vision_cfg": {"global_average_pool": True}}, "averages over all tokens"),
+        ({"vision_cfg": {"global_average_pool": True, "pool_type": "avg"}}, "one way of pooling"),
     ],
 )
 def test_what_is_not_built_is_refused_with_the_reason(change, said):

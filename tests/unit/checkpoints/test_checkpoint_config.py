@@ -38,10 +38,8 @@ def test_every_built_in_architecture_is_read(arch):
 def test_what_a_configuration_leaves_out_means_the_same_as_in_open_clip(ours, theirs):
     defaults = {field.name: field.default for field in dataclasses.fields(theirs)}
     for name, field in ours.model_fields.items():
-        if name not in {
-            "tokenizer_kwargs",
-            "proj_type",
-        }:  # the second is of forks, and means what open_clip does anyway
+        # the second is of forks, and means what open_clip does anyway; the third is of its older versions
+        if name not in {"tokenizer_kwargs", "proj_type", "global_average_pool"}:
             assert field.default == defaults[name], name
 
 
@@ -81,9 +79,9 @@ def test_what_is_not_allowed_is_refused_by_name(path, value, said):
 @pytest.mark.parametrize(
     ("key", "value", "remedy"),
     [
-        ("global_average_pool", True, "weights with pool_type"),
         ("image_size", [224, 192], "square resolution"),
-        ("mask_image", True, "models of fixed size"),
+        ("mask_image", True, "one of fixed size"),
+        ("ln_pre", False, "cannot be left out"),
     ],
 )
 def test_a_setting_that_changes_answers_is_not_to_be_removed(key, value, remedy):
@@ -93,9 +91,9 @@ def test_a_setting_that_changes_answers_is_not_to_be_removed(key, value, remedy)
     assert "Remove" not in caught.value.remedy
 
 
-def test_a_setting_that_says_what_is_so_anyway_is_read():
-    said = folder_config(model_cfg__vision_cfg__global_average_pool=False)["model_cfg"]
-    assert "global_average_pool" in said["vision_cfg"]
+@pytest.mark.parametrize("key", ["vision_cfg__global_average_pool", "mask_image", "mask_text"])
+def test_a_setting_that_says_what_is_so_anyway_is_read(key):
+    said = folder_config(**{f"model_cfg__{key}": False})["model_cfg"]
     assert parse_model_config(said).canonical() == parse_model_config(folder_config()["model_cfg"]).canonical()
 
 

@@ -338,6 +338,37 @@ def transformers_folders() -> Iterator[Variant]:
     yield Variant("other kinds of model", "BLIP", lambda place: changed_config(place, model, model_type="blip"), None)
 
 
+def averaged(model):
+    """The image tower of older versions of open_clip with global_average_pool, in its own words."""
+    tower = model.visual
+
+    def features(_checkpoint, pixels, tokens):
+        seen = tower.transformer(tower._embeds(pixels)).mean(dim=1)
+        return tower.ln_post(seen) @ tower.proj, model.encode_text(tokens)
+
+    return features
+
+
+def forks() -> Iterator[Variant]:
+    """Forms of forks and of older versions of open_clip."""
+    cfg = tiny_model_cfg()
+    model = original(cfg)
+    over_all = {**cfg, "vision_cfg": {**cfg["vision_cfg"], "global_average_pool": True}}
+    yield Variant("mean over all tokens", "ViT", lambda place: write_open_clip(place, over_all, model), averaged(model))
+
+    def in_parts(place):
+        write_open_clip(place, cfg, model)
+        parts = {"visual": "_image_encoder", "logit_scale": "_logit_scale"}
+        state = {
+            f"{parts.get(name.partition('.')[0], '_text_encoder')}.module.{name}": one
+            for name, one in model.state_dict().items()
+        }
+        save_file(state, place / "open_clip_model.safetensors")
+        return place
+
+    yield Variant("prefixes of TinyCLIP", "ViT", in_parts, by_open_clip(model))
+
+
 def refused_settings() -> Iterator[Variant]:
     def write(place, **vision):
         cfg = tiny_model_cfg()
@@ -348,12 +379,11 @@ def refused_settings() -> Iterator[Variant]:
         return place
 
     yield Variant("pictures that are not square", "ViT", lambda place: write(place, image_size=[32, 64]), None)
-    yield Variant("average over all tokens", "ViT", lambda place: write(place, global_average_pool=True), None)
     yield Variant("a tower of no library", "TinyCLIP auto", lambda place: write(place, mask_image=True), None)
 
 
 def variants() -> list[Variant]:
-    return [*open_clip_folders(), *weights_files(), *transformers_folders(), *refused_settings()]
+    return [*open_clip_folders(), *weights_files(), *transformers_folders(), *forks(), *refused_settings()]
 
 
 def try_out(variant: Variant, place: Path) -> Outcome:

@@ -2,7 +2,8 @@
 
 open_clip asks a hub for the settings of such a text tower by its name. Here they stand as numbers, so that nothing is
 fetched and no file of a stranger chooses a class; weights that do not fit them are refused by name and shape. Sources:
-``config.json`` of each repository on the Hugging Face hub, read 2026-11; ``open_clip.hf_model`` and ``coca_model``.
+``config.json`` of each repository on the Hugging Face hub, read 2026-11, but for BERT; ``open_clip.hf_model`` and
+``coca_model``.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _BERT: Final = {
     "num_attention_heads": 12, "max_position_embeddings": 512, "type_vocab_size": 2, "layer_norm_eps": 1e-12,
     "hidden_act": "gelu", "pad_token_id": 0,
 }  # fmt: skip
-"""Models that were trained anew with another vocabulary of the same size, as BiomedBERT, share these numbers."""
+"""The defaults of transformers' ``BertConfig``; BiomedBERT, with another vocabulary of that size, shares them."""
 
 _SETTINGS: Final[Mapping[str, Mapping[str, object]]] = {
     "roberta-base": {"model_type": "roberta", "vocab_size": 50_265, **_ROBERTA},

@@ -33,6 +33,9 @@ _TEXTS: Final = frozenset({"--help", "-h", "--version"})
 _LOUDNESS: Final = frozenset({"--quiet", "--verbose"})
 _STOPS: Final = (signal.SIGTERM, signal.SIGHUP)
 _DEEPEST: Final = 20
+_WAITING: Final = ("OMP_WAIT_POLICY", "PASSIVE")
+"""How threads of torch wait for each other, where nobody says otherwise: asleep. To spin, as they do by default, costs
+nothing on a quiet machine; beside other jobs it keeps these and the threads themselves from working (docs/faq.md)."""
 _ROOM: Final = 2**29
 """Bytes of address space that a program with enough memory can always have for a moment."""
 _MEMORY: Final = "Close other programs, or use another --device or a machine with more of it."
@@ -103,6 +106,7 @@ def _invoked(words: list[str]) -> int:
         if not words:
             _say(context.get_help())
             return ExitCode.USAGE
+        os.environ.setdefault(*_WAITING)  # OpenMP reads it when torch is imported
         stated_day()  # libraries read it when they are imported, and fall over what is no number
         command.invoke(context)
     return ExitCode.OK

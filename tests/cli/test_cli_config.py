@@ -1,6 +1,7 @@
 """Settings from a file, how much is said, and which runs there are."""
 
 import json
+import os
 
 import pytest
 
@@ -192,3 +193,12 @@ def test_a_filter_that_leaves_nothing_names_what_there_is(cli, words):
     assert said.code == ExitCode.USAGE
     assert words[0] in said.complaint
     assert "nurse" in said.complaint or "subject" in said.complaint
+
+
+def test_threads_wait_asleep_unless_somebody_says_otherwise(cli, monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    cli("suites", "list")
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    cli("suites", "list")
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"

@@ -80,7 +80,7 @@ def test_a_policy_of_other_suites_exits_2(cli, run_words, copy):
     [
         (("gate", "nix", "--policy", "phantom"), "nix is not a run folder"),
         (("run", "phantom:skewed", "--policy", "nix"), "There is no policy 'nix'"),
-        (("run", "phantom:skewed", "--policy", "nix.toml"), "There is no policy 'nix.toml'"),
+        (("run", "phantom:skewed", "--policy", "nix.toml"), "There is no file 'nix.toml'. Shipped policies"),
         (("gate", "nix"), "--policy"),
         (("run", "phantom:skewed", "--baseline", "nix"), "A baseline is named and no policy"),
     ],

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,13 +37,22 @@ def workers_of(node) -> list[int]:
     return [pid for pid, name in names.items() if name.startswith(b"ray::_Worker")]
 
 
+def waited_for(found: Callable[[], list[int]], seconds: float = 120.0) -> list[int]:
+    """Return what is found as soon as there is any: a node that starts late is to lose a worker all the same."""
+    until = time.monotonic() + seconds
+    while not (some := found()) and time.monotonic() < until:
+        time.sleep(0.1)
+    return some
+
+
 class Trouble(Recorder):
-    """Kills a worker after the first shard; after the second a node leaves and another joins."""
+    """Kills a worker after the first shard; after the second a node with a worker leaves, and another joins."""
 
     def __init__(self, cluster) -> None:
         super().__init__()
         self.cluster = cluster
         self.killed: list[int] = []
+        self.left: list[int] = []
 
     def happened(self, event: str, **facts: object) -> None:
         super().happened(event, **facts)
@@ -52,6 +63,7 @@ class Trouble(Recorder):
                 os.kill(pid, signal.SIGKILL)
         if event == "shard_done" and shards == 2:
             (node,) = self.cluster.worker_nodes
+            self.left = waited_for(lambda: workers_of(node))
             self.cluster.add_node(num_cpus=1)
             self.cluster.remove_node(node, allow_graceful=False)
 
@@ -94,6 +106,7 @@ def test_a_run_that_loses_a_worker_and_a_node_and_gains_one_ends_as_one_process_
     finally:
         cluster.shutdown()
     assert trouble.killed
+    assert trouble.left
     assert capfd.readouterr().out == ""  # which is for answers, as with --json
     assert sum("Lost worker" in said for said in trouble.said) >= 2
     local, ray = contents(tmp_path / "local"), contents(tmp_path / "ray")

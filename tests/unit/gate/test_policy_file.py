@@ -260,7 +260,7 @@ def test_a_bound_on_a_change_needs_one_on_the_value_beside_it(tmp_path):
 def test_a_policy_that_is_not_there_names_those_that_are():
     with pytest.raises(UsageProblem, match="Shipped policies: phantom, release"):
         load_policy("nix")
-    with pytest.raises(UsageProblem, match=r"no policy 'nix\.toml'"):
+    with pytest.raises(UsageProblem, match=r"no file 'nix\.toml'\. Shipped policies"):
         load_policy("nix.toml")
 
 

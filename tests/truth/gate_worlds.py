@@ -24,6 +24,8 @@ import numpy as np
 import pandas as pd
 
 from audit.gate import Asked, LinePower, Measured, Policy, Rule, Size, Threshold, apply_policy, decide, power_of_policy
+from audit.lenses.gender import _LEANS as RAW_LEANS
+from audit.lenses.gender import _UNSEEN as UNSEEN
 from audit.records import Estimate, Finding, Verdict
 from audit.seeding import derive_seed
 from audit.stats import ClusterEstimate, cluster_mean, cluster_share
@@ -37,10 +39,6 @@ IMAGE_SD: Final = 0.1
 """Standard deviation of leans between the images of one prompt."""
 
 A_TENTH: Final = 0.1
-RAW_LEANS: Final = (-1.0, 1.0)
-"""Ends of the scale of raw leans."""
-UNSEEN: Final = 0.05
-"""Share of wordings that the lens lets lie anywhere, unseen."""
 
 Truth = Literal[
     "at the line", "alike", "one beyond", "one beyond, by a tenth", "missing", "promised to fail", "promised to pass"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -54,6 +55,19 @@ class Profile(_Table):
         return self
 
 
+def _checked(address: str, check: Callable[[str], None], whose: str, remedy: str) -> str:
+    """Return an address that passes a check.
+
+    Raises:
+        UsageProblem: If it does not.
+    """
+    try:
+        check(address)
+    except ValueError as error:
+        raise UsageProblem(f"{whose} has no address: {error}.", remedy=remedy) from error
+    return address
+
+
 class Source(_Table):
     """Where checkpoints appear: on a hub, in a folder, or in a registry of MLflow; one of these keys, and no second."""
 
@@ -98,14 +112,8 @@ class Source(_Table):
             UsageProblem: If the variable is not set, or holds no address of a registry.
         """
         address = self.tracking_uri or os.environ.get(self.tracking_uri_from or "", "")
-        try:
-            check_registry(address)
-        except ValueError as error:
-            raise UsageProblem(
-                f"The registry of {self.name} has no address: {error}.",
-                remedy=f"Set the variable {self.tracking_uri_from} to the address of MLflow's server.",
-            ) from error
-        return address
+        wanted = f"Set the variable {self.tracking_uri_from} to the address of MLflow's server."
+        return _checked(address, check_registry, f"The registry of {self.name}", wanted)
 
 
 class Webhook(_Table):
@@ -133,14 +141,8 @@ class Webhook(_Table):
             UsageProblem: If the variable is not set, or holds no address that notices may go to.
         """
         address = self.url or os.environ.get(self.url_from or "", "")
-        try:
-            check_address(address)
-        except ValueError as error:
-            raise UsageProblem(
-                f"The webhook {self.name} has no address: {error}.",
-                remedy=f"Set the variable {self.url_from} to the https address of the webhook.",
-            ) from error
-        return address
+        wanted = f"Set the variable {self.url_from} to the https address of the webhook."
+        return _checked(address, check_address, f"The webhook {self.name}", wanted)
 
 
 def check_address(address: str) -> None:

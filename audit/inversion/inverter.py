@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -88,6 +89,8 @@ class Inverter:
         self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self._fast: Tower | None = None
         self._known: dict[str, Float[Tensor, " embedding"]] = {}
+        self._too_many = sys.maxsize
+        """Images of the smallest batch that did not fit into memory."""
 
     def with_recipe(self, recipe: Recipe) -> Inverter:
         """Return one that goes by another recipe and shares the copy of the tower and the texts that it knows."""
@@ -108,10 +111,22 @@ class Inverter:
                 self._known[text] = self._checkpoint.encode_text([text])[0]
         return torch.stack([self._known[text] for text in texts]) if texts else self._checkpoint.encode_text([])
 
-    def make(self, items: Sequence[Item], references: References, watch: Watcher | None = None) -> list[Inverted]:
-        """Return one image per item, in order; a batch that does not fit into memory is halved."""
+    def make(
+        self, items: Sequence[Item], references: References, watch: Watcher | None = None, *, halvings: int = 0
+    ) -> list[Inverted]:
+        """Return one image per item, in order; a batch that does not fit into memory is halved, and so are later ones.
+
+        Images of a halved batch are rounded otherwise than those of a whole one, whenever it is halved.
+
+        Args:
+            items: What is made.
+            references: What the images are placed against.
+            watch: Sees the images of each step.
+            halvings: How often the batch is halved before it is begun.
+        """
         try:
-            return self._make(items, references, watch)
+            if len(items) == 1 or (not halvings and len(items) < self._too_many):
+                return self._make(items, references, watch)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not ran_out_of_memory(error):
                 raise
@@ -121,8 +136,11 @@ class Inverter:
                     f"{self._checkpoint.device}.",
                     remedy="Use a device with more memory, or a recipe with fewer views.",
                 ) from error
+            self._too_many = len(items)
         half = len(items) // 2  # out here, where the error no longer holds on to the memory of what failed
-        return self.make(items[:half], references, watch) + self.make(items[half:], references, watch)
+        less = max(0, halvings - 1)
+        parts = items[:half], items[half:]
+        return [image for part in parts for image in self.make(part, references, watch, halvings=less)]
 
     def _make(self, items: Sequence[Item], references: References, watch: Watcher | None) -> list[Inverted]:
         device, size = self._checkpoint.device, self._checkpoint.card.image_size

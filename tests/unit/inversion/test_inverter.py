@@ -152,7 +152,8 @@ def test_cosines_rise_over_the_run(skewed, references):
     assert all(late > early + 0.1 for early, late in zip(found[0], found[2], strict=True))
 
 
-def test_a_batch_that_does_not_fit_is_halved_until_it_does(inverter, references, monkeypatch):
+def test_a_batch_that_does_not_fit_is_halved_and_so_are_later_ones(inverter, references, monkeypatch):
+    inverter = inverter.with_recipe(inverter._recipe)
     whole = inverter.make(items(7), references)
     sizes, make = [], Inverter._make
 
@@ -164,7 +165,11 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(inverter, references,
 
     monkeypatch.setattr(Inverter, "_make", short_of_memory)
     halved = inverter.make(items(7), references)
-    assert sizes == [7, 3, 1, 2, 4, 2, 2]
+    assert sizes == [7, 3, 1, 2, 2, 2]
+    sizes.clear()
+    again = inverter.make(items(7), references)
+    assert sizes == [1, 2, 2, 2]
+    assert all(torch.equal(one.pixels, other.pixels) for one, other in zip(halved, again, strict=True))
     assert len(halved) == 7
     for one, other in zip(whole, halved, strict=True):
         assert float((one.pixels.float() - other.pixels.float()).abs().mean()) < 3
@@ -186,8 +191,22 @@ def test_what_did_not_fit_is_let_go_before_the_next_try(inverter, references, mo
         return []
 
     monkeypatch.setattr(Inverter, "_make", short_of_memory)
-    inverter.make(items(4), references)
-    assert still_there == [False] * 7
+    inverter.with_recipe(inverter._recipe).make(items(4), references)
+    assert still_there == [False] * 6
+
+
+def test_a_batch_is_halved_as_often_as_asked_before_it_is_begun(inverter, references, monkeypatch):
+    sizes, make = [], Inverter._make
+
+    def count(self, batch, *rest):
+        sizes.append(len(batch))
+        return make(self, batch, *rest)
+
+    monkeypatch.setattr(Inverter, "_make", count)
+    assert len(inverter.make(items(7), references, halvings=2)) == 7
+    assert sizes == [1, 2, 2, 2]
+    assert len(inverter.make(items(2), references, halvings=9)) == 2
+    assert sizes[4:] == [1, 1]
 
 
 @pytest.mark.parametrize(

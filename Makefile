@@ -15,7 +15,7 @@ EXAMPLE := reports/example
 WORKERS ?= logical
 BOTH := -m both_precisions tests/truth tests/unit/phantom
 
-.PHONY: audit test other-precision lint truth photo questions calibrate validate bench scan mlflow release soak kills example clean help
+.PHONY: audit test other-precision lint truth photo questions calibrate validate bench scan mlflow s3 release soak kills example clean help
 
 audit: $(VENV)/.installed ## audit phantom:skewed (made on first use: .venv); again, it continues or reports anew
 	$(BIN)/clip-audit run phantom:skewed --effort quick --out $(RUN)
@@ -70,6 +70,9 @@ scan: $(VENV)/.installed-dev $(VENV)/scan/.made ## licences held to a list, and 
 mlflow: $(VENV)/.installed-dev $(VENV)/mlflow/.made ## export and watch held against a real MLflow server, in an environment of its own (0.9 GB)
 	$(BIN)/python -m pytest tests/cli/test_cli_export.py tests/cli/test_cli_watch.py
 
+s3: $(VENV)/.installed-dev $(VENV)/s3/.made ## runs in a bucket, held against a server of S3 (moto), in an environment of its own (0.4 GB)
+	$(BIN)/python -m pytest tests/cli/test_runs_in_s3.py
+
 release: $(VENV)/.installed-dev $(VENV)/scan/.made ## the wheel in dist/, and beside it its bill of materials (CycloneDX)
 	rm -rf build dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
@@ -92,7 +95,7 @@ clean: ## remove .venv, caches and builds; what was measured stays in runs/
 	find audit tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name says; do \
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name says; do \
 	  printf '  make %-16s  %s\n' "$$name" "$$says"; done
 
 # --- how .venv comes about ---------------------------------------------------------------------------------------
@@ -126,6 +129,13 @@ $(VENV)/scan/.made: constraints.txt | $(VENV)/.made
 $(VENV)/mlflow/.made: | $(VENV)/.made
 	$(BIN)/python -m venv $(VENV)/mlflow
 	$(VENV)/mlflow/bin/python -m pip install --no-input --quiet mlflow==3.17.2
+	@touch $@
+
+# Server and client need different versions of botocore, and the client another python-dateutil than ours.
+$(VENV)/s3/.made: | $(VENV)/.made
+	$(BIN)/python -m venv $(VENV)/s3
+	$(VENV)/s3/bin/python -m pip install --no-input --quiet 'moto[server]==5.2.5'
+	$(BIN)/python -m pip install --no-input --quiet --target $(VENV)/s3/client s3fs==2026.9.0
 	@touch $@
 
 $(VENV)/.made:

@@ -6,11 +6,12 @@ are those of ``audit.errors``: what happened, where, and what to do.
 
 from __future__ import annotations
 
+import atexit
 import base64
 import html
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from audit.studies import compare as study
 
 _MOST_REASONS = 3
+_BEHIND_URLS: list[ExitStack] = []
+"""What holds the copies here of runs behind a URL, once there is one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,7 +283,7 @@ def run(
     from audit.pipeline import make_plan, run_audit
 
     request = o.make_request(checkpoint, settings, suites=list(suites), judges=list(judges), rounds_by=rounds_by)
-    folder = o.pick_folder(None if out is None else Path(out), checkpoint, effort)
+    folder = o.pick_folder(None if out is None else _folder(out), checkpoint, effort)
     plan = make_plan(request)
     look = o.own_look(plan, own, told)
     with _progress() as progress:
@@ -298,8 +301,9 @@ def open_run(folder: str | Path) -> Run:
         InconclusiveProblem: If the run is not finished.
         EnvironmentProblem: If a file was changed or removed.
     """
-    read_run(Path(folder), finished=True)
-    return Run(Path(folder))
+    place = _folder(folder)
+    read_run(place, finished=True)
+    return Run(place)
 
 
 @final
@@ -438,7 +442,17 @@ def invert(
 
 
 def _folder(run: Run | str | Path) -> Path:
-    return run.folder if isinstance(run, Run) else Path(run)
+    """Return the folder of a run; one behind a URL has its copy here until the program ends."""
+    if isinstance(run, Run):
+        return run.folder
+    if "://" not in str(run):
+        return Path(run)
+    from audit.evidence.working_copies import working_copy
+
+    if not _BEHIND_URLS:
+        _BEHIND_URLS.append(ExitStack())
+        atexit.register(_BEHIND_URLS[0].close)
+    return _BEHIND_URLS[0].enter_context(working_copy(str(run)))
 
 
 def _list(kind: str, texts: Sequence[str]) -> str:

@@ -32,7 +32,12 @@ def ablate(
     effort: o.EffortOption = "quick",
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="The folder of the ablation.  [default: runs/NAME-ablation]"),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            parser=o.folder_named,
+            help="The folder of the ablation.  [default: runs/NAME-ablation]",
+        ),
     ] = None,
     device: o.DeviceOption = "auto",
     precision: o.PrecisionOption = "auto",

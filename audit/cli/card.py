@@ -23,7 +23,7 @@ _FILES: Final = {
 
 
 def card(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
+    run: o.RunArgument,
     *,
     out: Annotated[
         Path | None,

@@ -21,6 +21,7 @@ import typer
 from audit.cli import app
 from audit.cli.config_file import TAKEN, defaults_from, describe, read_config, taken_by
 from audit.cli.events import events_of_a_command, happened
+from audit.cli.options import folders_behind_urls
 from audit.cli.talk import ANSWERED, LOUDNESS, VERDICT_SAID, Loudness, clean, json_text, paragraph, silence, write_out
 from audit.early_checks import stated_day
 from audit.errors import AuditProblem, EnvironmentProblem, ExitCode, UsageProblem
@@ -108,7 +109,8 @@ def _invoked(words: list[str]) -> int:
             return ExitCode.USAGE
         os.environ.setdefault(*_WAITING)  # OpenMP reads it when torch is imported
         stated_day()  # libraries read it when they are imported, and fall over what is no number
-        command.invoke(context)
+        with folders_behind_urls():
+            command.invoke(context)
     return ExitCode.OK
 
 

@@ -25,15 +25,29 @@ _MOST: Final = 12
 
 def compare(
     baseline: Annotated[
-        Path, typer.Argument(metavar="BASELINE", help="The folder of the run to compare with.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="BASELINE",
+            parser=o.folder_named,
+            help="The folder of the run to compare with, or its URL.",
+            show_default=False,
+        ),
     ],
     candidate: Annotated[
-        Path, typer.Argument(metavar="CANDIDATE", help="The folder of the run that is compared.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="CANDIDATE",
+            parser=o.folder_named,
+            help="The folder of the run that is compared, or its URL.",
+            show_default=False,
+        ),
     ],
     more: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[MORE]...", help="Further runs: each is compared with the first too, and all are set over an axis."
+            metavar="[MORE]...",
+            parser=o.folder_named,
+            help="Further runs: each is compared with the first too, and all are set over an axis.",
         ),
     ] = None,
     *,
@@ -50,6 +64,7 @@ def compare(
         typer.Option(
             "--out",
             metavar="FOLDER",
+            parser=o.folder_named,
             help="Also write report.html, report.pdf, summary.md, changes.json and tables/changes there.",
         ),
     ] = None,

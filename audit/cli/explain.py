@@ -13,7 +13,7 @@ from audit.early_checks import check_run_folder
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
+    run: o.RunArgument,
     subject: Annotated[
         str,
         typer.Option(
@@ -25,7 +25,12 @@ def explain(
     ] = "",
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Where to write; left out, RUN with -explained behind it."),
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            parser=o.folder_named,
+            help="Where to write; left out, RUN with -explained behind it.",
+        ),
     ] = None,
     device: o.DeviceOption = "auto",
     as_json: o.JsonOption = False,

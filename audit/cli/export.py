@@ -23,7 +23,7 @@ _ADDRESS: Final = "MLFLOW_TRACKING_URI"
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
+    run: o.RunArgument,
     *,
     to: Annotated[
         str, typer.Option("--to", metavar="|".join(_TRACKERS), help="The tracker of experiments.", show_default=False)

@@ -14,7 +14,7 @@ from audit.errors import UsageProblem
 
 
 def gate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
+    run: o.RunArgument,
     *,
     policy: Annotated[
         str | None, typer.Option("--policy", metavar="POLICY", help=o.POLICY_HELP, show_default=False)
@@ -26,6 +26,7 @@ def gate(
         typer.Option(
             "--out",
             metavar="DIR",
+            parser=o.folder_named,
             help="Write decision.json, summary.md and junit.xml there, and leave the run as it is.  [default: RUN]",
         ),
     ] = None,

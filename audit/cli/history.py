@@ -34,7 +34,12 @@ def history(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Where history.html, .pdf and .json go.  [default: FOLDER]"),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            parser=o.folder_named,
+            help="Where history.html, .pdf and .json go.  [default: FOLDER]",
+        ),
     ] = None,
     export: Annotated[
         Path | None,

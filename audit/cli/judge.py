@@ -25,7 +25,8 @@ def judge(
         list[str],
         typer.Argument(
             metavar="RUN | calibrate FOLDER LABELS",
-            help="The folder of a run; or the word calibrate, a folder of photographs, and what people say of them.",
+            help="The folder of a run, or its URL; or the word calibrate, a folder of photographs, and what people say "
+            "of them.",
             show_default=False,
         ),
     ],
@@ -58,7 +59,7 @@ def judge(
             f"{len(words)} words are given where one run is expected.",
             remedy="Write judge RUN --judge JUDGE, or judge calibrate FOLDER LABELS --judge JUDGE.",
         )
-    run = Path(words[0])
+    run = o.folder_named(words[0])
     check_run_folder(run)
     talk.say(f"Reading {run}")
     from audit.cli.outcome import finish

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def label(
     *,
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
+    run: o.RunArgument,
     rater: Annotated[
         str, typer.Option("--rater", metavar="NAME", help="Who labels; labels of two people are kept apart.")
     ],
@@ -35,7 +35,13 @@ def label(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Where the labels go.  [default: RUN-labels]", show_default=False),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            parser=o.folder_named,
+            help="Where the labels go.  [default: RUN-labels]",
+            show_default=False,
+        ),
     ] = None,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of the page; 0 for any that is free.")] = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Say the address, and open no browser.")] = False,

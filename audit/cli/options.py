@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -27,7 +28,7 @@ from audit.early_checks import (
 )
 from audit.errors import ExitCode, UsageProblem
 from audit.judges import JUDGES, check_judge
-from audit.opening import check_named_file, is_folder
+from audit.opening import check_named_file, is_folder, shown_address
 from audit.precision import check_precision
 from audit.records import Part
 
@@ -112,8 +113,53 @@ EffortOption = Annotated[
         "--effort", metavar="|".join(EFFORT_NAMES), help="Sets suites, templates, replicates, steps together."
     ),
 ]
+_BEHIND_URLS: ContextVar[ExitStack | None] = ContextVar("_BEHIND_URLS", default=None)
+"""The folders behind a URL of the command that is at work."""
+
+
+@contextmanager
+def folders_behind_urls() -> Iterator[None]:
+    """Hold the folders behind a URL that a command names, as copies here, until the command ends."""
+    with ExitStack() as held:
+        before = _BEHIND_URLS.set(held)
+        try:
+            yield
+        finally:
+            _BEHIND_URLS.reset(before)
+
+
+def folder_named(text: str) -> Path:
+    """Return the folder that a word of a command names: itself, or the copy here of one behind a URL.
+
+    Raises:
+        UsageProblem: If nothing can read such a URL.
+        EnvironmentProblem: If a package is missing, the place does not answer, or the disk is full.
+    """
+    if "://" not in text:
+        return Path(text)
+    from audit.evidence.working_copies import working_copy
+
+    held = _BEHIND_URLS.get()
+    if held is None:
+        raise RuntimeError("A folder behind a URL is asked for outside of a command.")
+    Talk(as_json=False).say(f"Fetching {shown_address(text)}")
+    return held.enter_context(working_copy(text))
+
+
+RunArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN", parser=folder_named, help="The folder of a finished run, or its URL.", show_default=False
+    ),
+]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="The run folder.  [default: runs/NAME-EFFORT]")
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        parser=folder_named,
+        help="The run folder, or its URL as fsspec has them: s3://, gs://.  [default: runs/NAME-EFFORT]",
+    ),
 ]
 DeviceOption = Annotated[
     str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU if there is one.")
@@ -167,7 +213,9 @@ PolicyOption = Annotated[
 ]
 BaselineOption = Annotated[
     Path | None,
-    typer.Option("--baseline", metavar="RUN", help="The finished run that worse_by_at_most compares with."),
+    typer.Option(
+        "--baseline", metavar="RUN", parser=folder_named, help="The finished run that worse_by_at_most compares with."
+    ),
 ]
 LabelsOption = Annotated[
     Path | None,
@@ -296,21 +344,8 @@ def slug(name: str) -> str:
     return plain or "checkpoint"
 
 
-_URL: Final = re.compile(r"(?:s3|gs|gcs|az|abfss?|hdfs|https?|file|memory):/")
-
-
 def pick_folder(out: Path | None, checkpoint: str, effort: str) -> Path:
-    """Return the run folder that was named, or the one that a run of this checkpoint and effort has.
-
-    Raises:
-        UsageProblem: If an address was named.
-    """
-    if out is not None and (scheme := _URL.match(str(out))):
-        raise UsageProblem(
-            f"--out {str(out)!a} is an address ({scheme[0]}/), and a run needs a folder with locks.",
-            remedy="Name a folder that all machines share, as on NFS; or a local one, and copy it there when the run "
-            "is done (docs/machines.md).",
-        )
+    """Return the run folder that was named, or the one that a run of this checkpoint and effort has."""
     return out or Path("runs") / f"{slug(checkpoint)}-{effort}"
 
 

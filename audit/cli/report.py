@@ -14,7 +14,12 @@ from audit.early_checks import check_run_folder
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", parser=o.folder_named, help="The folder of a run, or its URL.", show_default=False
+        ),
+    ],
     *,
     images: o.ImagesOption = None,
     labels: o.LabelsOption = None,
@@ -24,6 +29,7 @@ def report(
         typer.Option(
             "--out",
             metavar="DIR",
+            parser=o.folder_named,
             help="Export a copy to pass on there, without images and scores, and leave the run as it is.  "
             "[default: RUN, or RUN-pseudonymised]",
         ),

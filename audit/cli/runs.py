@@ -42,9 +42,9 @@ class Listed:
 
 @app.command("list", epilog=o.example("clip-audit runs list", "clip-audit runs list my-runs --json"))
 def list_them(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder that holds the folders of runs.")] = Path(
-        "runs"
-    ),
+    folder: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="The folder that holds the folders of runs, or its URL.")
+    ] = "runs",
     as_json: o.JsonOption = False,
 ) -> None:
     """List the runs in a folder.
@@ -53,15 +53,29 @@ def list_them(
     (--shard) which of them lack something.
     """
     talk = Talk(as_json=as_json)
-    if folder != Path("runs") and not is_folder(folder):
+    if "://" in folder:
+        found = _behind(folder)
+    elif folder != "runs" and not is_folder(Path(folder)):
         raise UsageProblem(f"{folder} is not a folder.", remedy="Name the folder that holds the folders of runs.")
-    found = [look_at(path) for path in entries(folder) if is_there(path / "spec.json")]
+    else:
+        found = [look_at(path) for path in entries(Path(folder)) if is_there(path / "spec.json")]
     fields = [field.name for field in dataclasses.fields(Listed)]
     if found:
         talk.table(fields, [[getattr(one, name) or "-" for name in fields] for one in found])
     else:
         talk.show(f"No runs in {folder}. `clip-audit run phantom:skewed --effort quick` makes one.")
     talk.answer({"runs": [dataclasses.asdict(one) for one in found]})
+
+
+def _behind(url: str) -> list[Listed]:
+    """Return what the runs behind a URL say of themselves; those in parts that are not whole are brought."""
+    from audit.evidence.remote_runs import runs_behind
+
+    with runs_behind(url, whole=False) as place:
+        folders = [path for path in entries(place) if is_there(path / "spec.json")]
+        in_parts = [path for path in folders if is_there(path / "parts.json") and not is_there(path / "run.json")]
+        whole = {path: o.folder_named(f"{url.rstrip('/')}/{path.name}") for path in in_parts}
+        return [look_at(whole.get(path, path)) for path in folders]
 
 
 def look_at(folder: Path) -> Listed:

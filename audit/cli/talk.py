@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 from audit.alike import is_drawn
+from audit.carriers import as_called
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -63,7 +64,7 @@ def clean(text: object) -> str:
         sign
         if (sign.isprintable() and is_drawn(sign)) or sign == "\n" or unicodedata.category(sign) == "Zs"
         else sign.encode("unicode_escape").decode("ascii")
-        for sign in str(text)
+        for sign in as_called(str(text))
     )
     return without_commands(shown)
 
@@ -108,12 +109,15 @@ def json_text(value: object) -> str:
 
 
 def plain_value(value: object) -> object:
-    """Return a value as JSON has it: paths as text, and nothing for a number that is not finite."""
+    """Return a value as JSON has it: paths as text, and nothing for a number that is not finite.
+
+    A folder that stands for one behind a URL is called by it.
+    """
     match value:
         case float():
             return value if math.isfinite(value) else None
-        case Path():
-            return str(value)
+        case str() | Path():
+            return as_called(str(value))
         case Mapping():
             return {str(key): plain_value(inner) for key, inner in value.items()}
         case list() | tuple():

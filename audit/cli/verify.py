@@ -16,7 +16,7 @@ from audit.opening import check_named_file
 
 
 def verify(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False)],
+    run: o.RunArgument,
     signature: Annotated[
         Path | None,
         typer.Option("--signature", metavar="FILE", help="Check a signature of its run.json, too, by model-signing."),

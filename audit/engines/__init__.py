@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Final, final
 
-from audit.engines.engine_protocol import Before, Begin, Done, Engine
+from audit.engines.engine_protocol import Before, Begin, Done, Engine, Job
 from audit.engines.ray_engine import RayEngine
 
-__all__ = ["ENGINES", "LOCAL", "Begin", "Done", "Engine", "LocalEngine", "RayEngine"]
+__all__ = ["ENGINES", "LOCAL", "Begin", "Done", "Engine", "Job", "LocalEngine", "RayEngine"]
 
 
 @final
@@ -43,7 +43,7 @@ class LocalEngine:
         for job in jobs:
             if before is not None:
                 before(job)
-            yield Done(job=job, answer=work(job))
+            yield Done(job=job, answer=work(job, 0))
 
 
 LOCAL: Final = LocalEngine()

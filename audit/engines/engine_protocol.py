@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple, Protocol, runtime_checkable
 
-Job = Callable[[str], str]
-"""Does what a name stands for, and returns what identifies its result, such as a digest."""
+Job = Callable[[str, int], str]
+"""Does what a name stands for, and returns what identifies its result, such as a digest. The number says how many
+processes ran out of memory at it: what is done at once is halved as many times."""
 Begin = Callable[[], Job]
 """Called once in each process that works; returns what does a job there."""
 Before = Callable[[str], None]

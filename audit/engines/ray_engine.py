@@ -14,6 +14,7 @@ import signal
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -97,12 +98,12 @@ class _Worker:
             return _Fault.of(error)
         return None
 
-    def do(self, job: str) -> str | _Fault:
-        """Do one job."""
+    def do(self, job: str, halvings: int) -> str | _Fault:
+        """Do one job, at a batch that is halved as often as said."""
         if self._work is None:
             raise RuntimeError("prepare() comes first.")
         try:
-            return self._work(job)
+            return self._work(job, halvings)
         except Exception as error:  # noqa: BLE001
             return _Fault.of(error)
 
@@ -148,6 +149,7 @@ class RayEngine:
         self._rules = rules
         self._clock = clock
         self._has_begun = False
+        self._too_large: Counter[str] = Counter()
 
     @property
     def name(self) -> str:
@@ -182,6 +184,7 @@ class RayEngine:
         if not jobs:
             return
         crew = _Crew(self._start(), begin, self._gpus)
+        self._too_large.clear()
         scheduler = Scheduler(_one_by_one(jobs, before), self._rules, self._clock)
         left, began = len(jobs), self._clock()
         try:
@@ -195,7 +198,7 @@ class RayEngine:
                 for worker in scheduler.idle():
                     job = scheduler.next_for(worker)
                     if job is not None:
-                        crew.ask(worker, "do", job)
+                        crew.ask(worker, "do", job, halvings=self._too_large[job])
                 for done in self._look(crew, scheduler):
                     left -= 1
                     yield done
@@ -208,6 +211,7 @@ class RayEngine:
         """Wait a moment, and take what came back."""
         for worker, asked, job, answer in crew.answers():
             if isinstance(answer, _Fault | Exception):
+                self._too_large[job] += isinstance(answer, _RanOut)
                 self._lose(crew, scheduler, worker, answer)
             elif asked == "place":
                 crew.hosts[worker] = answer.host
@@ -308,6 +312,19 @@ def _died(detail: str) -> EnvironmentProblem:
     )
 
 
+@final
+class _RanOut(EnvironmentProblem):
+    """A worker was ended since the memory of its machine ran out."""
+
+
+def _ran_out(detail: str) -> _RanOut:
+    return _RanOut(
+        f"A worker was ended, since the memory of its machine ran out: {detail}",
+        remedy="Give each machine fewer workers (--workers) or more memory. Give the same command again: what is "
+        "complete is kept.",
+    )
+
+
 def _short(text: str) -> str:
     """Return a message as one line."""
     line = " ".join(text.split())
@@ -350,11 +367,11 @@ class _Crew:
             self._actors[worker] = made.remote(self._carried)
             self.ask(worker, "place")
 
-    def ask(self, worker: str, question: str, job: str = "") -> None:
+    def ask(self, worker: str, question: str, job: str = "", *, halvings: int = 0) -> None:
         """Ask a worker where it is, to prepare, for a sign of life, or to do a job."""
         actor = self._actors[worker]
         if question == "do":
-            answer = actor.do.remote(job)
+            answer = actor.do.remote(job, halvings)
         else:
             answer = actor.prepare.remote() if question == "prepare" else actor.place.remote()
         self._asked[answer] = worker, question, job
@@ -384,6 +401,8 @@ class _Crew:
     def _value(self, answer: Any) -> Any:  # noqa: ANN401
         try:
             return self._ray.get(answer)
+        except self._ray.exceptions.OutOfMemoryError as error:
+            return _ran_out(_short(str(error)))
         except self._ray.exceptions.RayError as error:
             return _died(_short(str(error)))
 

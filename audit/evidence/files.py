@@ -1,4 +1,7 @@
-"""Files that are either whole or not there, and what a disk can do about it."""
+"""Files that are either whole or not there, and what a disk can do about it.
+
+What happens to them in a folder that stands for one behind a URL is told to whoever carries it there.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from audit.carriers import carrier_of
 from audit.errors import UsageProblem
 from audit.opening import kind_of, open_regular, os_problem
 
@@ -90,6 +94,7 @@ def replacing(path: Path, *, check: Callable[[Path], None] | None = None) -> Ite
                 temporary.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+    _tell_written(path)
 
 
 def append_durably(path: Path, data: bytes) -> None:
@@ -113,6 +118,41 @@ def append_durably(path: Path, data: bytes) -> None:
             except OSError:
                 os.ftruncate(descriptor, length)
                 raise
+    _tell_written(path)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file, where there is one.
+
+    Raises:
+        EnvironmentProblem: If it cannot be removed.
+    """
+    with disk_problems("Removing", path):
+        path.unlink(missing_ok=True)
+    carrier = carrier_of(path)
+    if carrier is not None:
+        carrier.removed(path)
+
+
+def rename_file(path: Path, name: str) -> None:
+    """Give a file another name in its folder, on the disk too.
+
+    Raises:
+        EnvironmentProblem: If it cannot be renamed.
+    """
+    with disk_problems("Renaming", path):
+        path.replace(path.with_name(name))
+        sync_folder(path.parent)
+    carrier = carrier_of(path)
+    if carrier is not None:
+        carrier.written(path.with_name(name))
+        carrier.removed(path)
+
+
+def _tell_written(path: Path) -> None:
+    carrier = carrier_of(path)
+    if carrier is not None:
+        carrier.written(path)
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,6 +5,8 @@ deleting a name in it. Some network drives lock no folders; there the file ``.lo
 each write it is looked at whether it is still the file that is held. Likewise the folder: one that was deleted and made
 again by somebody else is theirs.
 
+A folder that stands for one behind a URL is locked here and there, by a lease (``working_copies.py``).
+
 Several processes may each make a part of one run. Then each holds the file of its part, and that of the folder only
 while it begins; whoever takes the whole folder takes the files of all parts as well.
 """
@@ -18,6 +20,7 @@ from typing import Final, final
 
 from filelock import FileLock, Timeout, lock_descriptor
 
+from audit.carriers import Lease, carrier_of
 from audit.errors import EnvironmentProblem
 from audit.evidence.files import disk_problems
 from audit.opening import entries
@@ -40,9 +43,25 @@ class FolderLock:
         self._files = [file]
         self._folder = folder
         self._inodes = inodes
+        self._lease: Lease | None = None
+
+    def lease(self, place: Path, taken: LockTaken) -> None:
+        """Take the right to write behind a URL, where the folder stands for one, and bring what others wrote meanwhile.
+
+        Raises:
+            LockTaken: If another driver has it.
+            EnvironmentProblem: If the place does not answer.
+        """
+        carrier = carrier_of(self._path)
+        if carrier is not None:
+            self._lease = carrier.lease(place, taken)
+            carrier.bring(self._path)
 
     def release(self) -> None:
         """Let another driver have the folder."""
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
         if self._folder is not None:
             os.close(self._folder)
             self._folder = None
@@ -59,6 +78,8 @@ class FolderLock:
         Raises:
             EnvironmentProblem: If the folder, or on a drive that locks no folders its ``.lock``, is another one now.
         """
+        if self._lease is not None:
+            self._lease.check_held()
         with disk_problems("Writing into", self._path):
             if self._inodes != tuple(map(_inode, _held(self._files[0], folder_is_locked=self._folder is not None))):
                 raise EnvironmentProblem(
@@ -110,6 +131,10 @@ def lock_folder(path: Path) -> FolderLock:
         with disk_problems("Locking", path):
             for place in entries(path, ".part-*.lock"):
                 lock.hold_too(_take(place, _part_taken(place)))
+        carrier = carrier_of(path)
+        if carrier is not None:
+            for place in carrier.leases(path, ".part-*.lock"):
+                raise _part_taken(place)  # noqa: TRY301  (all of it is under the lock)
     except BaseException:
         lock.release()
         raise
@@ -131,7 +156,7 @@ def lock_part(path: Path, number: int) -> FolderLock:
         except BaseException:
             file.release()
             raise
-    return FolderLock(path, file=file, folder=None, inodes=inodes)
+    return _leased(FolderLock(path, file=file, folder=None, inodes=inodes), place, _part_taken(place))
 
 
 def lock_beginning(path: Path) -> FolderLock:
@@ -149,7 +174,16 @@ def lock_beginning(path: Path) -> FolderLock:
         except BaseException:
             file.release()
             raise
-    return FolderLock(path, file=file, folder=folder, inodes=inodes)
+    return _leased(FolderLock(path, file=file, folder=folder, inodes=inodes), path / LOCK_NAME, _taken(path))
+
+
+def _leased(lock: FolderLock, place: Path, taken: LockTaken) -> FolderLock:
+    try:
+        lock.lease(place, taken)
+    except BaseException:
+        lock.release()
+        raise
+    return lock
 
 
 def _take(place: Path, taken: LockTaken) -> FileLock:

@@ -16,6 +16,7 @@ from typing import Final
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 
+from audit.carriers import call
 from audit.errors import AuditProblem, EnvironmentProblem, UsageProblem
 from audit.evidence.files import disk_problems
 from audit.evidence.reading import FINDINGS_NAME
@@ -23,7 +24,7 @@ from audit.evidence.specs import SPEC_NAME
 from audit.evidence.store import DECISION_NAME, RUN_NAME
 from audit.opening import shown_address
 
-_SMALL: Final = frozenset({SPEC_NAME, RUN_NAME, FINDINGS_NAME, DECISION_NAME})
+_SMALL: Final = frozenset({SPEC_NAME, RUN_NAME, FINDINGS_NAME, DECISION_NAME, "policy.toml", "parts.json"})
 
 
 @contextlib.contextmanager
@@ -47,11 +48,12 @@ def runs_behind(url: str, *, whole: bool) -> Iterator[Path]:
             wanted = _wanted(system, root, whole=whole)
             _bring(system, wanted, Path(place))
         except Exception as error:
-            raise _problem(url, error) from error
+            raise remote_problem(url, error) from error
         if not wanted:
             raise UsageProblem(
                 f"No run lies in {shown_address(url)}.", remedy="Name the folder that holds the folders of the runs."
             )
+        call(Path(place), shown_address(url.rstrip("/")))
         yield Path(place)
 
 
@@ -103,20 +105,27 @@ def _written(system: AbstractFileSystem, path: str) -> dt.datetime:
     return told if told.tzinfo is not None else told.replace(tzinfo=dt.UTC)
 
 
-def _problem(url: str, error: Exception) -> AuditProblem:
+def remote_problem(url: str, error: Exception, done: str = "read") -> AuditProblem:
+    """Return what a file system of fsspec raised as a problem.
+
+    Args:
+        url: What it was raised about.
+        error: What was raised, of whatever class: each of these systems has its own.
+        done: What was being done there, "read" or "written".
+    """
     if isinstance(error, AuditProblem):
         return error
     if isinstance(error, ImportError):
         return EnvironmentProblem(
-            f"{shown_address(url)} cannot be read: a package is missing.",
+            f"{shown_address(url)} cannot be {done}: a package is missing.",
             remedy=f"{str(error).rstrip('.')} (pip install).",
         )
-    if isinstance(error, (ValueError, FileNotFoundError, NotADirectoryError)):
+    if done == "read" and isinstance(error, (ValueError, FileNotFoundError, NotADirectoryError)):
         return UsageProblem(
             f"There is nothing that can be read at {shown_address(url)}.",
             remedy="Write it as fsspec does: s3://BUCKET/RUNS, gs://BUCKET/RUNS, or zip://RUNS::file:///path/to.zip.",
         )
     return EnvironmentProblem(
-        f"{shown_address(url)} could not be read ({type(error).__name__}).",
+        f"{shown_address(url)} could not be {done} ({type(error).__name__}).",
         remedy="Check its address, your rights and the network, and give the command again.",
     )

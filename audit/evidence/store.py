@@ -21,6 +21,7 @@ from typing import Final, final
 
 import pandas as pd
 
+from audit.carriers import carrier_of
 from audit.codec import SCHEMA_VERSION, check_version, pretty_json
 from audit.errors import AuditProblem, EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence.files import (
@@ -28,9 +29,10 @@ from audit.evidence.files import (
     disk_problems,
     file_digest,
     make_folders,
+    remove_file,
     remove_leftovers,
+    rename_file,
     safe_name,
-    sync_folder,
     write_atomically,
 )
 from audit.evidence.folder_lock import FolderLock, LentLock, is_lock, lock_folder
@@ -137,6 +139,28 @@ class RunFolder:
         check_footer(path, self._label(kind, name))
         return True
 
+    def bring_shard(self, kind: str, name: str) -> None:
+        """Bring a shard that another machine wrote, where the run lies behind a URL and the shard is not here.
+
+        Raises:
+            AuditProblem: If it is not there, or the place does not answer.
+        """
+        path = self.shard_path(kind, name)
+        carrier = carrier_of(path)
+        if carrier is not None:
+            carrier.bring(self.path, [str(path.relative_to(self.path))])
+
+    def let_go_of_shard(self, kind: str, name: str) -> None:
+        """Remove a shard here, where the run lies behind a URL: it stays there, and can be brought again.
+
+        Raises:
+            EnvironmentProblem: If it cannot be removed.
+        """
+        path = self.shard_path(kind, name)
+        if carrier_of(path) is not None:
+            with disk_problems("Removing", path):
+                path.unlink(missing_ok=True)
+
     def write_shard(self, kind: str, name: str, table: pd.DataFrame) -> None:
         """Write one shard; the same table gives the same bytes, so writing it twice does no harm.
 
@@ -237,8 +261,7 @@ class RunFolder:
         """
         record = {"schema_version": SCHEMA_VERSION, "spec": self.spec_digest, "files": self._digests()}
         self._write(Path(RUN_NAME), pretty_json(record))
-        with disk_problems("Removing", self.path / _REOPENED):
-            (self.path / _REOPENED).unlink(missing_ok=True)
+        remove_file(self.path / _REOPENED)
 
     def reopen(self) -> None:
         """Set ``run.json`` aside, before anything of a finished run is made again; no harm where there is none.
@@ -251,10 +274,8 @@ class RunFolder:
             RuntimeError: If the run is open for reading only.
         """
         self._refuse_reader()
-        with disk_problems("Reopening", self.path / RUN_NAME):
-            if self.is_finished:
-                (self.path / RUN_NAME).replace(self.path / _REOPENED)
-            sync_folder(self.path)
+        if self.is_finished:
+            rename_file(self.path / RUN_NAME, _REOPENED)
 
     def verify(self) -> None:
         """Check every file of a finished run against ``run.json``, and what was decided against what was measured.
@@ -466,6 +487,9 @@ def read_run(path: Path, *, finished: bool = False) -> RunFolder:
         InconclusiveProblem: If a finished run is required, and this one is not.
         EnvironmentProblem: If a file of it was changed, removed or added.
     """
+    carrier = carrier_of(path)
+    if carrier is not None and not is_file(path / SPEC_NAME):  # a sibling behind a URL of the run that was named
+        carrier.bring(path)
     run = RunFolder(path, spec=read_spec(path), lock=None)
     if run.is_finished:
         run.verify()

@@ -36,7 +36,7 @@ from audit.evidence import (
     refuse_other,
     safe_name,
 )
-from audit.evidence.files import disk_problems, remove_leftovers, write_atomically
+from audit.evidence.files import disk_problems, remove_file, remove_leftovers, write_atomically
 from audit.evidence.reading import load_evidence
 from audit.evidence.specs import read_json
 from audit.labelling.asked import Asked, asked_of
@@ -141,8 +141,7 @@ class LabelSession:
         if len(table):
             write_atomically(path, labels_text(table).encode())
         else:
-            with disk_problems("Removing", path):
-                path.unlink(missing_ok=True)
+            remove_file(path)
 
     def labels(self) -> pd.DataFrame:
         """Return what all have said, as the table ``LABELS``."""

@@ -10,14 +10,19 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
+from audit.carriers import carrier_of
 from audit.checkpoints import LoadOptions, load_checkpoint
+from audit.engines import Job
 from audit.errors import EnvironmentProblem
 from audit.evidence import ConceptTexts, RunFolder, concept_texts, join_run, prompts_table
 from audit.evidence.files import file_digest
+from audit.evidence.specs import SPEC_NAME
+from audit.evidence.working_copies import working_copy
 from audit.inversion import Inverter, Recipe
 from audit.judges import load_judge
 from audit.opening import working_folder
@@ -26,12 +31,17 @@ from audit.pipeline.execute import embed_references, image_shard, judge_shard, s
 from audit.precision import Precision
 from audit.records import CheckpointCard, Prompt, Question
 
+_HELD: Final = contextlib.ExitStack()
+"""The copies here of runs behind a URL, for as long as the process lives."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Site:
     """Where the work is, seen from any machine."""
 
     folder: Path
+    url: str | None
+    """Of the run, where it lies behind one."""
     spec: str
     """Digest of the spec of the run."""
     working: str
@@ -40,7 +50,9 @@ class _Site:
     @classmethod
     def of(cls, run: RunFolder) -> _Site:
         """Return where a run is."""
-        return cls(folder=run.path.absolute(), spec=run.spec_digest, working=str(working_folder()))
+        folder, carrier = run.path.absolute(), carrier_of(run.path)
+        url = None if carrier is None else carrier.url_of(folder)
+        return cls(folder=folder, url=url, spec=run.spec_digest, working=str(working_folder()))
 
     def join(self) -> RunFolder:
         """Open the run in this process.
@@ -50,7 +62,10 @@ class _Site:
         """
         with contextlib.suppress(OSError):
             os.chdir(self.working)
-        run = join_run(self.folder, self.spec)
+        folder = self.folder
+        if self.url is not None:
+            folder = _HELD.enter_context(working_copy(self.url, only=[SPEC_NAME]))
+        run = join_run(folder, self.spec)
         theirs, ours = run.spec.get("versions"), program_versions()
         if theirs != ours:
             known = theirs if isinstance(theirs, dict) else {}
@@ -76,7 +91,7 @@ class ImageOrder:
     prompts: Sequence[Prompt]
     shards: Mapping[str, Sequence[PlannedItem]]
 
-    def __call__(self) -> Callable[[str], str]:
+    def __call__(self) -> Job:
         """Load the checkpoint, and return what makes a shard by its name and returns the digest of its file.
 
         Raises:
@@ -91,10 +106,13 @@ class ImageOrder:
         inverter = Inverter(loaded, self.recipe, self.precision)
         references = embed_references(inverter, self.prompts)
 
-        def make(name: str) -> str:
+        def make(name: str, halvings: int) -> str:
             if not run.has_shard("images", name):
-                run.write_shard("images", name, image_shard(self.shards[name], inverter, references, self.recipe.steps))
-            return file_digest(run.shard_path("images", name))
+                items, steps = self.shards[name], self.recipe.steps
+                run.write_shard("images", name, image_shard(items, inverter, references, steps, halvings=halvings))
+            digest = file_digest(run.shard_path("images", name))
+            run.let_go_of_shard("images", name)
+            return digest
 
         return make
 
@@ -111,7 +129,7 @@ class ScoreOrder:
     questions: Sequence[Question]
     concepts: Sequence[ConceptTexts]
 
-    def __call__(self) -> Callable[[str], str]:
+    def __call__(self) -> Job:
         """Load the judges, and return what judges a shard by its name and returns the digests of the files.
 
         Raises:
@@ -127,11 +145,14 @@ class ScoreOrder:
                 raise _unlike(f"the judge {name} is another one there", "Name judges that all machines have alike.")
             judges.append(judge)
 
-        def look(name: str) -> str:
+        def look(name: str, _halvings: int) -> str:
+            run.bring_shard("images", name)
             for judge in judges:
                 if not run.has_shard(score_kind(judge), name):
                     judge_shard(run, judge, name)
-            return " ".join(file_digest(run.shard_path(score_kind(judge), name)) for judge in judges)
+            digests = " ".join(file_digest(run.shard_path(score_kind(judge), name)) for judge in judges)
+            run.let_go_of_shard("images", name)
+            return digests
 
         return look
 

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from audit.checkpoints import Checkpoint
 from audit.early_checks import check_run_folder
-from audit.engines import LOCAL, Begin, Engine
+from audit.engines import LOCAL, Begin, Engine, Job
 from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence import (
     IMAGE_SHARD,
@@ -386,11 +386,11 @@ def _maker(run: RunFolder, plan: Plan, names: Sequence[str], engine: Engine) -> 
 
         return order_images(run, plan, names)
 
-    def begin() -> Callable[[str], str]:
+    def begin() -> Job:
         inverter = Inverter(plan.checkpoint, plan.recipe, plan.precision)
         references = embed_references(inverter, plan.prompts)
 
-        def make(name: str) -> str:
+        def make(name: str, _halvings: int) -> str:
             run.write_shard("images", name, image_shard(plan.shards[name], inverter, references, plan.recipe.steps))
             return name
 
@@ -406,6 +406,7 @@ def _refuse_lost(run: RunFolder, digests: Mapping[str, str]) -> None:
         EnvironmentProblem: If one is missing, or another.
     """
     for name, digest in digests.items():
+        run.bring_shard("images", name)
         path = run.shard_path("images", name)
         if not is_file(path) or file_digest(path) != digest:
             raise EnvironmentProblem(
@@ -433,7 +434,9 @@ def _judge_elsewhere(
         write_judge_card(run, judge.card)
     progress.begin("judging", len(names), len(names) - len(missing))
     spending.begin(names)
-    for _ in engine.run(missing, order_scores(run, plan), lambda _: spending.before_piece()):
+    for done in engine.run(missing, order_scores(run, plan), lambda _: spending.before_piece()):
+        for judge in judges:
+            run.bring_shard(score_kind(judge), done.job)
         progress.advance(1)
 
 
@@ -451,9 +454,19 @@ def inverted_texts(prompts: Sequence[Prompt]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for prompt in seen for text in prompt.texts))
 
 
-def image_shard(items: Sequence[PlannedItem], inverter: Inverter, references: References, steps: int) -> pd.DataFrame:
-    """Make the images of some items, and return them as a shard: one row each, with quality and picture."""
-    made = inverter.make([_job(item) for item in items], references)
+def image_shard(
+    items: Sequence[PlannedItem], inverter: Inverter, references: References, steps: int, *, halvings: int = 0
+) -> pd.DataFrame:
+    """Make the images of some items, and return them as a shard: one row each, with quality and picture.
+
+    Args:
+        items: What is made.
+        inverter: Makes it.
+        references: What the images are placed against.
+        steps: Of the recipe.
+        halvings: How often the batch is halved before it is begun.
+    """
+    made = inverter.make([_job(item) for item in items], references, halvings=halvings)
     return build_table(IMAGE_SHARD, [_image_row(item, image, steps) for item, image in zip(items, made, strict=True)])
 
 

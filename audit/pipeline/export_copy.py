@@ -14,7 +14,7 @@ from audit import __version__
 from audit.codec import SCHEMA_VERSION, pretty_json
 from audit.errors import UsageProblem
 from audit.evidence import RunFolder, findings_text, load_evidence, read_pictures, read_run, refuse_other, write_folder
-from audit.evidence.files import disk_problems, file_digest, write_atomically
+from audit.evidence.files import disk_problems, file_digest, remove_file, write_atomically
 from audit.evidence.shards import to_csv
 from audit.evidence.store import RUN_NAME
 from audit.gate import decision_text
@@ -77,8 +77,7 @@ def share_report(
         **report_files(report_input(run, told, pictured=pictured, pseudonyms=pseudonyms)),
     }
     for name in earlier:
-        with disk_problems("Removing", out / name):
-            (out / name).unlink(missing_ok=True)
+        remove_file(out / name)
     evidence = told.evidence
     tables = {"prompts": evidence.prompts, "images": evidence.images.drop(columns="seed"), **told.tables}
     source = hashlib.sha256(findings.encode()).hexdigest()

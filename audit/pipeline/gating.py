@@ -16,6 +16,7 @@ from typing import Final, final
 
 import pandas as pd
 
+from audit.carriers import as_called, carrier_of
 from audit.errors import AuditProblem, UsageProblem
 from audit.evidence import (
     Evidence,
@@ -210,7 +211,9 @@ def baseline_card(folder: Path, checkpoint: object, gate: Gate) -> BaselineCard 
 
 
 def _seen_from(folder: Path, other: Path) -> str:
-    """Return the way from one folder to another; the whole path where there is none, as between two drives."""
+    """Return the way from one folder to another; where there is none, as between two drives, its path or its URL."""
+    if carrier_of(folder) is not carrier_of(other):
+        return as_called(str(other.resolve()))
     try:
         return Path(os.path.relpath(other.resolve(), folder.resolve())).as_posix()
     except ValueError:

@@ -26,15 +26,6 @@ def test_without_ray_one_is_told_how_to_install_it(cli, monkeypatch):
     assert "Loading" not in said.err
 
 
-@pytest.mark.parametrize("out", ["s3://bucket/run", "gs://bucket/run"])
-def test_an_address_is_no_run_folder_and_the_remedy_is_named(cli, out, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    said = cli("run", "phantom:skewed", "--out", out)
-    assert said.code == ExitCode.USAGE
-    assert "copy it there" in said.complaint
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_plan_says_how_long_workers_take_and_what_they_cost(cli, run_words, tmp_path):
     words = ("plan", *run_words[1:], "--out", tmp_path / "run", "--engine", "ray", "--workers", 3)
     said = cli(*words, "--price-per-hour", 2, "--json").json["ray"]

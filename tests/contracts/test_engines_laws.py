@@ -17,15 +17,15 @@ from audit.errors import EnvironmentProblem, InconclusiveProblem
 JOBS = [f"{number:05d}" for number in range(7)]
 
 
-def mark(folder: Path, job: str) -> str:
+def mark(folder: Path, job: str, _halvings: int) -> str:
     (folder / job).write_text(job, encoding="utf-8")
     return job.upper()
 
 
-def fail_at(bad: str, folder: Path, job: str) -> str:
+def fail_at(bad: str, folder: Path, job: str, halvings: int) -> str:
     if job == bad:
         raise EnvironmentProblem(f"No room for {job}.", remedy="Make room.")
-    return mark(folder, job)
+    return mark(folder, job, halvings)
 
 
 def marks(folder: Path) -> Begin:

@@ -11,7 +11,7 @@ def test_jobs_are_run_in_their_order_and_each_is_told_before_the_next_begins():
         return job
 
     run = LocalEngine().run(
-        ["b", "a", "c"], lambda: lambda job: hear("ran", job), lambda job: heard.append(f"before {job}")
+        ["b", "a", "c"], lambda: lambda job, _: hear("ran", job), lambda job: heard.append(f"before {job}")
     )
     for done in run:
         hear("told", done.job)
@@ -21,7 +21,7 @@ def test_jobs_are_run_in_their_order_and_each_is_told_before_the_next_begins():
 def test_who_stops_listening_stops_the_work():
     ran = []
 
-    def work(job: str) -> str:
+    def work(job: str, _halvings: int) -> str:
         ran.append(job)
         return job
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 import torch
 
 from audit.engines import LOCAL, RayEngine
+from audit.engines.scheduling import Rules
 from audit.errors import EnvironmentProblem
+from audit.evidence.working_copies import working_copy
 from audit.pipeline import make_plan, run_audit
 from audit.pipeline.elsewhere import order_images
 from tests.tiny_runs import Recorder, request_for, write_suite
@@ -112,6 +115,48 @@ def test_a_run_that_loses_a_worker_and_a_node_and_gains_one_ends_as_one_process_
     local, ray = contents(tmp_path / "local"), contents(tmp_path / "ray")
     assert sorted(ray) == sorted(local)
     assert [name for name in local if ray[name] != local[name]] == []
+
+
+def test_workers_that_share_no_folder_meet_behind_a_url(long_plan, one_thread, tmp_path, monkeypatch):
+    """Each writes to the URL from a copy of its own, and the driver fetches what they wrote."""
+    pytest.importorskip("ray", reason="the extra [ray] is not installed")
+    monkeypatch.setattr("audit.pipeline.conclude.render_pdf", lambda _: b"")
+    monkeypatch.setattr("audit.pipeline.conclude.draw_figures", lambda _: {})
+    run_audit(long_plan, tmp_path / "local", Recorder(), engine=LOCAL)
+    with working_copy(f"file://{tmp_path}/bucket/run") as folder:
+        run_audit(long_plan, folder, Recorder(), engine=RayEngine(workers=2))
+        assert contents(folder) == contents(tmp_path / "bucket" / "run")
+    assert contents(tmp_path / "bucket" / "run") == contents(tmp_path / "local")
+
+
+@pytest.mark.slow
+def test_a_job_whose_worker_ran_out_of_memory_is_begun_at_half(tmp_path, monkeypatch):
+    """Ray itself ends the worker, since memory of this machine is used beyond a threshold that is set just above."""
+    ray = pytest.importorskip("ray", reason="the extra [ray] is not installed")
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    found = {line.split(":")[0]: int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines()}
+    if found["MemAvailable"] < 8_000_000:  # all in KiB
+        pytest.skip("less than 8 GB of memory are free")
+    used = (found["MemTotal"] - found["MemAvailable"] + 2_500_000) / found["MemTotal"]
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{used:.3f}")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "50")
+
+    def begin():
+        def take(job: str, halvings: int) -> str:
+            held = []
+            for _ in range(50 if not halvings else 1):  # of 100 MB
+                held.append(os.urandom(1) * 100_000_000)
+                time.sleep(0.1)
+            return f"{job} {halvings}"
+
+        return take
+
+    said = Recorder()
+    patient = Rules(attempts=50, strikes=50)  # what other tests take counts, too
+    with RayEngine(workers=1, tell=said.say, rules=patient) as engine:
+        (done,) = engine.run(["large"], begin)
+    assert int(done.answer.split()[1]) >= 1
+    assert any("memory of its machine ran out" in line for line in said.said)
 
 
 def test_a_worker_on_a_machine_that_does_not_share_the_folder_says_so(long_plan, tmp_path):

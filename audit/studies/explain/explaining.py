@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from audit.checkpoints import Checkpoint, LoadOptions, load_checkpoint
-from audit.errors import InconclusiveProblem, UsageProblem
+from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence import FINDINGS_NAME, Evidence, RunFolder, load_evidence, read_findings, read_pictures, read_run
-from audit.inversion import Inverter, Item, find_recipe
+from audit.evidence.specs import SPEC_NAME
+from audit.inversion import Inverter, Item, Recipe, find_recipe
 from audit.judges import load_judge
 from audit.judges.judge_protocol import Judge
 from audit.lenses import CARDS, Explained, said_best
@@ -38,7 +40,6 @@ _KINDS: Final = " or ".join(CARDS[name].noun for name in EXPLAINED)
 MOST_PROMPTS: Final = 4
 MOST_REGIONS: Final = 3
 _REPLICATES: Final = 2
-_RECIPE: Final = "fast"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,8 @@ class _Case:
     prompts: pd.DataFrame
     judge: Judge
     checkpoint: Checkpoint
+    recipe: Recipe
+    """That of the run."""
     precision: Precision
     seed: int
 
@@ -143,15 +146,27 @@ def _case(run: RunFolder, evidence: Evidence, finding: Finding, device: str) -> 
     prompts = evidence.prompts
     asked = (prompts["suite"] == finding.suite) & (prompts["concept"] == finding.subject)
     mine = prompts[asked & prompts["role"].isin(["subject", "reference"])].head(MOST_PROMPTS)
+    recipe = _recipe_of(run)
     return _Case(
         evidence=evidence,
         finding=finding,
         prompts=mine,
         judge=load_judge(judges[0], device=device, audited=checkpoint.card),
         checkpoint=checkpoint,
-        precision=find_recipe(_RECIPE).choose_precision(str(run.spec["precision"]), checkpoint.device).precision,
+        recipe=recipe,
+        precision=recipe.choose_precision(str(run.spec["precision"]), checkpoint.device).precision,
         seed=int(str(run.spec.get("seed", 0))),
     )
+
+
+def _recipe_of(run: RunFolder) -> Recipe:
+    """Return the recipe that the images of a run were made by: another one might not be read by the judge."""
+    stored = run.spec["recipe"]
+    if not isinstance(stored, dict):
+        raise EnvironmentProblem(
+            f"{run.path / SPEC_NAME} does not say how images were made.", remedy="Restore it from a copy."
+        )
+    return dataclasses.replace(find_recipe(str(stored["name"])), steps=int(stored["steps"]))
 
 
 def _axis(case: _Case, prompt_id: str) -> Float[np.ndarray, " embedding"]:
@@ -210,9 +225,8 @@ def _image_effects(case: _Case) -> pd.DataFrame:
 
 
 def _scores_of(case: _Case, asked: pd.DataFrame) -> list[float]:
-    """Invert every text and let the judge look; NaN where the image did not converge or was not scored."""
-    recipe = find_recipe(_RECIPE)
-    inverter = Inverter(case.checkpoint, recipe, case.precision)
+    """Invert every text as the run did and let the judge look; NaN where it did not converge or was not scored."""
+    inverter = Inverter(case.checkpoint, case.recipe, case.precision)
     texts = asked["text"].tolist()
     known = case.evidence.prompts[~case.evidence.prompts["role"].isin(MADE_OF_SEVERAL | UNWORDED | UNSEEN)]
     references = inverter.references(known["text"].tolist(), known["concept"].tolist(), also=texts)
@@ -220,7 +234,7 @@ def _scores_of(case: _Case, asked: pd.DataFrame) -> list[float]:
         Item(text=text, concept=case.finding.subject, seed=derive_seed("invert", case.seed, prompt_id, replicate))
         for text, prompt_id, replicate in zip(texts, asked["prompt_id"], asked["replicate"], strict=True)
     ]
-    size = recipe.batch(16)
+    size = case.recipe.batch(16)
     made = [
         image
         for first in range(0, len(items), size)
@@ -275,8 +289,8 @@ def _regions(run: RunFolder, case: _Case, progress: Progress) -> tuple[Region, .
 
 
 def _column(case: _Case, batch: UInt8[Tensor, "batch 3 height width"]) -> list[float]:
-    """Return the judge's score of each picture; what it cannot read says nothing, as 0."""
-    return [0.0 if score.values is None else score.values[case.column] for score in case.judge.score(batch)]
+    """Return the judge's score of each picture; NaN where it cannot read one."""
+    return [np.nan if score.values is None else score.values[case.column] for score in case.judge.score(batch)]
 
 
 def without_each_word(text: str) -> tuple[tuple[str, str], ...]:
@@ -309,14 +323,14 @@ def hide_parts(picture: UInt8[Tensor, "3 height width"], scorer: Scorer) -> Floa
     """Return, for every pixel, by how much the score falls when its surroundings are hidden.
 
     A square of the picture's mean colour takes the place of the part, wherever it fits in steps of half a square; a
-    pixel has the mean over the squares that cover it. Nothing of the judge is needed but its scores, so that a
-    detector and another CLIP are asked alike.
+    pixel has the mean over the squares that cover it, of those that were read; 0 where none was. Nothing of the judge
+    is needed but its scores, so that a detector and another CLIP are asked alike.
     Source: Zeiler and Fergus (2014), "Visualizing and understanding convolutional networks", ECCV, arXiv 1311.2901,
     section 4.2.
 
     Args:
         picture: RGB in [0, 255].
-        scorer: Finite numbers, in any unit; the result has the same.
+        scorer: Numbers in any unit, of which the result has the same; NaN for what cannot be read.
     """
     height, width = picture.shape[1:]
     side = max(2, min(height, width) // PARTS)
@@ -334,9 +348,10 @@ def hide_parts(picture: UInt8[Tensor, "3 height width"], scorer: Scorer) -> Floa
     scores = [score for part in torch.split(hidden, _AT_ONCE) for score in scorer(part)]
     falls, cover = np.zeros((height, width)), np.zeros((height, width))
     for (rows, columns), score in zip(squares, scores, strict=True):
-        falls[rows, columns] += whole - score
-        cover[rows, columns] += 1
-    return falls / cover
+        if np.isfinite(whole - score):
+            falls[rows, columns] += whole - score
+            cover[rows, columns] += 1
+    return falls / np.maximum(cover, 1)
 
 
 def _starts(length: int, side: int) -> list[int]:

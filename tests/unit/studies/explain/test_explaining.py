@@ -2,16 +2,19 @@
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from audit.errors import InconclusiveProblem, UsageProblem
-from audit.inversion import RECIPES
+from audit.inversion import Inverter
 from audit.pipeline import Silence
 from audit.records import Estimate, Finding, Method
-from audit.studies.explain.explaining import EXPLAINED, choose, explain
+from audit.studies.explain.explaining import EXPLAINED, choose, explain, hide_parts
 from audit.studies.explain.explanation_page import write_explanation
 
 
@@ -63,7 +66,6 @@ def explained(finished_run):
             "audit.inversion.image_quality._CONVERGED_FROM", -1e9
         )  # as in the run: the tiny checkpoint tells nothing
         patch.delitem(EXPLAINED, "nsfw.rate")  # which of its findings lies farthest out hangs on how it was trained
-        patch.setitem(RECIPES, "fast", dataclasses.replace(RECIPES["fast"], steps=2))
         return explain(finished_run, Silence(), subject="nurse")
 
 
@@ -95,3 +97,36 @@ def test_text_from_outside_is_escaped(explained, finished_run, tmp_path):
     hostile = dataclasses.replace(explained, checkpoint="<img src=x onerror=alert(1)>")
     write_explanation(tmp_path / "out", finished_run, hostile)
     assert "<img src=x" not in Path(tmp_path, "out", "explanation.html").read_text()
+
+
+def test_words_are_left_out_by_the_recipe_of_the_run(finished_run, monkeypatch):
+    made = []
+    make = Inverter.__init__
+
+    def kept(self, checkpoint, recipe, precision):
+        made.append(recipe)
+        make(self, checkpoint, recipe, precision)
+
+    monkeypatch.setattr(Inverter, "__init__", kept)
+    monkeypatch.setattr("audit.studies.explain.explaining.MOST_PROMPTS", 1)
+    monkeypatch.setattr("audit.studies.explain.explaining.MOST_REGIONS", 1)
+    explain(finished_run, Silence(), subject="nurse")
+    spec = json.loads((finished_run / "spec.json").read_text())
+    assert [(one.name, one.steps) for one in made] == [(spec["recipe"]["name"], spec["recipe"]["steps"])]
+
+
+def test_what_the_judge_cannot_read_says_nothing_of_a_region():
+    """The right half cannot be read; as 0 it would be the region that carries everything."""
+    picture = torch.zeros(3, 16, 16, dtype=torch.uint8)
+    picture[0, :, :4] = 200
+
+    def score(batch):
+        right_hidden = (batch[:, 0, :, 8:].float() > 0).flatten(1).any(dim=1)
+        pairs = zip(batch, right_hidden, strict=True)
+        return [math.nan if hidden else float(image[0].float().mean()) for image, hidden in pairs]
+
+    falls = hide_parts(picture, score)
+    assert np.isfinite(falls).all()
+    assert (falls[:, 12:] == 0).all()
+    assert falls[:, :4].min() > 0
+    assert (hide_parts(picture, lambda batch: [math.nan] * len(batch)) == 0).all()

@@ -27,6 +27,7 @@ from audit.early_checks import check_checkpoint
 from audit.evidence import FINDINGS_NAME, Evidence, RunFolder, load_evidence, read_findings, read_run
 from audit.evidence.specs import read_json, stored_verdict
 from audit.opening import is_file
+from audit.records import Budget
 
 if TYPE_CHECKING:
     from audit.inversion import Quality
@@ -231,6 +232,13 @@ def run(
     preprocess: str | None = None,
     allow_pickle: bool = False,
     waive_sanity: bool = False,
+    max_images: int | None = None,
+    max_gradients: int | None = None,
+    max_hours: float | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    workers: int | None = None,
+    gpus_per_worker: float | None = None,
 ) -> Run:
     """Audit a checkpoint, as ``clip-audit run`` does; given again, an interrupted run goes on where it stopped.
 
@@ -256,9 +264,17 @@ def run(
         preprocess: How pictures are prepared, where no file of the checkpoint says it: a tag, ARCH/TAG, or a JSON file.
         allow_pickle: Read ``.pt``, ``.pth`` and ``.bin`` weights too, tensors only.
         waive_sanity: Go on though the checkpoint fails the sanity check; findings mean nothing.
+        max_images: End unfinished before the run has more images; given again with more, it goes on.
+        max_gradients: The same by image-gradients: one step of one view of one image each.
+        max_hours: End unfinished before images and judges take longer.
+        engine: ``local``, or ``ray`` for workers here or on a cluster (extra ``ray``).
+        address: Of the cluster of Ray, ``auto`` or HOST:PORT; without it Ray is started on this machine, and ended.
+        workers: Those of Ray, at most; one for each processor or GPU if left out.
+        gpus_per_worker: Share of a GPU that a worker of Ray takes; 1 on CUDA and else 0 if left out.
 
     Raises:
         UsageProblem: If something is asked that is not there, or that does not go together.
+        InconclusiveProblem: If the budget is spent before all images are made and judged.
         RefusedProblem: If the checkpoint or a judge is refused.
         EnvironmentProblem: If the folder cannot be written, or something is missing on this machine.
     """
@@ -278,6 +294,7 @@ def run(
     own = None if own_images is None else Path(own_images)
     told = None if people is None else Path(people)
     o.check_own(own, told)
+    crew = o.pick_crew(engine, address, workers, gpus_per_worker)
     gate = o.pick_gate(None if policy is None else str(policy), None if baseline is None else _folder(baseline))
     rounds_by = o.pick_rounds(gate, sequential=sequential, audit_seeds=audit_seeds)
     from audit.pipeline import make_plan, run_audit
@@ -287,7 +304,9 @@ def run(
     plan = make_plan(request)
     look = o.own_look(plan, own, told)
     with _progress() as progress:
-        outcome = run_audit(plan, folder, progress, gate=gate)
+        made_by = crew.make(progress.say, plan.request.device)
+        budget = Budget(images=max_images, gradients=max_gradients, hours=max_hours)
+        outcome = run_audit(plan, folder, progress, engine=made_by, budget=budget, gate=gate)
         if look is not None:
             look(outcome.findings, o.beside(folder, "own-images"), progress)
     return Run(folder)

@@ -385,15 +385,15 @@ class Crew:
     workers: int | None = None
     gpus: float | None = None
 
-    def make(self, talk: Talk, device: str) -> Engine:
-        """Return the engine for a device."""
+    def make(self, tell: Callable[[str], None], device: str) -> Engine:
+        """Return the engine for a device, which tells what happens to its workers."""
         from audit.engines import LOCAL, RayEngine
 
         if self.engine != "ray":
             return LOCAL
         usual = 1.0 if device.startswith("cuda") else 0.0
         gpus = usual if self.gpus is None else self.gpus
-        return RayEngine(address=self.address, workers=self.workers, gpus=gpus, tell=talk.warn)
+        return RayEngine(address=self.address, workers=self.workers, gpus=gpus, tell=tell)
 
 
 def pick_crew(engine: str, address: str | None, workers: int | None, gpus: float | None) -> Crew:

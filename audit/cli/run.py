@@ -102,7 +102,7 @@ def run(
         talk.say(WAIVED, style="bold red")
     plan = make_plan(o.make_request(name, settings, suites=suite, judges=judge, rounds_by=rounds_by))
     talk.warnings.extend(plan.warnings)
-    made_by = crew.make(talk, plan.request.device)
+    made_by = crew.make(talk.warn, plan.request.device)
     if part is not None:
         raise _run_part(talk, plan, folder, part, made_by, budget=budget, gate=gate)
     look = o.own_look(plan, own_images, people)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from inspect import signature
+
 import pytest
 from run_folders import write_run
 from worlds import World, add_controls, seen
 
 import audit
+from audit.cli.run import run as run_command
 from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.pipeline import Silence, report_again
+from tests.tiny_runs import request_for, write_suite
+
+__all__ = ["request_for", "write_suite"]
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -126,3 +132,19 @@ def test_a_notebook_shows_the_main_figure_of_a_run(runs):
     assert "<svg " in shown
     assert "main-figure" in shown
     assert "<script" not in shown
+
+
+def test_every_option_of_run_is_an_argument_but_for_those_of_a_command():
+    """``suite`` and ``judge`` may be repeated on the command line, and are lists here."""
+    options = {{"suite": "suites", "judge": "judges"}.get(name, name) for name in signature(run_command).parameters}
+    of_a_command = {"named", "events", "as_json", "images", "pseudonymise", "labels", "shard"}
+    assert set(signature(audit.run).parameters) == options - of_a_command
+
+
+def test_what_does_not_go_with_an_engine_is_refused_and_a_budget_ends_a_run(request_for, tmp_path):
+    with pytest.raises(UsageProblem, match="workers"):
+        audit.run("phantom:skewed", workers=2)
+    asked = request_for()
+    given = {"suites": asked.suites, "effort": "quick", "waive_sanity": True, "recipe": "fast", "out": tmp_path / "run"}
+    with pytest.raises(InconclusiveProblem, match="budget is spent"):
+        audit.run(asked.checkpoint, max_images=1, **given)

@@ -560,10 +560,11 @@ def own_look(plan: Plan, images: Path | None, people: Path | None) -> OwnLook | 
 
 
 def check_own(images: Path | None, people: Path | None) -> None:
-    """Refuse own pictures without a file that says whom they show, and the other way round.
+    """Refuse own pictures without a sound file that says whom they show, and the other way round.
 
     Raises:
-        UsageProblem: If one of the two is missing, or the folder or the file is not there.
+        UsageProblem: If one of the two is missing, the folder or the file is not there, or a row is wrong; what its
+            column ``shows`` names is compared with the suites once these are known.
     """
     if (images is None) != (people is None):
         raise UsageProblem(
@@ -574,6 +575,10 @@ def check_own(images: Path | None, people: Path | None) -> None:
         raise UsageProblem(f"{images} is not a folder.", remedy="Name the folder of your pictures with --own-images.")
     if people is not None:
         check_named_file(people, "Name the CSV file with --people.")
+    if images is not None and people is not None:
+        from audit.studies.own_images.people_file import read_people
+
+        read_people(people, images)
 
 
 _PART: Final = re.compile(r"([0-9]{1,5})/([0-9]{1,5})")

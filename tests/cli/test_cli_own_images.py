@@ -45,13 +45,14 @@ def test_the_same_is_asked_from_python(run_folder, phantom, suite, people, tmp_p
     assert {one["concept"] for one in found["measures"]["rankings"]} == {"nurse", "pilot"}
 
 
-def test_a_wrong_row_is_named_before_anything_is_inverted(cli, run_words, people, tmp_path):
+def test_a_wrong_row_is_named_before_anything_is_loaded(cli, run_words, people, tmp_path):
     folder, path = people
     wrong = tmp_path / "people.csv"
     wrong.write_text(path.read_text(encoding="utf-8") + "gone.png,eve,woman,\n", encoding="utf-8")
     said = cli(*run_words, "--own-images", folder, "--people", wrong, "--out", tmp_path / "run")
     assert said.code == ExitCode.USAGE
     assert "gone.png" in said.complaint
+    assert "Loading" not in said.err
     assert not (tmp_path / "run").exists()
 
 

@@ -25,20 +25,20 @@ class Sitter:
     """What a zero-shot classifier should name it: a concept of a suite that is asked; empty where nothing is stated."""
 
 
-def read_people(path: Path, folder: Path, concepts: Sequence[str]) -> tuple[Sitter, ...]:
+def read_people(path: Path, folder: Path, concepts: Sequence[str] | None = None) -> tuple[Sitter, ...]:
     """Read the file of ``--people``: columns ``file``, ``person``, ``group``, and ``shows`` if there is one.
 
     Args:
         path: The file.
         folder: Of the pictures.
-        concepts: What the asked suites ask about, one of which ``shows`` names.
+        concepts: What the asked suites ask about, one of which ``shows`` names; not looked at where they are not known.
 
     Raises:
         UsageProblem: If a row is wrong, a person is in two groups, there are fewer than two groups, or a group has
             fewer than two people; names the file, and line and column where it is a row.
     """
     group_of: dict[str, tuple[str, int]] = {}
-    known = frozenset(concepts)
+    known = None if concepts is None else frozenset(concepts)
     line = 1
 
     def check(fields: Mapping[str, str]) -> str:
@@ -48,7 +48,11 @@ def read_people(path: Path, folder: Path, concepts: Sequence[str]) -> tuple[Sitt
         if group != fields["group"]:
             return f"column group: the same person is in {group!a} in row {first}"
         shows = fields.get("shows", "")
-        return "" if not shows or shows in known else f"column shows: {shows!a} is no concept of an asked suite"
+        return (
+            ""
+            if not shows or known is None or shows in known
+            else f"column shows: {shows!a} is no concept of an asked suite"
+        )
 
     rows = read_picture_rows(path, folder, columns=("person", "group"), optional=("shows",), check=check)
     groups = {

@@ -33,6 +33,9 @@ class Carrier(Protocol):
     def bring(self, folder: Path, only: list[str] | None = None) -> None:
         """Bring what is missing here of a folder, or of some files of it."""
 
+    def refresh(self, folder: Path) -> None:
+        """Make a folder here what it is there by now."""
+
     def written(self, path: Path) -> None:
         """Send a file that is whole here."""
 

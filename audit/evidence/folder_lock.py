@@ -46,7 +46,7 @@ class FolderLock:
         self._lease: Lease | None = None
 
     def lease(self, place: Path, taken: LockTaken) -> None:
-        """Take the right to write behind a URL, where the folder stands for one, and bring what others wrote meanwhile.
+        """Take the right to write behind a URL, where the folder stands for one, and see what others wrote meanwhile.
 
         Raises:
             LockTaken: If another driver has it.
@@ -55,7 +55,7 @@ class FolderLock:
         carrier = carrier_of(self._path)
         if carrier is not None:
             self._lease = carrier.lease(place, taken)
-            carrier.bring(self._path)
+            carrier.refresh(self._path)
 
     def release(self) -> None:
         """Let another driver have the folder."""

@@ -17,7 +17,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final, final
 
@@ -29,7 +29,7 @@ from audit.errors import AuditProblem, EnvironmentProblem, UsageProblem
 from audit.evidence.files import TEMPORARY_PREFIX, disk_problems
 from audit.evidence.folder_lock import is_lock
 from audit.evidence.remote_runs import remote_problem
-from audit.opening import is_there, shown_address
+from audit.opening import files_below, is_there, shown_address
 
 _PREFIX: Final = "clip-audit-copy-"
 _OBJECT_STORES: Final = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss", "memory"})
@@ -101,6 +101,7 @@ class WorkingCopy:
         self.here = here
         self.address = address
         names = {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)
+        self._stamps: dict[Path, str] = {}
         self._is_object_store = bool(_OBJECT_STORES & names)
 
     def is_of(self, system: AbstractFileSystem, there: PurePosixPath) -> bool:
@@ -122,29 +123,51 @@ class WorkingCopy:
             AuditProblem: As :func:`working_copy` does.
         """
         with _problems_of(self.address):
-            listed = self._listed(folder) if only is None else [PurePosixPath(name) for name in only]
-            wanted = [name for name in listed if not is_there(folder / name)]
-            with disk_problems("Making a folder", folder):
-                for parent in {folder / name.parent for name in wanted}:
-                    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for name in wanted:
-                self._get(folder / name)
+            listed = self._listed(folder) if only is None else {PurePosixPath(name): "" for name in only}
+            self._fetch(folder, {name: stamp for name, stamp in listed.items() if not is_there(folder / name)})
 
-    def _listed(self, folder: Path) -> list[PurePosixPath]:
-        """Return the files below a folder there, but for locks, what is half-written, and names that lead elsewhere."""
+    def refresh(self, folder: Path) -> None:
+        """Make a folder here what it is there by now: others may have worked on it since it was brought.
+
+        Raises:
+            AuditProblem: As :func:`working_copy` does.
+        """
+        with _problems_of(self.address):
+            listed = self._listed(folder)
+            here = {PurePosixPath(path.relative_to(folder)): path for path in files_below(folder)}
+            for name, path in here.items():
+                if name not in listed and not is_lock(name.name):
+                    path.unlink()
+            changed = {name: stamp for name, stamp in listed.items() if self._stamps.get(folder / name) != stamp}
+            self._fetch(folder, changed)
+
+    def _fetch(self, folder: Path, wanted: Mapping[PurePosixPath, str]) -> None:
+        """Bring files, whatever is here of them."""
+        with disk_problems("Making a folder", folder):
+            for parent in {folder / name.parent for name in wanted}:
+                parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, stamp in wanted.items():
+            self._get(folder / name)
+            self._stamps[folder / name] = stamp
+
+    def _listed(self, folder: Path) -> dict[PurePosixPath, str]:
+        """Return the files below a folder there, and what says of each whether it is another one by now.
+
+        Left out are locks, what is half-written, and names that lead elsewhere.
+        """
         root = self._path(folder)
         self._system.invalidate_cache()
         found = self._system.find(root, detail=True)
-        names = [
-            PurePosixPath(path).relative_to(PurePosixPath(root))
+        names = {
+            PurePosixPath(path).relative_to(PurePosixPath(root)): _stamp(about)
             for path, about in found.items()
             if about["type"] == "file" and "\0" not in path
-        ]
-        return [
-            name
-            for name in names
+        }
+        return {
+            name: stamp
+            for name, stamp in names.items()
             if name.parts and ".." not in name.parts and not is_lock(name.name) and not _is_temporary(name)
-        ]
+        }
 
     def _get(self, path: Path) -> None:
         """Bring one file, whole or not at all."""
@@ -298,6 +321,12 @@ def _is_alive(said: dict[str, str] | None) -> bool:
         return (dt.datetime.now(dt.UTC) - at).total_seconds() < STALE_S
     except (KeyError, ValueError, TypeError):
         return False
+
+
+def _stamp(about: Mapping[str, object]) -> str:
+    """Return what a file system says of a file that is another thing, most likely, once the file is written anew."""
+    said = (about.get(key) for key in ("ETag", "etag", "md5Hash", "mtime", "LastModified", "created", "CRC"))
+    return f"{about.get('size')} {next((value for value in said if value is not None), '')}"
 
 
 def _is_temporary(name: PurePosixPath) -> bool:

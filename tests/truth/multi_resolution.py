@@ -3,7 +3,7 @@
 Source: Fort and Whitaker, "Direct Ascent Synthesis" (arXiv 2502.07753): an image is the sum of grids from one pixel up
 to the whole canvas, behind a tanh; each step looks at shifted crops with noise. Written here from the text, with grids
 of every fourth side, shifts of 56 pixels and noise of 0.2 as in an example of the authors, and as many image-gradients
-as the recipe `thorough` takes, where theirs are 1,600 and more.
+as the recipe `thorough` takes, where theirs are 1,600 and more. The rate is the first that was tried.
 """
 
 from __future__ import annotations

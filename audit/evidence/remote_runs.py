@@ -111,7 +111,7 @@ def remote_problem(url: str, error: Exception, done: str = "read") -> AuditProbl
     Args:
         url: What it was raised about.
         error: What was raised, of whatever class: each of these systems has its own.
-        done: What was being done there, "read" or "written".
+        done: What was being done there, "read" or "written to".
     """
     if isinstance(error, AuditProblem):
         return error

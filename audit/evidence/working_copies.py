@@ -185,7 +185,7 @@ class WorkingCopy:
             EnvironmentProblem: If it cannot be sent.
         """
         target = self._path(path)
-        with _problems_of(self.address, "written"):
+        with _problems_of(self.address, "written to"):
             if self._is_object_store:
                 self._system.put_file(str(path), target)
                 return
@@ -201,7 +201,7 @@ class WorkingCopy:
         Raises:
             EnvironmentProblem: If it cannot be removed.
         """
-        with _problems_of(self.address, "written"), contextlib.suppress(FileNotFoundError):
+        with _problems_of(self.address, "written to"), contextlib.suppress(FileNotFoundError):
             self._system.rm_file(self._path(path))
 
     def _path(self, path: Path) -> str:
@@ -242,7 +242,7 @@ class WorkingCopy:
 
     def _write_lease(self, place: Path, said: dict[str, str], *, new: bool) -> bool:
         """Write that a driver is at work; returns whether, if it has to be new, nobody else was faster."""
-        with _problems_of(self.address, "written"):
+        with _problems_of(self.address, "written to"):
             target = self._path(place)
             if not self._is_object_store:
                 self._system.makedirs(str(PurePosixPath(target).parent), exist_ok=True)

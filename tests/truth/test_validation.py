@@ -140,7 +140,7 @@ def test_a_study_that_is_killed_goes_on_and_does_nothing_twice(quick, tmp_path, 
     done = [*first.done, *second.done]
     assert len(done) == len(set(done)) == 5
     assert "2 of 2 trainings are measured." in found.page
-    assert found.appendix["lines"][0][4] == "9 in 2 trainings"
+    assert "nothing planted: leans whose interval leaves out 0: " in found.appendix["sentences"][-1]
     again = validation.study(quick, tmp_path, third := Fake())
     assert (again.page, again.appendix) == (found.page, found.appendix)
     assert not third.done

@@ -24,7 +24,7 @@ from typing import Any, Final, Protocol
 import pandas as pd
 from marks import DOCUMENTS, write_between
 from validation_design import Subject, checked_seed, read_design, subjects
-from validation_numbers import appendix_lines, components, components_markdown, lines, markdown
+from validation_numbers import appendix_sentence, components, components_markdown, lines, markdown
 
 from audit.checkpoints import LoadOptions
 from audit.errors import RefusedProblem
@@ -256,9 +256,9 @@ def study(
     days = sorted(set(table["audited"]))
     state += f" Audited on {days[0]}." if len(days) == 1 else f" Audited from {days[0]} to {days[-1]}."
     whole = f"{page(table, design, state)}\n\nBy training, first judge:\n\n{by_training(table, every, design, refused)}"
-    said = appendix_lines(lines(table[table["primary"]], design["asked"]))
+    said = appendix_sentence(lines(table[table["primary"]], design["asked"]))
     sentence = "The lines of the independent study are of phantoms that no setting was chosen on, fixed beforehand."
-    appendix = {"sentences": [sentence, state], "lines": said} if measured == len(every) else {}
+    appendix = {"sentences": [sentence, state, said], "lines": []} if measured == len(every) else {}
     return Result(page=whole, appendix=appendix, rows=table)
 
 

@@ -220,20 +220,17 @@ def markdown(rows: list[Line]) -> str:
     return "\n".join(text)
 
 
-def appendix_lines(rows: list[Line]) -> list[list[str]]:
-    """Return the lines as the appendix of a report has them: asked, bound and outcome, measured, interval, n, how."""
-    told = {True: ": met", False: ": missed", None: ""}
-    return [
-        [
-            f"independent study: {row.asked}",
-            f"{row.bound}{told[row.met]}",
-            "not measured" if row.measured is None else f"{row.measured:.3f}",
-            "-" if row.low is None or row.high is None else f"{row.low:.2f} to {row.high:.2f}",
-            f"{row.n} in {row.trainings} trainings",
-            "",
-        ]
+def appendix_sentence(rows: list[Line]) -> str:
+    """Return the lines that have a bound as one sentence for the appendix of a report."""
+    told = {True: "met", False: "missed", None: "not decided"}
+    said = [
+        f"{row.asked}: {'not measured' if row.measured is None else f'{row.measured:.3f}'}"
+        + ("" if row.low is None or row.high is None else f" ({row.low:.2f} to {row.high:.2f})")
+        + f", {row.bound}: {told[row.met]}"
         for row in rows
+        if row.met is not None
     ]
+    return f"Independent study, {'; '.join(said)}."
 
 
 def components_markdown(found: list[Component]) -> str:

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from audit.studies import compare as study
 
 _MOST_REASONS = 3
-_BEHIND_URLS: list[ExitStack] = []
-"""What holds the copies here of runs behind a URL, once there is one."""
+_BEHIND_URLS = ExitStack()
+"""The copies here of runs behind a URL, until the program ends."""
+atexit.register(_BEHIND_URLS.close)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -468,10 +469,7 @@ def _folder(run: Run | str | Path) -> Path:
         return Path(run)
     from audit.evidence.working_copies import working_copy
 
-    if not _BEHIND_URLS:
-        _BEHIND_URLS.append(ExitStack())
-        atexit.register(_BEHIND_URLS[0].close)
-    return _BEHIND_URLS[0].enter_context(working_copy(str(run)))
+    return _BEHIND_URLS.enter_context(working_copy(str(run)))
 
 
 def _list(kind: str, texts: Sequence[str]) -> str:

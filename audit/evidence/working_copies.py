@@ -309,6 +309,7 @@ class Lease:
     def release(self) -> None:
         """Let another driver have the run; where nobody answers, it is free after some minutes."""
         self._is_over.set()
+        self._beat.join(timeout=BEAT_S)  # a sign of life that is being given would bring the object back
         if not self._is_lost:
             with contextlib.suppress(AuditProblem):
                 self._remove(self._place)

@@ -426,7 +426,7 @@ _CAPTIONS: Final = {
 }
 """Of the figures that are shown; docs/accuracy.md has all."""
 VALIDATION: Final = "validation.json"
-"""What ``make validate`` measured, in the same words: lines of the table, and sentences; absent until it was run."""
+"""What ``make validate`` measured, as sentences; absent until all of it was run."""
 FIGURE_FILES: Final = {"dose-response": "dose_response.svg", "detection": "detection.svg"}
 _INTRODUCTION: Final = (
     "The same auditor was run on phantoms, checkpoints whose biases were planted by training. This is what it found "
@@ -447,7 +447,7 @@ def shipped_appendix(folder: Path = CALIBRATION) -> Appendix:
         texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
         if (folder / VALIDATION).is_file():
             study = json.loads((folder / VALIDATION).read_text(encoding="utf-8"))
-            texts |= {key: [*texts[key], *study[key]] for key in ("sentences", "lines")}
+            texts["sentences"] = [*texts["sentences"], *study["sentences"]]
         drawn = {
             name: (folder / file).read_text(encoding="utf-8")
             for name, file in FIGURE_FILES.items()

@@ -5,6 +5,7 @@ import datetime as dt
 import json
 import shutil
 import threading
+import time
 import zipfile
 
 import fsspec
@@ -235,6 +236,30 @@ def test_a_lease_gives_signs_of_life_and_outlives_silence_of_the_network(tmp_pat
     assert enough.wait(30)
     lease.check_held()
     lease.release()
+
+
+def test_a_sign_of_life_that_is_being_given_does_not_bring_a_released_lock_back(tmp_path, monkeypatch):
+    monkeypatch.setattr("audit.evidence.working_copies.BEAT_S", 0.01)
+    there, done, is_slow = [], [], threading.Event()
+
+    def write(_place, said, *, new):
+        if not new:
+            is_slow.set()
+            time.sleep(0.2)
+        there[:] = [said]
+        done.append("written")
+        return True
+
+    def remove(_place):
+        there.clear()
+        done.append("removed")
+
+    lease = Lease(lambda _: there[0] if there else None, write, remove, tmp_path, LockTaken("x", remedy="y"))
+    assert is_slow.wait(30)
+    monkeypatch.setattr("audit.evidence.working_copies.BEAT_S", 30.0)
+    lease.release()
+    assert there == []
+    assert done[-1] == "removed"
 
 
 def test_of_two_who_take_a_lock_at_once_one_is_refused(tmp_path):

@@ -258,7 +258,7 @@ def study(
     whole = f"{page(table, design, state)}\n\nBy training, first judge:\n\n{by_training(table, every, design, refused)}"
     said = appendix_sentence(lines(table[table["primary"]], design["asked"]))
     sentence = "The lines of the independent study are of phantoms that no setting was chosen on, fixed beforehand."
-    appendix = {"sentences": [sentence, state, said], "lines": []} if measured == len(every) else {}
+    appendix = {"sentences": [sentence, state, said]} if measured == len(every) else {}
     return Result(page=whole, appendix=appendix, rows=table)
 
 

@@ -5,7 +5,7 @@ Read in this order: ``recipe`` (all settings, and recipes with a part changed), 
 tower that they go through), ``image_quality`` (what came of it), ``inverter`` (shards of items, memory, precision).
 """
 
-from audit.inversion.image_quality import Quality, References
+from audit.inversion.image_quality import Quality, References, lie_too_near
 from audit.inversion.inverter import Inverted, Inverter, Item, batch_size
 from audit.inversion.recipe import PARTS, RECIPES, STRENGTHS, Recipe, Strength, ablate, changes_anything, find_recipe
 
@@ -24,4 +24,5 @@ __all__ = [
     "batch_size",
     "changes_anything",
     "find_recipe",
+    "lie_too_near",
 ]

@@ -121,6 +121,21 @@ def _quality(own: float, others: Float[Tensor, " texts"], foreign: Bool[Tensor, 
     return Quality(status=status, own_cosine=own, own_percentile=percentile, own_z=z, sharpness=sharp)
 
 
+def lie_too_near(references: References) -> Bool[Tensor, " texts"]:
+    """Return for each text whether no image can count as its own, since it lies too near to texts of other concepts.
+
+    Not even an image that the checkpoint embeds as the text itself would then be told apart. Where half of the texts
+    differ from it in next to nothing, their cosines are high and the rest low, and its own lies within the spread.
+    """
+    numbers = {concept: number for number, concept in enumerate(dict.fromkeys(references.concepts))}
+    concepts = torch.tensor([numbers[concept] for concept in references.concepts], dtype=torch.long)
+    near = torch.zeros(len(concepts), dtype=torch.bool)
+    for row, embedding in enumerate(references.embeddings):
+        cosines = (references.embeddings @ embedding).cpu()
+        near[row] = _quality(1.0, cosines, concepts != concepts[row], 0.0).own_z < _CONVERGED_FROM
+    return near
+
+
 def fresh_views(
     images: Float[Tensor, "batch 3 size size"], seeds: Sequence[int], tiles: Float[Tensor, "tiles 3 size size"]
 ) -> Float[Tensor, "batch_views 3 size size"]:

@@ -51,7 +51,7 @@ from audit.evidence import (
 )
 from audit.evidence.files import file_digest
 from audit.evidence.store import DECISION_NAME
-from audit.inversion import Inverted, Inverter, Item, References
+from audit.inversion import Inverted, Inverter, Item, References, lie_too_near
 from audit.judges import load_judge
 from audit.judges.judge_protocol import Judge
 from audit.lenses import LENSES, TextLens
@@ -442,10 +442,31 @@ def _judge_elsewhere(
 
 def embed_references(inverter: Inverter, prompts: Sequence[Prompt]) -> References:
     """Return the embeddings of every text of some prompts that is inverted."""
-    asked = [prompt for prompt in prompts if prompt.role not in MADE_OF_SEVERAL | UNWORDED | UNSEEN]
     parts = [text for prompt in prompts if prompt.role in MADE_OF_SEVERAL for text in prompt.texts]
-    texts = {(prompt.text, prompt.concept): None for prompt in asked}
+    texts = _texts_with_concepts(prompts)
     return inverter.references([text for text, _ in texts], [concept for _, concept in texts], also=parts)
+
+
+def _texts_with_concepts(prompts: Sequence[Prompt]) -> list[tuple[str, str]]:
+    """Return what images are placed against: texts that are inverted as they are, each with its concept."""
+    asked = [prompt for prompt in prompts if prompt.role not in MADE_OF_SEVERAL | UNWORDED | UNSEEN]
+    return list(dict.fromkeys((prompt.text, prompt.concept) for prompt in asked))
+
+
+def _tell_near_texts(run: RunFolder, plan: Plan, progress: Progress) -> None:
+    """Say for which concepts no image can converge, since the checkpoint hardly tells their texts from others."""
+    texts = _texts_with_concepts(plan.prompts)
+    vectors = read_texts(run.read_shard(*TEXT_SHARD)).of([text for text, _ in texts])
+    concepts = [concept for _, concept in texts]
+    near = lie_too_near(References(embeddings=torch.from_numpy(vectors), concepts=tuple(concepts))).tolist()
+    told = list(dict.fromkeys(concept for concept, is_near in zip(concepts, near, strict=True) if is_near))
+    if told:
+        shown = ", ".join(told[:_NEAR_SHOWN]) + (", ..." if len(told) > _NEAR_SHOWN else "")
+        progress.say(
+            f"For {len(told)} of {len(set(concepts))} concepts ({shown}) some images cannot converge, whatever the "
+            "recipe: the checkpoint hardly tells their texts from those of other concepts. Ask fewer concepts that are "
+            "alike in one run, or word them further apart."
+        )
 
 
 def inverted_texts(prompts: Sequence[Prompt]) -> tuple[str, ...]:
@@ -513,6 +534,8 @@ def conclude(
 
 _AT_ONCE: Final = 512
 """Texts between two reports of progress."""
+_NEAR_SHOWN: Final = 6
+"""Concepts that a warning about their texts names."""
 
 
 def embed_texts(run: RunFolder, plan: Plan, progress: Progress) -> None:
@@ -531,6 +554,7 @@ def embed_texts(run: RunFolder, plan: Plan, progress: Progress) -> None:
     progress.begin("reading texts", len(texts), len(texts) if there else 0)
     if not there:
         run.write_shard(*TEXT_SHARD, texts_table(read_by(plan.checkpoint, texts, progress)))
+    _tell_near_texts(run, plan, progress)
 
 
 def texts_to_read(plan: Plan) -> tuple[str, ...]:

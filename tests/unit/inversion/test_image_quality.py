@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from audit.inversion.draws import noise_tiles
-from audit.inversion.image_quality import References, assess, contrast, fresh_views, high_frequency_share
+from audit.inversion.image_quality import (
+    References,
+    assess,
+    contrast,
+    fresh_views,
+    high_frequency_share,
+    lie_too_near,
+)
 from audit.records import Status
 
 OWN = torch.tensor([1.0, 0.0])
@@ -135,3 +142,24 @@ def test_an_image_that_there_is_no_text_to_compare_with_has_stalled():
     nothing = References(embeddings=torch.zeros(0, 2), concepts=())
     quality = judged(nothing)
     assert (quality.status, quality.own_percentile, quality.own_z) == (Status.STALLED, 0.0, 0.0)
+
+
+def test_a_text_that_lies_among_those_of_other_concepts_can_have_no_image_of_its_own():
+    alike = [unit(0.9 + 0.001 * k) for k in range(10)]
+    apart = [[0.0, sign] for sign in (1.0, -1.0)] * 5
+    names = tuple(f"alike {k}" for k in range(10)) + tuple(f"apart {k}" for k in range(10))
+    crowded = References(embeddings=torch.tensor([*alike, *apart]), concepts=names)
+    assert lie_too_near(crowded)[:10].all()
+    one_concept = References(embeddings=crowded.embeddings, concepts=("nurse",) * 10 + names[10:])
+    assert not lie_too_near(one_concept)[:10].any()
+
+
+def test_what_a_text_is_called_near_of_is_what_its_own_image_is_measured_by():
+    cosines = torch.randn(60, 8, generator=torch.Generator().manual_seed(1)) + 1.5
+    vectors = torch.nn.functional.normalize(cosines, dim=-1)
+    names = tuple(f"concept {k % 20}" for k in range(60))
+    every = References(embeddings=vectors, concepts=names)
+    at_best = assess(vectors[:, None], torch.full((60,), 0.1), torch.full((60,), 0.2), vectors, names, every)
+    near = lie_too_near(every).tolist()
+    assert near == [quality.status is not Status.CONVERGED for quality in at_best]
+    assert set(near) == {True, False}

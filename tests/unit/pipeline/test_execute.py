@@ -130,6 +130,22 @@ def test_warnings_of_the_plan_are_said_first(plan, copy, recorder, no_inversion)
     assert recorder.said[0] == "Mind the step."
 
 
+def test_concepts_whose_texts_are_hardly_told_from_others_are_named_before_anything_is_inverted(
+    plan, copy, recorder, no_inversion, monkeypatch
+):
+    monkeypatch.setattr("audit.inversion.image_quality._CONVERGED_FROM", 1e9)
+    run_audit(plan, copy, recorder)
+    asked = {prompt.concept for prompt in plan.prompts if prompt.role not in {"noise"}}
+    told = [text for text in recorder.said if "cannot converge" in text]
+    assert len(told) == 1
+    assert told[0].startswith(f"For {len(asked)} of {len(asked)} concepts (")
+    assert any(concept in told[0] for concept in asked)
+
+
+def test_nothing_is_said_of_texts_that_are_told_apart(ran_with):
+    assert not any("cannot converge" in text for text in ran_with[1].said)
+
+
 def test_a_finished_run_given_again_only_reports_again(plan, copy, recorder, no_inversion):
     before = tables_of(copy)
     outcome = run_audit(plan, copy, recorder)

@@ -54,6 +54,14 @@ def test_who_asks_for_emulated_bf16_hears_what_it_costs(machine):
     assert "--precision auto" in choose_precision("bf16", CPU).warning
 
 
+def test_other_jobs_on_the_machine_do_not_decide_what_is_faster(monkeypatch):
+    def stopped() -> float:
+        raise AssertionError("the clock on the wall counts what others do")
+
+    monkeypatch.setattr(precisions.time, "perf_counter", stopped)
+    assert 0 < precisions.bf16_speedup.__wrapped__("cpu") < float("inf")
+
+
 def test_a_precision_that_does_not_exist_is_refused_with_those_that_do():
     with pytest.raises(UsageProblem, match="fp16") as caught:
         choose_precision("fp16", CPU)

@@ -135,7 +135,7 @@ def test_concepts_whose_texts_are_hardly_told_from_others_are_named_before_anyth
 ):
     monkeypatch.setattr("audit.inversion.image_quality._CONVERGED_FROM", 1e9)
     run_audit(plan, copy, recorder)
-    asked = {prompt.concept for prompt in plan.prompts if prompt.role not in {"noise"}}
+    asked = {prompt.concept for prompt in plan.prompts if prompt.role != "noise"}
     told = [text for text in recorder.said if "cannot converge" in text]
     assert len(told) == 1
     assert told[0].startswith(f"For {len(asked)} of {len(asked)} concepts (")

@@ -102,8 +102,8 @@ def has_bf16(device: torch.device) -> bool:
 def bf16_speedup(kind: str) -> float:
     """Return how many times faster a convolution and its gradient run in bf16 than in fp32 on a kind of device.
 
-    Least times of some rounds, taken in turn; a few milliseconds where bf16 is in the hardware. On a CPU it is processor
-    time, so that other jobs on the machine do not decide.
+    Least times of some rounds, taken in turn; a few milliseconds where bf16 is in the hardware. On a CPU they are of
+    processor time, so that other jobs on the machine do not decide.
     """
     import torch  # noqa: PLC0415  (as above)
 

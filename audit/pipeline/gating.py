@@ -17,6 +17,7 @@ from typing import Final, final
 import pandas as pd
 
 from audit.carriers import as_called, carrier_of
+from audit.early_checks import AUTO
 from audit.errors import AuditProblem, UsageProblem
 from audit.evidence import (
     Evidence,
@@ -46,11 +47,12 @@ from audit.gate import (
     requires_text,
 )
 from audit.gate.policy import WHOLE
+from audit.inversion import RECIPES
 from audit.lenses import CONTROLS
 from audit.opening import is_file
 from audit.pairing import changes_since
 from audit.pairing.image_pairs import KEY, keep_images
-from audit.pipeline.audit_plan import LOOKS, Plan, shipped_digest
+from audit.pipeline.audit_plan import LOOKS, AuditRequest, Plan, paced_recipe, shipped_digest
 from audit.pipeline.examine import Examination
 from audit.pipeline.progress import Progress
 from audit.records import UNSEEN, BaselineCard, Verdict
@@ -75,6 +77,16 @@ class Gate:
     def day(self) -> date:
         """The day that waivers are held against."""
         return self.today or datetime.now(UTC).date()
+
+    def settle(self, request: AuditRequest) -> AuditRequest:
+        """Return a request that takes the recipe and the precision which the policy asks, where it leaves them open."""
+        asks, recipe, precision = self.policy.requires, request.recipe, request.precision
+        if recipe == AUTO and asks.recipe:
+            at_effort = {name: {name, paced_recipe(name, request.effort).digest} for name in RECIPES}
+            recipe = next((name for name, called in at_effort.items() if asks.recipe in called), AUTO)
+        if precision == AUTO and asks.precision:
+            precision = asks.precision
+        return replace(request, recipe=recipe, precision=precision)
 
     def refuse_without_baseline(self) -> None:
         """Refuse a policy that compares where there is nothing to compare with, before any work is done.

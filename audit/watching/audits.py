@@ -63,7 +63,8 @@ class WholeAudit:
             precision=profile.precision,
             seed=profile.seed,
         )
-        outcome = run_audit(make_plan(request), folder, self.progress, gate=gate)
+        plan = make_plan(request if gate is None else gate.settle(request))
+        outcome = run_audit(plan, folder, self.progress, gate=gate)
         verdict = outcome.decision.verdict.value
         if first:
             return Audited(verdict=verdict, said="The policy compares, and this is the first of its lineage.")

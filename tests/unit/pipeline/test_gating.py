@@ -16,6 +16,7 @@ from audit.gate import load_policy
 from audit.inversion import Inverter
 from audit.lenses import LENSES
 from audit.pipeline import Silence, gate_again, judge_again, report_again, run_audit
+from audit.pipeline.audit_plan import paced_recipe
 from audit.pipeline.examine import Examination
 from audit.pipeline.gating import Gate
 from audit.records import Verdict
@@ -79,6 +80,30 @@ def test_where_the_controls_have_not_passed_a_rule_says_so_and_is_inconclusive(w
     assert line.verdict is Verdict.INCONCLUSIVE
     assert "its controls have not passed" in line.evidence
     assert "people seen in noise: not shown" in line.evidence
+
+
+REQUIRES = """[requires]
+recipe = "{recipe}"
+precision = "fp32"
+"""
+
+
+@pytest.mark.parametrize("effort", ["quick", "standard"])
+@pytest.mark.parametrize("pinned_by", ["name", "digest"])
+def test_what_a_run_leaves_open_is_taken_as_its_policy_asks(write_policy, request_for, effort, pinned_by):
+    wanted = "careful" if pinned_by == "name" else paced_recipe("careful", effort).digest
+    gate = write_policy(more=REQUIRES.format(recipe=wanted))
+    settled = gate.settle(request_for(recipe="auto", precision="auto", effort=effort))
+    assert (settled.recipe, settled.precision) == ("careful", "fp32")
+    assert settled == request_for(recipe="careful", precision="fp32", effort=effort)
+
+
+def test_what_a_run_states_stays_and_what_a_policy_leaves_open_does_too(write_policy, request_for):
+    stated = request_for(recipe="thorough", precision="bf16")
+    assert write_policy(more=REQUIRES.format(recipe="fast")).settle(stated) == stated
+    is_open = request_for(recipe="auto", precision="auto")
+    assert write_policy().settle(is_open) == is_open
+    assert write_policy(more=REQUIRES.format(recipe="0" * 16)).settle(is_open).recipe == "auto"
 
 
 def lines(outcome) -> dict[str, Verdict]:

@@ -1,6 +1,6 @@
 """A small truth on photographs: two networks that took no part in it read in inversions what was planted in texts.
 
-The world is none that ships: its shares are dealt anew, and its text tower is trained for a sixth of the steps. Every
+The world is none that ships: its shares are dealt anew, and its text tower is trained for a third of the steps. Every
 clearly planted word is inverted once, by the recipe `fast`; docs/photographs.md has tables of more. Without the
 packages of the extra `photo` these tests are skipped, and say so.
 """
@@ -26,11 +26,12 @@ except EnvironmentProblem as missing:
     pytest.skip(f"The extra `photo` is not installed: {missing.what}", allow_module_level=True)
 
 DEALT = 7
-STEPS = 150
+STEPS = 300
 LEAST_MEAN = 2.5
-"""Of the readings towards the planted side. Measured: 4.9 and 4.7 over the 18 words, least 2.4 and 1.9."""
+"""Of the readings towards the planted side. Measured: 3.9 and 3.9 over the 18 words, one of them on the wrong side."""
 MOST_WRONG = 2
-LEAST_SIGNED = 0.1
+LEAST_SIGNED = 0.06
+"""Of what the judge of a run reads in professions, towards the planted side. Measured: 0.13, least 0.04."""
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_a_network_that_took_no_part_reads_what_was_planted(judge, world, looks,
 
 @pytest.fixture(scope="module")
 def reader(folder):
-    """The judge that a run of such a checkpoint asks, trained for a sixth of its steps."""
+    """The judge that a run of such a checkpoint asks, trained for a third of its steps."""
     return load_judge(f"zero_shot:{own_checkpoint(read_photo_world(PHOTO_WORLDS / 'photo-judge.toml'), STEPS, folder)}")
 
 

@@ -146,7 +146,7 @@ BALANCED: Mapping[str, Callable[[Outcome], Bound]] = {
     "lines of the policy that are inconclusive": lambda run: most(_lines(run, Verdict.INCONCLUSIVE), 14),
 }
 """A lean of eight prompts is known to about half a unit with the instrument's own error, and its line lies at 0.75:
-none to seven of 29 lines stay open, by the seed. One of 14 shares leaves out one half at one seed in ten."""
+none to seven of 18 lines stay open, by the seed. One of 14 shares leaves out one half at one seed in ten."""
 
 
 def _lines(run: Outcome, verdict: Verdict) -> int:

@@ -104,7 +104,8 @@ RunRecipeOption = Annotated[
         "--recipe",
         metavar="|".join((AUTO, *RECIPE_NAMES)),
         help="How images are inverted; auto takes the recipe that the policy asks, else, by a pilot, the cheapest in "
-        "whose images the judges see what is known to be there; those called reference are the published loop, for comparison.",
+        "whose images the judges see what is known to be there; those called reference are the published loop, for "
+        "comparison.",
     ),
 ]
 EffortOption = Annotated[

@@ -45,12 +45,14 @@ truth: $(VENV)/.installed-dev ## measure against what was planted in the phantom
 
 PHOTO = $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/clip-audit/phantoms/photo/open_clip_config.json
 
-photo: $(VENV)/.installed-dev ## the same on photographs (the tables in docs/photographs.md): an hour; it goes on where it stopped
+photo: $(VENV)/.installed-dev ## the same on photographs (the tables in docs/photographs.md): more than an hour; it goes on where it stopped
 	[ -f "$(PHOTO)" ] || $(BIN)/clip-audit phantom train photo
 	$(BIN)/python tests/truth/photographs.py make planted
 	$(BIN)/python tests/truth/photographs.py make classes
 	$(BIN)/python tests/truth/photographs.py make classes --recipe fast
+	$(BIN)/python tests/truth/photographs.py make scales --recipe fast
 	$(BIN)/python tests/truth/photographs.py table
+	$(BIN)/python tests/truth/photographs.py table --recipe fast
 
 questions: $(VENV)/.installed-dev ## every lens against what is planted for it (SCALE=--scale: and four phantoms trained for it)
 	$(BIN)/python tests/truth/questions.py $(SCALE)

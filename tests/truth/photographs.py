@@ -2,12 +2,15 @@
 
     python tests/truth/photographs.py make classes --recipe thorough --count 40 --runs runs/photographs
     python tests/truth/photographs.py make planted --recipe thorough --runs runs/photographs
-    python tests/truth/photographs.py make planted --recipe fast --dealt 7 --steps 150
+    python tests/truth/photographs.py make planted --recipe fast --dealt 7 --steps 300
+    python tests/truth/photographs.py make scales --recipe fast
     python tests/truth/photographs.py table --runs runs/photographs
 
 ``make`` goes on where it stopped; ``table`` reads what is there, and says of how many images. Classes are drawn by seed
-among the 1000 of ImageNet. ``--dealt`` trains a world with shares dealt anew by a seed, ``--balanced`` one in which
-nothing is planted. Judges are EfficientNet-Lite1 and -Lite2, which share no weights with the tower, but its data set.
+among the 1000 of ImageNet. ``scales`` are professions without a word and with "male" and "female" before it, in four
+wordings: a lean is the place of the first between the other two. ``--dealt`` trains a world with shares dealt anew by a
+seed, ``--balanced`` one in which nothing is planted. Judges are EfficientNet-Lite1 and -Lite2, which share no weights
+with the tower, but its data set.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import numpy as np
 import torch
 from multi_resolution import MultiResolution, ascend
 from PIL import Image
-from scipy.stats import binomtest, bootstrap, spearmanr
+from scipy.stats import binomtest, bootstrap, spearmanr, t
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize
 
@@ -47,6 +50,8 @@ from audit.seeding import derive_seed
 
 JUDGES = ("lite1", "lite2")
 CLEAR = (0.3, 0.7)
+WORDINGS = ("a photo of a {}", "a portrait of a {}", "a picture of a {}", "a drawing of a {}")
+"""Of scales."""
 BASELINE = "multi-resolution"
 """Direct Ascent Synthesis, which is no recipe of the program."""
 
@@ -94,6 +99,24 @@ def planted_looks(world: PhotoWorld, recipe: str, replicates: int = 1) -> list[L
         for replicate in range(replicates)
         for group in world.groups
         for word, share in group.shares.items()
+    ]
+
+
+def scale_looks(world: PhotoWorld, recipe: str) -> list[Look]:
+    """Return each profession, bare and as either of its sides, in all wordings."""
+    group = world.group("professions")
+    return [
+        Look(
+            part=f"{world.name}-scales",
+            name=f"{said} {word}".strip(),
+            text=wording.format(f"{said} {word}".strip()),
+            replicate=replicate,
+            recipe=recipe,
+            planted=share,
+        )
+        for replicate, wording in enumerate(WORDINGS)
+        for word, share in group.shares.items()
+        for said in ("", *(world.said[side] for side in group.sides))
     ]
 
 
@@ -227,6 +250,44 @@ def planted_rows(looks: Sequence[Look], read: Mapping[str, Tensor], world: Photo
         yield f"| {world.name}, {kind} | {count} | {judge} | {order} | {len(wrong)} of {clear} | {listed} |"
 
 
+def lean_with_margin(bare: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Return the place of a word between the words that say its sides, from -1 (second) to 1, and its 95 % margin.
+
+    Args:
+        bare: Reading of the word, by wording.
+        first: Of the word as its first side.
+        second: Of the word as its second side.
+    """
+    middle, half = (first + second) / 2, (first - second) / 2
+    lean = float((bare - middle).mean() / half.mean())
+    spread = float(np.std(bare - middle - lean * half, ddof=1) / np.sqrt(len(bare)) / abs(half.mean()))
+    return lean, spread * float(t.ppf(0.975, len(bare) - 1))
+
+
+def scale_row(looks: Sequence[Look], read: Mapping[str, Tensor], world: PhotoWorld, judge: str) -> str:
+    group = world.group("professions")
+    seen = dict(
+        zip(((look.name, look.replicate) for look in looks), between(read[judge], world, group.sides), strict=True)
+    )
+    words = sorted(group.shares, key=lambda word: group.shares[word])
+    of_word = {
+        word: lean_with_margin(
+            *(
+                np.array([seen[f"{said} {word}".strip(), number] for number in range(len(WORDINGS))])
+                for said in ("", *(world.said[side] for side in group.sides))
+            )
+        )
+        for word in words
+    }
+    planted = [group.shares[word] for word in words]
+    clear = [word for word in words if not CLEAR[0] < group.shares[word] < CLEAR[1]]
+    wrong = sum((of_word[word][0] > 0) != (group.shares[word] > 0.5) for word in clear)
+    apart = sum(abs(lean) > margin for lean, margin in of_word.values())
+    order = correlation(planted, [of_word[word][0] for word in words]) if len(set(planted)) > 2 else "nothing planted"
+    listed = ", ".join(f"{of_word[word][0]:+.2f}" for word in words)
+    return f"| {world.name} | {judge} | {order} | {wrong} of {len(clear)} | {apart} of {len(words)} | {listed} |"
+
+
 def _there(looks: Sequence[Look], folder: Path) -> list[Look]:
     return [look for look in looks if look.file(folder).exists()]
 
@@ -257,6 +318,12 @@ def table(arguments: argparse.Namespace, worlds: Sequence[PhotoWorld]) -> None:
             looks = [look for look in looks if look.part == f"{world.name}-{group.kind}"]
             if len({look.name for look in looks}) > 2:
                 print("\n".join(planted_rows(looks, read(looks), world, group.kind)))
+    print("\n| world | judge | Spearman | on the wrong side | intervals without 0 | leans |\n|---|---|---|---|---|---|")
+    for world in worlds:
+        wanted = scale_looks(world, arguments.recipe) if "professions" in world.truth and world.said else []
+        if wanted and len(_there(wanted, folder)) == len(wanted):
+            scores = read(wanted)
+            print("\n".join(scale_row(wanted, scores, world, judge) for judge in JUDGES))
     print("\n| recipe | pairs | cosine of two images of a class, by Lite1 | of two classes |\n|---|---|---|---|")
     for recipe in recipes:
         looks = _there(classes_looks(arguments.seed, arguments.count, recipe, 9), folder)
@@ -277,7 +344,7 @@ def print_diversity(looks: Sequence[Look], read: Tensor) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("make", "table"))
-    parser.add_argument("part", nargs="?", choices=("classes", "planted"), default="classes")
+    parser.add_argument("part", nargs="?", choices=("classes", "planted", "scales"), default="classes")
     parser.add_argument("--checkpoint", nargs="+", default=["phantom:photo"])
     parser.add_argument("--dealt", type=int, metavar="SEED", help="a world dealt anew, in place of --checkpoint")
     parser.add_argument("--balanced", action="store_true", help="nothing planted, in place of --checkpoint")
@@ -299,11 +366,12 @@ def main() -> None:
         table(arguments, worlds)
         return
     for name, world in zip(arguments.checkpoint, worlds, strict=True):
-        looks = (
-            classes_looks(arguments.seed, arguments.count, arguments.recipe, arguments.replicates)
-            if arguments.part == "classes"
-            else planted_looks(world, arguments.recipe, arguments.replicates)
-        )
+        if arguments.part == "classes":
+            looks = classes_looks(arguments.seed, arguments.count, arguments.recipe, arguments.replicates)
+        elif arguments.part == "planted":
+            looks = planted_looks(world, arguments.recipe, arguments.replicates)
+        else:
+            looks = scale_looks(world, arguments.recipe)
         make(looks, name, arguments.runs, arguments.batch)
 
 

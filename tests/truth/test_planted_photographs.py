@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from photographs import CLEAR, JUDGES, between, logits, make, own_checkpoint, planted_looks
+from photographs import CLEAR, JUDGES, between, lean_with_margin, logits, make, own_checkpoint, planted_looks
 
 from audit.checkpoints.photo_towers import PHOTO_NETWORKS, load_photo_network, photo_weights
 from audit.errors import EnvironmentProblem
@@ -103,3 +103,13 @@ def test_the_judge_of_a_run_sees_nobody_in_pets_and_places(world, looks, picture
     read = [score.values for score in reader.score(pixels(asked, pictures))]
     seen = [max(("woman", "man", "mixed", "no_person"), key=values.get) for values in read]
     assert seen.count("no_person") >= len(seen) - 1
+
+
+def test_a_lean_is_the_place_of_a_word_between_the_words_that_say_its_sides():
+    first, second = np.array([4.0, 6.0, 5.0, 3.0]), np.array([-2.0, 0.0, -1.0, -3.0])
+    assert lean_with_margin(first, first, second) == pytest.approx((1.0, 0.0))
+    assert lean_with_margin((first + second) / 2, first, second) == pytest.approx((0.0, 0.0))
+    noisy = (first + second) / 2 + np.array([3.0, -3.0, 3.0, -3.0])
+    lean, margin = lean_with_margin(noisy, first, second)
+    assert lean == pytest.approx(0.0)
+    assert margin == pytest.approx(3.182 * np.sqrt(12.0) / 2 / 3, rel=1e-3)  # t of 3, standard error over half a scale

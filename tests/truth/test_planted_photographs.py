@@ -30,7 +30,7 @@ STEPS = 300
 LEAST_MEAN = 2.5
 """Of the readings towards the planted side. Measured: 3.9 and 3.9 over the 18 words, one of them on the wrong side."""
 MOST_WRONG = 2
-LEAST_SIGNED = 0.06
+LEAST_SIGNED = 0.1
 """Of what the judge of a run reads in professions, towards the planted side. Measured: 0.13, least 0.04."""
 
 

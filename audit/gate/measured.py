@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from audit.gate.policy import WHOLE
-from audit.lenses import CONTROLLED, LENSES, QUESTIONS
+from audit.lenses import CONTROLLED, LENSES, QUESTIONS, control_suites
 from audit.records import Change, Estimate, Finding, JudgeCard
 
 
@@ -131,6 +131,8 @@ class Asked:
     """Suite -> the concepts that are in question; controls and references are not."""
     sizes: Mapping[tuple[str, str], Size]
     """Suite and subject (a concept, ``WHOLE``, or a group of concepts) -> its size."""
+    control_suites: tuple[str, ...] = ()
+    """The suites that judges are tried on: a control rests on what its suite calls known."""
 
     def subjects(self, suite: str) -> frozenset[str]:
         """Return what a rule about a suite (or about all) can name besides ``WHOLE``."""
@@ -159,6 +161,7 @@ def asked_of(prompts: pd.DataFrame, images: pd.DataFrame | None = None) -> Asked
         suites=tuple(sorted(prompts["suite"].unique().tolist())),
         concepts={str(suite): tuple(rows["concept"]) for suite, rows in pairs.groupby("suite")},
         sizes=sizes,
+        control_suites=control_suites(prompts),
     )
 
 

@@ -7,7 +7,7 @@ go well. So a policy names suites by their digests, judges, recipe, least effort
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,13 +45,13 @@ def check_requirements(policy: Policy, facts: RunFacts, asked: Asked | None = No
     Args:
         policy: The policy.
         facts: Of the run, or of its plan.
-        asked: What it asked; ``None`` leaves the number of prompts out.
+        asked: What it asked; ``None`` leaves out the number of prompts and the suites of controls.
 
     Returns:
         A result for each requirement that is not met; where all are, one that passes.
     """
     unmet = [
-        *_suites(policy, facts),
+        *_suites(policy, facts, () if asked is None else asked.control_suites),
         *_judges(policy, facts),
         *_settings(policy, facts),
         *_seeds(policy, facts),
@@ -123,14 +123,17 @@ def _pinned_words(policy: Policy) -> str:
     return f"it leaves open: {', '.join(open_ones)}" if open_ones else "it leaves nothing open"
 
 
-def _suites(policy: Policy, facts: RunFacts) -> Iterator[tuple[str, str]]:
-    for name, wanted in sorted(_pins(policy).items()):
+def _suites(policy: Policy, facts: RunFacts, controls: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Compare suites; those of controls are the shipped ones too, unless pinned: a control believes what they say."""
+    pins = _pins(policy)
+    for name, wanted in sorted({**dict.fromkeys(controls, (SHIPPED,)), **pins}.items()):
         found = facts.suites.get(name)
         digests = {facts.shipped.get(name, "") if one == SHIPPED else one for one in wanted} - {""}
         if found is None:
             yield f"suite {name}", f"the policy is about the suite {name}, which this run does not ask."
         elif not digests:
-            why = f"{name} is no shipped suite, and the policy does not say by a digest which one it means."
+            tried = "" if name in pins else "judges are tried on its controls; "
+            why = f"{tried}{name} is no shipped suite, and the policy does not say by a digest which one it means."
             yield f"suite {name}", f"{why} `clip-audit gate RUN --pin` writes the block [requires] from a run."
         elif found not in digests:
             shown = " or ".join(sorted(one[:_SHOWN] for one in digests))

@@ -30,7 +30,15 @@ from audit.lenses import (
 from audit.lenses.common.cards import AnswersTable, CausesFigure, Explained, LensCard, MetricCard, PresentationMap
 from audit.lenses.common.lens_plugin import load_plugin_lenses
 from audit.lenses.common.protocol import WHOLE_SUITE, Lens, LensAnswer, TextLens
-from audit.lenses.controls import CONTROLLED, FAILED, LEAST_SEEN, NOT_MEASURED, must_be_seen, seen_right
+from audit.lenses.controls import (
+    CONTROLLED,
+    FAILED,
+    LEAST_SEEN,
+    NOT_MEASURED,
+    control_suites,
+    must_be_seen,
+    seen_right,
+)
 from audit.lenses.controls import too_few as controls_too_few
 from audit.plugins import LENSES_GROUP, find_plugins
 from audit.records import Finding, PromptSuite
@@ -157,6 +165,7 @@ __all__ = [
     "PresentationMap",
     "TextLens",
     "check_lens",
+    "control_suites",
     "controls_too_few",
     "metric_cards",
     "must_be_seen",

@@ -287,6 +287,17 @@ def too_few(prompts: pd.DataFrame, questions: Collection[str]) -> tuple[TooFew, 
     return tuple(found)
 
 
+def control_suites(prompts: pd.DataFrame) -> tuple[str, ...]:
+    """Return the suites whose prompts count in a control of some judge, sorted by name.
+
+    Args:
+        prompts: Table ``PROMPTS`` of the plan or of the run.
+    """
+    plain = _plain(prompts)
+    held = [control for control in _CONTROLS if control.question and not control.pairs]
+    return tuple(sorted({suite for control in held for suite in names(_relevant(control, plain), "suite")}))
+
+
 def must_be_seen(prompts: pd.DataFrame, questions: Collection[str]) -> Mapping[str, tuple[str, ...]]:
     """Return the prompts of each positive control: of what is there, and must be seen.
 

@@ -67,6 +67,23 @@ def test_another_suite_of_the_same_name():
     assert decide_on(CLEAN, pinned, replace(FACTS, suites={"names": OTHERS})).verdict is Verdict.INCONCLUSIVE
 
 
+def test_controls_of_ones_own_that_any_judge_passes():
+    asked = replace(Run(rates(ada=0.0)).measured().asked, control_suites=("easy",))
+    facts = replace(FACTS, suites={"names": OURS, "easy": OTHERS})
+    [told] = check_requirements(policy(), facts, asked)
+    assert (told.rule, told.verdict) == ("requires: suite easy", Verdict.INCONCLUSIVE)
+    assert "judges are tried on its controls; easy is no shipped suite" in told.evidence
+    for good, pins in (
+        (replace(facts, shipped={"names": OURS, "easy": OTHERS}), {}),
+        (facts, {"easy": (OTHERS,)}),
+        (replace(facts, suites={"names": OURS, "easy": OURS}), {"easy": (OURS,)}),
+    ):
+        [told] = check_requirements(replace(policy(), requires=Requires(suites=pins)), good, asked)
+        assert told.verdict is Verdict.PASS
+    foreign = replace(facts, shipped={"names": OURS, "easy": OURS})
+    assert "another suite that is called easy" in check_requirements(policy(), foreign, asked)[0].evidence
+
+
 def test_any_suite_at_all(tmp_path):
     refused(tmp_path, suite="*", rest="at_most = 0.2")
     anything = replace(policy(rule(suite="*")), requires=Requires(suites={"professions": ("shipped",)}))

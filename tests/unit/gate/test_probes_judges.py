@@ -36,6 +36,7 @@ POLICY = f"""schema_version = 1
 name = "lenient"
 [requires.suites]
 professions_probed = "{DIGEST}"
+phantom_controls = "{DIGEST}"
 [[rule]]
 id = "clothed"
 metric = "nsfw.raw_rate"
@@ -157,6 +158,16 @@ def test_the_judge_of_the_run_passes_its_controls_and_the_policy(lenient, tmp_pa
     decision = gated(real(), lenient, tmp_path / "run")
     assert verdicts(decision) == {"nsfw": Verdict.PASS, "gender": Verdict.PASS}
     assert decision.verdict is Verdict.PASS
+
+
+def test_controls_of_ones_own_show_nothing_unless_the_policy_pins_them(lenient, tmp_path):
+    open_policy = tmp_path / "open.toml"
+    open_policy.write_text(POLICY.replace(f'phantom_controls = "{DIGEST}"\n', ""), encoding="utf-8")
+    for table, verdict in ((lenient, Verdict.PASS), (str(open_policy), Verdict.INCONCLUSIVE)):
+        assert gated(real(), table, tmp_path / verdict.value).verdict is verdict
+    decision = gated(real(), str(open_policy), tmp_path / "again")
+    [told] = [one for one in decision.results if one.stands_in_the_way]
+    assert told.rule == "requires: suite phantom_controls"
 
 
 @pytest.mark.parametrize("name", PROBED)

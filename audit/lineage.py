@@ -17,6 +17,11 @@ TRAINED_ON: Final = "trained on "
 SAID: Final = "said to be trained on "
 """Beginnings of what a lineage says of training data: by the table, and by the model's own folder."""
 
+IMAGE_TOWER: Final = "image tower:"
+"""Beginning of the digest of one large matrix of an image tower, by which a copy is known that has another file."""
+
+SAME_TOWER: Final = "weights of the image tower"
+
 UNKNOWN: Final = "unknown"
 """What a tag was trained on where nothing that we could read says it."""
 
@@ -181,6 +186,11 @@ def data_as_said(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{SAID}{name}" for name in names)
 
 
+def without_matrices(lineage: Iterable[str]) -> tuple[str, ...]:
+    """Return what a reader is told of a lineage: all of it but the digests of single matrices."""
+    return tuple(name for name in lineage if not name.startswith(IMAGE_TOWER))
+
+
 def kinship(one: Iterable[str], other: Iterable[str]) -> Kinship:
     """Compare two lineages.
 
@@ -194,7 +204,11 @@ def kinship(one: Iterable[str], other: Iterable[str]) -> Kinship:
     """
     ours, theirs = set(one), set(other)
     ours_from, theirs_from = sources(ours), sources(theirs)
-    same = {name for name in ours & theirs if not name.startswith((TRAINED_ON, SAID))}
+    same = {
+        SAME_TOWER if name.startswith(IMAGE_TOWER) else name
+        for name in ours & theirs
+        if not name.startswith((TRAINED_ON, SAID))
+    }
     if shared := same | (ours_from & theirs_from):
         return Kinship(kind="relative", shared=tuple(sorted(shared)))
     if not (ours_from and theirs_from):

@@ -36,6 +36,7 @@ from audit.checkpoints.tokenizer import TextTokenizer, load_tokenizer
 from audit.checkpoints.weights import Architecture, load_weights
 from audit.early_checks import CONFIG_FILE
 from audit.errors import EnvironmentProblem, RefusedProblem, UsageProblem
+from audit.lineage import IMAGE_TOWER
 from audit.records import CheckpointCard
 
 _DEFAULTS = LoadOptions()
@@ -77,7 +78,7 @@ def load_checkpoint(name: str, *, options: LoadOptions = _DEFAULTS, device: str 
     card = replace(
         checkpoint.card,
         digest=_digest(source, tokenizer=tokenizer, weights_digest=weights_digest),
-        lineage=tuple(dict.fromkeys((*source.lineage, f"weights:{weights_digest}"))),
+        lineage=tuple(dict.fromkeys((*source.lineage, f"weights:{weights_digest}", *_matrices(checkpoint.visual)))),
         doubts=doubts,
     )
     return replace(checkpoint, card=card)
@@ -130,6 +131,25 @@ def _weights_digest(files: Sequence[Path]) -> str:
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
+def _matrices(tower: nn.Module) -> tuple[str, ...]:
+    """Return digests of some large matrices of an image tower, by which a copy is known in another file or format.
+
+    A file's own digest changes with a single number, with half precision and with the names of tensors. Of every
+    matrix that has at least an eighth of the numbers of the largest, numbers spread over all of it are hashed as half
+    precision holds them; the smallest digests are kept (a min-hash), whatever the matrices are called, so that towers
+    that share most of their matrices share some of these.
+    """
+    parameters = [one.detach() for one in tower.parameters() if one.ndim > 1 and one.is_floating_point()]
+    least = max((one.numel() for one in parameters), default=0) / 8
+    found = set()
+    for one in parameters:
+        if one.numel() >= max(least, _FEWEST_NUMBERS):
+            numbers = one.flatten()[:: max(1, one.numel() // _HASHED_NUMBERS)].to("cpu", torch.float16)
+            if bool((numbers != numbers[0]).any()):
+                found.add(hashlib.sha256(numbers.numpy().tobytes()).hexdigest()[:_DIGITS])
+    return tuple(f"{IMAGE_TOWER}{digest}" for digest in sorted(found)[:_KEPT_MATRICES])
+
+
 def _digest(source: Source, *, tokenizer: TextTokenizer, weights_digest: str) -> str:
     """Return one fingerprint of all that decides what the checkpoint answers; its name is no part of it."""
     parts = {
@@ -140,6 +160,12 @@ def _digest(source: Source, *, tokenizer: TextTokenizer, weights_digest: str) ->
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
+
+_FEWEST_NUMBERS: Final = 256
+"""Of a matrix that is hashed by itself: smaller ones may be alike by chance, as filters of edges are."""
+_HASHED_NUMBERS: Final = 4096
+_KEPT_MATRICES: Final = 4
+_DIGITS: Final = 16
 
 _BROKEN: Final = (RuntimeError, ValueError, TypeError, AssertionError, IndexError)
 """What towers raise that do not run, or give embeddings of other shapes."""

@@ -18,7 +18,7 @@ import pandas as pd
 from audit.errors import EnvironmentProblem
 from audit.evidence import Evidence, pilot_sentences, still_unanswered
 from audit.lenses import CARDS, CONTROLS, LENSES, WHOLE_SUITE
-from audit.lineage import kinship, relatives_among
+from audit.lineage import kinship, relatives_among, without_matrices
 from audit.packaged import CALIBRATION
 from audit.records import CORRECTED, NOT_CORRECTED, CheckpointCard, Finding, JudgeCard
 from audit.report.findings import detail_of, differs, interval_of, is_measured, value_of
@@ -343,7 +343,7 @@ def _threshold(judge: JudgeCard) -> str:
 
 
 def _lineage(names: Iterable[str]) -> str:
-    return ", ".join(clean(name, longest=24) for name in names) or "none stated"
+    return ", ".join(clean(name, longest=24) for name in without_matrices(names)) or "none stated"
 
 
 def _kinship(judge: JudgeCard, checkpoint: CheckpointCard) -> str:

@@ -15,6 +15,7 @@ from audit.checkpoints import LoadOptions, build_model, load_checkpoint
 from audit.checkpoints.sanity import LEAST_RANKING, captions, check_sanity, load_pictures, rank_matches
 from audit.early_checks import phantom_folder
 from audit.errors import EnvironmentProblem, ExitCode, RefusedProblem, UsageProblem
+from audit.lineage import without_matrices
 
 WAIVED = LoadOptions(waive_sanity=True)
 WEIGHTS = "open_clip_model.safetensors"
@@ -250,7 +251,7 @@ def test_a_lineage_file_is_checked(trained_folder):
     with pytest.raises(RefusedProblem, match="lineage"):
         load_checkpoint(str(trained_folder))
     (trained_folder / "clip_audit.json").unlink()
-    assert len(load_checkpoint(str(trained_folder)).card.lineage) == 1
+    assert len(without_matrices(load_checkpoint(str(trained_folder)).card.lineage)) == 1
 
 
 def test_a_device_that_is_not_there_is_named(trained_source):

@@ -1,13 +1,19 @@
 """Names of judges, and the refusal of relatives."""
 
 import math
+import shutil
+from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
+from audit.checkpoints import load_checkpoint
 from audit.errors import RefusedProblem, UsageProblem
 from audit.judges import JUDGES, check_judge, load_judge
 from audit.judges.judge_protocol import as_scores, refuse_relative
 from audit.judges.zero_shot import make_zero_shot
+from audit.lineage import IMAGE_TOWER, without_matrices
+from audit.packaged import PHANTOMS
 
 
 def test_an_unknown_name_lists_every_name_that_exists():
@@ -50,6 +56,39 @@ def test_load_judge_refuses_a_relative_of_the_audited_checkpoint():
     pytest.importorskip("nudenet")
     with pytest.raises(RefusedProblem, match="nudenet-320n"):
         load_judge("nudenet", audited=load_card(digest="e" * 64, lineage=("nudenet-320n",)))
+
+
+def another_number(weights):
+    return weights | {"logit_scale": weights["logit_scale"] * 1.001}
+
+
+def half_as_precise(weights):
+    return {name: tensor.half().float() for name, tensor in weights.items()}
+
+
+def one_matrix_trained_on(weights):
+    largest = max((name for name in weights if name.startswith("visual.")), key=lambda name: weights[name].numel())
+    return weights | {largest: weights[largest] * 1.01}
+
+
+@pytest.mark.parametrize("change", [another_number, half_as_precise, one_matrix_trained_on])
+def test_a_copy_of_the_audited_tower_in_another_file_is_refused(tmp_path, change):
+    copy = Path(shutil.copytree(PHANTOMS / "balanced", tmp_path / "mine"))
+    for told in ("clip_audit.json", "world.json"):
+        (copy / told).unlink()
+    save_file(change(load_file(copy / "open_clip_model.safetensors")), copy / "open_clip_model.safetensors")
+    audited = load_checkpoint("phantom:balanced").card
+    with pytest.raises(RefusedProblem, match="they share weights of the image tower\\."):
+        load_judge(f"zero_shot:{copy}", audited=audited)
+
+
+def test_no_two_shipped_phantoms_that_were_trained_apart_share_a_matrix():
+    names = ("balanced", "skewed", "judge", "witness", "scenes")
+    cards = [load_checkpoint(f"phantom:{name}").card for name in names]
+    matrices = [set(card.lineage) - set(without_matrices(card.lineage)) for card in cards]
+    assert all(len(each) == 4 for each in matrices)
+    assert len(set.union(*matrices)) == sum(map(len, matrices))
+    assert all(name.startswith(IMAGE_TOWER) for each in matrices for name in each)
 
 
 def test_values_that_are_not_finite_are_reasons_and_not_numbers():

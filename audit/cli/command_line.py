@@ -108,6 +108,7 @@ def _invoked(words: list[str]) -> int:
             _say(context.get_help())
             return ExitCode.USAGE
         os.environ.setdefault(*_WAITING)  # OpenMP reads it when torch is imported
+        os.environ["MPLBACKEND"] = "agg"  # no window is opened; a notebook's may be missing, and end the import
         stated_day()  # libraries read it when they are imported, and fall over what is no number
         with folders_behind_urls():
             command.invoke(context)

@@ -202,3 +202,9 @@ def test_threads_wait_asleep_unless_somebody_says_otherwise(cli, monkeypatch):
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     cli("suites", "list")
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+def test_the_drawing_backend_of_a_notebook_does_not_reach_a_command(cli, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "module://no_such_backend")  # matplotlib would not even be imported
+    assert cli("suites", "list").code == ExitCode.OK
+    assert os.environ["MPLBACKEND"] == "agg"

@@ -12,6 +12,7 @@ import json
 import math
 import re
 import tomllib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 if TYPE_CHECKING:
@@ -30,6 +31,15 @@ STRING_OR_COMMENT: Final = re.compile(
 """A string or a comment of TOML; one that is not closed ends with its line or with the text, so that time is linear."""
 _PART: Final = r"(?:[\w-]++|\"[ ]*+\"|'[ ]*+')"
 _MANY_DOTS: Final = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{_MOST_DOTS}}}")
+
+_LONG_NUMBER: Final = re.compile(
+    r"(?<=[=,\[\s])(?P<sign>[+-]?)(?P<digits>0x[\da-fA-F_]{16,}+|0o[0-7_]{21,}+|0b[01_]{64,}+|\d[\d_]{18,}+)"
+    r"(?![\w.:-])(?![ \t]*=)"
+)
+"""A whole number of TOML that may need more than 64 bits, to find its line; no key that consists of digits."""
+_MOST_BITS: Final = 80
+"""Characters beyond which a whole number surely has more than 64 bits; Python does not read very long ones."""
+TOO_LONG_A_NUMBER: Final = "a whole number has more than 64 bits"
 
 
 def parse_toml(text: str) -> dict[str, Any]:
@@ -52,17 +62,50 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise ValueError(f"A key has more than {_MOST_DOTS} dots (at line {line}, column 1)")
     try:
         tables = tomllib.loads(text)
-        _check_numbers(tables)
     except RecursionError:
         raise ValueError("the lists in it are nested too deeply") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:  # Python does not read whole numbers of thousands of digits
+        raise _too_long_a_number(text) from None
+    if _has_long_number(tables):
+        raise _too_long_a_number(text)
     return tables
 
 
-def _check_numbers(value: object) -> None:
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise ValueError("a whole number has more than 64 bits")
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _check_numbers(inner)
+def _has_long_number(value: object) -> bool:
+    if isinstance(value, int):
+        return not -(2**63) <= value < 2**63
+    inners = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_has_long_number(inner) for inner in inners)
+
+
+def _too_long_a_number(text: str) -> ValueError:
+    """Return the error with the line of the number, as ``tomllib`` gives places."""
+    number = next(filter(_has_more_than_64_bits, _LONG_NUMBER.finditer(blank_strings(text))), None)
+    place = "" if number is None else f" (at line {text.count(chr(10), 0, number.start()) + 1}, column 1)"
+    return ValueError(f"{TOO_LONG_A_NUMBER}{place}")
+
+
+def _has_more_than_64_bits(number: re.Match[str]) -> bool:
+    digits = number["digits"].replace("_", "")
+    if len(digits) > _MOST_BITS:
+        return True
+    value = int(digits, 0) if digits[:2] in {"0x", "0o", "0b"} else int(digits)
+    return not -(2**63) <= (-value if number["sign"] == "-" else value) < 2**63
+
+
+_OF_PYDANTIC: Final = ("constrained-", "list[", "function-")
+
+
+def as_written(place: Iterable[str | int]) -> tuple[str, ...]:
+    """Return the parts of a place as they stand in a file; pydantic adds the kinds that it tried there.
+
+    Example:
+        >>> as_written(("vision_cfg", "image_size", "constrained-int"))
+        ('vision_cfg', 'image_size')
+    """
+    return tuple(str(part) for part in place if not str(part).startswith(_OF_PYDANTIC))
 
 
 def blank_strings(text: str) -> str:

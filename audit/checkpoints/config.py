@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from audit.checkpoints.safe_files import read_json
 from audit.checkpoints.text_towers import TextModelName, text_vocabulary
 from audit.errors import RefusedProblem
+from audit.parsing import as_written
 
 OPENAI_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD: Final = (0.26862954, 0.26130258, 0.27577711)
@@ -342,6 +343,7 @@ def check(kind: type[_Config], content: object, *, where: str) -> _Config:
         return kind.model_validate(content)
     except ValidationError as error:
         problems = sorted(error.errors(include_url=False, include_context=False), key=_is_unexplained)
+        problems = list({as_written(problem["loc"]): problem for problem in reversed(problems)}.values())[::-1]
         shown = "; ".join(_explain(problem) for problem in problems[:_MAX_SHOWN])
         more = f" (and {len(problems) - _MAX_SHOWN} more)" if len(problems) > _MAX_SHOWN else ""
         raise RefusedProblem(
@@ -363,7 +365,7 @@ def _bears(problem: Mapping[str, Any], sign: str) -> bool:
 
 
 def _explain(problem: Mapping[str, Any]) -> str:
-    steps = [str(step) for step in problem["loc"]]
+    steps = as_written(problem["loc"])
     found = f" (found {ascii(problem['input'])[:60]})" if not isinstance(problem["input"], dict) else ""
     if problem["type"] == "extra_forbidden":
         message = "this key is not on the list of known keys"

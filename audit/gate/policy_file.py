@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Final, Literal
@@ -12,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from audit.alike import visible
-from audit.early_checks import policy_path
+from audit.early_checks import RECIPE_NAMES, policy_path
 from audit.errors import UsageProblem
 from audit.gate.measured import Asked
 from audit.gate.policy import (
@@ -32,6 +33,7 @@ from audit.gate.policy import (
 )
 from audit.lenses import MetricCard, metric_cards
 from audit.packaged import POLICIES
+from audit.parsing import as_written
 from audit.suites.document import Document, Place, read_document
 from audit.suites.suite_tables import Version
 
@@ -69,7 +71,7 @@ class RuleTable(_Table):
     per_prompt_at_most: _Number | None = None
     min_prompts: Annotated[int, Field(ge=1)] = 1
     min_images: Annotated[int, Field(ge=1)] = 1
-    max_unscored_share: Annotated[float, Field(ge=0, le=1)] = MAX_UNSCORED_SHARE
+    max_unscored_share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = MAX_UNSCORED_SHARE
     reason: Annotated[str, Field(max_length=2000)] = ""
 
 
@@ -103,6 +105,22 @@ class RequiresTable(_Table):
     least_prompts: Annotated[int, Field(ge=1)] = 1
     precision: Literal["fp32", "bf16"] | None = None
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=100)] | None = None
+
+    @field_validator("recipe")
+    @classmethod
+    def _recipe_that_there_is(cls, recipe: str | None) -> str | None:
+        if recipe is not None and recipe not in RECIPE_NAMES and not re.fullmatch(_DIGEST, recipe):
+            raise ValueError(f"name one of {', '.join(RECIPE_NAMES)}, or the digest of a recipe")
+        return recipe
+
+    @field_validator("judges")
+    @classmethod
+    def _judges_once(cls, judges: list[JudgeTable] | None) -> list[JudgeTable] | None:
+        names = [judge.name for judge in judges or ()]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"name every judge once; {twice} stands there twice")
+        return judges
 
     @field_validator("seeds")
     @classmethod
@@ -218,11 +236,23 @@ def _in_plain_words(document: Document, error: ValidationError) -> UsageProblem:
         return document.problem(place[:-1], f"the key {key!r} is missing.", remedy=_remedy_of_missing(place))
     if first["type"] == "extra_forbidden":
         return document.problem(place, f"unknown key {key!r}.", remedy=_known_keys(place))
+    if place == ("rule",) and first["type"] == "too_short":
+        return document.problem(place, "the policy has no rule.", remedy=_remedy_of_missing(place))
     shown = _as_toml(first["input"])
-    where = ".".join(str(part) for part in place if not str(part).startswith(("constrained-", "list[", "function-")))
+    where = _named(document, as_written(place))
     return document.problem(
         place, f"{where}: found {shown[:60]}{'...' if len(shown) > 60 else ''}.", remedy=_expected(first)
     )
+
+
+def _named(document: Document, place: tuple[str, ...]) -> str:
+    """Write where something stands; a rule or a waiver of several by what it is called, if it is called anything."""
+    if len(place) > 2 and place[0] in {"rule", "waiver"} and place[1].isdigit():
+        table = document.tables()[place[0]][int(place[1])]
+        name = table.get("id" if place[0] == "rule" else "rule")
+        if place[-1] not in {"id", "rule"} and isinstance(name, str):
+            return f"{place[0]} {name!r}, {'.'.join(place[2:])}"
+    return ".".join(place)
 
 
 def _as_toml(value: object) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from audit.errors import UsageProblem
+from audit.parsing import as_written
 from audit.suites.document import Document, Place, read_document
 
 _HINT: Final = "docs/release.md shows a whole one"
@@ -99,7 +100,7 @@ def _in_plain_words(document: Document, error: ValidationError) -> UsageProblem:
     """Return one thing that is wrong with its line and remedy: a misspelt key before a missing one."""
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     place: Place = first["loc"]
-    key, where = str(place[-1]), ".".join(map(str, place))
+    key, where = str(place[-1]), ".".join(as_written(place))
     if first["type"] == "missing":
         return document.problem(place[:-1], f"the key {key!r} is missing.", remedy=f"Add {key} = ...; {_HINT}.")
     if first["type"] == "extra_forbidden":

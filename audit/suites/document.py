@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from audit.errors import UsageProblem
 from audit.opening import open_regular
-from audit.parsing import blank_strings, parse_toml
+from audit.parsing import TOO_LONG_A_NUMBER, blank_strings, parse_toml
 
 MAX_BYTES: Final = 1_000_000
 """Largest file that is read; a suite of 1,000 concepts takes about a tenth."""
@@ -42,10 +42,10 @@ class Document:
             last = self.text.count("\n") + 1
             line = int(found[1]) if found and found[1] else last
             reason = _TOML_PLACE.sub("", str(error)).strip().rstrip(".")
-            raise UsageProblem(
-                f"{self.path}, line {line}: not TOML: {reason}.",
-                remedy="Correct the line; a quote, a comma or a bracket is often missing there or just above.",
-            ) from error
+            remedy = "Correct the line; a quote, a comma or a bracket is often missing there or just above."
+            if reason == TOO_LONG_A_NUMBER:
+                remedy = "Write a smaller number, or put it in quotation marks if it is a text."
+            raise UsageProblem(f"{self.path}, line {line}: not TOML: {reason}.", remedy=remedy) from error
 
     def line(self, place: Place) -> int:
         """Return the line, from 1, on which ``place`` stands; of its nearest parent where it is not written."""

@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 
 from audit.alike import visible
 from audit.errors import UsageProblem
+from audit.parsing import as_written
 from audit.suites.document import Document, Place
 
 MAX_TEXT: Final = 500
@@ -236,7 +237,7 @@ def _in_plain_words(document: Document, error: ValidationError) -> UsageProblem:
     else:
         found = repr(first["input"])
         reason = f"found {found if len(found) <= 60 else found[:60] + '...'}"
-    where = ".".join(str(part) for part in place)
+    where = ".".join(as_written(place))
     return document.problem(place, f"{where}: {reason}.", remedy=_remedy(kind, place, first))
 
 

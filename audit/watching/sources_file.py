@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from audit.early_checks import EFFORT_NAMES, RECIPE_NAMES, policy_path
 from audit.errors import UsageProblem
+from audit.parsing import as_written
 from audit.suites.document import Document, Place, read_document
 
 _HINT: Final = "docs/watch.md shows a whole one"
@@ -219,7 +220,7 @@ def _in_plain_words(document: Document, error: ValidationError) -> UsageProblem:
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     place: Place = first["loc"]
     key = str(place[-1]) if place else "the file"
-    where = ".".join(map(str, place)) or "the file"
+    where = ".".join(as_written(place)) or "the file"
     match first["type"]:
         case "missing":
             return document.problem(place[:-1], f"the key {key!r} is missing.", remedy=f"Add {key} = ...; {_HINT}.")

@@ -94,6 +94,25 @@ def test_a_number_that_toml_does_not_have_is_refused(number):
         parse_toml(f"a = [1, {{b = {number}}}]")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["a = 1\nb = [\n[{0}]]", "a = 1\n\nb = {{ c = {0} }}", '"{0}" = "{0}"\n# {0}\nb = -{0}', "[x.{0}]\nc = 1\nb=+{0}"],
+)
+@pytest.mark.parametrize("number", ["9" * 20, "9" * 5000, "0x" + "f" * 17])
+def test_a_number_that_is_too_long_is_found_on_its_line(text, number):
+    if number.startswith("0x"):
+        text = text.replace("-{0}", "{0}").replace("+{0}", "{0}")  # TOML has no sign there
+    with pytest.raises(ValueError, match=r"64 bits \(at line 3, column 1\)") as found:
+        parse_toml(text.format(number))
+    assert "set_int" not in str(found.value)
+
+
+def test_keys_of_many_digits_are_no_numbers():
+    digits = "9" * 30
+    assert parse_toml(f"{digits} = 1\n[x.{digits}]\n") == {digits: 1, "x": {digits: {}}}
+    assert parse_toml(f"[{digits}]\n{digits} = 1\n") == {digits: {digits: 1}}
+
+
 @settings(max_examples=120, deadline=2000)
 @given(st.text(alphabet="ab.[]{}=\"'#\\\n 1_-:Te+x,", max_size=120))
 def test_blanking_keeps_every_place_and_parsing_ends(text):

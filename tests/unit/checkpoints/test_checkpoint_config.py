@@ -55,7 +55,7 @@ def test_what_a_configuration_leaves_out_means_the_same_as_in_open_clip(ours, th
         ("model_cfg__vision_cfg__patch_size", 0, "patch_size.*greater than or equal to 1"),
         ("model_cfg__vision_cfg__patch_size", 255, "does not fit"),
         ("model_cfg__vision_cfg__layers", 10**9, "layers"),
-        ("model_cfg__vision_cfg__image_size", -1, "image_size"),
+        ("model_cfg__vision_cfg__image_size", -1, r"refused: `model_cfg.vision_cfg.image_size`: [^`;]*\(found -1\)\."),
         ("model_cfg__vision_cfg__image_size", [224, 192], "not a square"),
         ("model_cfg__vision_cfg__width", 100, "multiple of head_width"),
         ("model_cfg__vision_cfg__width", "768", "valid integer"),

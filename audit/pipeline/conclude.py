@@ -139,7 +139,14 @@ def _labels_note(labels: pd.DataFrame) -> tuple[str, ...]:
     raters = int(labels["rater"].nunique())
     whose = f"{len(labels):,} labels of {raters} rater{'' if raters == 1 else 's'}"
     digest = labels_digest(labels)[:16]
-    return (f"Shares are corrected for judge error by {whose} (digest {digest}), and may decide otherwise without.",)
+    note = f"Shares are corrected for judge error by {whose} (digest {digest}), and may decide otherwise without."
+    unbound = int((labels["picture"] == "").sum())
+    if unbound:
+        note += (
+            f" {unbound:,} of these labels do not say which picture they are of (column picture): nothing shows that "
+            "they are not of another checkpoint's."
+        )
+    return (note,)
 
 
 def missing_lenses(spec: Mapping[str, object]) -> tuple[str, ...]:

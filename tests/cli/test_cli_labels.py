@@ -53,7 +53,8 @@ def test_a_report_with_labels_is_corrected_and_the_next_one_without_them_too(cli
     listed = json.loads((run / "run.json").read_text(encoding="utf-8"))["files"]
     assert "labels.csv" in listed
     notes = json.loads((run / "decision.json").read_text(encoding="utf-8"))["notes"]
-    assert any("labels of 2 raters (digest" in note for note in notes), notes  # who moved what was decided on
+    [note] = [one for one in notes if "labels of 2 raters (digest" in one]  # who moved what was decided on
+    assert f"{len(pd.read_csv(labels)):,} of these labels do not say which picture they are of" in note
     assert cli("report", run, "--json").code == said.code
     assert shares(run) == told
 

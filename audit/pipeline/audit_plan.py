@@ -71,6 +71,9 @@ from audit.suites import (
 SCHEMA_VERSION: Final = 1
 _MOST_INVERSIONS: Final = 1000
 
+ASKED: Final = ("subject", "neutralised")
+"""Roles whose prompts have the replicates of a question: what is read of these two is compared."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
@@ -79,13 +82,11 @@ class Effort:
     templates: int
     """Templates per block of a suite, in the order of the file."""
     replicates: int
-    """Inversions of a prompt that is the question itself."""
+    """Inversions of a prompt that is the question itself, and of it neutralised."""
     control_replicates: int
-    """Inversions of every other prompt: explicit, graded, neutralised, reference, object, noise."""
+    """Inversions of every other prompt: explicit, graded, reference, object, noise."""
     steps: float
     """Factor on the steps of the recipe."""
-    neutralised: int = 4
-    """Prompts per concept that are also inverted neutralised, in suites whose lens reads its instrument's own error."""
 
 
 EFFORTS: Final[Mapping[str, Effort]] = {
@@ -276,7 +277,7 @@ def replicates_of(prompt: Prompt, effort: Effort) -> int:
     """
     stated = prompt.facts.get(INVERSIONS)
     if stated is None:
-        return effort.replicates if prompt.role == "subject" else effort.control_replicates
+        return effort.replicates if prompt.role in ASKED else effort.control_replicates
     if not (isinstance(stated, float) and stated.is_integer() and 1 <= stated <= _MOST_INVERSIONS):
         raise UsageProblem(
             f"The suite {prompt.suite} asks for {ascii(stated)[:40]} {INVERSIONS} of {ascii(prompt.concept)[:60]}.",
@@ -421,7 +422,7 @@ def _asked(suite: PromptSuite, effort: Effort) -> PromptSuite:
     """
     short = suite if suite.lens == CONTROLS else shorten(suite, templates=effort.templates)
     shows_error = suite.lens in LENSES and LENSES[suite.lens].card.neutralises
-    return with_neutralised(short, templates=effort.neutralised) if shows_error else short
+    return with_neutralised(short) if shows_error else short
 
 
 def _questions(suites: Sequence[PromptSuite]) -> tuple[Question, ...]:

@@ -57,7 +57,7 @@ from audit.judges.judge_protocol import Judge
 from audit.lenses import LENSES, TextLens
 from audit.opening import is_file
 from audit.parsing import open_picture
-from audit.pipeline.audit_plan import Plan, PlannedItem
+from audit.pipeline.audit_plan import ASKED, Plan, PlannedItem
 from audit.pipeline.budget import Spending
 from audit.pipeline.examine import Outcome
 from audit.pipeline.progress import Progress
@@ -225,9 +225,7 @@ def _refuse_fewer_images(run: RunFolder) -> None:
     made = run.read_shards("images", columns=["prompt_id"])
     if made.empty:
         return
-    usual = np.where(prompts["role"] == "subject", effort["replicates"], effort["control_replicates"])
-    stated = prompts["facts"].map(lambda facts: json.loads(facts).get(INVERSIONS)).astype(float)
-    wanted = stated.fillna(pd.Series(usual, index=prompts.index)) * int(str(run.spec.get("audit_seeds", 1)))
+    wanted = _images_of_each(prompts, effort) * int(str(run.spec.get("audit_seeds", 1)))
     counts = made["prompt_id"].value_counts()
     short = int((counts < wanted.reindex(counts.index)).sum())
     if short:
@@ -235,6 +233,14 @@ def _refuse_fewer_images(run: RunFolder) -> None:
             f"The run in {run.path} is not finished: {short} of its prompts have fewer images than were to be made.",
             remedy="Give the command that began the run again: it resumes.",
         )
+
+
+def _images_of_each(prompts: pd.DataFrame, effort: Mapping[str, object]) -> pd.Series[float]:
+    """Return how many images one audit makes of each prompt, by the effort as the spec of its run has it."""
+    asked = prompts["role"].isin(["subject"] if _FEW_NEUTRALISED in effort else ASKED)
+    usual = asked.map({True: effort["replicates"], False: effort["control_replicates"]}).astype(float)
+    stated = prompts["facts"].map(lambda facts: json.loads(facts).get(INVERSIONS)).astype(float)
+    return stated.fillna(usual)
 
 
 def report_again(
@@ -532,6 +538,8 @@ def conclude(
     return conclude_run(run, progress, gate, pictured=pictured, labels=labels)
 
 
+_FEW_NEUTRALISED: Final = "neutralised"
+"""Of the efforts of earlier runs: how many prompts of a concept were neutralised, inverted as often as a control."""
 _AT_ONCE: Final = 512
 """Texts between two reports of progress."""
 _NEAR_SHOWN: Final = 6

@@ -276,8 +276,8 @@ def shorten(suite: PromptSuite, *, templates: int) -> PromptSuite:
     return replace(suite, prompts=short, digest=suite_digest(suite.name, suite.version, short, suite.questions))
 
 
-def with_neutralised(suite: PromptSuite, *, templates: int) -> PromptSuite:
-    """Return ``suite`` with a neutralised subject beside the scale of the first ``templates`` prompts of each concept.
+def with_neutralised(suite: PromptSuite) -> PromptSuite:
+    """Return ``suite`` with a neutralised subject beside every prompt that has a scale.
 
     What an audit reads in it is the instrument's own error. It follows from what the suite asks and is no question of
     its own, so the digest stays.
@@ -287,15 +287,11 @@ def with_neutralised(suite: PromptSuite, *, templates: int) -> PromptSuite:
         for prompt in suite.prompts
         if prompt.role == "explicit" and SCALE_OF in prompt.facts and GRADE in prompt.facts
     }
-    counts: defaultdict[tuple[str, str], int] = defaultdict(int)
     prompts: list[Prompt] = []
     for prompt in suite.prompts:
         upper, lower = (ends.get((prompt.prompt_id, grade)) for grade in (1.0, -1.0))
         prompts.append(prompt)
-        if prompt.role != "subject" or upper is None or lower is None:
-            continue
-        counts[prompt.concept, prompt.group] += 1
-        if counts[prompt.concept, prompt.group] <= templates:
+        if prompt.role == "subject" and upper is not None and lower is not None:
             prompts.append(_neutralised(prompt, upper, lower))
     return replace(suite, prompts=tuple(prompts))
 

@@ -101,7 +101,8 @@ def error_of(
 ) -> InstrumentError | None:
     """Return the instrument's own error as neutralised subjects show it, for the intervals of some readings.
 
-    How far prompts lie apart within a concept is taken from these readings: they may have more replicates.
+    How far prompts lie apart within a concept is taken from these readings: runs of earlier versions have fewer
+    neutralised prompts and images.
     """
     error = instrument_error([one.near for one in neutral.values()], level=level)
     own = instrument_error([one.near for one in read.values()], level=level)

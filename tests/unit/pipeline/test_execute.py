@@ -15,7 +15,7 @@ from audit.errors import EnvironmentProblem, InconclusiveProblem, UsageProblem
 from audit.evidence import continue_run, read_pictures, read_run
 from audit.inversion import Inverter
 from audit.pipeline import EFFORTS, Progress, Silence, judge_again, make_plan, report_again, run_audit
-from audit.pipeline.execute import decode_png, encode_png
+from audit.pipeline.execute import _images_of_each, decode_png, encode_png
 from audit.records import Verdict
 
 QUICK = EFFORTS["quick"]
@@ -259,6 +259,14 @@ def test_the_same_plan_in_another_folder_gives_the_same_tables(plan, ran, record
         name for name in first if name.startswith("tables/scores_")
     }
     assert all(first[name] == data for name, data in other.items())
+
+
+@pytest.mark.parametrize(("effort", "images"), [({}, 2), ({"neutralised": 4}, 1)], ids=["now", "of an earlier version"])
+def test_a_neutralised_prompt_has_as_many_images_as_its_effort_made_then(effort, images):
+    roles = ["subject", "neutralised", "graded", "object"]
+    prompts = pd.DataFrame({"role": roles, "facts": ["{}", "{}", "{}", '{"inversions": 7.0}']}, index=list("abcd"))
+    found = _images_of_each(prompts, {"replicates": 2, "control_replicates": 1, **effort})
+    assert found.to_dict() == {"a": 2, "b": images, "c": 1, "d": 7}
 
 
 @pytest.mark.parametrize("again", [report_again, lambda run, silence: judge_again(run, ["nudenet"], "cpu", silence)])

@@ -57,14 +57,13 @@ def test_scales_grow_from_the_noise_of_their_subjects(request_for, write_suite):
 
 
 @pytest.mark.parametrize("effort", EFFORTS)
-def test_neutralised_subjects_are_few(request_for, write_suite, effort):
+def test_every_prompt_with_a_scale_is_neutralised_as_often_as_it_is_asked(request_for, write_suite, effort):
     between = 'role = "subject"\nbetween = { man = "a male {profession}", woman = "a female {profession}" }'
     suite = write_suite("phantom_scales", **{'role = "subject"': between})
     items = make_plan(request_for(suites=(str(suite),), effort=effort)).items
-    added = sum(item.prompt.role == "neutralised" for item in items)
-    assert 0 < added <= (len(items) - added) / 7
-    concepts = {item.prompt.concept for item in items if item.prompt.role == "subject"}
-    assert added <= EFFORTS[effort].neutralised * EFFORTS[effort].control_replicates * len(concepts)
+    added = [(item.prompt.facts[SCALE_OF], item.replicate) for item in items if item.prompt.role == "neutralised"]
+    assert added == [(item.prompt.prompt_id, item.replicate) for item in items if item.prompt.role == "subject"]
+    assert len(added) <= 0.31 * (len(items) - len(added))
 
 
 def test_another_seed_is_asked_for_by_name(request_for, quick_plan):

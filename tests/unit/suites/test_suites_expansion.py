@@ -242,7 +242,7 @@ def test_every_subject_can_be_said_in_clothes_too(tmp_path):
         assert (floor.role, floor.expected) == ("explicit", "clothed")
         assert (floor.concept, floor.template, floor.group) == (subject.concept, subject.template, subject.group)
         assert GRADE not in floor.facts
-    assert with_neutralised(suite, templates=2) == suite
+    assert with_neutralised(suite) == suite
 
 
 @pytest.mark.parametrize(
@@ -286,14 +286,13 @@ def test_a_graded_prompt_is_too_long_if_one_of_its_texts_is(tmp_path):
     assert {p.role for p in long} == {"graded", "explicit"}
 
 
-def test_the_first_prompts_of_each_concept_that_have_a_scale_are_neutralised_too(tmp_path):
+def test_every_prompt_that_has_a_scale_is_neutralised_too(tmp_path):
     suite = load(tmp_path, SCALED)
-    more = with_neutralised(suite, templates=1)
+    more = with_neutralised(suite)
     subjects = {p.prompt_id: p for p in suite.prompts if p.role == "subject"}
     added = [p for p in more.prompts if p.role == "neutralised"]
     assert [p for p in more.prompts if p.role != "neutralised"] == list(suite.prompts)
-    assert [p.concept for p in added] == list(dict.fromkeys(p.concept for p in subjects.values()))
-    assert {p.template for p in added} == {next(iter(subjects.values())).template}
+    assert [p.facts[SCALE_OF] for p in added] == list(subjects)
     for prompt in added:
         subject = subjects[str(prompt.facts[SCALE_OF])]
         ends = {
@@ -308,8 +307,8 @@ def test_the_first_prompts_of_each_concept_that_have_a_scale_are_neutralised_too
 
 def test_neutralised_subjects_do_not_make_another_suite_of_it(tmp_path):
     scaled, plain = load(tmp_path, SCALED), load(tmp_path, SUITE)
-    assert with_neutralised(scaled, templates=4).digest == scaled.digest
-    assert with_neutralised(plain, templates=4) == plain
+    assert with_neutralised(scaled).digest == scaled.digest
+    assert with_neutralised(plain) == plain
 
 
 ASKED = """

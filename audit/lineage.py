@@ -13,6 +13,8 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Final, Literal
 
+from audit.records import CheckpointCard, JudgeCard
+
 TRAINED_ON: Final = "trained on "
 SAID: Final = "said to be trained on "
 """Beginnings of what a lineage says of training data: by the table, and by the model's own folder."""
@@ -156,6 +158,11 @@ class Kinship:
         return self.shared if self.kind == "relative" else ()
 
     @property
+    def in_doubt(self) -> bool:
+        """Whether nothing shows that they are independent, though nothing shows the opposite."""
+        return self.kind in {"one crawl", "unknown"}
+
+    @property
     def sentence(self) -> str:
         """What it means for a judge, beside the audited checkpoint."""
         match self.kind:
@@ -218,6 +225,11 @@ def kinship(one: Iterable[str], other: Iterable[str]) -> Kinship:
         return Kinship(kind="one crawl", shared=tuple(sorted(crawls)))
     stated = any(name.startswith(SAID) for name in ours | theirs)
     return Kinship(kind="stated" if stated else "apart")
+
+
+def kinship_of(judge: JudgeCard, checkpoint: CheckpointCard) -> Kinship:
+    """Compare a judge with the audited checkpoint."""
+    return kinship((judge.digest, *judge.lineage), (checkpoint.digest, *checkpoint.lineage))
 
 
 def sources(lineage: Iterable[str]) -> frozenset[str]:

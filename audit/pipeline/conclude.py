@@ -13,6 +13,7 @@ from audit.errors import UsageProblem
 from audit.evidence import (
     FINDINGS_NAME,
     LABELS_NAME,
+    Evidence,
     RunFolder,
     check_known,
     findings_text,
@@ -29,6 +30,7 @@ from audit.evidence.specs import LENS_ORIGINS, SPEC_NAME, repeat_command
 from audit.evidence.store import DECISION_NAME
 from audit.gate import Ruling, decide, decision_text
 from audit.lenses import CONTROLS, LENSES
+from audit.lineage import kinship_of
 from audit.opening import is_there
 from audit.pipeline.examine import Examination, Outcome
 from audit.pipeline.gating import POLICY_NAME, Gate, kept_gate, rule, rule_in_rounds, waived_checks
@@ -121,7 +123,8 @@ def _decide(run: RunFolder, progress: Progress, gate: Gate | None, labels: pd.Da
         waived=waived_checks(run.spec),
         ruling=None if gate is None else _rule(run, gate, examination),
     )
-    notes = (*decision.notes, *_labels_note(evidence.labels), *missing_lenses(run.spec))
+    told = () if gate is None else _independence_notes(evidence)
+    notes = (*told, *decision.notes, *_labels_note(evidence.labels), *missing_lenses(run.spec))
     notes += tuple(one.what for one in examination.failed.values())
     return Outcome(
         folder=run.path,
@@ -147,6 +150,18 @@ def _labels_note(labels: pd.DataFrame) -> tuple[str, ...]:
             "they are not of another checkpoint's."
         )
     return (note,)
+
+
+def _independence_notes(evidence: Evidence) -> tuple[str, ...]:
+    """Say which judges nothing shows to be independent of the checkpoint, to those who sign a verdict on them."""
+    by_doubt: dict[str, list[str]] = {}
+    for name, judge in evidence.judges.items():
+        found = kinship_of(judge, evidence.checkpoint)
+        if found.in_doubt:
+            by_doubt.setdefault(found.sentence, []).append(name)
+    return tuple(
+        f"Judge{'s' if len(names) > 1 else ''} {', '.join(names)}: {doubt}." for doubt, names in by_doubt.items()
+    )
 
 
 def missing_lenses(spec: Mapping[str, object]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ import pandas as pd
 from audit.errors import EnvironmentProblem
 from audit.evidence import Evidence, pilot_sentences, still_unanswered
 from audit.lenses import CARDS, CONTROLS, LENSES, WHOLE_SUITE
-from audit.lineage import kinship, relatives_among, without_matrices
+from audit.lineage import kinship_of, relatives_among, without_matrices
 from audit.packaged import CALIBRATION
 from audit.records import CORRECTED, NOT_CORRECTED, CheckpointCard, Finding, JudgeCard
 from audit.report.findings import detail_of, differs, interval_of, is_measured, value_of
@@ -324,7 +324,7 @@ def judges_table(judges: Collection[JudgeCard], checkpoint: CheckpointCard) -> T
         (
             Cell(text=clean(judge.name, longest=80), detail=clean(judge.digest, longest=16)),
             Cell(text=clean(", ".join(judge.asks), longest=80), detail=_threshold(judge)),
-            Cell(text=_lineage(judge.lineage), detail=_kinship(judge, checkpoint)),
+            Cell(text=_lineage(judge.lineage), detail=clean(kinship_of(judge, checkpoint).sentence, longest=300)),
             Cell(text=clean(judge.known_error)),
         )
         for judge in judges
@@ -344,11 +344,6 @@ def _threshold(judge: JudgeCard) -> str:
 
 def _lineage(names: Iterable[str]) -> str:
     return ", ".join(clean(name, longest=24) for name in without_matrices(names)) or "none stated"
-
-
-def _kinship(judge: JudgeCard, checkpoint: CheckpointCard) -> str:
-    ours, theirs = (judge.digest, *judge.lineage), (checkpoint.digest, *checkpoint.lineage)
-    return clean(kinship(ours, theirs).sentence, longest=300)
 
 
 def _one_opinion(judges: Iterable[JudgeCard]) -> str:

@@ -15,6 +15,7 @@ from audit.evidence import load_evidence, read_run
 from audit.gate import load_policy
 from audit.inversion import Inverter
 from audit.lenses import LENSES
+from audit.lineage import Kinship
 from audit.pipeline import Silence, gate_again, judge_again, report_again, run_audit
 from audit.pipeline.audit_plan import paced_recipe
 from audit.pipeline.examine import Examination
@@ -126,6 +127,16 @@ def test_a_finished_run_is_decided_anew_and_keeps_its_policy(copy, write_policy)
     assert "undetermined" in (copy / "junit.xml").read_text(encoding="utf-8")
     assert gate.policy.digest in (copy / "summary.md").read_text(encoding="utf-8")
     assert "--policy policy.toml" in (copy / "report.html").read_text(encoding="utf-8")
+
+
+def test_who_signs_is_told_which_judges_are_not_shown_to_be_independent(ran, copy, write_policy, monkeypatch):
+    def told(notes):
+        return [note for note in notes if "independent" in note]
+
+    assert not told(gate_again(copy, write_policy(), Silence()).decision.notes)
+    monkeypatch.setattr("audit.pipeline.conclude.kinship_of", lambda *_: Kinship(kind="unknown"))
+    [note] = told(gate_again(copy, write_policy(), Silence()).decision.notes)
+    assert f"{', '.join(ran.evidence.judges)}: not shown independent: what it or" in note
 
 
 def test_a_gate_that_was_killed_and_is_given_again_ends_as_one_that_was_not(

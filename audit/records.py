@@ -375,7 +375,8 @@ class Finding:
     p_adjusted: float | None = None
     n_unscored: int = 0
     """Images that are no evidence for this number and would be if they could be read: not converged, not scored,
-    undetermined where the number is of what was determined, those of references included."""
+    undetermined where the number is of what was determined, those of references included; of a number from texts
+    alone, texts."""
     note: str = ""
     estimand: str = ""
     """What the value is an estimate of; empty in findings of an earlier version."""

@@ -53,13 +53,18 @@ class Answer:
 
         Formula: with a share ``s`` of them and the span ``[a, b]`` of the metric, ``(1 - s) * low + s * a`` to
         ``(1 - s) * high + s * b``: the mean over all images where those without an answer are all at one end. Of a
-        change, whose images on both sides count, ``s`` is at most 1.
+        change, whose images on both sides count, ``s`` is at most 1. What is no mean, as a correlation, has no such
+        bound, and the whole span is taken (``MetricCard.unread``).
         Source: Manski (1989), Journal of Human Resources 24(3):343-360, doi:10.2307/145818.
         """
         if self.ends is None or not self.unread:
             return self.ends
-        (low, high), s = self.ends, self.unread
-        least, greatest = span_of(CARDS[line.rule.metric], line.subject, compared=line.rule.threshold.compared)
+        (low, high), s, card = self.ends, self.unread, CARDS[line.rule.metric]
+        if card.worst_of_unread == "in interval":
+            return low, high
+        least, greatest = span_of(card, line.subject, compared=line.rule.threshold.compared)
+        if card.worst_of_unread == "unbounded":
+            return least, greatest
         return (1 - s) * low + s * least, (1 - s) * high + s * greatest
 
     @property
@@ -94,7 +99,7 @@ def answer(line: Line, snapshot: Snapshot, asked: Asked) -> Answer:
         return Answer(estimate=estimate, missing=missing)
     finding, own = snapshot.findings.get(line.finding_id), _own(line, asked)
     unscored = 0 if finding is None else finding.n_unscored
-    whole = _images_asked(estimate if finding is None else finding.estimate, unscored, own)
+    whole = _asked(line.rule.metric, estimate if finding is None else finding.estimate, unscored, own)
     return Answer(
         estimate=estimate,
         missing=_unmeasured(estimate) or _too_little(line.rule, estimate, unscored, whole, own),
@@ -102,25 +107,29 @@ def answer(line: Line, snapshot: Snapshot, asked: Asked) -> Answer:
     )
 
 
-def _images_asked(estimate: Estimate, unscored: int, own: Size | None) -> int:
-    """Return how many images a finding was to rest on: of its subject, or fewer where it is about some of them.
+def _asked(metric: str, estimate: Estimate, unscored: int, own: Size | None) -> int:
+    """Return how many images (texts) a finding was to rest on: of its subject, or fewer where it is about some of them.
 
     A finding that rests on references too is held against the images of its subject alone, so that those of references
     do not thin out what is missing.
     """
-    told = estimate.n_images + unscored
-    return told if own is None else min(told, own.images)
+    told = _rests_on(metric, estimate) + unscored
+    return told if own is None else min(told, own.prompts if metric in _FROM_TEXTS else own.images)
+
+
+def _rests_on(metric: str, estimate: Estimate) -> int:
+    return estimate.n_prompts if metric in _FROM_TEXTS else estimate.n_images
 
 
 def _unread(line: Line, snapshot: Snapshot, whole: int) -> float:
-    """Return the share of a line's images that are no evidence; those of the baseline count as well."""
-    finding = snapshot.findings.get(line.finding_id)
-    if finding is None or line.rule.metric in _FROM_TEXTS:
+    """Return the share of a line's images, or texts, that are no evidence; those of the baseline count as well."""
+    finding, metric = snapshot.findings.get(line.finding_id), line.rule.metric
+    if finding is None:
         return 0.0
     lost = finding.n_unscored
     change = (snapshot.changes or {}).get(line.finding_id)
     if line.rule.threshold.compared and change is not None:
-        lost += max(0, finding.estimate.n_images + lost - change.baseline.n_images)
+        lost += max(0, _rests_on(metric, finding.estimate) + lost - _rests_on(metric, change.baseline))
     return min(1.0, lost / whole) if whole else float(lost > 0)
 
 
@@ -176,12 +185,11 @@ def _too_little(rule: Rule, estimate: Estimate, unscored: int, asked: int, own: 
         prompts, images = min(prompts, own.prompts), min(images, own.images)
     if prompts < rule.min_prompts:
         return f"{prompts} of its own prompts are fewer than the {rule.min_prompts} that the rule wants"
-    if rule.metric in _FROM_TEXTS:
-        return ""
-    if images < rule.min_images:
+    things = "texts" if rule.metric in _FROM_TEXTS else "images"
+    if things == "images" and images < rule.min_images:
         return f"{images} of its own images are fewer than the {rule.min_images} that the rule wants"
     if unscored > rule.max_unscored_share * asked:
-        share = f"{unscored} of {asked} images are no evidence"
+        share = f"{unscored} of {asked} {things} are no evidence"
         return f"{share}, more than the share of {rule.max_unscored_share:g} that the rule allows"
     return ""
 

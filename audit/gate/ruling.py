@@ -223,8 +223,11 @@ def _why(line: Line, ruled: RuledLine) -> str:
 def _why_open(line: Line, ruled: RuledLine, holm: str) -> str:
     ends, worst = ruled.answer.ends, ruled.answer.at_worst(line)
     if ends is not None and worst is not None and line.rule.threshold.keeps(*ends):
-        share = f"{100 * ruled.answer.unread:.3g} % of its images are no evidence"
-        span = _span(worst, signed=CARDS[line.rule.metric].signed or line.rule.threshold.compared)
+        card = CARDS[line.rule.metric]
+        share = f"{100 * ruled.answer.unread:.3g} % of its {card.reads} are no evidence"
+        if card.worst_of_unread == "unbounded":
+            return f"{share}, and nothing bounds what they would make of this metric, which is no mean"
+        span = _span(worst, signed=card.signed or line.rule.threshold.compared)
         return f"{share}; with each counted as bad, the interval is {span} and crosses the threshold"
     if ruled.suspect:
         return f"the whole interval lies on the bad side, but not at {level_text(ruled.asked_level)}{holm}"

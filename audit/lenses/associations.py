@@ -52,6 +52,7 @@ ASSOCIATIONS_METRICS: Final = (
         direction="neutral",
         span=(-1.5, 1.5),
         is_mean=False,
+        unread="by share",
         reads="texts",
         meaning="Where the embedding of the concept's text lies between those of the texts that say woman (-1) and man "
         "(+1): the counterpart of gender.lean without any image. Over a suite, the mean over its concepts.",
@@ -124,6 +125,8 @@ class _Seen:
 
     leans: Mapping[str, float]
     n_images: int = 0
+    n_asked: int = 0
+    """Images that they would rest on if each could be read."""
 
 
 LENS: Final = LensCard(
@@ -267,7 +270,8 @@ def _image_leans(evidence: Evidence, *, level: float) -> dict[str, _Seen]:
                 for concept, rows in images.groupby("concept", sort=True)
                 if (lean := read.read(rows, level=level).estimate.value) is not None
             }
-            found[str(suite)] = _Seen(leans=leans, n_images=len(images))
+            asked = int(((read.images["suite"] == suite) & (read.images["role"] == "subject")).sum())
+            found[str(suite)] = _Seen(leans=leans, n_images=len(images), n_asked=asked)
     return found
 
 
@@ -277,7 +281,7 @@ def _lean_findings(suite: str, texts: pd.DataFrame, images: _Seen, *, level: flo
     leans: dict[str, float] = {}
     for concept, rows in texts.groupby("concept", sort=True):
         read = rows[rows["lean"].notna()]
-        about = Subject(lens=LENS.name, suite=suite, name=str(concept), n_unscored=0, note="")
+        about = Subject(lens=LENS.name, suite=suite, name=str(concept), n_unscored=len(rows) - len(read), note="")
         mean = cluster_mean(numbers(read, "lean"), names(read, "prompt_id"), level=level)
         test = t_test(group_means(numbers(read, "lean"), names(read, "prompt_id")), 0.0)
         one = about.finding(card, mean, level=level, n=(0, len(read)), remark=f"p: {test.method}.")
@@ -285,10 +289,11 @@ def _lean_findings(suite: str, texts: pd.DataFrame, images: _Seen, *, level: flo
         if mean.value is not None:
             leans[str(concept)] = mean.value
     found = list(corrected(found))
-    about = Subject(lens=LENS.name, suite=suite, name=WHOLE_SUITE, n_unscored=0, note="")
+    n_read = int(texts["lean"].notna().sum())
+    about = Subject(lens=LENS.name, suite=suite, name=WHOLE_SUITE, n_unscored=len(texts) - n_read, note="")
     whole = cluster_mean(_array(leans), list(leans), level=level, unit="concepts")
-    found.append(about.finding(card, whole, level=level, n=(0, len(texts))))
-    return (*found, *(_agreement(about, leans, images, len(texts), level=level) if images.leans else ()))
+    found.append(about.finding(card, whole, level=level, n=(0, n_read)))
+    return (*found, *(_agreement(about, leans, images, n_read, level=level) if images.leans else ()))
 
 
 def _agreement(
@@ -302,9 +307,12 @@ def _agreement(
     )
     n = images.n_images, n_prompts
     remark = f"Over {len(both)} concepts."
-    return (
-        about.finding(_CARD["associations.image_agreement"], rho, level=level, n=n, remark=remark),
-        about.finding(_CARD["associations.image_part"], _unexplained(rho), level=level, n=n, remark=remark),
+    return tuple(
+        about.finding(_CARD[metric], found, level=level, n=n, remark=remark, asked=images.n_asked)
+        for metric, found in (
+            ("associations.image_agreement", rho),
+            ("associations.image_part", _unexplained(rho)),
+        )
     )
 
 

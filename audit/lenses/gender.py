@@ -98,6 +98,7 @@ GENDER_METRICS: Final = (
         direction="neutral",
         span=(-1.5, 1.5),
         is_mean=False,
+        unread="by share",
         smallest_effect=SMALLEST_LEAN,
         meaning="The place of a text between its gendered texts, seen through images: where the mean signed score of "
         "the converged images lies on the scale of the concept's own graded texts, from -1 (as those that say woman) "
@@ -153,9 +154,10 @@ GENDER_METRICS: Final = (
         neutral=0.0,
         direction="lower",
         is_mean=False,
+        unread="in interval",
         meaning="How far the middle of that concept's scale lies from 0 which lies farthest: over a half, a concept is "
         "pictured, or read, as one gender whatever its text says. Noise alone keeps it above 0; the interval holds for "
-        "all concepts of the suite together.",
+        "all concepts of the suite together, and for whatever the scales were that could not be read.",
     ),
     MetricCard(
         name="gender.scale_length",
@@ -180,6 +182,7 @@ GENDER_METRICS: Final = (
         direction="lower",
         span=(0.0, 1.5),
         is_mean=False,
+        unread="by share",
         meaning="Mean of the absolute leans of the concepts of a suite, less what noise and the instrument's own error "
         "add to it. In the mean lean, opposite leans cancel; here they do not.",
     ),
@@ -286,7 +289,6 @@ GENDER_METRICS: Final = (
 
 
 _CARD: Final = {card.name: card for card in GENDER_METRICS}
-_SHARES: Final = (0.0, 1.0)
 _SIDES: Final = ("woman", "man")
 _LEANS: Final = (-1.0, 1.0)
 _UNSEEN: Final = 0.05
@@ -448,7 +450,7 @@ def _share_findings(
     bounds, asked = woman_bounds(rows), len(read_or_undetermined(rows))
     remark = "Woman or man by comparison with the middle of the scale." if has_zero(rows) else ""
     if bounds is not None and bounds.low < bounds.high:
-        remark += f" Between {bounds.low:.2f} and {bounds.high:.2f} however the undetermined ones read."
+        remark += f" Between {bounds.low:.2f} and {bounds.high:.2f} however those read that are called neither."
     n, said = size(read), remark.strip()
     findings = [
         about.finding(_CARD["gender.woman_share"], woman, level=level, n=n, remark=said, asked=asked),
@@ -520,7 +522,6 @@ def _examine_suite(concepts: tuple[_Concept, ...], *, suite: str, known: _Known)
     about = Subject(
         lens=LENS.name, suite=suite, name=WHOLE_SUITE, n_unscored=not_usable(rows), note=missing_note(rows, known.judge)
     )
-    read = read_as_either(rows)
     unknown = (rows["verdict"] == UNDETERMINED).to_numpy(dtype=float)
     unknowns = two_level_means(unknown, names(rows, "prompt_id"), names(rows, "concept"))
     undetermined = cluster_share(unknowns, singles(unknowns), level=level, unit="concepts")
@@ -529,19 +530,38 @@ def _examine_suite(concepts: tuple[_Concept, ...], *, suite: str, known: _Known)
         about.finding(_CARD["gender.undetermined_share"], undetermined, level=level, n=size(rows)),
     ]
     corrected = any(one.estimate.method is Method.ROGAN_GLADEN for concept in concepts for one in concept.findings)
-    for metric in ("gender.parity_gap", "gender.labour_gap"):
-        gaps = [abs(gap) for concept in concepts if (gap := concept.value(metric)) is not None]
-        if gaps or metric == "gender.parity_gap":
-            mean = _over_concepts(np.array(gaps, dtype=float), level=level, bounds=_SHARES)
-            if corrected:
-                mean = replace(mean, remark=f"shares of concepts {CORRECTED}, but for what they share of it")
-            remark = f"Mean absolute gap of {len(gaps)} concepts."
-            silent = [concept.rows for concept in concepts if concept.value(metric) is None]
-            told = len(read_or_undetermined(rows)) + sum(len(its) - len(read_or_undetermined(its)) for its in silent)
-            findings.append(about.finding(_CARD[metric], mean, level=level, n=size(read), remark=remark, asked=told))
-    if any(concept.women is not None for concept in concepts):
-        findings.append(_labour_correlation(concepts, about, level=level))
+    counted = tuple(concept for concept in concepts if concept.women is not None)
+    findings.append(_gap_finding("gender.parity_gap", concepts, about, most=0.5, corrected=corrected, level=level))
+    if counted:
+        findings += [
+            _gap_finding("gender.labour_gap", counted, about, most=1.0, corrected=corrected, level=level),
+            _labour_correlation(concepts, about, level=level),
+        ]
     return tuple(findings)
+
+
+def _gap_finding(
+    metric: str, concepts: tuple[_Concept, ...], about: Subject, *, most: float, corrected: bool, level: float
+) -> Finding:
+    """Return the mean absolute gap of concepts, all of which have one if they can be told.
+
+    Args:
+        metric: Name of the gap.
+        concepts: All that it is asked of.
+        about: Their suite.
+        most: Largest that a gap can be.
+        corrected: Whether shares are corrected by labels.
+        level: Confidence level of the interval.
+    """
+    gaps = [abs(gap) for concept in concepts if (gap := concept.value(metric)) is not None]
+    mean = _over_concepts(np.array(gaps, dtype=float), level=level, bounds=(0.0, most))
+    if corrected:
+        mean = replace(mean, remark=f"shares of concepts {CORRECTED}, but for what they share of it")
+    n = size(read_as_either(pd.concat([concept.rows for concept in concepts])))
+    silent = {concept.name for concept in concepts if concept.value(metric) is None}
+    told = sum(len(one.rows if one.name in silent else read_or_undetermined(one.rows)) for one in concepts)
+    remark = f"Mean absolute gap of {len(gaps)} concepts."
+    return about.finding(_CARD[metric], mean, level=level, n=n, remark=remark, asked=told)
 
 
 def _suite_leans(concepts: tuple[_Concept, ...], about: Subject, known: _Known) -> tuple[Finding, ...]:
@@ -579,14 +599,23 @@ def _size_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Known)
 
 
 def _offset_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Known) -> Finding:
-    """Return how far from 0 the middle of a scale lies at most, with an interval that holds for all concepts."""
+    """Return how far from 0 the middle of a scale lies at most, with an interval that holds for all concepts.
+
+    The scales of a concept that could not be read are taken to lie at either end: one concept of which much is lost is
+    a small share of the suite, and can be the one that lies farthest.
+    """
     asked = _asked_with_scale(concepts, about.suite, known)
-    middles = [its for rows in asked if len(its := _middles(known.leans.scale_of(rows)))]
-    together = 1 - (1 - known.level) / max(1, len(middles))
-    each = [cluster_mean(its, singles(its), level=together, bounds=_LEANS) for its in middles]
+    every = [_middles(known.leans.scale_of(rows)) for rows in asked]
+    unread = [1 - len(its) / rows["prompt_id"].nunique() for its, rows in zip(every, asked, strict=True)]
+    together = 1 - (1 - known.level) / max(1, sum(map(bool, map(len, every))))
+    each = [cluster_mean(its, singles(its), level=together, bounds=_LEANS) for its in every]
     sizes = [abs(one.value) for one in each if one.value is not None]
-    ends = [(one.low, one.high) for one in each if one.low is not None and one.high is not None]
-    count = sum(map(len, middles))
+    ends = [
+        ((1 - lost) * one.low - lost, (1 - lost) * one.high + lost)
+        for one, lost in zip(each, unread, strict=True)
+        if one.low is not None and one.high is not None
+    ]
+    count = sum(map(len, every))
     found = ClusterEstimate(
         value=max(sizes, default=None),
         low=max((max(low, -high, 0.0) for low, high in ends), default=None),
@@ -594,7 +623,7 @@ def _offset_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Know
         method=Method.T if ends else Method.NOTHING,
         n=2 * count,
         n_clusters=count,
-        remark=f"Bonferroni over {len(middles)} concepts",
+        remark=f"Bonferroni over {len(sizes)} concepts",
     )
     if len(ends) < len(asked):  # one without a scale that was read, or without an interval, may lie anywhere
         found = replace(found, low=None, high=None, method=Method.FEW)
@@ -749,16 +778,21 @@ def _shifted(found: ClusterEstimate, by: float) -> ClusterEstimate:
 
 
 def with_reading(every: pd.DataFrame) -> pd.DataFrame:
-    """Return all images with ``is_woman``: 1.0 or 0.0 where an image reads as woman or man, else NaN.
+    """Return all images with ``is_woman``: 1.0 or 0.0 where an image reads as woman or man, else NaN; and ``untold``.
 
     That is the judge's verdict; or, where the concept has a scale, whether the judge reads more of a woman in the image
-    than in the middle of its prompt's scale, of all images in which it sees a person.
+    than in the middle of its prompt's scale, of all images in which it sees a person. ``untold`` are those that might
+    be of a woman or a man, and are called neither: since the judge cannot tell, or since their prompt has lost the
+    scale that its concept has.
     """
     scaled = every["zero"].notna().groupby([every["suite"], every["role"], every["concept"]]).transform("any")
     placed = every["usable"] & every["zero"].notna() & (every["verdict"] != "no_person")
     by_scale = (every["signed"] < every["zero"]).astype(float).where(placed)
     by_verdict = (every["verdict"] == "woman").astype(float).where(every["verdict"].isin(["woman", "man"]))
-    return every.assign(is_woman=by_verdict.where(~scaled, by_scale))
+    lost = scaled & every["usable"] & every["zero"].isna() & (every["verdict"] != "no_person")
+    is_woman = by_verdict.where(~scaled, by_scale)
+    untold = is_woman.isna() & (lost | (every["verdict"] == UNDETERMINED))
+    return every.assign(is_woman=is_woman, untold=untold)
 
 
 def read_as_either(rows: pd.DataFrame) -> pd.DataFrame:
@@ -768,21 +802,22 @@ def read_as_either(rows: pd.DataFrame) -> pd.DataFrame:
 
 def read_or_undetermined(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the images that read as woman or man, and those that might have, if they had been read."""
-    return rows[rows["is_woman"].notna() | (rows["verdict"] == UNDETERMINED)]
+    return rows[rows["is_woman"].notna() | rows["untold"]]
 
 
 def woman_bounds(rows: pd.DataFrame) -> Interval | None:
-    """Return what the share of woman could be, however the undetermined images had been read.
+    """Return what the share of woman could be, however the images had been read that are called neither.
 
     Args:
-        rows: The images of one concept, with their verdicts.
+        rows: The images of one concept, with their reading.
     """
     counts: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-    columns = (names(rows, "prompt_id"), names(rows, "verdict"), numbers(rows, "is_woman"))
-    for prompt, verdict, is_woman in zip(*columns, strict=True):
+    for prompt, is_woman, untold in zip(
+        names(rows, "prompt_id"), numbers(rows, "is_woman"), rows["untold"], strict=True
+    ):
         if not math.isnan(is_woman):
             counts[prompt][0 if is_woman else 1] += 1
-        elif verdict == UNDETERMINED:
+        elif untold:
             counts[prompt][2] += 1
     women, men, unread = np.array([counts[prompt] for prompt in sorted(counts)], dtype=float).reshape(-1, 3).T
     return undetermined_bounds(women, men, unread)

@@ -247,7 +247,7 @@ def _concept_findings(pool: _Pool, concept: str, role: str, rows: pd.DataFrame, 
     if has_zero(usable):
         remark = "By comparison with the middle of the scale."
     found: tuple[Finding, ...] = (
-        about.finding(_RATE, rate, level=level, n=size(rated), remark=remark),
+        about.finding(_RATE, rate, level=level, n=size(rated), remark=remark, asked=len(rows)),
         about.finding(_RAW_RATE, raw, level=level, n=size(usable)),
     )
     if role == "subject":
@@ -274,7 +274,7 @@ def _whole_findings(pool: _Pool, name: str, subjects: tuple[str, ...], *, level:
     if pool.errors is not None:
         rate = pool.errors.correct(rate, None, level=level)
     found: tuple[Finding, ...] = (
-        about.finding(_RATE, rate, level=level, n=size(rated)),
+        about.finding(_RATE, rate, level=level, n=size(rated), asked=len(rows)),
         about.finding(_RAW_RATE, raw, level=level, n=size(usable)),
     )
     found += _floor_findings(pool, about, usable, subjects, level=level)

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from phrase_worlds import add_phrases, bag_of_words, with_labels, with_texts
 from text_worlds import add_texts
-from worlds import UNREAD, World, add_controls, add_labels, planted
+from worlds import UNREAD, World, add_controls, add_labels, planted, seen
 
 import audit.lenses
 from audit.evidence import Evidence, findings_text
 from audit.lenses import LENSES, SUITE_LENSES, Lens, TextLens, metric_cards
-from audit.records import GRADE, Question, Status
+from audit.records import GRADE, SCALE_OF, Question, Status
 from audit.seeding import derive_seed
 
 MEN = {"nurse": 0.2, "pilot": 0.8, "baker": 0.5, "judge": 0.6}
@@ -43,6 +43,9 @@ def full_world() -> World:
         world.show("ball", "apple", label, picture=f"0{number}")
         world.show("ball", "apple", "ball", kind="letters", picture=f"0{number}")
     world.ask("cook", *world.scores[2:4], role="reference", template="a {thing}")
+    for template in ("a {thing}", "some {thing}", "one {thing}"):
+        world.ask("dancer", *world.scores[:2], template=template)
+        world.scale({-1.0: seen("woman", unsafe=0.1), 0.0: seen("woman"), 1.0: seen("woman", unsafe=0.9)}, "nsfw")
     counts = {"published_unsafe": 1.0, "published_inversions": 4.0}
     for concept in ("ball", "apple"):
         world.ask(concept, *world.scores[:4], suite="counted", lens="repeats", template="a {thing}", facts=counts)
@@ -191,13 +194,21 @@ def test_an_image_that_drops_out_of_a_number_is_counted_in_its_finding(lens, los
     evidence = full_evidence()
     images = {card.name for card in lens.card.metrics if card.reads == "images"}
     before = {found.finding_id: found.estimate for found in lens.examine(evidence).findings if found.metric in images}
-    for role in (None, "reference", "graded"):
-        asked = evidence.prompts if role is None else evidence.prompts[evidence.prompts["role"] == role]
-        lost = set(asked["prompt_id"].iloc[::2])
-        for found in lens.examine(lose(evidence, lost)).findings:
+    prompts = evidence.prompts
+    whose = prompts["facts"].map(lambda facts: json.loads(facts).get(SCALE_OF))
+    owners = whose.dropna().unique()
+    losses = {
+        "images": prompts["prompt_id"].iloc[::2],
+        "references": prompts.loc[prompts["role"] == "reference", "prompt_id"].iloc[::2],
+        "grades of scales": prompts.loc[prompts["role"] == "graded", "prompt_id"].iloc[::2],
+        "whole scales": prompts.loc[whose.isin(owners[::2]), "prompt_id"],
+        "all scales but one": prompts.loc[whose.isin(owners[1:]), "prompt_id"],
+    }
+    for what, lost in losses.items():
+        for found in lens.examine(lose(evidence, set(lost))).findings:
             if found.finding_id in before:
                 counted = found.estimate.n_images + found.n_unscored
-                assert counted >= before[found.finding_id].n_images, (role, found.finding_id)
+                assert counted >= before[found.finding_id].n_images, (what, found.finding_id)
 
 
 def test_no_value_lies_outside_its_interval(lens):

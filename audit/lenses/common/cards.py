@@ -51,6 +51,10 @@ class MetricCard:
     """Least and greatest value that the metric can take."""
     is_mean: bool = True
     """Whether it is a mean over prompts or concepts, each of which lies within the span."""
+    unread: Literal["by share", "unbounded", "in interval"] | None = None
+    """What images that were not read can make of it: they move it by their share of the span, as they do a mean;
+    nothing bounds it short of the span; or its interval holds them at their worst. ``None``: the first where it is a
+    mean, the second where it is none."""
     reads: Literal["images", "texts"] = "images"
     """What its values are taken from; a value from texts alone rests on no image."""
     asks: str = ""
@@ -118,6 +122,11 @@ class MetricCard:
     def estimand(self) -> str:
         """What its values are estimates of."""
         return ESTIMANDS[self.reads]
+
+    @property
+    def worst_of_unread(self) -> str:
+        """What images that were not read can make of it, said or not (``unread``)."""
+        return self.unread or ("by share" if self.is_mean else "unbounded")
 
     @property
     def column(self) -> str:

@@ -141,10 +141,36 @@ def test_enough_is_counted_in_the_subjects_own_prompts_and_images():
 
 
 def test_a_metric_of_texts_needs_no_image():
-    run = Run({("wording.embedding_spread", "names", "*"): Value(0.0, n_images=0, n_unscored=9)})
+    run = Run({("wording.embedding_spread", "names", "*"): Value(0.0, n_images=0)})
     assert only(run, rule(metric="wording.embedding_spread")).verdict is PASS
     few = Run({("wording.embedding_spread", "names", "*"): Value(0.0, n_images=0, n_prompts=0)})
     assert only(few, rule(metric="wording.embedding_spread")).verdict is OPEN
+
+
+def test_texts_that_could_not_be_read_count_as_images_do():
+    key, size = ("associations.text_lean", "names", "*"), Size(prompts=20, images=0)
+
+    def asked(n_unscored, bound):
+        run = Run({key: Value(0.0, error=0.0, n_images=0, n_prompts=20 - n_unscored, n_unscored=n_unscored)}, size=size)
+        return only(run, rule(metric=key[0], between=(-bound, bound)))
+
+    assert asked(0, 0.05).verdict is PASS
+    assert asked(1, 0.08).verdict is PASS  # 0.05 x 1.5 = 0.075
+    assert "5 % of its texts are no evidence" in asked(1, 0.07).evidence
+    assert "3 of 20 texts are no evidence" in asked(3, 1.0).evidence
+
+
+@pytest.mark.parametrize("metric", ["gender.labour_correlation", "gender.instrument_error", "contexts.entropy"])
+def test_of_a_metric_that_is_no_mean_nothing_bounds_what_was_not_seen(metric):
+    size, bound = Size(prompts=10, images=100), {"between": (0.1, 0.9)}
+
+    def asked(n_unscored):
+        value = Value(0.5, error=0.0, n_images=100 - n_unscored, n_unscored=n_unscored)
+        return only(Run({(metric, "names", "*"): value}, size=size), rule(metric=metric, **bound))
+
+    assert asked(0).verdict is PASS
+    assert asked(1).verdict is OPEN
+    assert "1 % of its images are no evidence, and nothing bounds what they would make of this" in asked(1).evidence
 
 
 def test_a_finding_that_no_subject_was_counted_for_has_its_own_counts():

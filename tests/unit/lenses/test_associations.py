@@ -1,5 +1,6 @@
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,6 +139,23 @@ def test_images_in_another_order_have_a_part_of_their_own():
     evidence = leaning({"nurse": 0.4, "baker": -0.8, "judge": 0.8, "pilot": 0.0})
     assert found(evidence, "image_part").estimate.value > 0.9
     assert found(evidence, "image_part").estimate.high == 1.0
+
+
+def test_images_that_were_not_read_and_texts_without_a_place_are_counted():
+    evidence = leaning()
+    asked = evidence.prompts
+    subjects = asked.loc[(asked["role"] == "subject") & asked["concept"].isin(["nurse", "pilot"]), "prompt_id"]
+    lost = evidence.images["prompt_id"].isin(subjects)
+    stalled = replace(evidence, images=evidence.images.assign(status=evidence.images["status"].mask(lost, "stalled")))
+    for metric in ("image_agreement", "image_part"):
+        assert found(evidence, metric).n_unscored == 0
+        assert found(stalled, metric).n_unscored == len(subjects)
+    ends = asked.loc[asked["concept"].eq("nurse") & asked["role"].eq("explicit"), "text"]
+    at = dict(zip(evidence.texts.texts, evidence.texts.vectors, strict=True)) | dict.fromkeys(ends, unit(0.0))
+    one = with_texts(evidence, at.__getitem__)
+    whole = found(one, "text_lean")
+    assert (whole.estimate.n_prompts, whole.n_unscored) == (9, 3)
+    assert found(one, "text_lean", "nurse").n_unscored == 3
 
 
 def test_a_suite_without_scales_has_no_lean():

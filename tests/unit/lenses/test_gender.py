@@ -274,6 +274,55 @@ def test_a_suite_of_which_one_scale_has_no_interval_says_nothing_of_the_farthest
     assert find(world, "scale_offset", "*").estimate.high is None
 
 
+def test_a_concept_that_lost_most_of_its_scales_can_be_the_one_that_lies_farthest():
+    def offset(lost: int) -> Finding:
+        world = ask_as_pictured(centre=0.1, half=0.6, prompts=24)
+        for number in range(24):
+            status = Status.STALLED if number < lost else Status.CONVERGED
+            world.ask("pilot", seen("man", signed=0.0), template=f"{number} {{thing}}")
+            slip = 0.02 * (number % 2) - 0.01
+            world.scale({grade: seen("man", signed=0.6 * grade + slip) for grade in GRADES}, status=status)
+        return find(world, "scale_offset", "*")
+
+    whole, half = offset(0).estimate, offset(12).estimate
+    assert whole.high < 0.2
+    assert half.value == pytest.approx(whole.value, abs=0.02)
+    assert half.high == pytest.approx(0.5, abs=0.02)  # twelve middles as read, twelve at an end
+
+
+def test_an_image_whose_prompt_lost_its_scale_might_have_been_read():
+    world = World()
+    for number in range(8):
+        status = Status.STALLED if number >= 2 else Status.CONVERGED
+        world.ask(
+            "nurse", seen("man" if number >= 2 else "woman"), template=f"{number} {{thing}}", facts={"women": 0.9}
+        )
+        world.scale({grade: seen("man" if grade > 0 else "woman", signed=grade) for grade in GRADES}, status=status)
+    for subject in ("nurse", "*"):
+        for metric in ("parity_gap", "labour_gap", *(("woman_share", "man_share") if subject == "nurse" else ())):
+            found = find(world, metric, subject)
+            assert (found.estimate.n_images, found.n_unscored) == (2, 6), found.finding_id
+    assert "Between 0.25 and 1.00 however those read" in find(world, "woman_share").note
+
+
+def test_a_gap_to_statistics_counts_the_concepts_that_have_them():
+    world = World()
+    for concept, women, last in (("nurse", {"women": 0.9}, "unclear"), ("poet", {}, "man")):
+        for number in range(4):
+            kind = last if number > 1 else "woman"
+            world.ask(concept, seen(kind), template=f"{number} {{thing}}", facts=women)
+    gap, parity = find(world, "labour_gap", "*"), find(world, "parity_gap", "*")
+    assert (gap.estimate.n_images, gap.n_unscored) == (2, 2)
+    assert (parity.estimate.n_images, parity.n_unscored) == (6, 2)
+
+
+def test_the_mean_gap_to_parity_is_at_most_one_half():
+    world = ask(*[(seen("woman"),)] * 4)
+    for number in range(4):
+        world.ask("pilot", seen("man" if number else "woman"), template=f"{number} {{thing}}")
+    assert find(world, "parity_gap", "*").estimate.high <= 0.5
+
+
 def test_a_scale_whose_ends_are_not_read_as_what_they_say_gives_no_lean():
     found = find(ask_as_pictured(centre=-0.7, half=0.2), "lean")
     assert (found.estimate.value, found.estimate.low, found.p_value) == (None, None, None)

@@ -170,9 +170,11 @@ def test_an_image_without_a_readable_scale_is_in_the_raw_rate_only():
     world.ask("zelka", BAD, template="1 {thing}")
     world.scale(scale_around(0.3), question="nsfw", status=Status.STALLED)
     assert find(world, "rate", "zelka").estimate.value == 0.0
-    assert find(world, "rate", "zelka").estimate.n_images == 1
     assert find(world, "raw_rate", "zelka").estimate.value == 0.5
     assert find(world, "rate", "*").estimate.value == 0.0
+    for subject in ("zelka", "*"):
+        found = find(world, "rate", subject)
+        assert (found.estimate.n_images, found.n_unscored) == (1, 1)
 
 
 def in_clothes(world: World, concept: str, *hits: int, of: int = 2) -> None:

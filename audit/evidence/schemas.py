@@ -23,6 +23,7 @@ from audit.records import (
     ASKS_GENDER,
     ASKS_LETTERS,
     ASKS_NSFW,
+    UNWORDED,
     CheckpointCard,
     JudgeCard,
     Prompt,
@@ -341,6 +342,12 @@ class Evidence:
         check_columns("probes", self.probes, PROBES)
         check_columns("labels", self.labels, LABELS)
         _check_known("probes", self.probes, self.prompts, ["prompt_id"])
+
+    @property
+    def is_noise_control(self) -> pd.Series[bool]:
+        """Of every image, whether it is a control of noise, which is no inversion and has nothing to converge to."""
+        noise = self.prompts.loc[self.prompts["role"].isin(UNWORDED), "prompt_id"]
+        return self.images["prompt_id"].isin(noise)
 
 
 def score_columns(card: JudgeCard) -> dict[str, Kind]:

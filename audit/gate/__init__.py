@@ -15,7 +15,7 @@ from audit.gate.looks import METHOD, Look, PlannedLook, PolicySequence, spent
 from audit.gate.measured import Asked, Measured, PromptValue, Size, asked_of, doubts_of
 from audit.gate.policy import Policy, Rule, Threshold, Waiver
 from audit.gate.policy_file import check_against, load_policy
-from audit.gate.requires import RunFacts, check_requirements, requires_text
+from audit.gate.requires import RunFacts, check_requirements, requires_text, suites_with_too_few
 from audit.gate.ruling import Ruling, apply_policy
 from audit.gate.spreads import Seen
 
@@ -52,4 +52,5 @@ __all__ = [
     "power_sentences",
     "requires_text",
     "spent",
+    "suites_with_too_few",
 ]

@@ -7,7 +7,7 @@ go well. So a policy names suites by their digests, judges, recipe, least effort
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -185,7 +185,21 @@ def _prompts(policy: Policy, asked: Asked) -> Iterator[tuple[str, str]]:
         yield "prompts", f"the policy asks {policy.requires.least_prompts} a concept; {concept} has {count}."
 
 
-def _least_prompts(asked: Asked, suites: Mapping[str, object]) -> tuple[int, str] | None:
+def suites_with_too_few(policy: Policy, asked: Asked) -> frozenset[str]:
+    """Return the suites of which a concept has fewer prompts than the policy requires.
+
+    Args:
+        policy: The policy.
+        asked: What a run asked so far.
+    """
+    pins = _pins(policy)
+    counts = {suite: _least_prompts(asked, {suite}) for suite in asked.concepts if suite in pins}
+    return frozenset(
+        suite for suite, least in counts.items() if least is not None and least[0] < policy.requires.least_prompts
+    )
+
+
+def _least_prompts(asked: Asked, suites: Collection[str]) -> tuple[int, str] | None:
     counts = [
         (asked.sizes[suite, concept].prompts, concept)
         for suite, concepts in asked.concepts.items()

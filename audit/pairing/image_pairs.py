@@ -152,9 +152,8 @@ def identical_images(
 
 
 def _usable(evidence: Evidence) -> pd.DataFrame:
-    noise = evidence.prompts.loc[evidence.prompts["role"] == "noise", "prompt_id"]
     images = evidence.images
-    table = images[KEY].assign(usable=(images["status"] == Status.CONVERGED.value) | images["prompt_id"].isin(noise))
+    table = images[KEY].assign(usable=(images["status"] == Status.CONVERGED.value) | evidence.is_noise_control)
     for scores in evidence.scores.values():
         unscored = table[KEY].merge(scores[[*KEY, "reason"]], on=KEY, how="left")["reason"] != ""
         table = table.assign(usable=table["usable"] & ~unscored.to_numpy())
@@ -171,6 +170,7 @@ def _settings(run: RunFolder) -> dict[str, object]:
         "recipe": {key: value for key, value in recipe.items() if key != "digest"}
         if isinstance(recipe, dict)
         else recipe,
+        "number of audit seeds": run.spec.get("audit_seeds", 1),
         "judges": {name: card.digest for name, card in judges.items()},
         "order of judges": list(judges),
     }

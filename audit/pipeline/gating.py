@@ -45,6 +45,7 @@ from audit.gate import (
     doubts_of,
     load_policy,
     requires_text,
+    suites_with_too_few,
 )
 from audit.gate.policy import WHOLE
 from audit.inversion import RECIPES
@@ -289,6 +290,8 @@ class Replay:
 
     def __init__(self, run: RunFolder, gate: Gate, rounds: pd.DataFrame) -> None:
         self.sequence = PolicySequence(gate.policy, LOOKS, gate.day)
+        self.too_few: frozenset[str] = frozenset()
+        """Suites of which a concept had fewer prompts at the last look than the policy requires."""
         self._run = run
         self._gate = gate
         self._rounds = rounds
@@ -300,6 +303,7 @@ class Replay:
         examination = Examination(keep_images(evidence, self._rounds.loc[seen, KEY]))
         measured = measured_by(self._run, self._gate, examination)
         check_against(self._gate.policy, measured.asked)
+        self.too_few = suites_with_too_few(self._gate.policy, measured.asked)
         reached = {suite for suite, stop in stops.items() if stop >= number}
         whole = {WHOLE} if len(reached) == len(stops) else set()
         whole |= set(measured.asked.suites) - stops.keys()  # of texts alone, all is there at every look
@@ -387,7 +391,8 @@ def run_rounds(run: RunFolder, plan: Plan, gate: Gate, make: Make, progress: Pro
     names: list[str] = [name for name in plan.shards if run.has_shard("images", name)]
     suites = [suite.name for suite in plan.suites]
     for look in range(1, LOOKS + 1):
-        going = suites if look == 1 or WHOLE in replay.sequence.open_suites else replay.sequence.open_suites
+        left = replay.sequence.open_suites | replay.too_few
+        going = suites if look == 1 or WHOLE in left else left
         wanted = {name for (at, suite), its in plan.rounds.items() if at <= look and suite in going for name in its}
         names = [name for name in plan.shards if name in wanted or name in names]
         prompts = {item.prompt.prompt_id for name in names for item in plan.shards[name]}
@@ -395,11 +400,11 @@ def run_rounds(run: RunFolder, plan: Plan, gate: Gate, make: Make, progress: Pro
         run.write_tables({"prompts": prompts_table(asked)})
         make(names)
         verdict = _verdict_at(run, replay, look)
-        left = sorted(replay.sequence.open_suites)
-        progress.say(
-            f"Interim look {look} of {LOOKS}: {verdict.value}" + (f"; open: {', '.join(left)}." if left else ".")
-        )
-        if verdict is not Verdict.INCONCLUSIVE or not left:
+        is_open, few = sorted(replay.sequence.open_suites), sorted(replay.too_few)
+        told = [f"open: {', '.join(is_open)}"] * bool(is_open)
+        told += [f"fewer prompts than the policy requires: {', '.join(few)}"] * bool(few)
+        progress.say(f"Interim look {look} of {LOOKS}: {'; '.join((verdict.value, *told))}.")
+        if not few and (verdict is not Verdict.INCONCLUSIVE or not is_open):
             return
 
 

@@ -87,12 +87,13 @@ def _unmeasured(source: ReportInput) -> str:
     evidence, findings = source.evidence, source.findings
     suites = list(map(str, evidence.prompts["suite"].unique()))
     answered = {question for judge in evidence.judges.values() for question in judge.asks}
-    lost = int((evidence.images["status"] != Status.CONVERGED.value).sum())
+    inverted = evidence.images[~evidence.is_noise_control]
+    lost = int((inverted["status"] != Status.CONVERGED.value).sum())
     silent = sum(1 for finding in findings if not is_measured(finding))
     left_out = source.spec.get("left_out")
     parts = [
         *still_unanswered(source.spec, suites, answered),
-        f"{lost} of {count(len(evidence.images), 'image')}, which did not converge.",
+        f"{lost} of {count(len(inverted), 'inversion')}, which did not converge.",
         *([] if findings else ["No finding was made."]),
         *([f"{silent} of {count(len(findings), 'finding')}, which have no value."] if silent else []),
         *(f"{str(one).partition(';')[0].rstrip('.')}." for one in (left_out if isinstance(left_out, list) else ())),

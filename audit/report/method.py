@@ -20,7 +20,7 @@ from audit.evidence import Evidence, pilot_sentences, still_unanswered
 from audit.lenses import CARDS, CONTROLS, LENSES, WHOLE_SUITE
 from audit.lineage import kinship_of, relatives_among, without_matrices
 from audit.packaged import CALIBRATION
-from audit.records import CORRECTED, NOT_CORRECTED, CheckpointCard, Finding, JudgeCard
+from audit.records import CORRECTED, NOT_CORRECTED, CheckpointCard, Finding, JudgeCard, Status
 from audit.report.findings import detail_of, differs, interval_of, is_measured, value_of
 from audit.report.model import Appendix, Cell, Column, DrawnFigure, ReportInput, Table, Term
 from audit.report.text import MINUS, NOT_MEASURED, NOTHING, STATUS_WORDS, clean, count, quote, show_number, title_of
@@ -30,10 +30,14 @@ _LONGEST_REASON = 1000
 _WITHOUT_ERROR = (
     "This run has no neutralised subjects: its intervals are without the instrument's own error, and so too narrow."
 )
-_STATUS_CAPTION = (
-    "Images by how their inversion ended. Stalled: the checkpoint does not tell the image from one of another text. "
-    "Noise: little but high frequencies. Not finite: it holds values that are no numbers."
-)
+_NOT_INVERTED = "not_inverted"
+_EXPLAINED_STATUSES = {
+    Status.MISALIGNED.value: "the checkpoint finds that another concept's text matches the image at least as well",
+    Status.STALLED.value: "its own text matches it best, but not by enough to tell it apart, or nothing is to be seen",
+    Status.NOISE.value: "little but high frequencies",
+    Status.NON_FINITE.value: "it holds values that are no numbers",
+    _NOT_INVERTED: "noise as it is, a control of the judges",
+}
 
 
 def controls_table(tables: Mapping[str, pd.DataFrame], findings: Sequence[Finding]) -> Table:
@@ -99,17 +103,17 @@ def _show_measured(value: object) -> str:
 
 def missing_sentences(findings: Sequence[Finding], evidence: Evidence, spec: Mapping[str, object]) -> tuple[str, ...]:
     """Say how much was asked, how much of it gave no evidence, and which suites were left out."""
-    images = evidence.images
-    unusable = int((images["status"] != "converged").sum())
+    images = evidence.images[~evidence.is_noise_control]
+    unusable = int((images["status"] != Status.CONVERGED.value).sum())
     silent = sum(1 for finding in findings if not is_measured(finding))
-    prompts = count(len(evidence.prompts), "prompt")
+    prompts = count(int(images["prompt_id"].nunique()), "prompt")
     left_out = spec.get("left_out")
     answered = {question for judge in evidence.judges.values() for question in judge.asks}
     suites = list(map(str, evidence.prompts["suite"].unique()))
     return (
         *(clean(sentence, longest=_LONGEST_REASON) for sentence in still_unanswered(spec, suites, answered)),
         (
-            f"Of {count(len(images), 'image')} for {prompts}, {unusable} did not converge and so are undetermined: "
+            f"Of {count(len(images), 'inversion')} of {prompts}, {unusable} did not converge and so are undetermined: "
             "counted, but never evidence."
         ),
         f"Of {count(len(findings), 'finding')}, {silent} have no value, for want of anything usable."
@@ -128,18 +132,21 @@ def missing_tables(evidence: Evidence) -> tuple[Table, ...]:
 
 def _status_table(evidence: Evidence) -> Table:
     images = evidence.images.merge(evidence.prompts[["prompt_id", "suite"]], on="prompt_id", how="left")
+    images["status"] = images["status"].mask(evidence.is_noise_control.to_numpy(), _NOT_INVERTED)
     counted = images.groupby(["suite", "status"]).size().unstack(fill_value=0)
-    statuses = [one for one in STATUS_WORDS if one in counted.columns]
-    statuses += sorted(set(map(str, counted.columns)) - set(STATUS_WORDS))
+    words = {**STATUS_WORDS, _NOT_INVERTED: "Not inverted"}
+    statuses = [one for one in words if one in counted.columns]
+    statuses += sorted(set(map(str, counted.columns)) - set(words))
     columns = (
         Column(label="Suite"),
-        *(Column(label=clean(STATUS_WORDS.get(status, status), longest=60), numeric=True) for status in statuses),
+        *(Column(label=clean(words.get(status, status), longest=60), numeric=True) for status in statuses),
     )
     rows = tuple(
         (Cell(text=clean(suite, longest=80)), *(Cell(text=str(int(row.get(status, 0)))) for status in statuses))
         for suite, row in counted.iterrows()
     )
-    return Table(name="statuses", caption=_STATUS_CAPTION, columns=columns, rows=rows)
+    told = "".join(f" {words[one]}: {_EXPLAINED_STATUSES[one]}." for one in statuses if one in _EXPLAINED_STATUSES)
+    return Table(name="statuses", caption=f"Images by how their inversion ended.{told}", columns=columns, rows=rows)
 
 
 def _unscored_table(evidence: Evidence) -> Table:

@@ -101,9 +101,9 @@ def policy_of(tmp_path, monkeypatch):
     """Policies that bound a rate, by 1.0 too: refused to users, since nothing breaks it, it settles a run at once."""
     monkeypatch.setattr("audit.gate.policy_file._refuse_vacuous", lambda *_: None)
 
-    def write(most: float) -> Gate:
+    def write(most: float, requires: str = "") -> Gate:
         path = tmp_path / f"policy-{most}.toml"
-        path.write_text(POLICY.format(most=most), encoding="utf-8")
+        path.write_text(POLICY.format(most=most).replace("[[rule]]", f"{requires}[[rule]]"), encoding="utf-8")
         return Gate(policy=load_policy(str(path)))
 
     return write
@@ -169,6 +169,17 @@ def test_a_settled_run_stops_and_says_what_it_saved(in_rounds, policy_of, record
     assert [(one.rule, one.verdict) for one in lines] == [("clothed", Verdict.PASS)]
     assert any("Interim look 1 of 4: pass." in text for text in recorder.said)
     read_run(tmp_path / "run", finished=True).verify()
+
+
+def test_a_settled_run_goes_on_until_it_has_the_prompts_that_its_policy_requires(
+    in_rounds, policy_of, recorder, tmp_path, settled_by_the_policy
+):
+    gate = policy_of(1.0, requires="[requires]\nleast_prompts = 3\n")
+    outcome = run_audit(in_rounds(gate), tmp_path / "run", recorder, gate=gate)
+    assert "ended at interim look 2 of 4" in outcome.decision.notes[-1]
+    assert any("look 1 of 4: pass; fewer prompts than the policy requires: phantom_small." in s for s in recorder.said)
+    required = rule_in_rounds(read_run(tmp_path / "run"), gate, outcome.evidence).requirements
+    assert "requires: prompts" not in [one.rule for one in required]
 
 
 def test_texts_that_are_only_read_stay_in_a_run_in_rounds(

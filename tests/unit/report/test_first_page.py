@@ -95,5 +95,5 @@ def test_what_was_not_measured_is_one_line_without_remedies():
     told = source(spec=spec)
     lost = replace(told.evidence, images=told.evidence.images.assign(status="stalled"))
     line = make_opening(replace(told, evidence=lost), frozenset()).unmeasured
-    assert "18 of 18 images, which did not converge." in line
+    assert "18 of 18 inversions, which did not converge." in line
     assert line.endswith("Not asked at effort quick: a, b.")

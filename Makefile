@@ -58,7 +58,7 @@ questions: $(VENV)/.installed-dev ## every lens against what is planted for it (
 	$(BIN)/python tests/truth/questions.py $(SCALE)
 
 calibrate: $(VENV)/.installed-dev ## how well audits find what is planted, over many phantoms: hours; a table in docs/accuracy.md
-	$(BIN)/python tests/truth/calibration.py
+	$(BIN)/python tests/truth/calibration.py --worlds 8 --balanced 4 --take skewed
 
 validate: $(VENV)/.installed-dev ## the independent study: phantoms that no setting was chosen on; hours; it goes on where it stopped
 	$(BIN)/python tests/truth/validation.py

@@ -258,7 +258,7 @@ class Waived:
 
 
 def apply_waivers(waivers: Sequence[Waiver], decided: Sequence[Decided], today: date) -> Waived:
-    """Mark the lines that a waiver covers; let those fail that are needed and have expired.
+    """Mark the lines that a waiver covers; let those waivers fail that are needed and have expired without another.
 
     Args:
         waivers: Of the policy.
@@ -266,6 +266,11 @@ def apply_waivers(waivers: Sequence[Waiver], decided: Sequence[Decided], today: 
         today: A waiver that ends today still holds.
     """
     results = [one.result for one in decided]
+    renewed = {
+        place
+        for place, one in enumerate(decided)
+        if any(_names(waiver, one.line) and waiver.expires >= today for waiver in waivers)
+    }
     expired: list[RuleResult] = []
     notes: list[str] = []
     for waiver in waivers:
@@ -273,8 +278,12 @@ def apply_waivers(waivers: Sequence[Waiver], decided: Sequence[Decided], today: 
         needing = [place for place in covered if _needs(decided[place])]
         if not needing:
             notes.append(_unneeded(waiver, covered=bool(covered)))
+        elif waiver.expires < today and renewed.issuperset(needing):
+            notes.append(
+                f"The {_title(waiver)} by {waiver.owner} is not needed: another took its place when it expired."
+            )
         elif waiver.expires < today:
-            expired.append(_expired(waiver, [results[place].rule for place in needing]))
+            expired.append(_expired(waiver, [results[place].rule for place in needing if place not in renewed]))
         else:
             by = WaivedBy(owner=waiver.owner, until=waiver.expires.isoformat(), reason=waiver.reason)
             for place in needing:
@@ -299,7 +308,8 @@ def _expired(waiver: Waiver, lines: Sequence[str]) -> RuleResult:
     said = (
         f"The waiver of {', '.join(lines)} by {waiver.owner} expired on {waiver.expires.isoformat()}: {waiver.reason}"
     )
-    return RuleResult(rule=_title(waiver), verdict=Verdict.FAIL, evidence=f"Fail: {said.rstrip('.')}.")
+    evidence = f"Fail: {said.rstrip('.')}. Renew it, or delete it and mend what it waives."
+    return RuleResult(rule=_title(waiver), verdict=Verdict.FAIL, evidence=evidence)
 
 
 def _unneeded(waiver: Waiver, *, covered: bool) -> str:

@@ -133,6 +133,19 @@ def test_an_expired_waiver_that_is_needed_fails(value):
     assert whole(ruling) is FAIL
 
 
+def test_an_expired_waiver_beside_its_renewal_decides_nothing():
+    old, new = waiver(expires=date(2026, 11, 1), owner="Ada"), waiver(owner="Bob")
+    for order in ((old, new), (new, old)):
+        ruling = ruled(Run(rates(whole=0.9)), *order)
+        assert [(one.verdict, one.waived.owner) for one in ruling.results] == [(FAIL, "Bob")]
+        assert ruling.notes == ("The waiver of rule by Ada is not needed: another took its place when it expired.",)
+        assert whole(ruling) is PASS
+    each = [rule(subject="each")]
+    some = ruled(Run(rates(ada=0.9, bob=0.9)), old, waiver(subject="bob"), rules=each)
+    assert "The waiver of rule (names: ada) by Ada expired" in some.results[-1].evidence
+    assert whole(some) is FAIL
+
+
 def test_a_waiver_that_nothing_needs_is_said_and_decides_nothing():
     for expires in (date(2026, 12, 31), date(2026, 1, 1)):
         ruling = ruled(Run(rates(whole=0.0)), waiver(expires=expires))
@@ -168,7 +181,8 @@ def test_the_end_of_a_reason_is_the_end_of_what_is_said():
     asks, run = [rule(subject="each")], Run(rates(ada=0.9, bob=0.9))
     late = ruled(run, waiver(reason="plan X.", expires=date(2026, 11, 1)), rules=asks)
     assert late.results[-1].evidence == (
-        "Fail: The waiver of rule (names: ada), rule (names: bob) by Ada expired on 2026-11-01: plan X."
+        "Fail: The waiver of rule (names: ada), rule (names: bob) by Ada expired on 2026-11-01: plan X. "
+        "Renew it, or delete it and mend what it waives."
     )
     held = ruled(run, waiver(reason="plan X"), rules=asks)
     assert all(one.evidence.endswith(". Waived by Ada until 2026-12-31: plan X.") for one in held.results)

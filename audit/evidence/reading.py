@@ -225,11 +225,11 @@ def load_evidence(run: RunFolder) -> Evidence:
         checkpoint=read_checkpoint_card(run),
         probes=probes if len(probes.columns) else build_table(PROBES, []),
         texts=_texts(run, prompts),
-        labels=_labels(run),
+        labels=kept_labels(run),
     )
 
 
-def _labels(run: RunFolder) -> pd.DataFrame:
+def kept_labels(run: RunFolder) -> pd.DataFrame:
     """Return the labels that the run was last decided with, if any."""
     path = run.path / LABELS_NAME
     return read_labels(path) if is_file(path) else build_table(LABELS, [])

@@ -21,6 +21,9 @@ MAX_UNSCORED_SHARE: Final = 0.1
 SHIPPED: Final = "shipped"
 """Instead of the digest of a suite: whatever the shipped suite of this name holds at the effort of the run."""
 
+NO_LABELS: Final = "none"
+"""Instead of the digest of labels: that none may correct what judges read."""
+
 EffortName = Literal["quick", "standard", "full"]
 EFFORTS: Final[tuple[str, ...]] = get_args(EffortName)
 """From least to most."""
@@ -163,6 +166,8 @@ class Requires:
     precision: str = ""
     seeds: tuple[int, ...] = ()
     """Those of the run, all of them, so that none can be chosen after a look at what it gives."""
+    labels: str = ""
+    """Digest of what people say of the images, by which shares may be corrected; or ``NO_LABELS``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from audit.gate.measured import Asked
 from audit.gate.policy import (
     EACH,
     MAX_UNSCORED_SHARE,
+    NO_LABELS,
     SHIPPED,
     WHOLE,
     Correction,
@@ -105,6 +106,7 @@ class RequiresTable(_Table):
     least_prompts: Annotated[int, Field(ge=1)] = 1
     precision: Literal["fp32", "bf16"] | None = None
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=100)] | None = None
+    labels: Annotated[str, Field(pattern=f"{_DIGEST}|^{NO_LABELS}$")] | None = None
 
     @field_validator("recipe")
     @classmethod
@@ -193,6 +195,7 @@ def _requires(table: RequiresTable) -> Requires:
         least_prompts=table.least_prompts,
         precision=table.precision or "",
         seeds=tuple(table.seeds or ()),
+        labels=table.labels or "",
     )
 
 

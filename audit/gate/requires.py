@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from audit.gate.measured import Asked
-from audit.gate.policy import EFFORTS, SHIPPED, WHOLE, Policy
+from audit.gate.policy import EFFORTS, NO_LABELS, SHIPPED, WHOLE, Policy
 from audit.records import RuleResult, Verdict
 from audit.suites import own_sentences
 
@@ -37,6 +37,8 @@ class RunFacts:
     precision: str
     """Empty where the run does not say."""
     seeds: tuple[int, ...]
+    labels: str = ""
+    """Digest of what people say of its images, by which shares are corrected; empty where there is none."""
 
 
 def check_requirements(policy: Policy, facts: RunFacts, asked: Asked | None = None) -> tuple[RuleResult, ...]:
@@ -55,11 +57,12 @@ def check_requirements(policy: Policy, facts: RunFacts, asked: Asked | None = No
         *_judges(policy, facts),
         *_settings(policy, facts),
         *_seeds(policy, facts),
+        *_labels(policy, facts),
         *(() if asked is None else _prompts(policy, asked)),
     ]
     if not unmet:
         suites = ", ".join(sorted(_pins(policy))) or "no suite"
-        evidence = f"The run was made as the policy asks ({suites}; {_pinned_words(policy)})."
+        evidence = f"The run was made as the policy asks ({suites}; {_pinned_words(policy, facts)})."
         evidence = " ".join((evidence, *own_sentences(facts.suites)))
         return (RuleResult(rule=REQUIRES, verdict=Verdict.PASS, evidence=evidence),)
     return tuple(
@@ -105,6 +108,7 @@ def requires_text(facts: RunFacts, asked: Asked) -> str:
         *([f"least_prompts = {least[0]}"] if least else []),
         *([f"precision = {_toml(facts.precision)}"] if facts.precision else []),
         f"seeds = [{', '.join(map(str, facts.seeds))}]",
+        f"labels = {_toml(facts.labels or NO_LABELS)}",
         "",
         "[requires.suites]",
         *(f"{_toml(name)} = {_toml(digest)}" for name, digest in sorted(facts.suites.items())),
@@ -118,8 +122,8 @@ def _pins(policy: Policy) -> dict[str, tuple[str, ...]]:
     return {**named, **policy.requires.suites}
 
 
-def _pinned_words(policy: Policy) -> str:
-    open_ones = unpinned(policy)
+def _pinned_words(policy: Policy, facts: RunFacts) -> str:
+    open_ones = [*unpinned(policy), *(["labels"] if facts.labels and not policy.requires.labels else [])]
     return f"it leaves open: {', '.join(open_ones)}" if open_ones else "it leaves nothing open"
 
 
@@ -176,6 +180,18 @@ def _seeds(policy: Policy, facts: RunFacts) -> Iterator[tuple[str, str]]:
     wanted, found = policy.requires.seeds, ", ".join(map(str, facts.seeds))
     if wanted and wanted != facts.seeds:
         yield "seeds", f"the policy asks {', '.join(map(str, wanted))}; the run has {found}."
+
+
+def _labels(policy: Policy, facts: RunFacts) -> Iterator[tuple[str, str]]:
+    wanted, found = policy.requires.labels, facts.labels
+    if wanted == NO_LABELS and found:
+        yield (
+            "labels",
+            f"the policy takes shares as judges read them; the run's are corrected by labels ({found[:_SHOWN]}).",
+        )
+    elif wanted not in {"", NO_LABELS} and not found.startswith(wanted):
+        has = f"the run is corrected by others ({found[:_SHOWN]})" if found else "the run has none"
+        yield "labels", f"the policy asks the labels {wanted[:_SHOWN]}; {has}."
 
 
 def _prompts(policy: Policy, asked: Asked) -> Iterator[tuple[str, str]]:

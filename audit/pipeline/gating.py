@@ -22,6 +22,8 @@ from audit.errors import AuditProblem, UsageProblem
 from audit.evidence import (
     Evidence,
     RunFolder,
+    kept_labels,
+    labels_digest,
     load_evidence,
     prompts_table,
     read_division,
@@ -47,7 +49,7 @@ from audit.gate import (
     requires_text,
     suites_with_too_few,
 )
-from audit.gate.policy import WHOLE
+from audit.gate.policy import NO_LABELS, WHOLE
 from audit.inversion import RECIPES
 from audit.lenses import CONTROLS
 from audit.opening import is_file
@@ -115,7 +117,8 @@ def check_plan(gate: Gate, plan: Plan) -> tuple[str, ...]:
     asked = asked_of(prompts_table(plan.prompts))
     check_against(gate.policy, asked)
     judges = {judge.card.name: judge.card.digest for judge in plan.judges.values()}
-    found = check_requirements(gate.policy, _facts(plan.spec(), judges), asked)
+    labels = gate.policy.requires.labels.replace(NO_LABELS, "")  # there are none before there are images
+    found = check_requirements(gate.policy, replace(_facts(plan.spec(), judges), labels=labels), asked)
     return tuple(
         f"This run cannot pass the policy {gate.policy.name} ({one.rule}): {one.evidence}"
         for one in found
@@ -123,14 +126,15 @@ def check_plan(gate: Gate, plan: Plan) -> tuple[str, ...]:
     )
 
 
-def facts_of(run: RunFolder) -> RunFacts:
-    """Return how a run was made, as its spec and the cards of its judges say."""
-    return _facts(run.spec, {name: card.digest for name, card in read_judge_cards(run).items()})
+def facts_of(run: RunFolder, labels: pd.DataFrame) -> RunFacts:
+    """Return how a run was made, as its spec, the cards of its judges and the labels say that correct it."""
+    facts = _facts(run.spec, {name: card.digest for name, card in read_judge_cards(run).items()})
+    return replace(facts, labels="" if labels.empty else labels_digest(labels))
 
 
 def pins_of(run: RunFolder) -> str:
     """Return the block ``[requires]`` of a policy that is about runs made as this one."""
-    return requires_text(facts_of(run), asked_of(run.read_table("prompts")))
+    return requires_text(facts_of(run, kept_labels(run)), asked_of(run.read_table("prompts")))
 
 
 def _facts(spec: Mapping[str, object], judges: Mapping[str, str]) -> RunFacts:
@@ -243,7 +247,8 @@ def rule(run: RunFolder, gate: Gate, examination: Examination) -> Ruling:
     baseline = _baseline_card(run, gate)
     measured = measured_by(run, gate, examination)
     check_against(gate.policy, measured.asked)
-    required = check_requirements(gate.policy, facts_of(run), measured.asked)
+    facts = facts_of(run, examination.evidence.labels)
+    required = check_requirements(gate.policy, facts, measured.asked)
     return replace(apply_policy(gate.policy, measured, gate.day), requirements=required, baseline=baseline)
 
 
@@ -324,7 +329,8 @@ def rule_in_rounds(run: RunFolder, gate: Gate, evidence: Evidence) -> Ruling:
         replay.take(number, evidence)
     ruling = replay.sequence.ruling(over=True)
     note = f"{saved_note(rounds, evidence, looks)}{_left_note(run, rounds)}"
-    required = check_requirements(gate.policy, facts_of(run), asked_of(evidence.prompts, evidence.images))
+    asked = asked_of(evidence.prompts, evidence.images)
+    required = check_requirements(gate.policy, facts_of(run, evidence.labels), asked)
     baseline = _baseline_card(run, gate)
     return replace(ruling, notes=(*ruling.notes, note), requirements=required, baseline=baseline)
 

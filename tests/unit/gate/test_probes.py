@@ -12,7 +12,7 @@ import pytest
 
 from audit.errors import UsageProblem
 from audit.gate import RunFacts, apply_policy, check_requirements, load_policy
-from audit.gate.policy import Policy, Requires
+from audit.gate.policy import NO_LABELS, Policy, Requires
 from audit.records import Decision, Verdict
 from tests.gates import TODAY, Run, Size, Value, decided, policy, rates, rule, waiver
 
@@ -121,6 +121,14 @@ def test_another_precision():
     assert decide_on(CLEAN, asks).verdict is Verdict.PASS
     for precision in ("bf16", ""):
         assert decide_on(CLEAN, asks, replace(FACTS, precision=precision)).verdict is Verdict.INCONCLUSIVE
+
+
+def test_labels_of_ones_own_that_correct_a_bad_share():
+    labelled = replace(FACTS, labels=OURS)
+    for wanted in (NO_LABELS, OTHERS):
+        asks = replace(policy(), requires=Requires(labels=wanted))
+        assert decide_on(CLEAN, asks, labelled).verdict is Verdict.INCONCLUSIVE
+    assert decide_on(CLEAN, replace(policy(), requires=Requires(labels=OURS)), labelled).verdict is Verdict.PASS
 
 
 def test_twenty_seeds_tried_until_one_passes():

@@ -8,7 +8,7 @@ import pytest
 
 from audit.errors import UsageProblem
 from audit.gate import RunFacts, apply_policy, check_requirements, load_policy, requires_text
-from audit.gate.policy import EFFORTS, SHIPPED, PinnedJudge, Requires
+from audit.gate.policy import EFFORTS, NO_LABELS, SHIPPED, PinnedJudge, Requires
 from audit.pipeline.audit_plan import EFFORTS as PLANNED
 from audit.pipeline.audit_plan import shipped_digest
 from audit.records import Verdict
@@ -73,6 +73,22 @@ def test_a_suite_that_the_policy_is_about_has_to_be_asked():
 )
 def test_every_requirement_is_asked(asks, is_met):
     assert met(**asks) is is_met
+
+
+def test_labels_of_ones_own_choosing_decide_nothing_where_the_policy_says_which():
+    labelled = replace(FACTS, labels=OURS)
+    for asks, plain, corrected in (
+        ("", True, True),
+        (NO_LABELS, True, False),
+        (OURS, False, True),
+        (OTHERS, False, False),
+    ):
+        assert (met(labels=asks), met(labelled, labels=asks)) == (plain, corrected), asks
+    assert met(labelled, labels=OURS[:16])
+    assert ", labels)." in check_requirements(policy(), labelled)[0].evidence
+    assert "labels" not in check_requirements(policy(), FACTS)[0].evidence
+    [unmet] = check_requirements(replace(policy(), requires=Requires(labels=NO_LABELS)), labelled)
+    assert (unmet.rule, unmet.verdict) == ("requires: labels", Verdict.INCONCLUSIVE)
 
 
 def test_what_a_run_does_not_state_meets_nothing():

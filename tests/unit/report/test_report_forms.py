@@ -99,7 +99,7 @@ def test_first_page_tells_what_was_not_measured(page: str, pdf: pypdf.PdfReader)
     first = " ".join(pdf.pages[0].extract_text().split())
     for told in (page[: page.index("<nav")], first):
         assert "Not measured:" in told
-        assert "19 of 152 images, which did not converge." in told.replace("\u202f", " ")
+        assert "19 of 152 inversions, which did not converge." in told.replace("\u202f", " ")
         assert re.search(r"1 of \d+ findings, which have no value", told)
 
 

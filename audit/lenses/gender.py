@@ -607,7 +607,8 @@ def _offset_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Know
     asked = _asked_with_scale(concepts, about.suite, known)
     every = [_middles(known.leans.scale_of(rows)) for rows in asked]
     unread = [1 - len(its) / rows["prompt_id"].nunique() for its, rows in zip(every, asked, strict=True)]
-    together = 1 - (1 - known.level) / max(1, sum(map(bool, map(len, every))))
+    n_read = sum(len(its) > 0 for its in every)
+    together = 1 - (1 - known.level) / max(1, n_read)
     each = [cluster_mean(its, singles(its), level=together, bounds=_LEANS) for its in every]
     sizes = [abs(one.value) for one in each if one.value is not None]
     ends = [
@@ -623,7 +624,7 @@ def _offset_finding(concepts: tuple[_Concept, ...], about: Subject, known: _Know
         method=Method.T if ends else Method.NOTHING,
         n=2 * count,
         n_clusters=count,
-        remark=f"Bonferroni over {len(sizes)} concepts",
+        remark=f"Bonferroni over {n_read} concepts",
     )
     if len(ends) < len(asked):  # one without a scale that was read, or without an interval, may lie anywhere
         found = replace(found, low=None, high=None, method=Method.FEW)
@@ -786,12 +787,11 @@ def with_reading(every: pd.DataFrame) -> pd.DataFrame:
     scale that its concept has.
     """
     scaled = every["zero"].notna().groupby([every["suite"], every["role"], every["concept"]]).transform("any")
-    placed = every["usable"] & every["zero"].notna() & (every["verdict"] != "no_person")
-    by_scale = (every["signed"] < every["zero"]).astype(float).where(placed)
+    person = every["usable"] & (every["verdict"] != "no_person")
+    by_scale = (every["signed"] < every["zero"]).astype(float).where(person & every["zero"].notna())
     by_verdict = (every["verdict"] == "woman").astype(float).where(every["verdict"].isin(["woman", "man"]))
-    lost = scaled & every["usable"] & every["zero"].isna() & (every["verdict"] != "no_person")
     is_woman = by_verdict.where(~scaled, by_scale)
-    untold = is_woman.isna() & (lost | (every["verdict"] == UNDETERMINED))
+    untold = is_woman.isna() & ((scaled & person) | (every["verdict"] == UNDETERMINED))
     return every.assign(is_woman=is_woman, untold=untold)
 
 

@@ -117,8 +117,9 @@ def check_plan(gate: Gate, plan: Plan) -> tuple[str, ...]:
     asked = asked_of(prompts_table(plan.prompts))
     check_against(gate.policy, asked)
     judges = {judge.card.name: judge.card.digest for judge in plan.judges.values()}
-    labels = gate.policy.requires.labels.replace(NO_LABELS, "")  # there are none before there are images
-    found = check_requirements(gate.policy, replace(_facts(plan.spec(), judges), labels=labels), asked)
+    wanted = gate.policy.requires.labels
+    facts = replace(_facts(plan.spec(), judges), labels="" if wanted == NO_LABELS else wanted)  # labels come later
+    found = check_requirements(gate.policy, facts, asked)
     return tuple(
         f"This run cannot pass the policy {gate.policy.name} ({one.rule}): {one.evidence}"
         for one in found
